@@ -1,0 +1,57 @@
+# make install   a ready .venv           make test   all checks and tests
+# make demo      the whole method, once  make clean  what the tools left behind
+#
+# Another Python: make install PYTHON=python3.12
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check install
+
+# Pinned: pip finds a CPU build of exactly this version; a range may fetch gigabytes of CUDA.
+TORCH  := torch==2.13.0
+
+INSTALLED      := $(VENV)/.installed
+INSTALLED_TEST := $(VENV)/.installed-test
+
+.DEFAULT_GOAL := help
+.PHONY: help install test demo clean
+
+help:
+	@sed -n 's/^# \{0,1\}//; 1,4p' Makefile
+
+install: $(INSTALLED)
+
+test: $(INSTALLED_TEST)
+	@scripts/check
+
+demo: $(INSTALLED)
+	@$(BIN)/zeroseg demo
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "ZeroSeg needs Python 3.11 or newer, and '$(PYTHON)' is not. Name another: make install PYTHON=python3.12" >&2; \
+	  exit 1; }
+	@echo "== 1/3 making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { \
+	  rm -f $@; \
+	  echo "'$(PYTHON) -m venv' failed; on Debian and Ubuntu: apt install python3-venv" >&2; \
+	  exit 1; }
+
+$(INSTALLED): pyproject.toml | $(BIN)/python
+	@echo "== 2/3 installing $(TORCH) (some 200 MB: a few minutes)"
+	@$(PIP) "$(TORCH)"
+	@echo "== 3/3 installing zeroseg and what it needs"
+	@$(PIP) -e .
+	@touch $@
+	@echo "== installed; try: $(BIN)/zeroseg --help"
+
+$(INSTALLED_TEST): pyproject.toml $(INSTALLED)
+	@echo "== installing what the checks and tests need"
+	@$(PIP) -e '.[test]'
+	@touch $@
+
+clean:
+	rm -rf build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -f $(INSTALLED) $(INSTALLED_TEST)
+	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

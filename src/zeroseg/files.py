@@ -1,0 +1,91 @@
+"""How outputs are written: whole or not at all.
+
+Every result goes to a temporary sibling first, is flushed to the disk and then renamed, so that a
+reader, a crash or a full disk never meets half a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Generator
+from pathlib import Path
+
+from zeroseg.errors import OutputError
+
+REASONS = {
+    errno.ENOSPC: "the disk is full; free some space and run again",
+    errno.EDQUOT: "your disk quota is used up; free some space and run again",
+    errno.EFBIG: "the file would be larger than this system allows; write to another disk",
+    errno.EROFS: "the disk is read-only; choose another folder",
+    errno.EACCES: "permission is missing; choose another folder or change its permissions",
+    errno.EPERM: "permission is missing; choose another folder or change its permissions",
+    errno.EISDIR: "a folder of that name is in the way; choose another name",
+    errno.ENOTDIR: "part of the path is a file, not a folder; choose another folder",
+    errno.EEXIST: "part of the path is a file, not a folder; choose another folder",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+}
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Generator[Path]:
+    """Yield a temporary sibling of `path` to write to; it becomes `path` when the block succeeds.
+
+    The sibling does not exist yet, has the suffix of `path` (for writers that look at it) and lies
+    in the same folder, which is made when missing. On success it is fsynced and renamed over
+    `path`; if the block raises anything, it is removed and `path` stays as it was.
+
+    Raises:
+        OutputError: for any `OSError` of the block or of the writing, with one sentence on why.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".zeroseg-{secrets.token_hex(6)}{target.suffix}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+        yield temporary
+        _flush_to_disk(temporary)
+        temporary.replace(target)
+        _flush_folder(target.parent)
+    except OSError as error:
+        raise OutputError(_sentence(target, error)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def write_bytes_atomically(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write `content` to `path`, whole or not at all; raises `OutputError` as `atomic_path` does."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text_atomically(path: str | os.PathLike[str], text: str) -> None:
+    """Write `text` as UTF-8, line ends as they are, whole or not at all; raises `OutputError`."""
+    write_bytes_atomically(path, text.encode())
+
+
+def _flush_to_disk(file: Path) -> None:
+    handle = os.open(file, os.O_RDWR)  # Windows flushes only what is open for writing
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the rename itself durable, where the system lets a folder be flushed."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _sentence(target: Path, error: OSError) -> str:
+    why = REASONS.get(error.errno or 0) or f"{error.strerror or error}; choose another place"
+    return f"Cannot write {str(target)!r}: {why}."

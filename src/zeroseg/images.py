@@ -1,0 +1,252 @@
+"""The only place where files become pixels and pixels become tensors.
+
+Shapes: *B any leading dimensions, H, W height and width in pixels; channels are R, G, B.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Generator, Iterable
+from io import BytesIO
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import torch
+from einops import rearrange
+from jaxtyping import Float, UInt8
+from PIL import ExifTags, Image, UnidentifiedImageError
+from torch import Tensor
+from torch.nn import functional
+
+from zeroseg.errors import ImageError
+
+ImageSource = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
+MAX_PIXELS = 200_000_000
+
+UPRIGHT = {  # EXIF orientation -> what undoes it
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def load_image(source: ImageSource) -> Image.Image:
+    """Read one picture as upright 8-bit RGB, whatever it was stored as.
+
+    `source` is a path, the bytes of a file, a binary file object or a Pillow image (which is not
+    changed). Formats: JPEG, PNG, WebP, TIFF, BMP, GIF; of an animation the first frame. EXIF
+    rotation is applied, transparency is laid on white, CMYK and palettes are converted, 16-bit
+    values are scaled by 255/65535. Integer ("I") and float ("F") pictures do not say their range:
+    the smallest of 0..1 (floats only), 0..255, 0..65535 that holds all values is taken, else the
+    picture's own minimum and maximum; values that are not finite become black.
+
+    Raises:
+        ImageError: no such file, a folder, empty, no picture, truncated, or over `MAX_PIXELS`
+            (checked before decoding); the sentence says which file and what to do.
+    """
+    with _pillow_limit_lifted():
+        if isinstance(source, Image.Image):
+            return _upright_rgb(source, "The given picture")
+        if isinstance(source, str | os.PathLike):
+            path = Path(source)
+            with _opened(path) as file:
+                return _decoded(file, repr(str(path)))
+        data = source if isinstance(source, bytes) else source.read()
+        return _decoded(BytesIO(data), "The given data")
+
+
+def find_images(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
+    """Expand folders, recursively, into the pictures in them; files are taken as they are.
+
+    Order is that of `paths`, sorted within a folder; a file met twice is listed once. In folders,
+    only names with one of `IMAGE_SUFFIXES` count, hidden files and folders do not.
+
+    Raises:
+        ImageError: when a path does not exist, a folder cannot be read, or nothing was found.
+    """
+    searched = [Path(path) for path in paths]
+    found: dict[Path, None] = {}
+    for path in searched:
+        if path.is_dir():
+            found.update(dict.fromkeys(_images_below(path)))
+        elif path.exists():
+            found[path] = None
+        else:
+            raise ImageError(f"There is no file or folder {str(path)!r}; check the path.")
+    if not found:
+        where = ", ".join(repr(str(path)) for path in searched) or "no path at all"
+        raise ImageError(f"No picture found in {where}; wanted are {', '.join(sorted(IMAGE_SUFFIXES))}.")
+    return list(found)
+
+
+def to_tensor(image: Image.Image) -> UInt8[Tensor, "3 H W"]:
+    """Copy an RGB picture into a tensor, 0..255; raises `ValueError` for another mode."""
+    if image.mode != "RGB":
+        raise ValueError(f"expected an RGB picture, as load_image returns, not {image.mode!r}")
+    return torch.from_numpy(rearrange(np.array(image), "H W C -> C H W")).contiguous()
+
+
+def to_pil(pixels: UInt8[Tensor, "3 H W"] | Float[Tensor, "3 H W"]) -> Image.Image:
+    """Turn a tensor, bytes 0..255 or floats 0..1 (clamped, rounded), into an RGB picture."""
+    if pixels.is_floating_point():
+        pixels = (pixels.detach().float().clamp(0, 1) * 255).round().to(torch.uint8)
+    return Image.fromarray(rearrange(pixels.cpu().numpy(), "C H W -> H W C").copy())
+
+
+def resize(
+    images: UInt8[Tensor, "*B 3 H W"] | Float[Tensor, "*B 3 H W"], size: tuple[int, int]
+) -> Float[Tensor, "*B 3 h w"]:
+    """Resize to `size` = (height, width), antialiased bicubic, clamped to 0..1.
+
+    Bytes 0..255 come out as float32 in 0..1; floats are taken to be in 0..1 and keep their type.
+    """
+    pixels = images if images.is_floating_point() else images.float() / 255
+    if pixels.shape[-2:] == size:
+        return pixels.clamp(0, 1)
+    flat = pixels.reshape(-1, *pixels.shape[-3:])
+    resized = functional.interpolate(flat, size, mode="bicubic", antialias=True).clamp(0, 1)
+    return resized.reshape(*pixels.shape[:-2], *size)
+
+
+def center_square(image: Image.Image) -> Image.Image:
+    """Cut the largest centred square out of a picture."""
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side))
+
+
+# --- from files to pictures ---------------------------------------------------------------------
+
+_lifting = threading.Lock()
+_lifted_by = 0
+_pillow_limit: int | None = None
+
+
+@contextlib.contextmanager
+def _pillow_limit_lifted() -> Generator[None]:
+    """Take Pillow's own size warnings and errors away while our limit stands in for them.
+
+    Pillow keeps its limit in a module variable, so this is process-wide while any thread loads;
+    the last one out puts the caller's value back.
+    """
+    global _lifted_by, _pillow_limit
+    with _lifting:
+        if _lifted_by == 0:
+            _pillow_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        _lifted_by += 1
+    try:
+        yield
+    finally:
+        with _lifting:
+            _lifted_by -= 1
+            if _lifted_by == 0:
+                Image.MAX_IMAGE_PIXELS = _pillow_limit
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        if path.is_dir():
+            raise ImageError(f"{str(path)!r} is a folder, not a picture; name a file in it.")
+        if path.exists() and not path.is_file():  # a pipe would block for ever
+            raise ImageError(f"{str(path)!r} is not a regular file; save the picture to one first.")
+        return path.open("rb")
+    except FileNotFoundError as error:
+        raise ImageError(f"There is no file {str(path)!r}; check the path.") from error
+    except PermissionError as error:
+        raise ImageError(f"{str(path)!r} may not be read; change its permissions.") from error
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        raise ImageError(f"{str(path)!r} cannot be opened ({error}); check the path.") from error
+
+
+def _decoded(file: IO[bytes], name: str) -> Image.Image:
+    if not file.read(1):
+        raise ImageError(f"{name} is empty (0 bytes); save or download it again.")
+    try:
+        image = Image.open(file, formats=FORMATS)
+    except UnidentifiedImageError as error:
+        raise ImageError(
+            f"{name} is not a picture that can be read, or its beginning is damaged; give one of {', '.join(FORMATS)}."
+        ) from error
+    except Exception as error:  # decoders raise nearly anything on hostile bytes
+        raise ImageError(f"{name} is damaged ({error}); save or download it again.") from error
+    return _upright_rgb(image, name)
+
+
+def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
+    width, height = image.size
+    if width * height == 0:
+        raise ImageError(f"{name} has no pixels ({width} x {height}); give another picture.")
+    if width * height > MAX_PIXELS:
+        raise ImageError(
+            f"{name} has {width} x {height} = {width * height:,} pixels, more than the "
+            f"{MAX_PIXELS:,} allowed; make it smaller."
+        )
+    try:
+        image.load()
+        rgb = _rgb(image)
+        undo = UPRIGHT.get(_orientation(image))
+        return rgb if undo is None else rgb.transpose(undo)
+    except MemoryError as error:
+        raise ImageError(f"{name} ({width} x {height}) needs more memory than there is.") from error
+    except Exception as error:  # decoders raise nearly anything on hostile bytes
+        raise ImageError(f"{name} is truncated or damaged ({error}); save or download it again.") from error
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation; 1 (upright) where the EXIF block is missing or damaged: pixels still count."""
+    with contextlib.suppress(Exception):
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return 1
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """Convert a loaded picture of any mode to RGB; never the same object."""
+    if image.mode.startswith("I;16"):
+        to_bytes = ((np.arange(65_536) + 128) // 257).astype(np.uint8)
+        image = Image.fromarray(to_bytes[np.asarray(image)])
+    elif image.mode in {"I", "F"}:
+        image = Image.fromarray(_unsaid_range_to_bytes(np.asarray(image)))
+    if not (image.has_transparency_data or image.mode in {"La", "RGBa"}):
+        return image.convert("RGB")
+    if image.mode == "La":
+        image = image.convert("LA")
+    layer = image.convert("RGBA")
+    white = Image.new("RGB", image.size, "white")
+    white.paste(layer, mask=layer)
+    return white
+
+
+def _unsaid_range_to_bytes(values: np.ndarray) -> UInt8[np.ndarray, "H W"]:
+    finite = np.isfinite(values)
+    low = float(values.min(initial=np.inf, where=finite))
+    high = float(values.max(initial=-np.inf, where=finite))
+    ranges = (1, 255, 65_535) if values.dtype.kind == "f" else (255, 65_535)
+    if low >= 0:
+        low, high = 0.0, float(next((top for top in ranges if high <= top), high))
+    unit = (np.where(finite, values, low) - low) / max(high - low, 1e-12)
+    return (unit.clip(0, 1) * 255).round().astype(np.uint8)
+
+
+def _images_below(folder: Path) -> list[Path]:
+    def refuse(error: OSError) -> None:
+        raise ImageError(f"The folder {error.filename!r} cannot be read ({error.strerror}).") from error
+
+    found: list[Path] = []
+    for parent, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [
+            Path(parent, name)
+            for name in names
+            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
+        ]
+    return sorted(found)

@@ -1,0 +1,155 @@
+"""The result of segmenting one picture, as a value that is checked when it is made.
+
+Shapes: H, W picture height and width; C labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, UInt16
+
+from zeroseg.errors import VocabularyError
+
+BACKGROUND = "background"
+MAX_LABELS = 65_536  # what a uint16 can name
+NAMED_IN_ERROR = 12
+COUNTED_AT_ONCE = 1 << 22  # bincount makes an int64 copy of what it counts
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Segmentation:
+    """One label for every pixel of a picture, with how sure the model is of each label.
+
+    Attributes:
+        labels: C distinct, non-empty names. With `has_background` the first is "background".
+        class_map: [H W] indices into `labels` at the picture's own size. Any integer array is
+            taken; it is kept as uint16 and read-only.
+        scores: [C] in 0..1: mean probability over the pixels that carry the label, 0 where no
+            pixel does. Any floating array is taken; it is kept as float32 and read-only.
+        has_background: whether index 0 stands for "none of the labels".
+
+    Raises:
+        ValueError: when shapes, types, ranges or names do not fit together.
+    """
+
+    labels: tuple[str, ...]
+    class_map: UInt16[np.ndarray, "H W"]
+    scores: Float32[np.ndarray, " C"]
+    has_background: bool = False
+
+    def __post_init__(self) -> None:
+        """Check everything and freeze the arrays."""
+        object.__setattr__(self, "labels", _checked_labels(self.labels, self.has_background))
+        object.__setattr__(self, "class_map", _checked_class_map(self.class_map, len(self.labels)))
+        object.__setattr__(self, "scores", _checked_scores(self.scores, self.shares))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels, in Pillow's order."""
+        height, width = self.class_map.shape
+        return width, height
+
+    @cached_property
+    def shares(self) -> Float64[np.ndarray, " C"]:
+        """Fraction of the picture's pixels under each label, in 0..1; they sum to 1."""
+        pixels = np.zeros(len(self.labels), dtype=np.int64)
+        for start in range(0, self.class_map.size, COUNTED_AT_ONCE):
+            some = self.class_map.reshape(-1)[start : start + COUNTED_AT_ONCE]
+            pixels += np.bincount(some, minlength=len(self.labels))
+        shares = pixels / self.class_map.size
+        shares.setflags(write=False)
+        return shares
+
+    @property
+    def present_indices(self) -> tuple[int, ...]:
+        """Indices of the labels that occur, largest area first; equal areas in label order."""
+        order = np.argsort(-self.shares, kind="stable")
+        return tuple(int(index) for index in order if self.shares[index] > 0)
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """Names of the labels that occur, largest area first; equal areas in label order."""
+        return tuple(self.labels[index] for index in self.present_indices)
+
+    def mask(self, label: str) -> Bool[np.ndarray, "H W"]:
+        """Where `label` is; all False when it does not occur.
+
+        Raises:
+            VocabularyError: when `label` is not one of `labels`.
+        """
+        if label not in self.labels:
+            raise VocabularyError(f"There is no label {label!r} here; known are {_some(self.labels)}.")
+        return self.class_map == self.labels.index(label)
+
+    def summary(self) -> dict[str, object]:
+        """Size and, in label order, each label's index, share and score: ready for `json.dumps`."""
+        width, height = self.size
+        rows = zip(self.labels, self.shares.tolist(), self.scores.tolist(), strict=True)
+        return {
+            "width": width,
+            "height": height,
+            "has_background": self.has_background,
+            "labels": [
+                {"index": index, "label": label, "share": round(share, 6), "score": round(score, 6)}
+                for index, (label, share, score) in enumerate(rows)
+            ],
+        }
+
+    def __repr__(self) -> str:
+        """Size, number of labels and the largest three with their shares."""
+        width, height = self.size
+        shown = [f"{self.labels[i]} {self.shares[i]:.0%}" for i in self.present_indices[:3]]
+        more = "" if len(self.present_indices) <= len(shown) else ", ..."
+        return f"Segmentation({width}x{height}, {len(self.labels)} labels: {', '.join(shown)}{more})"
+
+
+def _some(labels: tuple[str, ...]) -> str:
+    named = ", ".join(repr(label) for label in labels[:NAMED_IN_ERROR])
+    unnamed = len(labels) - NAMED_IN_ERROR
+    return named if unnamed <= 0 else f"{named} and {unnamed} more"
+
+
+def _checked_labels(labels: tuple[str, ...], has_background: bool) -> tuple[str, ...]:
+    labels = tuple(labels)
+    if not 1 <= len(labels) <= MAX_LABELS:
+        raise ValueError(f"labels must be 1 to {MAX_LABELS} names, not {len(labels)}.")
+    if not all(label.strip() for label in labels):
+        raise ValueError("labels must not be empty.")
+    if len(set(labels)) < len(labels):
+        repeated = next(label for label in labels if labels.count(label) > 1)
+        raise ValueError(f"labels must be distinct, but {repeated!r} occurs more than once.")
+    if has_background and labels[0] != BACKGROUND:
+        raise ValueError(f"with has_background the first label must be {BACKGROUND!r}, not {labels[0]!r}.")
+    return labels
+
+
+def _checked_class_map(class_map: np.ndarray, label_count: int) -> UInt16[np.ndarray, "H W"]:
+    if class_map.ndim != 2 or class_map.size == 0:
+        raise ValueError(f"class_map must be a non-empty [H W] array, not of shape {class_map.shape}.")
+    if not np.issubdtype(class_map.dtype, np.integer):
+        raise ValueError(f"class_map must hold integers, not {class_map.dtype}.")
+    low, high = int(class_map.min()), int(class_map.max())
+    if low < 0 or high >= label_count:
+        raise ValueError(f"class_map must lie in 0..{label_count - 1}, but runs from {low} to {high}.")
+    frozen = class_map.astype(np.uint16, order="C")
+    frozen.setflags(write=False)
+    return frozen
+
+
+def _checked_scores(scores: np.ndarray, shares: Float64[np.ndarray, " C"]) -> Float32[np.ndarray, " C"]:
+    if scores.shape != shares.shape:
+        raise ValueError(f"scores must be one number a label, [{len(shares)}], not {list(scores.shape)}.")
+    if not np.issubdtype(scores.dtype, np.floating):
+        raise ValueError(f"scores must be floating, not {scores.dtype}.")
+    if not np.isfinite(scores).all():
+        raise ValueError("scores must be finite.")
+    if scores.min() < 0 or scores.max() > 1:
+        raise ValueError(f"scores must lie in 0..1, but run from {scores.min():g} to {scores.max():g}.")
+    if scores[shares == 0].any():
+        raise ValueError("scores must be 0 for labels that no pixel carries.")
+    frozen = scores.astype(np.float32)
+    frozen.setflags(write=False)
+    return frozen

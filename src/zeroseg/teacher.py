@@ -1,0 +1,110 @@
+"""The teacher: a frozen CLIP that embeds images and texts. Nothing else is known of it.
+
+Any CLIP of `transformers` will do, from a folder or by its hub name. The bundled one has the very same format.
+
+Letters: B image, C text, D embedding width, H W pixels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+from jaxtyping import Float
+from safetensors import SafetensorError
+from torch import Tensor
+from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
+
+from zeroseg.errors import TeacherError
+from zeroseg.images import resize
+
+BUNDLED = Path(__file__).parent / "weights" / "teacher"
+TEXTS_AT_ONCE = 256
+
+
+class Teacher:
+    """A frozen CLIP with its tokenizer and its pixel normalisation. It never trains and never sees a gradient.
+
+    `size` is the side of its input in pixels, `width` the width D of the shared embedding space,
+    `scale` the learned factor on cosines, `fingerprint` a hash of its weights: caches are keyed by it.
+    """
+
+    def __init__(self, model: CLIPModel, tokenizer: CLIPTokenizer, mean: list[float], std: list[float]) -> None:
+        self.model = model.eval().requires_grad_(False)
+        self._tokenizer = tokenizer
+        self.mean = torch.tensor(mean).view(3, 1, 1)
+        self.std = torch.tensor(std).view(3, 1, 1)
+        self.size: int = model.config.vision_config.image_size
+        self.width: int = model.config.projection_dim
+        self.scale: float = float(model.logit_scale.exp())
+        self.fingerprint = _fingerprint(model)
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path = BUNDLED) -> "Teacher":
+        """Load a CLIP of `transformers` from a folder or by hub name (`openai/clip-vit-large-patch14`).
+
+        Raises `TeacherError` where there is none, or where its weights are missing or another model's.
+        """
+        try:
+            model, loaded = CLIPModel.from_pretrained(str(name), dtype=torch.float32, output_loading_info=True)
+            tokenizer = CLIPTokenizer.from_pretrained(str(name))
+            processor = CLIPImageProcessorPil.from_pretrained(str(name))
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, HfHubHTTPError, HFValidationError) as error:
+            raise TeacherError(
+                f"no CLIP could be loaded from {str(name)!r} ({_first_line(error)}): name a folder or a hub "
+                "model with config.json, model.safetensors and tokenizer files of a CLIP."
+            ) from error
+        if loaded["missing_keys"] or loaded["mismatched_keys"]:
+            raise TeacherError(
+                f"the weights in {str(name)!r} are not a whole CLIP: {len(loaded['missing_keys'])} parts are "
+                "missing. Name the folder of a CLIP model (vision and text encoder)."
+            )
+        return cls(model, tokenizer, list(processor.image_mean), list(processor.image_std))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.model.device
+
+    def to(self, device: torch.device | str) -> "Teacher":
+        """Move the weights; returns itself."""
+        self.model.to(torch.device(device))
+        self.mean, self.std = self.mean.to(device), self.std.to(device)
+        return self
+
+    @torch.inference_mode()
+    def embed_images(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D"]:
+        """Embeddings of RGB images (values 0..1), not normalised. Each image is resized to the teacher's input."""
+        images = resize(images, (self.size, self.size)) if images.shape[-2:] != (self.size, self.size) else images
+        with torch.autocast(self.device.type, torch.bfloat16):
+            pixels = (images.to(self.device) - self.mean) / self.std
+            return self.model.get_image_features(pixel_values=pixels).pooler_output.float()
+
+    @torch.inference_mode()
+    def embed_texts(self, texts: Sequence[str]) -> Float[Tensor, "C D"]:
+        """Embeddings of texts, of length 1. Longer texts than the teacher can read are cut."""
+        parts: list[Tensor] = []
+        longest = self.model.config.text_config.max_position_embeddings
+        for start in range(0, len(texts), TEXTS_AT_ONCE):
+            some = list(texts[start : start + TEXTS_AT_ONCE])
+            tokens = self._tokenizer(some, padding=True, truncation=True, max_length=longest, return_tensors="pt")
+            features = self.model.get_text_features(**tokens.to(self.device))
+            parts.append(F.normalize(features.pooler_output.float(), dim=-1))
+        return torch.cat(parts)
+
+
+def _fingerprint(model: CLIPModel) -> str:
+    """A hash of every weight as float16, so that a float16 copy on disk and its float32 original agree."""
+    digest = hashlib.sha256()
+    for name, weight in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(weight.detach().to(torch.float16).cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__

@@ -1,0 +1,1 @@
+"""Training: data, optimiser and schedule, the loop, checkpoints, the monitor."""

@@ -1,0 +1,31 @@
+"""Resumable state on disk. A checkpoint is not weights: it holds the optimiser too, and inference never sees it."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zeroseg.errors import TrainingError
+from zeroseg.files import atomic_path
+
+NAME = "checkpoint.pt"
+
+
+def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
+    """Write `state` (tensors, numbers, strings) so that a crash leaves the old checkpoint or the new one, whole."""
+    with atomic_path(folder / NAME) as path:
+        torch.save(state, path)
+
+
+def load_checkpoint(folder: Path) -> dict[str, Any]:
+    """Read the state back. Raises `TrainingError` where there is none, or it cannot be read."""
+    path = folder / NAME
+    if not path.is_file():
+        raise TrainingError(f"there is nothing to resume in {folder}: it holds no {NAME}. Start without --resume.")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise TrainingError(f"{path} cannot be read as a checkpoint; delete the folder and start anew.") from error

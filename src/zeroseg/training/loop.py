@@ -1,0 +1,197 @@
+"""The loop that trains the student and the teacher alike: it knows steps, not what is learned.
+
+Step s sees batch(s) and draws its noise from seed and s alone, so a resumed run is the same run.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from zeroseg.errors import TrainingError
+from zeroseg.files import write_text_atomically
+from zeroseg.training.checkpoint import load_checkpoint, save_checkpoint
+from zeroseg.training.interruption import Interruption
+from zeroseg.training.monitor import Monitor
+from zeroseg.training.optimiser import OptimiserConfig, build_optimiser, learning_rate
+
+Figures = dict[str, Any]
+
+
+class Batch(Protocol):
+    """What a batch has to offer to the loop: the names of its images, and a move to another device."""
+
+    names: list[str]
+
+    def to(self, device: torch.device) -> Any:
+        """The same batch on a device."""
+        ...
+
+
+B = TypeVar("B", bound=Batch)
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """How long, how fast, how often."""
+
+    steps: int = 4000
+    batch_size: int = 32
+    seed: int = 0
+    precision: str = "bf16"  # "bf16" (autocast) or "fp32"
+    log_every: int = 25
+    evaluate_every: int = 1000
+    checkpoint_every: int = 500
+    patience: int = 20  # steps with a non-finite loss before the run is given up
+    workers: int = 1
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+
+
+class _Steps(Dataset[Any]):
+    """Batches by step number, as torch's loader wants them."""
+
+    def __init__(self, make_batch: Callable[[int], Batch], first: int, last: int) -> None:
+        self._make_batch, self._first, self._last = make_batch, first, last
+
+    def __len__(self) -> int:
+        return self._last - self._first
+
+    def __getitem__(self, place: int) -> Batch:
+        return self._make_batch(self._first + place)
+
+
+def train(
+    model: nn.Module,
+    make_batch: Callable[[int], B],
+    loss_of: Callable[[B, torch.Generator], tuple[Tensor, Figures]],
+    config: LoopConfig,
+    run: Path,
+    title: str,
+    settings: Figures,
+    evaluate: Callable[[], Figures] | None = None,
+    resume: bool = False,
+    quiet: bool = False,
+) -> bool:
+    """Train `model` for `config.steps` steps; True when all are done, False when the run was interrupted.
+
+    `make_batch(step)` must depend on nothing but the step. `loss_of(batch, generator)` returns the loss and
+    figures to log. `settings` (JSON values) is what the run is: a resume under other settings is refused.
+    The folder `run` receives `settings.json`, `log.jsonl` and `checkpoint.pt`.
+    Raises `TrainingError` after `config.patience` steps whose loss was not finite.
+    """
+    device = next(model.parameters()).device
+    optimiser = build_optimiser(model, config.optimiser)
+    start, bad = _begin(model, optimiser, config, run, settings, resume)
+
+    def save(step: int) -> None:
+        state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "bad": bad}
+        save_checkpoint(run, state)
+
+    with Monitor(run, title, config.steps, start, quiet) as monitor, Interruption() as interruption:
+        if evaluate is not None and start == 0:
+            monitor.record(-1, evaluate())
+        for step, batch in enumerate(_prefetch(make_batch, start, config), start):
+            generator = torch.Generator(device).manual_seed(config.seed * 1_000_003 + step)
+            figures = _update(model, optimiser, batch.to(device), generator, loss_of, step, config)
+            monitor.advance(step, len(batch.names))
+            if not math.isfinite(figures["loss"]):
+                bad += 1
+                shown = ", ".join(batch.names[:8])
+                monitor.record(step, {"skipped": bad, "images": batch.names})
+                monitor.say(f"step {step}: the loss is not finite; skipped ({bad} so far). Images: {shown}")
+                if bad >= config.patience:
+                    raise TrainingError(
+                        f"the loss was not finite {bad} times, the last time at step {step}; the images are in "
+                        f"{run / 'log.jsonl'}. Lower the learning rate, or look at these images."
+                    )
+            is_last = step + 1 == config.steps
+            if step % config.log_every == 0 or is_last:
+                monitor.record(step, figures | {"learning_rate": optimiser.param_groups[0]["lr"]})
+            if evaluate is not None and ((step + 1) % config.evaluate_every == 0 or is_last):
+                monitor.record(step, evaluate())
+            if (step + 1) % config.checkpoint_every == 0 or is_last or interruption.requested:
+                save(step + 1)
+            if interruption.requested and not is_last:
+                monitor.say(f"stopped after step {step + 1} of {config.steps}, all saved; go on with --resume.")
+                return False
+    return True
+
+
+def _begin(
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    config: LoopConfig,
+    run: Path,
+    settings: Figures,
+    resume: bool,
+) -> tuple[int, int]:
+    """Open the run folder; the first step to take and the bad steps so far."""
+    path = run / "settings.json"
+    settings = json.loads(json.dumps(settings | {"loop": asdict(config)}))
+    if not resume:
+        if path.exists():
+            raise TrainingError(f"{run} already holds a run: name another --out, or go on with --resume.")
+        write_text_atomically(path, json.dumps(settings, indent=2) + "\n")
+        return 0, 0
+    state = load_checkpoint(run)
+    former = json.loads(path.read_text(encoding="utf-8"))
+    changed = sorted(key for key in former.keys() | settings.keys() if former.get(key) != settings.get(key))
+    if changed:
+        raise TrainingError(f"{run} was begun with other settings ({', '.join(changed)}): resume with the same ones.")
+    model.load_state_dict(state["model"])
+    optimiser.load_state_dict(state["optimiser"])
+    return state["step"], state["bad"]
+
+
+def _prefetch(make_batch: Callable[[int], B], start: int, config: LoopConfig) -> Iterator[B]:
+    """Batches start .. steps - 1, made ahead by worker processes where `workers` > 0."""
+    steps = _Steps(make_batch, start, config.steps)
+    ahead = 4 if config.workers else None
+    return iter(
+        DataLoader(steps, batch_size=None, num_workers=config.workers, prefetch_factor=ahead, worker_init_fn=_calm)
+    )
+
+
+def _calm(worker: int) -> None:
+    """Workers leave signals to the main process, which saves, and keep to one thread."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    torch.set_num_threads(1)
+
+
+def _update(
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    batch: B,
+    generator: torch.Generator,
+    loss_of: Callable[[B, torch.Generator], tuple[Tensor, Figures]],
+    step: int,
+    config: LoopConfig,
+) -> Figures:
+    """One step; a non-finite loss or gradient leaves the weights as they were."""
+    for group in optimiser.param_groups:
+        group["lr"] = learning_rate(step, config.steps, config.optimiser)
+    model.train()
+    device = next(model.parameters()).device
+    with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+        loss, figures = loss_of(batch, generator)
+    optimiser.zero_grad(set_to_none=True)
+    value = float(loss.detach())
+    if math.isfinite(value):
+        loss.backward()
+        norm = float(nn.utils.clip_grad_norm_(model.parameters(), config.optimiser.clip_norm))
+        if math.isfinite(norm):
+            optimiser.step()
+            return {"loss": value, **figures, "gradient_norm": norm}
+        value = norm
+    return {"loss": value, **figures}
