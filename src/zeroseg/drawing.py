@@ -159,7 +159,9 @@ def overlay(image: Image.Image, segmentation: Segmentation, opacity: float = 0.5
 def contact_sheet(
     images: Sequence[Image.Image], columns: int, captions: Sequence[str] | None = None, cell: int = 256
 ) -> Image.Image:
-    """Lay pictures out on a sheet, row by row, each fitted into a `cell` x `cell` square, with one line of caption below.
+    """Lay pictures out on a sheet, row by row, each fitted into a `cell` x `cell` square.
+
+    Captions are one line each, below their pictures, cut to the width of the cell.
 
     Raises:
         ValueError: without pictures or columns, or when captions are not one a picture.
@@ -306,7 +308,7 @@ def _legend_rows(segmentation: Segmentation, colours: dict[int, RGB], text_size:
     return rows
 
 
-def _legible(text: str, otherwise: str, size: int, width: float) -> tuple[str, ImageFont.FreeTypeFont]:
+def _legible(text: str, otherwise: str, size: int, width: int) -> tuple[str, ImageFont.FreeTypeFont]:
     """Return `text` on one line, cut to `width` pixels, with a font that has its letters; else `otherwise`."""
     line = "".join(letter for letter in " ".join(text.split()) if letter.isprintable())[:200]
     font = _font_for(line, size)

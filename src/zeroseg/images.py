@@ -9,7 +9,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Generator, Iterable
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import IO
 
@@ -23,7 +23,8 @@ from torch.nn import functional
 
 from zeroseg.errors import ImageError
 
-ImageSource = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image
+BinaryFile = BytesIO | BufferedReader | IO[bytes]
+ImageSource = str | os.PathLike[str] | bytes | BinaryFile | Image.Image
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
@@ -153,7 +154,7 @@ def _pillow_limit_lifted() -> Generator[None]:
                 Image.MAX_IMAGE_PIXELS = _pillow_limit
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(path: Path) -> BufferedReader:
     try:
         if path.is_dir():
             raise ImageError(f"{str(path)!r} is a folder, not a picture; name a file in it.")
@@ -168,7 +169,7 @@ def _opened(path: Path) -> IO[bytes]:
         raise ImageError(f"{str(path)!r} cannot be opened ({error}); check the path.") from error
 
 
-def _decoded(file: IO[bytes], name: str) -> Image.Image:
+def _decoded(file: BytesIO | BufferedReader, name: str) -> Image.Image:
     if not file.read(1):
         raise ImageError(f"{name} is empty (0 bytes); save or download it again.")
     try:
@@ -228,8 +229,9 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 def _unsaid_range_to_bytes(values: np.ndarray) -> UInt8[np.ndarray, "H W"]:
     finite = np.isfinite(values)
-    low = float(values.min(initial=np.inf, where=finite))
-    high = float(values.max(initial=-np.inf, where=finite))
+    if not finite.any():
+        return np.zeros(values.shape, dtype=np.uint8)
+    low, high = float(values[finite].min()), float(values[finite].max())
     ranges = (1, 255, 65_535) if values.dtype.kind == "f" else (255, 65_535)
     if low >= 0:
         low, high = 0.0, float(next((top for top in ranges if high <= top), high))

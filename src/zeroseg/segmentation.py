@@ -36,8 +36,8 @@ class Segmentation:
     """
 
     labels: tuple[str, ...]
-    class_map: UInt16[np.ndarray, "H W"]
-    scores: Float32[np.ndarray, " C"]
+    class_map: np.ndarray  # shape and type are the door's business, so that it can say what is wrong
+    scores: np.ndarray
     has_background: bool = False
 
     def __post_init__(self) -> None:

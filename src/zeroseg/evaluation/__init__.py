@@ -1,0 +1,10 @@
+"""Evaluation: data sets, one confusion matrix, the benchmark that runs a segmenter over a data set."""
+
+from zeroseg.evaluation.benchmark import Result, evaluate, tune_margin
+from zeroseg.evaluation.datasets import DATASETS, Dataset, Sample, open_dataset
+from zeroseg.evaluation.metrics import confusion_matrix, iou_per_class, mean_iou
+
+__all__ = [
+    "DATASETS", "Dataset", "Result", "Sample",
+    "confusion_matrix", "evaluate", "iou_per_class", "mean_iou", "open_dataset", "tune_margin",
+]  # fmt: skip

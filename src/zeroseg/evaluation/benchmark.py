@@ -1,0 +1,95 @@
+"""Running a segmenter over a data set.
+
+Letters: C class, H W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Int64
+
+from zeroseg.evaluation.datasets import Dataset
+from zeroseg.evaluation.metrics import confusion_matrix, iou_per_class, mean_iou
+from zeroseg.segmenter import Segmenter
+from zeroseg.student.config import ReadOut
+
+MARGINS = tuple(round(-1.0 + 0.5 * k, 1) for k in range(25))  # cosine x 100: -1 .. 11
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an evaluation found: the confusion matrix (rows: truth) and the figures from it."""
+
+    dataset: str
+    classes: tuple[str, ...]
+    images: int
+    confusion: Int64[np.ndarray, "C C"]
+    oracle: Int64[np.ndarray, "C C"]  # had every region its majority label: the masks' own quality
+    read_out: ReadOut
+
+    @property
+    def miou(self) -> float:
+        """Mean IoU over the classes, 0..1."""
+        return mean_iou(self.confusion)
+
+    @property
+    def oracle_miou(self) -> float:
+        """mIoU if each region had its majority label, 0..1."""
+        return mean_iou(self.oracle)
+
+    def summary(self) -> dict[str, object]:
+        """As plain JSON values."""
+        ious = iou_per_class(self.confusion)
+        return {
+            "dataset": self.dataset,
+            "images": self.images,
+            "read_out": vars(self.read_out),
+            "miou": round(self.miou, 4),
+            "oracle_miou": round(self.oracle_miou, 4),
+            "iou": {n: None if np.isnan(v) else round(float(v), 4) for n, v in zip(self.classes, ious, strict=True)},
+            "confusion": self.confusion.tolist(),
+        }
+
+
+def evaluate(
+    segmenter: Segmenter, dataset: Dataset, progress: Callable[[int], None] = lambda done: None
+) -> Result:
+    """mIoU of a segmenter on a data set. `progress` hears of every image done.
+
+    A data set without background is read without one, whatever the read-out says.
+    """
+    read_out = segmenter.read_out if dataset.has_background else replace(segmenter.read_out, background="none")
+    count = len(dataset.classes)
+    confusion, oracle = np.zeros((count, count), np.int64), np.zeros((count, count), np.int64)
+    for sample in dataset:
+        encoded = segmenter.encode(sample.image, read_out)
+        predicted = segmenter.name(encoded, dataset.vocabulary, read_out)
+        confusion += confusion_matrix(sample.truth, predicted.class_map, count)
+        oracle += confusion_matrix(sample.truth, _majority(sample.truth, segmenter.regions(encoded), count), count)
+        progress(1)
+    return Result(dataset.name, dataset.classes, len(dataset), confusion, oracle, read_out)
+
+
+def tune_margin(segmenter: Segmenter, dataset: Dataset, margins: Sequence[float] = MARGINS) -> Segmenter:
+    """The segmenter with the margin that gives the best mIoU on `dataset`: validation scenes, never held-out ones."""
+    count = len(dataset.classes)
+    read_outs = [replace(segmenter.read_out, background="margin", margin=margin) for margin in margins]
+    totals = np.zeros((len(margins), count, count), np.int64)
+    for sample in dataset:
+        encoded = segmenter.encode(sample.image)
+        for total, read_out in zip(totals, read_outs, strict=True):
+            predicted = segmenter.name(encoded, dataset.vocabulary, read_out)
+            total += confusion_matrix(sample.truth, predicted.class_map, count)
+    best = int(np.argmax([mean_iou(total) for total in totals]))
+    return Segmenter(segmenter.encoder, segmenter.teacher, read_outs[best])
+
+
+def _majority(truth: np.ndarray, regions: np.ndarray, classes: int) -> np.ndarray:
+    """For each pixel the most frequent true class of its region (ignored pixels do not vote)."""
+    votes = np.zeros((int(regions.max()) + 1, classes), np.int64)
+    counted = truth < classes
+    np.add.at(votes, (regions[counted], truth[counted]), 1)
+    return votes.argmax(axis=1)[regions]

@@ -1,0 +1,233 @@
+"""Teacher embeddings on disk: for every image the embeddings of its views, computed once.
+
+A cache is a folder: `manifest.json` (what it was made with), shards of float16 features with their keys, and
+`quarantine.jsonl` (images that could not be read). Keys are hashes of the images' bytes. A shard counts once its
+key file stands, so an interrupted run loses at most one shard and goes on where it was.
+
+Letters: N image, V view, D embedding width.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from numpy.typing import NDArray
+from torch import Tensor
+
+from zeroseg.errors import CacheError, ImageError
+from zeroseg.files import atomic_path, write_text_atomically
+from zeroseg.images import center_square, load_image, resize, to_tensor
+from zeroseg.teacher import Teacher
+from zeroseg.views import ViewsConfig
+
+FORMAT = 1
+MANIFEST, QUARANTINE = "manifest.json", "quarantine.jsonl"
+SHARD = 256  # images: what an interruption can lose
+CHUNK = 32  # images whose views are embedded at once
+
+
+@dataclass(frozen=True)
+class CacheReport:
+    """What a run of `build_cache` did."""
+
+    embedded: int
+    found: int  # already there
+    unreadable: int
+
+
+class FeatureCache:
+    """Read access to a cache. Raises `CacheError` where there is none or it is damaged."""
+
+    def __init__(self, folder: Path) -> None:
+        manifest = _manifest(folder)
+        if manifest is None:
+            raise CacheError(f"{folder} is not a feature cache: make one with `zeroseg cache IMAGES --out {folder}`.")
+        self.folder = folder
+        self.teacher: str = manifest["teacher"]
+        values = manifest["views"]
+        self.views = ViewsConfig(values["side"], tuple(values["grids"]), values["overlapping"])
+        self._shards: list[NDArray[np.float16]] = []
+        self._places: dict[str, tuple[int, int]] = {}
+        for path in sorted(folder.glob("*.keys.json")):
+            keys: list[str] = json.loads(path.read_text(encoding="utf-8"))
+            try:
+                shard = np.load(path.with_name(path.name.replace(".keys.json", ".npy")), mmap_mode="r")
+            except (OSError, ValueError) as error:
+                raise CacheError(f"{path.parent} is damaged at shard {path.stem}: delete it and cache again.") from error
+            self._places.update({key: (len(self._shards), row) for row, key in enumerate(keys)})
+            self._shards.append(shard)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._places
+
+    def __getitem__(self, key: str) -> Float[Tensor, "V D"]:
+        """The embeddings of an image's views, as the teacher gave them (not normalised)."""
+        shard, row = self._places[key]
+        return torch.from_numpy(self._shards[shard][row].astype(np.float32))
+
+    def check(self, teacher: Teacher, views: ViewsConfig) -> None:
+        """Raise `CacheError` unless the cache was made with this teacher and these views."""
+        _check(self.folder, {"teacher": self.teacher, "views": asdict(self.views)}, teacher, views)
+
+    def statistics(self, normalise: bool = True) -> tuple[Float[Tensor, " D"], float]:
+        """Mean over all images and views, and the root mean square of what is left once it is taken out."""
+        total, square, count = 0.0, 0.0, 0
+        for shard in self._shards:
+            rows = shard.astype(np.float64).reshape(-1, shard.shape[-1])
+            if normalise:
+                rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+            total, square, count = total + rows.sum(axis=0), square + (rows**2).mean(axis=1).sum(), count + len(rows)
+        if not count:
+            raise CacheError(f"the cache {self.folder} is empty: no image in it could be read.")
+        mean = np.asarray(total) / count
+        return torch.from_numpy(mean).float(), float(np.sqrt(square / count - (mean**2).mean()))
+
+
+def build_cache(
+    images: Sequence[Path],
+    teacher: Teacher,
+    views: ViewsConfig,
+    folder: Path,
+    progress: Callable[[int], None] = lambda done: None,
+) -> CacheReport:
+    """Embed the views of all images that the cache does not hold yet. `progress` hears of every image done.
+
+    Raises `CacheError` when the folder holds a cache of another teacher or other views.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = _manifest(folder)
+    if manifest is None:
+        values = {"format": FORMAT, "teacher": teacher.fingerprint, "width": teacher.width, "views": asdict(views)}
+        write_text_atomically(folder / MANIFEST, json.dumps(values, indent=2) + "\n")
+    else:
+        _check(folder, manifest, teacher, views)
+    cache = FeatureCache(folder)
+    unreadable: list[dict[str, str]] = []
+    found, embedded = 0, 0
+    keys: list[str] = []
+    features: list[NDArray[np.float16]] = []
+    pending: list[tuple[str, UInt8[Tensor, "3 H W"]]] = []
+    queued: set[str] = set()
+
+    def embed() -> None:
+        if pending:
+            squares = torch.stack([square for _, square in pending]).float() / 255
+            features.append(embed_views(teacher, views, squares).half().cpu().numpy())
+            keys.extend(key for key, _ in pending)
+            progress(len(pending))
+            pending.clear()
+
+    def flush() -> None:
+        embed()
+        if keys:
+            _write_shard(folder, keys, np.concatenate(features))
+            keys.clear()
+            features.clear()
+
+    for path, read in _read_ahead(images, views.side, cache):
+        if isinstance(read, str):
+            unreadable.append({"image": str(path), "reason": read})
+            progress(1)
+        elif read[1] is None or read[0] in queued:
+            found += 1
+            progress(1)
+        else:
+            pending.append((read[0], read[1]))
+            queued.add(read[0])
+            embedded += 1
+            if len(pending) == CHUNK:
+                embed()
+            if len(keys) >= SHARD:
+                flush()
+    flush()
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in unreadable)
+    if unreadable or (folder / QUARANTINE).exists():
+        write_text_atomically(folder / QUARANTINE, lines)
+    return CacheReport(embedded, found, len(unreadable))
+
+
+def embed_views(teacher: Teacher, views: ViewsConfig, squares: Float[Tensor, "N 3 side side"]) -> Float[Tensor, "N V D"]:
+    """The teacher's embeddings of all views of square images (values 0..1)."""
+    by_shape: dict[tuple[int, int], list[int]] = defaultdict(list)
+    boxes = views.boxes()
+    for number, (left, top, right, bottom) in enumerate(boxes):
+        by_shape[bottom - top, right - left].append(number)
+    out = torch.empty(len(squares), len(boxes), teacher.width)
+    for numbers in by_shape.values():
+        crops = torch.stack([squares[:, :, boxes[n][1] : boxes[n][3], boxes[n][0] : boxes[n][2]] for n in numbers], 1)
+        embedded = teacher.embed_images(crops.flatten(0, 1).to(teacher.device))
+        out[:, numbers] = embedded.view(len(squares), len(numbers), -1).cpu()
+    return out
+
+
+def image_key(data: bytes) -> str:
+    """The key of an image file: a hash of its bytes."""
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
+def read_square(data: bytes, side: int) -> UInt8[Tensor, "3 side side"]:
+    """Central square of an image file's content, resized to `side`: what views are cut from. Raises `ImageError`."""
+    image = center_square(load_image(data))
+    pixels = to_tensor(image)
+    if image.size == (side, side):
+        return pixels
+    return (resize(pixels, (side, side)) * 255).round().to(torch.uint8)
+
+
+Read = str | tuple[str, UInt8[Tensor, "3 side side"] | None]
+
+
+def _read_ahead(images: Sequence[Path], side: int, cache: FeatureCache) -> Iterator[tuple[Path, Read]]:
+    """(path, reason) of unreadable images, (path, (key, None)) of known ones, (path, (key, square)) of new ones."""
+
+    def read(path: Path) -> tuple[Path, Read]:
+        try:
+            data = path.read_bytes()
+            key = image_key(data)
+            return path, (key, None if key in cache else read_square(data, side))
+        except (ImageError, OSError) as error:
+            return path, str(error)
+
+    with ThreadPoolExecutor(2) as pool:
+        for start in range(0, len(images), SHARD):
+            yield from pool.map(read, images[start : start + SHARD])
+
+
+def _write_shard(folder: Path, keys: list[str], features: NDArray[np.float16]) -> None:
+    number = len(list(folder.glob("*.keys.json")))
+    with atomic_path(folder / f"{number:06d}.npy") as path, path.open("wb") as file:
+        np.save(file, features)
+    write_text_atomically(folder / f"{number:06d}.keys.json", json.dumps(keys))
+
+
+def _manifest(folder: Path) -> dict[str, object] | None:
+    path = folder / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values["format"] == FORMAT and {"teacher", "views"} <= values.keys():
+            return values
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise CacheError(f"{path} is damaged or of another version: delete the folder and cache again.")
+
+
+def _check(folder: Path, manifest: dict[str, object], teacher: Teacher, views: ViewsConfig) -> None:
+    if manifest["teacher"] != teacher.fingerprint:
+        raise CacheError(f"the cache {folder} was made with another teacher: name that teacher, or another folder.")
+    if manifest["views"] != json.loads(json.dumps(asdict(views))):
+        former = manifest["views"]
+        raise CacheError(f"the cache {folder} was made with other views ({former}), not {views.key}: name another folder.")

@@ -1,0 +1,93 @@
+"""From embeddings to names: similarities, background rules, class maps. Pure functions.
+
+Letters: R region (a segment, or a patch), W word, C class, D embedding width, h w grid cells, H W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+SCALE = 100.0  # CLIP's factor on cosines; scores and margins are cosine x 100
+TOP_CLASSES = 5
+STRIP = 1 << 25  # numbers interpolated at once
+MANY = 64  # with more classes than this, only those that win somewhere on the grid are drawn at full size
+
+
+def similarities(regions: Float[Tensor, "R D"], words: Float[Tensor, "W D"]) -> Float[Tensor, "R W"]:
+    """Cosines x 100."""
+    return SCALE * F.normalize(regions, dim=-1) @ F.normalize(words, dim=-1).T
+
+
+def best_words(
+    scores: Float[Tensor, "R W"], owners: Sequence[int], classes: int
+) -> tuple[Float[Tensor, "R C"], Float[Tensor, " R"]]:
+    """The best word of each class, and the best of the background words (owner -1; -inf if there is none)."""
+    nowhere = scores.new_full((len(scores), classes + 1), -torch.inf)
+    index = torch.tensor([owner + 1 for owner in owners], device=scores.device)
+    best = nowhere.scatter_reduce(1, index.expand(len(scores), -1), scores, "amax", include_self=False)
+    return best[:, 1:], best[:, 0]
+
+
+def product_score(scores: Float[Tensor, "R C"], image_scores: Float[Tensor, " C"]) -> Float[Tensor, "R C"]:
+    """GroupViT's score, 0..1: softmax over all classes times softmax over the image's best five classes."""
+    top = image_scores.topk(min(TOP_CLASSES, len(image_scores))).indices
+    among = torch.zeros_like(scores).scatter(1, top.expand(len(scores), -1), scores[:, top].softmax(dim=1))
+    return scores.softmax(dim=1) * among
+
+
+def with_product_background(score: Float[Tensor, "R C"], threshold: float) -> Float[Tensor, "R C1"]:
+    """A background channel before the classes: `threshold`, but never above the best score of the image.
+
+    The cap is GroupViT's: at least one region survives.
+    """
+    level = torch.full_like(score[:, :1], min(threshold, float(score.max()) - 1e-6))
+    return torch.cat([level, score], dim=1)
+
+
+def with_margin_background(
+    scores: Float[Tensor, "R C"], background: Float[Tensor, " R"], margin: float
+) -> Float[Tensor, "R C1"]:
+    """A background channel before the classes: the best background word plus `margin` (cosine x 100).
+
+    Without background words the margin is the score itself that a label has to reach.
+    """
+    level = torch.where(background.isinf(), 0.0, background) + margin
+    return torch.cat([level[:, None], scores], dim=1)
+
+
+def class_map_of_grid(scores: Float[Tensor, "R C"], grid: tuple[int, int], size: tuple[int, int]) -> Int[Tensor, "H W"]:
+    """The best class of every pixel, scores interpolated bilinearly from the patch grid (height, width)."""
+    candidates = torch.arange(scores.shape[1], device=scores.device)
+    if len(candidates) > MANY:
+        preview = (min(size[0], 8 * grid[0]), min(size[1], 8 * grid[1]))
+        candidates = _interpolated_argmax(scores.T.unflatten(1, grid), preview).unique()
+    winners = _interpolated_argmax(scores[:, candidates].T.unflatten(1, grid), size)
+    return candidates[winners]
+
+
+def class_map_of_segments(
+    scores: Float[Tensor, "R C"], masks: Float[Tensor, "R h w"], size: tuple[int, int]
+) -> Int[Tensor, "H W"]:
+    """The class of every pixel's segment, soft masks interpolated bilinearly."""
+    return scores.argmax(dim=1)[_interpolated_argmax(masks, size)]
+
+
+def _interpolated_argmax(maps: Float[Tensor, "C h w"], size: tuple[int, int]) -> Int[Tensor, "H W"]:
+    """argmax over C of the maps at `size`, strip by strip: memory does not grow with the picture."""
+    maps = maps.float()
+    down, across = interpolation(maps.shape[1], size[0], maps.device), interpolation(maps.shape[2], size[1], maps.device)
+    wide = maps @ across.T  # C h W
+    rows = max(1, STRIP // max(1, wide.shape[0] * size[1]))
+    strips = [(torch.einsum("oh,chw->cow", part, wide)).argmax(dim=0) for part in down.split(rows)]
+    return torch.cat(strips)
+
+
+def interpolation(cells: int, pixels: int, device: torch.device) -> Float[Tensor, "pixels cells"]:
+    """Weights of linear interpolation from cell centres to pixel centres (`align_corners=False`), edges repeated."""
+    places = ((torch.arange(pixels, device=device) + 0.5) * cells / pixels - 0.5).clamp(0, cells - 1)
+    return (1 - (places[:, None] - torch.arange(cells, device=device)).abs()).clamp(min=0)

@@ -1,0 +1,88 @@
+"""Every size of the student, and how it is read at inference."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+from zeroseg.errors import ConfigError
+
+Assignment = Literal["gumbel", "cosine"]
+Naming = Literal["segments", "patches"]
+Background = Literal["product", "margin", "none"]
+
+
+@dataclass(frozen=True)
+class ReadOut:
+    """How masks get their names: part of the weights, because thresholds belong to them.
+
+    `naming`: a pixel takes the class of its segment token (the paper), or of its patch embedding.
+    `background`: "product" is GroupViT's product score under `product_threshold` (the paper); "margin" asks the
+    best label to beat the best background word by `margin` (cosine x 100); "none" names every pixel.
+    `keep_mean`: whether the mean of the teacher's embeddings, taken out in training, is put back before they
+    are compared with words.
+    """
+
+    naming: Naming = "segments"
+    background: Background = "product"
+    product_threshold: float = 0.95
+    margin: float = 0.0
+    keep_mean: bool = True
+
+
+@dataclass(frozen=True)
+class StudentConfig:
+    """The sizes of a student; the defaults are the paper's (ViT-B/16 at 224, CLIP ViT-L/14 as teacher)."""
+
+    image_size: int = 224
+    patch_size: int = 16
+    width: int = 768
+    layers: int = 12
+    heads: int = 12
+    activation: Literal["gelu", "quick_gelu"] = "gelu"
+    input_norm: bool = False  # a norm after the positions, as CLIP's tower has and MAE's has not
+    decoder_width: int = 512
+    decoder_layers: int = 8  # 0: no reconstruction
+    decoder_heads: int = 16
+    head_layers: int = 5
+    grouping_after: tuple[int, int] = (2, 4)
+    segment_tokens: tuple[int, int] = (32, 8)
+    assignment: Assignment = "gumbel"  # the paper's; "cosine" is ours, see student/grouping.py
+    embedding_width: int = 768
+    patch_head: bool = False  # ours: an embedding and a salience for every patch
+    inference_size: int = 448  # shorter side of the image
+    teacher: str = "openai/clip-vit-large-patch14"
+    read_out: ReadOut = field(default_factory=ReadOut)
+
+    def __post_init__(self) -> None:
+        first, second = self.grouping_after
+        problems = {
+            "image_size must be a multiple of patch_size": self.image_size % self.patch_size,
+            "inference_size must be at least patch_size": self.inference_size < self.patch_size,
+            "width must be a multiple of heads": self.width % self.heads,
+            "decoder_width must be a multiple of decoder_heads": self.decoder_width % self.decoder_heads,
+            "grouping_after must be two layers in order, within head_layers": not 0 < first < second <= self.head_layers,
+            "naming by patches needs patch_head": self.read_out.naming == "patches" and not self.patch_head,
+        }
+        for problem, holds in problems.items():
+            if holds:
+                raise ConfigError(f"this student cannot be built: {problem}.")
+
+    @property
+    def grid(self) -> int:
+        """Patches along a side at the training size."""
+        return self.image_size // self.patch_size
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> StudentConfig:
+        """From plain JSON values. Raises `ConfigError` for keys that no student has."""
+        known = {f.name for f in fields(cls)}
+        unknown = sorted(values.keys() - known) or sorted(values.get("read_out", {}).keys() - {f.name for f in fields(ReadOut)})
+        if unknown:
+            raise ConfigError(f"the student's config has unknown keys: {', '.join(unknown)}.")
+        tuples = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
+        return cls(**values | tuples | {"read_out": ReadOut(**values.get("read_out", {}))})

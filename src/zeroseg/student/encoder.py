@@ -1,0 +1,121 @@
+"""A plain ViT that can leave patches out: the student's encoder, and the blocks that all its parts share.
+
+Letters: B image, P patch, N token, K query token, D width, H W pixels, h w patches down and across.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from zeroseg.student.config import StudentConfig
+
+
+class Attention(nn.Module):
+    """Multi-head attention of queries over tokens (of tokens over themselves when they are the same)."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
+
+    def forward(self, queries: Float[Tensor, "B K D"], tokens: Float[Tensor, "B N D"]) -> Float[Tensor, "B K D"]:
+        """What each query gathers from the tokens."""
+        q, k, v = (
+            rearrange(part, "b n (h d) -> b h n d", h=self.heads)
+            for part in (self.query(queries), self.key(tokens), self.value(tokens))
+        )
+        return self.out(rearrange(F.scaled_dot_product_attention(q, k, v), "b h n d -> b n (h d)"))
+
+
+class MLP(nn.Module):
+    """Two layers, four times as wide in between."""
+
+    def __init__(self, width: int, activation: str = "gelu", out: int | None = None) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(width, 4 * width), nn.Linear(4 * width, out or width)
+        self.activation = activation
+
+    def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B E"]:
+        """Token by token."""
+        x = self.first(x)
+        return self.second(x * torch.sigmoid(1.702 * x) if self.activation == "quick_gelu" else F.gelu(x))
+
+
+class Block(nn.Module):
+    """A pre-norm transformer layer."""
+
+    def __init__(self, width: int, heads: int, activation: str = "gelu") -> None:
+        super().__init__()
+        self.norm1, self.attention = nn.LayerNorm(width), Attention(width, heads)
+        self.norm2, self.mlp = nn.LayerNorm(width), MLP(width, activation)
+
+    def forward(self, x: Float[Tensor, "B N D"]) -> Float[Tensor, "B N D"]:
+        """Tokens in, tokens out."""
+        y = self.norm1(x)
+        x = x + self.attention(y, y)
+        return x + self.mlp(self.norm2(x))
+
+
+class Encoder(nn.Module):
+    """Patches and a class token through the layers; in training only the patches that `keep` names."""
+
+    def __init__(self, config: StudentConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Conv2d(3, config.width, config.patch_size, config.patch_size)
+        self.class_token = nn.Parameter(torch.randn(1, 1, config.width) * 0.02)
+        self.positions = nn.Parameter(torch.randn(1, config.grid**2, config.width) * 0.02)
+        self.input_norm = nn.LayerNorm(config.width) if config.input_norm else nn.Identity()
+        self.blocks = nn.ModuleList(
+            Block(config.width, config.heads, config.activation) for _ in range(config.layers)
+        )
+        self.norm = nn.LayerNorm(config.width)
+
+    def forward(
+        self, images: Float[Tensor, "B 3 H W"], keep: Int[Tensor, "B K"] | None = None
+    ) -> Float[Tensor, "B P D"]:
+        """Tokens of the kept patches (all of them without `keep`), the class token dropped."""
+        x = self.embedding(images)
+        h, w = x.shape[-2:]
+        x = rearrange(x, "b d h w -> b (h w) d") + resize_positions(self.positions, h, w)
+        if keep is not None:
+            x = take(x, keep)
+        x = torch.cat([self.class_token.expand(len(x), -1, -1).to(x.dtype), x], dim=1)
+        x = self.input_norm(x)
+        for block in self.blocks:
+            x = block(x)
+        return self.norm(x[:, 1:])
+
+
+def resize_positions(positions: Float[Tensor, "1 P D"], h: int, w: int) -> Float[Tensor, "1 N D"]:
+    """Position embeddings of a square grid, interpolated to h x w patches."""
+    side = round(positions.shape[1] ** 0.5)
+    if (h, w) == (side, side):
+        return positions
+    grid = rearrange(positions, "1 (h w) d -> 1 d h w", h=side)
+    grid = F.interpolate(grid, size=(h, w), mode="bicubic", align_corners=False)
+    return rearrange(grid, "1 d h w -> 1 (h w) d")
+
+
+def random_keep(images: int, patches: int, mask_ratio: float, generator: torch.Generator) -> Int[Tensor, "B K"]:
+    """Which patches each image keeps when `mask_ratio` of them are dropped at random: patch numbers in order."""
+    count = max(1, round(patches * (1 - mask_ratio)))
+    noise = torch.rand(images, patches, generator=generator, device=generator.device)
+    return noise.argsort(dim=1)[:, :count].sort(dim=1).values
+
+
+def take(tokens: Float[Tensor, "B P D"], keep: Int[Tensor, "B K"]) -> Float[Tensor, "B K D"]:
+    """The tokens of the kept patches."""
+    return tokens.gather(1, keep[:, :, None].expand(-1, -1, tokens.shape[-1]))
+
+
+def put_back(
+    tokens: Float[Tensor, "B K D"], keep: Int[Tensor, "B K"], filler: Float[Tensor, "1 1 D"], patches: int
+) -> Float[Tensor, "B P D"]:
+    """The inverse of `take`: kept tokens at their places, `filler` (the mask token) everywhere else."""
+    full = filler.to(tokens.dtype).expand(len(tokens), patches, -1)
+    return full.scatter(1, keep[:, :, None].expand(-1, -1, tokens.shape[-1]), tokens)

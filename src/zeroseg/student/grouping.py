@@ -1,0 +1,86 @@
+"""The grouping block: learnable segment tokens gather the image tokens that are assigned to them.
+
+"gumbel" is GroupViT's block as the paper uses it: dot products scaled by width^-0.5, Gumbel-softmax over segments,
+hard with a straight-through gradient in training and plain argmax at inference, mean over (sum + 1). "cosine" is
+ours: cosines times a learned scale and no noise, because the former stays uniform (see docs/log.md).
+
+Letters: B image, N token, S segment, D width.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from zeroseg.student.config import Assignment
+from zeroseg.student.encoder import MLP, Attention
+
+FIRST_SCALE = 10.0  # of the cosines
+LARGEST_SCALE = 100.0
+
+
+class Grouping(nn.Module):
+    """Assigns N tokens to S segment tokens."""
+
+    def __init__(self, width: int, heads: int, segments: int, assignment: Assignment) -> None:
+        super().__init__()
+        self.assignment = assignment
+        spread = 0.02 if assignment == "gumbel" else 1.0
+        self.segment_tokens = nn.Parameter(torch.randn(1, segments, width) * spread)
+        self.norm_tokens, self.norm_segments = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention = Attention(width, heads)
+        self.norm_gathered, self.gathered_mlp = nn.LayerNorm(width), MLP(width)
+        self.norm_query = nn.LayerNorm(width)
+        self.query, self.key = nn.Linear(width, width), nn.Linear(width, width)
+        self.value, self.out = nn.Linear(width, width), nn.Linear(width, width)
+        self.norm_out, self.out_mlp = nn.LayerNorm(width), MLP(width)
+        if assignment == "cosine":
+            self.log_scale = nn.Parameter(torch.tensor(math.log(FIRST_SCALE)))
+
+    def forward(
+        self, tokens: Float[Tensor, "B N D"], generator: torch.Generator | None = None
+    ) -> tuple[Float[Tensor, "B S D"], Float[Tensor, "B S N"]]:
+        """New segment tokens, and the soft assignment (over segments it sums to 1 for every token)."""
+        tokens = self.norm_tokens(tokens)
+        segments = self.segment_tokens.expand(len(tokens), -1, -1)
+        segments = segments + self.attention(self.norm_segments(segments), tokens)
+        segments = segments + self.gathered_mlp(self.norm_gathered(segments))
+        logits = self._logits(segments, tokens)
+        soft = logits.softmax(dim=1)
+        hard = harden(self._noisy(logits, generator))
+        gathered = weighted_mean(hard, self.value(tokens))
+        segments = segments + self.out(gathered)
+        return segments + self.out_mlp(self.norm_out(segments)), soft
+
+    def _logits(self, segments: Float[Tensor, "B S D"], tokens: Float[Tensor, "B N D"]) -> Float[Tensor, "B S N"]:
+        q, k = self.query(self.norm_query(segments)).float(), self.key(tokens).float()
+        if self.assignment == "gumbel":
+            return q @ k.transpose(1, 2) * q.shape[-1] ** -0.5
+        scale = self.log_scale.exp().clamp(max=LARGEST_SCALE)
+        return scale * F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).transpose(1, 2)
+
+    def _noisy(self, logits: Float[Tensor, "B S N"], generator: torch.Generator | None) -> Float[Tensor, "B S N"]:
+        """The assignment that is hardened: with Gumbel noise in training as the paper has it."""
+        if self.training and self.assignment == "gumbel":
+            uniform = torch.rand(logits.shape, generator=generator, device=logits.device)
+            logits = logits - (-uniform.clamp(min=1e-9).log()).clamp(min=1e-9).log()
+        return logits.softmax(dim=1)
+
+
+def harden(soft: Float[Tensor, "B S N"]) -> Float[Tensor, "B S N"]:
+    """One segment for each token, with the soft assignment's gradient (straight through)."""
+    hard = torch.zeros_like(soft).scatter(1, soft.argmax(dim=1, keepdim=True), 1.0)
+    return hard + soft - soft.detach()
+
+
+def weighted_mean(assignment: Float[Tensor, "B S N"], values: Float[Tensor, "B N D"]) -> Float[Tensor, "B S D"]:
+    """Sum of the assigned tokens over (their number + 1), as GroupViT has it.
+
+    With a tiny number in place of the 1, segments without tokens get gradients a thousand times too large.
+    """
+    total = assignment.sum(dim=2, keepdim=True)
+    return (assignment @ values.float() / (total + 1)).to(values.dtype)

@@ -1,0 +1,161 @@
+"""Students on disk and on the hub, and first weights for the encoder from a CLIP's or an MAE's tower."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from zeroseg.errors import ConfigError, WeightsError
+from zeroseg.files import write_bytes_atomically, write_text_atomically
+from zeroseg.student.config import StudentConfig
+
+BUNDLED = Path(__file__).parent.parent / "weights" / "student"
+CONFIG_NAME, WEIGHTS_NAME, CARD_NAME = "config.json", "model.safetensors", "README.md"
+KIND = "zeroseg-student"
+
+CARD = """---
+license: apache-2.0
+library_name: zeroseg
+pipeline_tag: image-segmentation
+tags: [zeroseg, open-vocabulary-segmentation]
+---
+# A ZeroSeg student
+
+Segments images by words; distilled from the vision encoder of `{teacher}` without labels
+(method: Chen et al. 2023, arXiv 2306.00450).
+
+```python
+import zeroseg
+segmentation = zeroseg.Segmenter.from_pretrained("THIS-FOLDER")("photo.jpg", labels=["dog", "grass"])
+```
+"""
+
+
+def read(name: str | Path) -> tuple[StudentConfig, dict[str, Tensor]]:
+    """Config and tensors of a student in a folder or hub repository. Raises `WeightsError`."""
+    folder = _folder_of(name)
+    for file in (CONFIG_NAME, WEIGHTS_NAME):
+        if not (folder / file).is_file():
+            raise WeightsError(f"{name} is not a student: it has no {file}. Name a folder that `zeroseg distill` made.")
+    try:
+        values: dict[str, Any] = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
+        if values.pop("kind", None) != KIND:
+            raise WeightsError(f"{name} holds another kind of model, not a ZeroSeg student: name a folder of one.")
+        config = StudentConfig.from_json(values)
+        return config, load_file(folder / WEIGHTS_NAME)
+    except (ValueError, TypeError, ConfigError) as error:
+        raise WeightsError(f"{folder / CONFIG_NAME} cannot be read as a student's config: {error}") from error
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{folder / WEIGHTS_NAME} is damaged ({error}): copy or train it again.") from error
+
+
+def _folder_of(name: str | Path) -> Path:
+    if Path(name).is_dir():
+        return Path(name)
+    looks_local = isinstance(name, Path) or str(name).startswith((".", "/", "~")) or str(name).count("/") != 1
+    if not looks_local:
+        try:
+            return Path(snapshot_download(str(name), allow_patterns=[CONFIG_NAME, WEIGHTS_NAME, CARD_NAME]))
+        except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+            raise WeightsError(
+                f"there is no folder {str(name)!r}, and the hub did not give a model of that name "
+                f"({type(error).__name__}): check the name, or your connection."
+            ) from error
+    raise WeightsError(f"there is no model folder {str(name)!r}: check the path, or name a hub model as owner/name.")
+
+
+def fill(student: nn.Module, tensors: Mapping[str, Tensor], name: str | Path) -> None:
+    """Load tensors into a student, strictly. Raises `WeightsError` that counts what is missing or foreign."""
+    own = student.state_dict()
+    missing, foreign = own.keys() - tensors.keys(), tensors.keys() - own.keys()
+    misshaped = [key for key in own.keys() & tensors.keys() if own[key].shape != tensors[key].shape]
+    if missing or foreign or misshaped:
+        raise WeightsError(
+            f"the weights in {name} do not fit their config: {len(missing)} tensors missing, {len(foreign)} foreign, "
+            f"{len(misshaped)} of another shape. Use the config.json that was saved with them."
+        )
+    student.load_state_dict({key: value.to(own[key].dtype) for key, value in tensors.items()}, strict=True)
+
+
+def write(student: nn.Module, config: StudentConfig, folder: Path, card: str = "") -> None:
+    """Write a student's folder: float16 tensors, config, model card."""
+    tensors = {key: value.detach().to("cpu", torch.float16).contiguous() for key, value in student.state_dict().items()}
+    write_bytes_atomically(folder / WEIGHTS_NAME, save(tensors, metadata={"format": "pt"}))
+    values = {"kind": KIND, **config.to_json()}
+    write_text_atomically(folder / CONFIG_NAME, json.dumps(values, indent=2) + "\n")
+    write_text_atomically(folder / CARD_NAME, card or CARD.format(teacher=config.teacher))
+
+
+def push(student: nn.Module, config: StudentConfig, repository: str, **options: Any) -> str:
+    """Upload a student to the hub; returns the address of the commit."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        write(student, config, Path(folder))
+        api = HfApi()
+        api.create_repo(repository, exist_ok=True, **options)
+        return str(api.upload_folder(repo_id=repository, folder_path=folder))
+
+
+def encoder_from_clip(vision: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
+    """The first `layers` layers of a `CLIPVisionTransformer` state dict under the names of our encoder.
+
+    CLIP's patch embedding has no bias: ours starts at 0. Its class position is folded into the class token.
+    """
+    positions = vision["embeddings.position_embedding.weight"]
+    weight = vision["embeddings.patch_embedding.weight"]
+    ours = {
+        "embedding.weight": weight,
+        "embedding.bias": torch.zeros(len(weight)),
+        "class_token": (vision["embeddings.class_embedding"] + positions[0])[None, None],
+        "positions": positions[None, 1:],
+        "input_norm.weight": vision["pre_layrnorm.weight"],
+        "input_norm.bias": vision["pre_layrnorm.bias"],
+        "norm.weight": vision["post_layernorm.weight"],
+        "norm.bias": vision["post_layernorm.bias"],
+    }
+    names = {
+        "layer_norm1": "norm1", "layer_norm2": "norm2", "mlp.fc1": "mlp.first", "mlp.fc2": "mlp.second",
+        "self_attn.q_proj": "attention.query", "self_attn.k_proj": "attention.key",
+        "self_attn.v_proj": "attention.value", "self_attn.out_proj": "attention.out",
+    }  # fmt: skip
+    return ours | _layers(vision, "encoder.layers.{}.", layers, names)
+
+
+def encoder_from_mae(mae: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
+    """The encoder of a `ViTMAEModel` (or `ViTMAEForPreTraining`) state dict under the names of ours."""
+    mae = {key.removeprefix("vit."): value for key, value in mae.items()}
+    positions = mae["embeddings.position_embeddings"]
+    ours = {
+        "embedding.weight": mae["embeddings.patch_embeddings.projection.weight"],
+        "embedding.bias": mae["embeddings.patch_embeddings.projection.bias"],
+        "class_token": mae["embeddings.cls_token"] + positions[:, :1],
+        "positions": positions[:, 1:],
+        "norm.weight": mae["layernorm.weight"],
+        "norm.bias": mae["layernorm.bias"],
+    }
+    names = {
+        "layernorm_before": "norm1", "layernorm_after": "norm2",
+        "intermediate.dense": "mlp.first", "output.dense": "mlp.second",
+        "attention.attention.query": "attention.query", "attention.attention.key": "attention.key",
+        "attention.attention.value": "attention.value", "attention.output.dense": "attention.out",
+    }  # fmt: skip
+    return ours | _layers(mae, "encoder.layer.{}.", layers, names)
+
+
+def _layers(theirs: Mapping[str, Tensor], prefix: str, layers: int, names: dict[str, str]) -> dict[str, Tensor]:
+    return {
+        f"blocks.{number}.{ours}.{part}": theirs[f"{prefix.format(number)}{name}.{part}"]
+        for number in range(layers)
+        for name, ours in names.items()
+        for part in ("weight", "bias")
+    }

@@ -1,0 +1,285 @@
+"""Distilling a teacher's cached views into a student: the data, the loss, the run.
+
+Letters: B image, V view, D embedding width, P patch, K kept patch, S pixels along a side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor
+
+from zeroseg import losses
+from zeroseg.errors import ConfigError, ImageError, TrainingError
+from zeroseg.feature_cache import FeatureCache, image_key, read_square
+from zeroseg.images import resize
+from zeroseg.student import Student, StudentConfig, StudentOutput
+from zeroseg.student.encoder import random_keep
+from zeroseg.student.model import patch_pixels
+from zeroseg.student.weights import encoder_from_clip
+from zeroseg.teacher import Teacher
+from zeroseg.training import instruments
+from zeroseg.training.loop import Figures, LoopConfig, train
+from zeroseg.views import ViewsConfig, mirror_order, patch_coverage
+
+FINEST = 1.0  # sharpness of a view counts as (finest view / its side)^2
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """The weight of each loss; 0 leaves it out.
+
+    The paper names the first three and gives no weights. With every distance a mean over dimensions (not a sum)
+    they are of one order, so 1 each is our reading of it.
+    """
+
+    reconstruction: float = 1.0
+    distillation: float = 1.0
+    matching: float = 1.0
+    overlap: float = 0.0
+    patch_view: float = 0.0
+    dense: float = 0.0
+
+
+@dataclass(frozen=True)
+class DistillConfig:
+    """A whole recipe: student, views, targets, losses, loop. The defaults are the paper's at ViT-B/16.
+
+    `normalise`: targets are scaled to length 1 (the paper is silent; L1 between raw CLIP embeddings would weigh
+    views by their length, which means nothing). `centre`: the mean of all targets is taken out and the rest
+    scaled to a root mean square of 1; the student's weights carry both back.
+    """
+
+    student: StudentConfig = field(default_factory=StudentConfig)
+    views: ViewsConfig = field(default_factory=ViewsConfig)
+    losses: LossWeights = field(default_factory=LossWeights)
+    mask_ratio: float = 0.6
+    flips: bool = False
+    normalise: bool = True
+    centre: bool = False
+    encoder_from_teacher: bool = False
+    loop: LoopConfig = field(default_factory=LoopConfig)
+
+    def __post_init__(self) -> None:
+        weights = self.losses
+        if not 0 <= self.mask_ratio < 1:
+            raise ConfigError(f"the mask ratio must lie in 0 .. 1 (1 excluded), not be {self.mask_ratio}.")
+        if (weights.patch_view or weights.dense or weights.overlap) and not self.student.patch_head:
+            raise ConfigError("overlap, patch-view and dense matching need a student with patch_head.")
+        if weights.reconstruction and not self.student.decoder_layers:
+            raise ConfigError("reconstruction needs a student with decoder_layers.")
+
+
+@dataclass
+class ViewBatch:
+    """Square images (0..255), their views' embeddings as cached, and which are to be mirrored."""
+
+    images: UInt8[Tensor, "B 3 S S"]
+    features: Float[Tensor, "B V D"]
+    mirrored: Bool[Tensor, " B"]
+    names: list[str]
+
+    def to(self, device: torch.device) -> "ViewBatch":
+        """The same batch on a device."""
+        return replace(
+            self,
+            images=self.images.to(device, non_blocking=True),
+            features=self.features.to(device, non_blocking=True),
+            mirrored=self.mirrored.to(device, non_blocking=True),
+        )
+
+
+class ViewData:
+    """Images and their cached features, in an order that depends on seed and epoch alone."""
+
+    def __init__(self, images: Sequence[Path], cache: FeatureCache, config: DistillConfig) -> None:
+        """Keeps the images that the cache holds. Raises `TrainingError` if there are too few."""
+        self._cache, self._config = cache, config
+        keyed = [(path, _key_of(path)) for path in images]
+        self.images = [(path, key) for path, key in keyed if key in cache]
+        self.left_out = len(images) - len(self.images)
+        if not self.images:
+            raise TrainingError(
+                f"the cache {cache.folder} holds none of the {len(images)} images: run `zeroseg cache` on them first."
+            )
+
+    def batch(self, step: int) -> ViewBatch:
+        """The batch of step 0, 1, 2 ...: epochs follow each other without a seam, each in an order of its own."""
+        size, count = self._config.loop.batch_size, len(self.images)
+        order: dict[int, np.ndarray] = {}
+        chosen: list[tuple[Path, str]] = []
+        for place in range(step * size, (step + 1) * size):
+            epoch = place // count
+            if epoch not in order:
+                order[epoch] = np.random.default_rng([self._config.loop.seed, epoch]).permutation(count)
+            chosen.append(self.images[order[epoch][place % count]])
+        flips = np.random.default_rng([self._config.loop.seed, 7, step]).random(size) < 0.5
+        return ViewBatch(
+            torch.stack([self._square(path) for path, _ in chosen]),
+            torch.stack([self._cache[key] for _, key in chosen]),
+            torch.from_numpy(flips & self._config.flips),
+            [path.name for path, _ in chosen],
+        )
+
+    def _square(self, path: Path) -> UInt8[Tensor, "3 S S"]:
+        return read_square(path.read_bytes(), self._config.student.image_size)
+
+
+def _key_of(path: Path) -> str:
+    try:
+        return image_key(path.read_bytes())
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read ({error.strerror}): remove it from the images.") from error
+
+
+class Distillation:
+    """The loss of a batch, with the figures that are logged."""
+
+    def __init__(self, student: Student, config: DistillConfig) -> None:
+        self.student, self.config = student, config
+        device = student.target_mean.device
+        self.mirror = mirror_order(config.views).to(device)
+        self.local = torch.tensor(config.views.is_local(), device=device)
+        self.coverage = patch_coverage(config.views, config.student.grid).to(device)
+        sides = torch.tensor([right - left for left, _, right, _ in config.views.boxes()], device=device)
+        self.sharpness = (FINEST * sides.min() / sides) ** 2
+
+    def __call__(self, batch: ViewBatch, generator: torch.Generator) -> tuple[Tensor, Figures]:
+        """Weighted sum of the losses in use, and each of them."""
+        config = self.config
+        images, views = self._mirrored(batch)
+        views = self.targets(views)
+        keep = random_keep(len(images), config.student.grid**2, config.mask_ratio, generator)
+        output = self.student(images, keep, generator)
+        parts = self._parts(images, views, keep, output)
+        weights = asdict(config.losses)
+        loss = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
+        with torch.no_grad():
+            figures = instruments.read(output.segments, output.masks, views[:, self.local])
+        return loss, {name: float(part.detach()) for name, part in parts.items()} | figures
+
+    def targets(self, features: Float[Tensor, "B V D"]) -> Float[Tensor, "B V D"]:
+        """Cached embeddings as the student is to predict them."""
+        if self.config.normalise:
+            features = F.normalize(features, dim=-1)
+        return (features - self.student.target_mean) / self.student.target_scale
+
+    def _mirrored(self, batch: ViewBatch) -> tuple[Float[Tensor, "B 3 S S"], Float[Tensor, "B V D"]]:
+        images = batch.images.float() / 255
+        size = self.config.student.image_size
+        images = resize(images, (size, size)) if images.shape[-1] != size else images
+        flip = batch.mirrored[:, None, None]
+        images = torch.where(flip[..., None], images.flip(-1), images)
+        return images, torch.where(flip, batch.features[:, self.mirror], batch.features)
+
+    def _parts(
+        self,
+        images: Float[Tensor, "B 3 S S"],
+        views: Float[Tensor, "B V D"],
+        keep: Tensor,
+        output: StudentOutput,
+    ) -> dict[str, Tensor]:
+        weights, parts = self.config.losses, dict[str, Tensor]()
+        coverage = self.coverage[keep]  # B K V
+        if weights.reconstruction:
+            pixels = patch_pixels(images, self.config.student.patch_size)
+            dropped = torch.ones(pixels.shape[:2], dtype=torch.bool, device=pixels.device).scatter(1, keep, False)
+            parts["reconstruction"] = losses.reconstruction(
+                self.student.reconstruct(output.tokens, keep), pixels, dropped
+            )
+        if weights.distillation:
+            parts["distillation"] = losses.multi_scale_distillation(output.image, views)
+        if weights.matching:
+            parts["matching"] = losses.segment_matching(output.segments, views[:, self.local])
+        if output.patches is not None and output.salience is not None:
+            salience = output.salience
+            if weights.overlap:
+                parts["overlap"] = losses.overlap_matching(output.segments, output.masks, salience, coverage, views)
+            if weights.patch_view:
+                parts["patch_view"] = losses.patch_view_matching(output.patches, salience, coverage, views)
+            if weights.dense:
+                parts["dense"] = losses.dense_matching(output.patches, coverage, self.sharpness, views)
+        return parts
+
+
+def build_student(config: DistillConfig, cache: FeatureCache, teacher: Teacher | None) -> Student:
+    """An untrained student: targets' mean and scale from the cache, the encoder from the teacher if asked for."""
+    torch.manual_seed(config.loop.seed)
+    student = Student(config.student)
+    if config.centre:
+        mean, scale = cache.statistics(config.normalise)
+        student.target_mean.copy_(mean)
+        student.target_scale.fill_(scale)
+    if config.encoder_from_teacher:
+        if teacher is None:
+            raise TrainingError("this recipe starts from the teacher's own vision tower: name it with --teacher.")
+        start_from_teacher(student, teacher)
+    return student
+
+
+def start_from_teacher(student: Student, teacher: Teacher) -> None:
+    """Copy the first layers of the teacher's vision tower into the student's encoder.
+
+    Positions are interpolated to the student's grid. Raises `TrainingError` where widths or patches differ.
+    """
+    from zeroseg.student.encoder import resize_positions
+
+    tensors = encoder_from_clip(teacher.model.vision_model.state_dict(), student.config.layers)
+    grid = student.config.grid
+    tensors["positions"] = resize_positions(tensors["positions"], grid, grid)
+    own = student.encoder.state_dict()
+    different = [name for name in own if name not in tensors or own[name].shape != tensors[name].shape]
+    if different or not student.config.input_norm:
+        raise TrainingError(
+            "the student's encoder does not have the form of the teacher's vision tower "
+            f"({', '.join(different[:3]) or 'input_norm is off'}): give it the same width, patch size, heads and layers."
+        )
+    student.encoder.load_state_dict(tensors, strict=True)
+
+
+def distill(
+    images: Sequence[Path],
+    cache: FeatureCache,
+    config: DistillConfig,
+    run: Path,
+    teacher: Teacher | None = None,
+    evaluate: Callable[[Student], Figures] | None = None,
+    resume: bool = False,
+    quiet: bool = False,
+) -> Student | None:
+    """Train a student; it is saved in `run / "student"`. None when the run was interrupted (go on with `resume`).
+
+    Raises `TrainingError`, `CacheError`.
+    """
+    if cache.views != config.views:
+        raise TrainingError(
+            f"the cache holds the views {cache.views.key}, the recipe wants {config.views.key}: cache again with the "
+            "recipe's views."
+        )
+    data = ViewData(images, cache, config)
+    student = build_student(config, cache, teacher)
+    if torch.cuda.is_available():
+        student.cuda()
+    settings = {"distill": asdict(config), "teacher": cache.teacher, "images": len(data.images)}
+    finished = train(
+        student,
+        data.batch,
+        Distillation(student, config),
+        config.loop,
+        run,
+        "distil",
+        settings,
+        evaluate=(lambda: evaluate(student.eval())) if evaluate is not None else None,
+        resume=resume,
+        quiet=quiet,
+    )
+    if not finished:
+        return None
+    student.eval().save_pretrained(run / "student")
+    return student

@@ -1,0 +1,82 @@
+"""Views: the crops of an image that the teacher embeds, and what they have in common with the student's patches.
+
+The paper cuts a square image into grids of n x n equal views, n = 1..4: 1 + 4 + 9 + 16 = 30. With `overlapping`,
+the same windows also stand half a window further: (2n - 1)^2 a grid, 84 in all.
+
+Letters: V view, P patch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from zeroseg.errors import ConfigError
+
+Box = tuple[int, int, int, int]  # left, top, right, bottom: pixels, right and bottom excluded
+
+
+@dataclass(frozen=True)
+class ViewsConfig:
+    """Which views of a square image `side` pixels wide the teacher embeds.
+
+    The image is cropped to its central square and resized to `side` first, as in the paper (224).
+    """
+
+    side: int = 224
+    grids: tuple[int, ...] = (1, 2, 3, 4)
+    overlapping: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.grids or min(self.grids) < 1 or max(self.grids) > self.side or len(set(self.grids)) < len(self.grids):
+            raise ConfigError(f"the view grids {self.grids} must be different whole numbers from 1 to the side, {self.side}.")
+
+    @property
+    def key(self) -> str:
+        """The views in words, to tell caches apart: `224px 1x1 2x2 3x3 4x4`."""
+        return f"{self.side}px {' '.join(f'{n}x{n}' for n in self.grids)}{' overlapping' if self.overlapping else ''}"
+
+    def boxes(self) -> list[Box]:
+        """The view boxes, grid by grid, row by row. Without overlap each grid tiles the image exactly."""
+        return [box for n in self.grids for box in grid_boxes(self.side, n, self.overlapping)]
+
+    def is_local(self) -> list[bool]:
+        """Which views are crops: all but the whole image (the paper's v_2 .. v_n)."""
+        whole = (0, 0, self.side, self.side)
+        return [box != whole for box in self.boxes()]
+
+
+def grid_boxes(side: int, n: int, overlapping: bool = False) -> list[Box]:
+    """n x n boxes that tile a square of `side` pixels; with `overlapping`, windows at half steps too."""
+    halves = [round(side * k / (2 * n)) for k in range(2 * n + 1)]
+    step = 1 if overlapping else 2
+    spans = [(halves[k], halves[k + 2]) for k in range(0, 2 * n - 1, step)]
+    return [(left, top, right, bottom) for top, bottom in spans for left, right in spans]
+
+
+def mirror_order(config: ViewsConfig) -> Int[Tensor, " V"]:
+    """For each view, the number of the view that shows its place in the mirrored image (exact to a pixel)."""
+    boxes = config.boxes()
+    order: list[int] = []
+    for left, top, right, bottom in boxes:
+        mirrored = (config.side - right, top, config.side - left, bottom)
+        order.append(min(range(len(boxes)), key=lambda k: sum(abs(a - b) for a, b in zip(boxes[k], mirrored, strict=True))))
+    return torch.tensor(order)
+
+
+def patch_coverage(config: ViewsConfig, patches: int) -> Float[Tensor, "P V"]:
+    """How much of each patch lies in each view, 0..1, for a grid of `patches` x `patches` patches, row by row."""
+    edges = [config.side * k / patches for k in range(patches + 1)]
+    columns = [[_shared(a, b, left, right) for left, _, right, _ in config.boxes()] for a, b in pairwise(edges)]
+    rows = [[_shared(a, b, top, bottom) for _, top, _, bottom in config.boxes()] for a, b in pairwise(edges)]
+    across, down = torch.tensor(columns), torch.tensor(rows)
+    return (down[:, None, :] * across[None, :, :]).flatten(0, 1)
+
+
+def _shared(a: float, b: float, low: float, high: float) -> float:
+    """The share of the interval a..b that lies in low..high."""
+    return max(0.0, min(b, high) - max(a, low)) / (b - a)
