@@ -1,0 +1,59 @@
+"""ZeroSeg: segment your own images by naming things, with no human labels at all.
+
+    import zeroseg
+    segmentation = zeroseg.Segmenter.from_pretrained()("photo.jpg", labels=["dog", "grass"])
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zeroseg.errors import ZeroSegError
+    from zeroseg.feature_cache import FeatureCache
+    from zeroseg.recipes import RECIPES
+    from zeroseg.segmentation import Segmentation
+    from zeroseg.segmenter import Segmenter
+    from zeroseg.student import Student, StudentConfig
+    from zeroseg.teacher import Teacher
+    from zeroseg.training.distill import distill
+    from zeroseg.vocabulary import Vocabulary
+
+__version__ = "0.1.0"
+__all__ = [
+    "RECIPES",
+    "FeatureCache",
+    "Segmentation",
+    "Segmenter",
+    "Student",
+    "StudentConfig",
+    "Teacher",
+    "Vocabulary",
+    "ZeroSegError",
+    "distill",
+]
+
+_HOMES = {
+    "RECIPES": "zeroseg.recipes",
+    "FeatureCache": "zeroseg.feature_cache",
+    "Segmentation": "zeroseg.segmentation",
+    "Segmenter": "zeroseg.segmenter",
+    "Student": "zeroseg.student",
+    "StudentConfig": "zeroseg.student",
+    "Teacher": "zeroseg.teacher",
+    "Vocabulary": "zeroseg.vocabulary",
+    "ZeroSegError": "zeroseg.errors",
+    "distill": "zeroseg.training.distill",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is first asked for: `import zeroseg` alone stays fast."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'zeroseg' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
