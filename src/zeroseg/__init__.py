@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from zeroseg.errors import ZeroSegError
     from zeroseg.feature_cache import FeatureCache
-    from zeroseg.recipes import RECIPES
     from zeroseg.segmentation import Segmentation
     from zeroseg.segmenter import Segmenter
     from zeroseg.student import Student, StudentConfig
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "RECIPES",
     "FeatureCache",
     "Segmentation",
     "Segmenter",
@@ -35,7 +33,6 @@ __all__ = [
 ]
 
 _HOMES = {
-    "RECIPES": "zeroseg.recipes",
     "FeatureCache": "zeroseg.feature_cache",
     "Segmentation": "zeroseg.segmentation",
     "Segmenter": "zeroseg.segmenter",
