@@ -1,7 +1,7 @@
 """ZeroSeg: segment your own images by naming things, with no human labels at all.
 
-    import zeroseg
-    segmentation = zeroseg.Segmenter.from_pretrained()("photo.jpg", labels=["dog", "grass"])
+import zeroseg
+segmentation = zeroseg.Segmenter.from_pretrained()("photo.jpg", labels=["dog", "grass"])
 """
 
 from __future__ import annotations

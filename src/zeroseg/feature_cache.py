@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,7 +63,9 @@ class FeatureCache:
             try:
                 shard = np.load(path.with_name(path.name.replace(".keys.json", ".npy")), mmap_mode="r")
             except (OSError, ValueError) as error:
-                raise CacheError(f"{path.parent} is damaged at shard {path.stem}: delete it and cache again.") from error
+                raise CacheError(
+                    f"{path.parent} is damaged at shard {path.stem}: delete it and cache again."
+                ) from error
             self._places.update({key: (len(self._shards), row) for row, key in enumerate(keys)})
             self._shards.append(shard)
 
@@ -100,65 +103,51 @@ def build_cache(
     teacher: Teacher,
     views: ViewsConfig,
     folder: Path,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> CacheReport:
     """Embed the views of all images that the cache does not hold yet. `progress` hears of every image done.
 
     Raises `CacheError` when the folder holds a cache of another teacher or other views.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    cache = _open(folder, teacher, views)
+    unreadable: list[dict[str, str]] = []
+    seen: set[str] = set()
+    for reads in _read_ahead(images, views.side, cache):
+        new: dict[str, UInt8[Tensor, "3 side side"]] = {}
+        for path, read in reads:
+            if isinstance(read, ImageError):
+                unreadable.append({"image": str(path), "reason": str(read)})
+            elif read.square is not None and read.key not in seen:
+                new[read.key] = read.square
+        progress(len(reads) - len(new))
+        seen |= new.keys()
+        features: list[NDArray[np.float16]] = []
+        for start in range(0, len(new), CHUNK):
+            squares = torch.stack(list(new.values())[start : start + CHUNK])
+            features.append(embed_views(teacher, views, squares.float() / 255).half().numpy())
+            progress(len(squares))
+        if features:
+            _write_shard(folder, list(new), np.concatenate(features))
+    if unreadable or (folder / QUARANTINE).exists():
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in unreadable)
+        write_text_atomically(folder / QUARANTINE, lines)
+    return CacheReport(len(seen), len(images) - len(seen) - len(unreadable), len(unreadable))
+
+
+def _open(folder: Path, teacher: Teacher, views: ViewsConfig) -> FeatureCache:
+    """The cache in a folder, begun if there is none."""
     manifest = _manifest(folder)
     if manifest is None:
         values = {"format": FORMAT, "teacher": teacher.fingerprint, "width": teacher.width, "views": asdict(views)}
         write_text_atomically(folder / MANIFEST, json.dumps(values, indent=2) + "\n")
     else:
         _check(folder, manifest, teacher, views)
-    cache = FeatureCache(folder)
-    unreadable: list[dict[str, str]] = []
-    found, embedded = 0, 0
-    keys: list[str] = []
-    features: list[NDArray[np.float16]] = []
-    pending: list[tuple[str, UInt8[Tensor, "3 H W"]]] = []
-    queued: set[str] = set()
-
-    def embed() -> None:
-        if pending:
-            squares = torch.stack([square for _, square in pending]).float() / 255
-            features.append(embed_views(teacher, views, squares).half().cpu().numpy())
-            keys.extend(key for key, _ in pending)
-            progress(len(pending))
-            pending.clear()
-
-    def flush() -> None:
-        embed()
-        if keys:
-            _write_shard(folder, keys, np.concatenate(features))
-            keys.clear()
-            features.clear()
-
-    for path, read in _read_ahead(images, views.side, cache):
-        if isinstance(read, str):
-            unreadable.append({"image": str(path), "reason": read})
-            progress(1)
-        elif read[1] is None or read[0] in queued:
-            found += 1
-            progress(1)
-        else:
-            pending.append((read[0], read[1]))
-            queued.add(read[0])
-            embedded += 1
-            if len(pending) == CHUNK:
-                embed()
-            if len(keys) >= SHARD:
-                flush()
-    flush()
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in unreadable)
-    if unreadable or (folder / QUARANTINE).exists():
-        write_text_atomically(folder / QUARANTINE, lines)
-    return CacheReport(embedded, found, len(unreadable))
+    return FeatureCache(folder)
 
 
-def embed_views(teacher: Teacher, views: ViewsConfig, squares: Float[Tensor, "N 3 side side"]) -> Float[Tensor, "N V D"]:
+def embed_views(
+    teacher: Teacher, views: ViewsConfig, squares: Float[Tensor, "N 3 side side"]
+) -> Float[Tensor, "N V D"]:
     """The teacher's embeddings of all views of square images (values 0..1)."""
     by_shape: dict[tuple[int, int], list[int]] = defaultdict(list)
     boxes = views.boxes()
@@ -186,23 +175,36 @@ def read_square(data: bytes, side: int) -> UInt8[Tensor, "3 side side"]:
     return (resize(pixels, (side, side)) * 255).round().to(torch.uint8)
 
 
-Read = str | tuple[str, UInt8[Tensor, "3 side side"] | None]
+@dataclass(frozen=True)
+class _Read:
+    """An image file's key, and its square unless the cache holds it already."""
+
+    key: str
+    square: UInt8[Tensor, "3 side side"] | None
 
 
-def _read_ahead(images: Sequence[Path], side: int, cache: FeatureCache) -> Iterator[tuple[Path, Read]]:
-    """(path, reason) of unreadable images, (path, (key, None)) of known ones, (path, (key, square)) of new ones."""
+def _read_ahead(
+    images: Sequence[Path], side: int, cache: FeatureCache
+) -> Iterator[list[tuple[Path, _Read | ImageError]]]:
+    """Images as read, a shard at a time; the next shard is read while this one is in use."""
 
-    def read(path: Path) -> tuple[Path, Read]:
+    def read(path: Path) -> tuple[Path, _Read | ImageError]:
         try:
             data = path.read_bytes()
             key = image_key(data)
-            return path, (key, None if key in cache else read_square(data, side))
-        except (ImageError, OSError) as error:
-            return path, str(error)
+            return path, _Read(key, None if key in cache else read_square(data, side))
+        except ImageError as error:
+            return path, error
+        except OSError as error:
+            return path, ImageError(f"{path} cannot be read: {error.strerror}.")
 
-    with ThreadPoolExecutor(2) as pool:
-        for start in range(0, len(images), SHARD):
-            yield from pool.map(read, images[start : start + SHARD])
+    with ThreadPoolExecutor() as pool:
+        shards = [images[start : start + SHARD] for start in range(0, len(images), SHARD)]
+        following = pool.map(read, shards[0]) if shards else iter(())
+        for number in range(len(shards)):
+            current = following
+            following = pool.map(read, shards[number + 1]) if number + 1 < len(shards) else iter(())
+            yield list(current)
 
 
 def _write_shard(folder: Path, keys: list[str], features: NDArray[np.float16]) -> None:
@@ -212,7 +214,7 @@ def _write_shard(folder: Path, keys: list[str], features: NDArray[np.float16]) -
     write_text_atomically(folder / f"{number:06d}.keys.json", json.dumps(keys))
 
 
-def _manifest(folder: Path) -> dict[str, object] | None:
+def _manifest(folder: Path) -> dict[str, Any] | None:
     path = folder / MANIFEST
     if not path.is_file():
         return None
@@ -225,9 +227,11 @@ def _manifest(folder: Path) -> dict[str, object] | None:
     raise CacheError(f"{path} is damaged or of another version: delete the folder and cache again.")
 
 
-def _check(folder: Path, manifest: dict[str, object], teacher: Teacher, views: ViewsConfig) -> None:
+def _check(folder: Path, manifest: dict[str, Any], teacher: Teacher, views: ViewsConfig) -> None:
     if manifest["teacher"] != teacher.fingerprint:
         raise CacheError(f"the cache {folder} was made with another teacher: name that teacher, or another folder.")
     if manifest["views"] != json.loads(json.dumps(asdict(views))):
         former = manifest["views"]
-        raise CacheError(f"the cache {folder} was made with other views ({former}), not {views.key}: name another folder.")
+        raise CacheError(
+            f"the cache {folder} was made with other views ({former}), not {views.key}: name another folder."
+        )

@@ -49,7 +49,8 @@ def load_image(source: ImageSource) -> Image.Image:
     rotation is applied, transparency is laid on white, CMYK and palettes are converted, 16-bit
     values are scaled by 255/65535. Integer ("I") and float ("F") pictures do not say their range:
     the smallest of 0..1 (floats only), 0..255, 0..65535 that holds all values is taken, else the
-    picture's own minimum and maximum; values that are not finite become black.
+    picture's own minimum and maximum; values that are not finite become black. The result is a new
+    picture without metadata, so that loading it again changes nothing.
 
     Raises:
         ImageError: no such file, a folder, empty, no picture, truncated, or over `MAX_PIXELS`
@@ -78,12 +79,13 @@ def find_images(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     searched = [Path(path) for path in paths]
     found: dict[Path, None] = {}
     for path in searched:
-        if path.is_dir():
-            found.update(dict.fromkeys(_images_below(path)))
-        elif path.exists():
-            found[path] = None
-        else:
+        try:
+            missing, folder = not path.exists(), path.is_dir()
+        except OSError as error:  # such as a name that is too long
+            raise ImageError(f"{str(path)!r} cannot be looked at ({error.strerror}); check the path.") from error
+        if missing:
             raise ImageError(f"There is no file or folder {str(path)!r}; check the path.")
+        found.update(dict.fromkeys(_images_below(path) if folder else [path]))
     if not found:
         where = ", ".join(repr(str(path)) for path in searched) or "no path at all"
         raise ImageError(f"No picture found in {where}; wanted are {', '.join(sorted(IMAGE_SUFFIXES))}.")
@@ -195,6 +197,7 @@ def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
     try:
         image.load()
         rgb = _rgb(image)
+        rgb.info.clear()  # its EXIF block would turn the picture again when loaded again
         undo = UPRIGHT.get(_orientation(image))
         return rgb if undo is None else rgb.transpose(undo)
     except MemoryError as error:

@@ -32,19 +32,12 @@ def picturebook() -> DistillConfig:
     """Ours, on the embedded world: the bundled student."""
     read_out = ReadOut(naming="patches", background="margin", margin=1.0)
     student = replace(
-        SMALL,
-        assignment="cosine",
-        segment_tokens=(32, 16),
-        decoder_layers=0,
-        patch_head=True,
-        read_out=read_out,
+        SMALL, assignment="cosine", segment_tokens=(32, 16), decoder_layers=0, patch_head=True, read_out=read_out
     )
     return DistillConfig(
         student=student,
         views=ViewsConfig(side=96, overlapping=True),
-        losses=LossWeights(
-            reconstruction=0.0, distillation=0.5, matching=0.0, overlap=1.0, patch_view=1.0, dense=1.0
-        ),
+        losses=LossWeights(reconstruction=0.0, distillation=0.5, matching=0.0, overlap=1.0, patch_view=1.0, dense=1.0),
         flips=True,
         centre=True,
         encoder_from_teacher=True,

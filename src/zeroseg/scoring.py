@@ -80,7 +80,10 @@ def class_map_of_segments(
 def _interpolated_argmax(maps: Float[Tensor, "C h w"], size: tuple[int, int]) -> Int[Tensor, "H W"]:
     """argmax over C of the maps at `size`, strip by strip: memory does not grow with the picture."""
     maps = maps.float()
-    down, across = interpolation(maps.shape[1], size[0], maps.device), interpolation(maps.shape[2], size[1], maps.device)
+    down, across = (
+        interpolation(maps.shape[1], size[0], maps.device),
+        interpolation(maps.shape[2], size[1], maps.device),
+    )
     wide = maps @ across.T  # C h W
     rows = max(1, STRIP // max(1, wide.shape[0] * size[1]))
     strips = [(torch.einsum("oh,chw->cow", part, wide)).argmax(dim=0) for part in down.split(rows)]

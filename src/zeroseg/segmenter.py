@@ -3,7 +3,7 @@
 The image goes through the network once for any number of vocabularies, a vocabulary through the text encoder once
 for any number of images.
 
-Letters: R region, W word, D embedding width, H W pixels, h w grid cells.
+Letters: R region (P patch or S segment), W word, C class, D embedding width, H W pixels, h w grid cells.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ import numpy as np
 import torch
 from einops import rearrange
 from jaxtyping import Float, Int
-from PIL import Image
 from torch import Tensor
 
 from zeroseg import scoring
+from zeroseg import teacher as teachers
 from zeroseg.errors import WeightsError
 from zeroseg.images import ImageSource, load_image, resize, to_tensor
 from zeroseg.segmentation import BACKGROUND, Segmentation
 from zeroseg.student import Student
-from zeroseg.student.config import ReadOut
+from zeroseg.student.config import Naming, ReadOut
 from zeroseg.student.weights import BUNDLED
 from zeroseg.teacher import Teacher
 from zeroseg.vocabulary import Vocabulary, make_vocabulary
@@ -38,50 +38,57 @@ BUNDLED_TEACHER = "bundled"  # the teacher's name in the config of a student tha
 
 @dataclass(frozen=True)
 class Encoded:
-    """What a network found in one image: embeddings of regions, in the teacher's space.
+    """What a network found in one image: embeddings in the teacher's space, for any vocabulary and read-out.
 
-    The regions are segments with soft `masks`, or (`masks` None) the cells of `grid`, row by row.
+    `patches` are the cells of `grid`, row by row; `segments` come with soft `masks`. A network has one or both.
+    `mean` is the mean of the teacher's embeddings, as far as the network knows it: part of every embedding.
     """
 
-    regions: Float[Tensor, "R D"]
     image: Float[Tensor, " D"]
-    masks: Float[Tensor, "R h w"] | None
+    patches: Float[Tensor, "P D"] | None
+    segments: Float[Tensor, "S D"] | None
+    masks: Float[Tensor, "S h w"] | None
+    mean: Float[Tensor, " D"]
     grid: tuple[int, int]  # height, width
     size: tuple[int, int]  # of the picture: height, width
 
+    def regions(self, naming: Naming) -> Float[Tensor, "R D"]:
+        """The embeddings to be named. Raises `WeightsError` if the network has none of that kind."""
+        found = self.patches if naming == "patches" else self.segments
+        if found is None:
+            raise WeightsError(f"this model has no {naming} to name: choose the other naming, or another model.")
+        return found
+
 
 class ImageEncoder(Protocol):
-    """Anything that finds named regions in an image: a student, or a dense read-out of a CLIP."""
+    """Anything that finds regions in an image: a student, or a dense read-out of a CLIP."""
 
-    shorter_side: int
-    multiple: int
+    shorter_side: int  # what images are resized to
+    multiple: int  # of which both sides must be
 
-    def encode(self, pixels: Float[Tensor, "1 3 H W"], read_out: ReadOut, size: tuple[int, int]) -> Encoded:
-        """Regions of an image whose sides are multiples of `multiple`; `size` is the picture's own."""
+    def encode(self, pixels: Float[Tensor, "1 3 H W"], size: tuple[int, int]) -> Encoded:
+        """Regions of an image (values 0..1, sides multiples of `multiple`); `size` is the picture's own."""
         ...
 
 
 class StudentEncoder:
-    """A student as an encoder: its segment tokens with their masks, or its patch embeddings."""
+    """A student as an encoder: its segment tokens with their masks, and its patch embeddings."""
 
     def __init__(self, student: Student) -> None:
         self.student = student.eval()
         self.shorter_side = student.config.inference_size
         self.multiple = student.config.patch_size
 
-    def encode(self, pixels: Float[Tensor, "1 3 H W"], read_out: ReadOut, size: tuple[int, int]) -> Encoded:
+    def encode(self, pixels: Float[Tensor, "1 3 H W"], size: tuple[int, int]) -> Encoded:
         """One forward pass over all patches."""
-        device = self.student.target_mean.device
+        mean = self.student.target_mean
         grid = (pixels.shape[2] // self.multiple, pixels.shape[3] // self.multiple)
-        output = self.student(pixels.to(device))
-        by_patch = read_out.naming == "patches"
-        if by_patch and output.patches is None:
-            raise WeightsError("this student has no patch embeddings: name by segments, or use another student.")
-        regions = output.patches if by_patch and output.patches is not None else output.segments
-        masks = None if by_patch else rearrange(output.masks[0], "s (h w) -> s h w", h=grid[0])
-        inside = self.student.in_teacher_space
-        image = inside(output.image[0], read_out.keep_mean)
-        return Encoded(inside(regions[0], read_out.keep_mean), image, masks, grid, size)
+        output = self.student(pixels.to(mean.device))
+        in_teacher_space = self.student.in_teacher_space
+        patches = None if output.patches is None else in_teacher_space(output.patches[0])
+        masks = rearrange(output.masks[0], "s (h w) -> s h w", h=grid[0])
+        image, segments = in_teacher_space(output.image[0]), in_teacher_space(output.segments[0])
+        return Encoded(image, patches, segments, masks, mean, grid, size)
 
 
 class Segmenter:
@@ -94,7 +101,7 @@ class Segmenter:
     @classmethod
     def from_pretrained(
         cls, model: str | Path = BUNDLED, teacher: str | Path | None = None, device: str | None = None
-    ) -> "Segmenter":
+    ) -> Segmenter:
         """Load a student (folder or hub name) with the text encoder of its teacher.
 
         `teacher` overrides the name in the student's config. `device`: CUDA where there is one, by default.
@@ -102,9 +109,8 @@ class Segmenter:
         """
         student = Student.from_pretrained(model)
         named = student.config.teacher
-        text_encoder = Teacher.from_pretrained(teacher) if teacher else (
-            Teacher.from_pretrained() if named == BUNDLED_TEACHER else Teacher.from_pretrained(named)
-        )
+        source = teacher or (teachers.BUNDLED if named == BUNDLED_TEACHER else named)
+        text_encoder = Teacher.from_pretrained(source)
         if text_encoder.width != student.config.embedding_width:
             raise WeightsError(
                 f"the student {model} speaks {student.config.embedding_width} dimensions, the teacher "
@@ -121,25 +127,28 @@ class Segmenter:
         Raises `ImageError`, `VocabularyError`.
         """
         vocabulary = labels if isinstance(labels, Vocabulary) else make_vocabulary(labels)
-        return self.name(self.encode(image, read_out), vocabulary, read_out)
+        return self.name(self.encode(image), vocabulary, read_out)
 
     @torch.inference_mode()
-    def encode(self, image: ImageSource, read_out: ReadOut | None = None) -> Encoded:
+    def encode(self, image: ImageSource) -> Encoded:
         """The regions of an image, ready for any number of vocabularies."""
         picture = load_image(image)
         size = (picture.height, picture.width)
         working = working_size(*size, self.encoder.shorter_side, self.encoder.multiple)
         pixels = resize(to_tensor(picture), working)
-        return self.encoder.encode(pixels[None], read_out or self.read_out, size)
+        return self.encoder.encode(pixels[None], size)
 
     @torch.inference_mode()
     def name(self, encoded: Encoded, vocabulary: Vocabulary, read_out: ReadOut | None = None) -> Segmentation:
         """Give the regions the best names of a vocabulary."""
         read_out = read_out or self.read_out
         words, owners = self.embed(vocabulary)
-        classes = len(vocabulary.labels)
-        scores, rivals = scoring.best_words(scoring.similarities(encoded.regions, words), owners, classes)
-        image_scores = scoring.best_words(scoring.similarities(encoded.image[None], words), owners, classes)[0][0]
+        taken_out = torch.zeros_like(encoded.mean) if read_out.keep_mean else encoded.mean
+        regions = encoded.regions(read_out.naming) - taken_out
+        embeddings = torch.cat([regions, (encoded.image - taken_out)[None]])
+        similarities = scoring.similarities(embeddings, words)
+        scores, rivals = scoring.best_words(similarities, owners, len(vocabulary.labels))
+        scores, image_scores, rivals = scores[:-1], scores[-1], rivals[:-1]
         has_background = read_out.background != "none"
         if read_out.background == "product":
             channels = scoring.with_product_background(
@@ -149,10 +158,7 @@ class Segmenter:
             channels = scoring.with_margin_background(scores, rivals, read_out.margin)
         else:
             channels = scores
-        if encoded.masks is None:
-            class_map = scoring.class_map_of_grid(channels, encoded.grid, encoded.size)
-        else:
-            class_map = scoring.class_map_of_segments(channels, encoded.masks, encoded.size)
+        class_map = _paint(channels, encoded, read_out.naming)
         everything = torch.cat([rivals[:, None], scores], dim=1) if has_background else scores
         names = (BACKGROUND, *vocabulary.labels) if has_background else vocabulary.labels
         sure = _confidence(everything, channels, class_map)
@@ -171,19 +177,25 @@ class Segmenter:
                 self._embedded.popitem(last=False)
         return self._embedded[vocabulary]
 
-    def regions(self, encoded: Encoded) -> Int[np.ndarray, "H W"]:
-        """The region of every pixel: its segment, or the patch under it."""
-        if encoded.masks is not None:
-            count = len(encoded.regions)
-            identity = torch.eye(count, device=encoded.regions.device)
-            return scoring.class_map_of_segments(identity, encoded.masks, encoded.size).cpu().numpy()
+    def region_map(self, encoded: Encoded) -> Int[np.ndarray, "H W"]:
+        """The region of every pixel: the segment that it belongs to, or the patch under it."""
+        count = len(encoded.regions(self.read_out.naming))
+        if self.read_out.naming == "segments":
+            return _paint(torch.eye(count, device=encoded.image.device), encoded, "segments").cpu().numpy()
         (h, w), (height, width) = encoded.grid, encoded.size
         rows, columns = np.arange(height) * h // height, np.arange(width) * w // width
         return rows[:, None] * w + columns[None, :]
 
-    def reading(self, **changes: object) -> "Segmenter":
+    def reading(self, **changes: object) -> Segmenter:
         """The same networks under another read-out: `segmenter.reading(naming="segments")`."""
         return Segmenter(self.encoder, self.teacher, replace(self.read_out, **changes))
+
+
+def _paint(channels: Float[Tensor, "R C"], encoded: Encoded, naming: Naming) -> Int[Tensor, "H W"]:
+    """The class of every pixel from the scores of the regions."""
+    if naming == "segments" and encoded.masks is not None:
+        return scoring.class_map_of_segments(channels, encoded.masks, encoded.size)
+    return scoring.class_map_of_grid(channels, encoded.grid, encoded.size)
 
 
 def working_size(height: int, width: int, shorter_side: int, multiple: int) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +22,9 @@ from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
 from zeroseg.errors import TeacherError
 from zeroseg.images import resize
+from zeroseg.precision import mixed_precision
 
+CLIP = Any  # transformers' own annotations of CLIPModel do not hold
 BUNDLED = Path(__file__).parent / "weights" / "teacher"
 TEXTS_AT_ONCE = 256
 
@@ -33,8 +36,8 @@ class Teacher:
     `scale` the learned factor on cosines, `fingerprint` a hash of its weights: caches are keyed by it.
     """
 
-    def __init__(self, model: CLIPModel, tokenizer: CLIPTokenizer, mean: list[float], std: list[float]) -> None:
-        self.model = model.eval().requires_grad_(False)
+    def __init__(self, model: CLIP, tokenizer: CLIPTokenizer, mean: list[float], std: list[float]) -> None:
+        self.model: CLIP = model.eval().requires_grad_(False)
         self._tokenizer = tokenizer
         self.mean = torch.tensor(mean).view(3, 1, 1)
         self.std = torch.tensor(std).view(3, 1, 1)
@@ -44,16 +47,26 @@ class Teacher:
         self.fingerprint = _fingerprint(model)
 
     @classmethod
-    def from_pretrained(cls, name: str | Path = BUNDLED) -> "Teacher":
+    def from_pretrained(cls, name: str | Path = BUNDLED) -> Teacher:
         """Load a CLIP of `transformers` from a folder or by hub name (`openai/clip-vit-large-patch14`).
 
         Raises `TeacherError` where there is none, or where its weights are missing or another model's.
         """
         try:
-            model, loaded = CLIPModel.from_pretrained(str(name), dtype=torch.float32, output_loading_info=True)
-            tokenizer = CLIPTokenizer.from_pretrained(str(name))
-            processor = CLIPImageProcessorPil.from_pretrained(str(name))
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, HfHubHTTPError, HFValidationError) as error:
+            model, loaded = cast(CLIP, CLIPModel).from_pretrained(
+                str(name), dtype=torch.float32, output_loading_info=True
+            )
+            tokenizer = cast(CLIP, CLIPTokenizer).from_pretrained(str(name))
+            processor = cast(CLIP, CLIPImageProcessorPil).from_pretrained(str(name))
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            RuntimeError,
+            SafetensorError,
+            HfHubHTTPError,
+            HFValidationError,
+        ) as error:
             raise TeacherError(
                 f"no CLIP could be loaded from {str(name)!r} ({_first_line(error)}): name a folder or a hub "
                 "model with config.json, model.safetensors and tokenizer files of a CLIP."
@@ -70,7 +83,7 @@ class Teacher:
         """Where the weights are."""
         return self.model.device
 
-    def to(self, device: torch.device | str) -> "Teacher":
+    def to(self, device: torch.device | str) -> Teacher:
         """Move the weights; returns itself."""
         self.model.to(torch.device(device))
         self.mean, self.std = self.mean.to(device), self.std.to(device)
@@ -80,7 +93,7 @@ class Teacher:
     def embed_images(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D"]:
         """Embeddings of RGB images (values 0..1), not normalised. Each image is resized to the teacher's input."""
         images = resize(images, (self.size, self.size)) if images.shape[-2:] != (self.size, self.size) else images
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             pixels = (images.to(self.device) - self.mean) / self.std
             return self.model.get_image_features(pixel_values=pixels).pooler_output.float()
 
@@ -97,7 +110,7 @@ class Teacher:
         return torch.cat(parts)
 
 
-def _fingerprint(model: CLIPModel) -> str:
+def _fingerprint(model: CLIP) -> str:
     """A hash of every weight as float16, so that a float16 copy on disk and its float32 original agree."""
     digest = hashlib.sha256()
     for name, weight in sorted(model.state_dict().items()):

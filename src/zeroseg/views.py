@@ -32,8 +32,11 @@ class ViewsConfig:
     overlapping: bool = False
 
     def __post_init__(self) -> None:
-        if not self.grids or min(self.grids) < 1 or max(self.grids) > self.side or len(set(self.grids)) < len(self.grids):
-            raise ConfigError(f"the view grids {self.grids} must be different whole numbers from 1 to the side, {self.side}.")
+        grids = self.grids
+        if not grids or min(grids) < 1 or max(grids) > self.side or len(set(grids)) < len(grids):
+            raise ConfigError(
+                f"the view grids {grids} must be different whole numbers from 1 to {self.side}, the side."
+            )
 
     @property
     def key(self) -> str:
@@ -61,11 +64,9 @@ def grid_boxes(side: int, n: int, overlapping: bool = False) -> list[Box]:
 def mirror_order(config: ViewsConfig) -> Int[Tensor, " V"]:
     """For each view, the number of the view that shows its place in the mirrored image (exact to a pixel)."""
     boxes = config.boxes()
-    order: list[int] = []
-    for left, top, right, bottom in boxes:
-        mirrored = (config.side - right, top, config.side - left, bottom)
-        order.append(min(range(len(boxes)), key=lambda k: sum(abs(a - b) for a, b in zip(boxes[k], mirrored, strict=True))))
-    return torch.tensor(order)
+    mirrored = [(config.side - right, top, config.side - left, bottom) for left, top, right, bottom in boxes]
+    distances = torch.cdist(torch.tensor(mirrored).float(), torch.tensor(boxes).float(), p=1)
+    return distances.argmin(dim=1)
 
 
 def patch_coverage(config: ViewsConfig, patches: int) -> Float[Tensor, "P V"]:

@@ -30,7 +30,10 @@ class Vocabulary:
     templates: tuple[str, ...] = TEMPLATES
 
     def __post_init__(self) -> None:
-        labels = tuple(dict((_tidy(label).casefold(), _tidy(label)) for label in reversed(self.labels)).values())[::-1]
+        first_spelling: dict[str, str] = {}
+        for label in map(_tidy, self.labels):
+            first_spelling.setdefault(label.casefold(), label)
+        labels = tuple(first_spelling.values())
         if not labels:
             raise VocabularyError('the vocabulary is empty: name at least one label, for example "dog, grass".')
         if any(not label for label in labels):

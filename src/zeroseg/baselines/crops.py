@@ -11,7 +11,6 @@ from torch import Tensor
 
 from zeroseg.images import resize
 from zeroseg.segmenter import Encoded
-from zeroseg.student.config import ReadOut
 from zeroseg.teacher import Teacher
 from zeroseg.views import grid_boxes
 
@@ -24,10 +23,14 @@ class GridCrops:
         self.teacher, self.n = teacher, n
         self.shorter_side, self.multiple = shorter_side, 1
 
-    def encode(self, pixels: Float[Tensor, "1 3 H W"], read_out: ReadOut, size: tuple[int, int]) -> Encoded:
+    def encode(self, pixels: Float[Tensor, "1 3 H W"], size: tuple[int, int]) -> Encoded:
         """One embedding a crop."""
+        teacher_size = (self.teacher.size, self.teacher.size)
         square = resize(pixels, (self.shorter_side, self.shorter_side))
-        boxes = grid_boxes(self.shorter_side, self.n)
-        crops = [resize(square[..., t:b, l:r], (self.teacher.size, self.teacher.size)) for l, t, r, b in boxes]
-        embedded = self.teacher.embed_images(torch.cat([*crops, resize(pixels, (self.teacher.size,) * 2)]))
-        return Encoded(embedded[:-1], embedded[-1], None, (self.n, self.n), size)
+        crops = [
+            resize(square[..., top:bottom, left:right], teacher_size)
+            for left, top, right, bottom in grid_boxes(self.shorter_side, self.n)
+        ]
+        embedded = self.teacher.embed_images(torch.cat([*crops, resize(pixels, teacher_size)]))
+        *_, image = embedded
+        return Encoded(image, embedded[:-1], None, None, torch.zeros_like(image), (self.n, self.n), size)

@@ -10,7 +10,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from zeroseg.segmenter import Encoded
-from zeroseg.student.config import ReadOut
 from zeroseg.student.encoder import resize_positions
 from zeroseg.teacher import Teacher
 
@@ -24,11 +23,12 @@ class MaskCLIP:
         self.shorter_side = shorter_side
         self.multiple: int = teacher.model.config.vision_config.patch_size
 
-    def encode(self, pixels: Float[Tensor, "1 3 H W"], read_out: ReadOut, size: tuple[int, int]) -> Encoded:
+    def encode(self, pixels: Float[Tensor, "1 3 H W"], size: tuple[int, int]) -> Encoded:
         """One embedding a patch."""
         patches = self.patches(pixels)[0]
         grid = (pixels.shape[2] // self.multiple, pixels.shape[3] // self.multiple)
-        return Encoded(patches, self.teacher.embed_images(pixels)[0], None, grid, size)
+        image = self.teacher.embed_images(pixels)[0]
+        return Encoded(image, patches, None, None, torch.zeros_like(image), grid, size)
 
     @torch.inference_mode()
     def patches(self, pixels: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B P D"]:

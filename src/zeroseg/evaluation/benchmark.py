@@ -54,9 +54,7 @@ class Result:
         }
 
 
-def evaluate(
-    segmenter: Segmenter, dataset: Dataset, progress: Callable[[int], None] = lambda done: None
-) -> Result:
+def evaluate(segmenter: Segmenter, dataset: Dataset, progress: Callable[[int], None] = lambda _: None) -> Result:
     """mIoU of a segmenter on a data set. `progress` hears of every image done.
 
     A data set without background is read without one, whatever the read-out says.
@@ -65,10 +63,10 @@ def evaluate(
     count = len(dataset.classes)
     confusion, oracle = np.zeros((count, count), np.int64), np.zeros((count, count), np.int64)
     for sample in dataset:
-        encoded = segmenter.encode(sample.image, read_out)
+        encoded = segmenter.encode(sample.image)
         predicted = segmenter.name(encoded, dataset.vocabulary, read_out)
         confusion += confusion_matrix(sample.truth, predicted.class_map, count)
-        oracle += confusion_matrix(sample.truth, _majority(sample.truth, segmenter.regions(encoded), count), count)
+        oracle += confusion_matrix(sample.truth, _majority(sample.truth, segmenter.region_map(encoded), count), count)
         progress(1)
     return Result(dataset.name, dataset.classes, len(dataset), confusion, oracle, read_out)
 

@@ -22,7 +22,7 @@ def confusion_matrix(
         raise ValueError(f"the truth is {truth.shape}, the prediction {predicted.shape}: they must be of one size")
     counted = truth != ignore
     rows, columns = truth[counted].astype(np.int64), predicted[counted].astype(np.int64)
-    if rows.size and max(rows.max(), columns.max()) >= classes or rows.size and min(rows.min(), columns.min()) < 0:
+    if (rows.size and max(rows.max(), columns.max()) >= classes) or (rows.size and min(rows.min(), columns.min()) < 0):
         raise ValueError(f"class ids must lie in 0 .. {classes - 1}")
     return np.bincount(rows * classes + columns, minlength=classes * classes).reshape(classes, classes)
 

@@ -83,8 +83,7 @@ class PicturebookPairs:
         boxes = [_crop_box(scene, random) for _ in range(CROPS)]
         shape = (self._size, self._size)
         return [
-            (scene.image.resize(shape, Image.Resampling.BICUBIC, box=box), caption(scene, box, random))
-            for box in boxes
+            (scene.image.resize(shape, Image.Resampling.BICUBIC, box=box), caption(scene, box, random)) for box in boxes
         ]
 
 

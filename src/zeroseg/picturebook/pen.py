@@ -86,9 +86,7 @@ class Pen:
         """A filled closed curve that passes smoothly through the points (Catmull-Rom)."""
         self.polygon(_smooth(points, closed=True), fill, ink)
 
-    def ellipse(
-        self, x: float, y: float, rx: float, ry: float, fill: RGB, ink: bool = True, turn: float = 0.0
-    ) -> None:
+    def ellipse(self, x: float, y: float, rx: float, ry: float, fill: RGB, ink: bool = True, turn: float = 0.0) -> None:
         """A filled ellipse about (x, y) with half-axes rx, ry, turned clockwise by `turn` radians."""
         self.polygon(_ellipse(x, y, rx, ry, turn), fill, ink)
 
@@ -116,14 +114,9 @@ class Pen:
         pose = self._pose
         x = (-point[0] if pose.mirrored else point[0]) * pose.half_width
         y = point[1] * pose.half_height
-        return (
-            round(pose.x + x * self._cos - y * self._sin),
-            round(pose.y + x * self._sin + y * self._cos),
-        )
+        return (round(pose.x + x * self._cos - y * self._sin), round(pose.y + x * self._sin + y * self._cos))
 
-    def _trace(
-        self, placed: Sequence[tuple[int, int]], colour: RGB, width: float, closed: bool = False
-    ) -> None:
+    def _trace(self, placed: Sequence[tuple[int, int]], colour: RGB, width: float, closed: bool = False) -> None:
         pixels = max(1, round(width))
         corners = list(placed)
         is_main = int(colour == self.main)
@@ -155,16 +148,12 @@ def _smooth(points: Sequence[Point], closed: bool, steps: int = 4) -> list[Point
     n = len(points)
     curve: list[Point] = []
     for k in range(n if closed else n - 1):
-        a, b, c, d = (
-            points[(k + o) % n] if closed else points[min(max(k + o, 0), n - 1)] for o in (-1, 0, 1, 2)
-        )
+        a, b, c, d = (points[(k + o) % n] if closed else points[min(max(k + o, 0), n - 1)] for o in (-1, 0, 1, 2))
         for step in range(steps):
             t = step / steps
             wa, wb = -0.5 * t + t * t - 0.5 * t**3, 1 - 2.5 * t * t + 1.5 * t**3
             wc, wd = 0.5 * t + 2 * t * t - 1.5 * t**3, -0.5 * t * t + 0.5 * t**3
-            curve.append(
-                (wa * a[0] + wb * b[0] + wc * c[0] + wd * d[0], wa * a[1] + wb * b[1] + wc * c[1] + wd * d[1])
-            )
+            curve.append((wa * a[0] + wb * b[0] + wc * c[0] + wd * d[0], wa * a[1] + wb * b[1] + wc * c[1] + wd * d[1]))
     if not closed:
         curve.append(points[-1])
     return curve

@@ -137,9 +137,7 @@ def _choose_thing(nouns: Sequence[Noun], keep_reserved_out: bool, random: Random
             return Thing(noun, colour)
 
 
-def _draw_thing(
-    page: Page, instance: int, thing: Thing, place: tuple[float, float, float], random: Random
-) -> None:
+def _draw_thing(page: Page, instance: int, thing: Thing, place: tuple[float, float, float], random: Random) -> None:
     side = page.image.width
     x, y, half = (value * side for value in place)
     stretch = random.uniform(0.88, 1.14)

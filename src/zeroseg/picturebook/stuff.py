@@ -89,7 +89,10 @@ def _water(sheet: Sheet) -> None:
     for row in range(rows + 1):
         phase = sheet.random.random() * 6
         colour = sheet.shade((62, 134, 196) if row % 2 else (180, 222, 240), 0.1)
-        wave = [(x * 2.5 * u, row * 5 * u + 1.1 * u * math.sin(x * 0.9 + phase)) for x in range(int(sheet.side / (2.5 * u)) + 2)]
+        wave = [
+            (x * 2.5 * u, row * 5 * u + 1.1 * u * math.sin(x * 0.9 + phase))
+            for x in range(int(sheet.side / (2.5 * u)) + 2)
+        ]
         sheet.stroke(wave, colour, 1.0)
 
 
@@ -126,7 +129,9 @@ def _wood(sheet: Sheet) -> None:
         sheet.draw.rectangle((0, round(y), sheet.side, round(y + high)), fill=sheet.shade((196, 146, 94), 0.12))
         for k in (3, 6):
             phase = sheet.random.random() * 6
-            grain = [(x * 6 * u, y + k * u + 0.6 * u * math.sin(x + phase)) for x in range(int(sheet.side / (6 * u)) + 2)]
+            grain = [
+                (x * 6 * u, y + k * u + 0.6 * u * math.sin(x + phase)) for x in range(int(sheet.side / (6 * u)) + 2)
+            ]
             sheet.stroke(grain, sheet.shade((160, 110, 66), 0.1), 0.5)
         sheet.stroke([(0, y), (sheet.side, y)], sheet.shade((112, 74, 44)), 0.9)
 

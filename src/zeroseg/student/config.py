@@ -61,7 +61,10 @@ class StudentConfig:
             "inference_size must be at least patch_size": self.inference_size < self.patch_size,
             "width must be a multiple of heads": self.width % self.heads,
             "decoder_width must be a multiple of decoder_heads": self.decoder_width % self.decoder_heads,
-            "grouping_after must be two layers in order, within head_layers": not 0 < first < second <= self.head_layers,
+            "grouping_after must be two layers in order, within head_layers": not 0
+            < first
+            < second
+            <= self.head_layers,
             "naming by patches needs patch_head": self.read_out.naming == "patches" and not self.patch_head,
         }
         for problem, holds in problems.items():
@@ -81,8 +84,12 @@ class StudentConfig:
     def from_json(cls, values: dict[str, Any]) -> StudentConfig:
         """From plain JSON values. Raises `ConfigError` for keys that no student has."""
         known = {f.name for f in fields(cls)}
-        unknown = sorted(values.keys() - known) or sorted(values.get("read_out", {}).keys() - {f.name for f in fields(ReadOut)})
+        unknown = sorted(values.keys() - known) or sorted(
+            values.get("read_out", {}).keys() - {f.name for f in fields(ReadOut)}
+        )
         if unknown:
             raise ConfigError(f"the student's config has unknown keys: {', '.join(unknown)}.")
-        tuples = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
-        return cls(**values | tuples | {"read_out": ReadOut(**values.get("read_out", {}))})
+        plain: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**plain | {"read_out": ReadOut(**values.get("read_out", {}))})

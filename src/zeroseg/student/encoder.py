@@ -70,9 +70,7 @@ class Encoder(nn.Module):
         self.class_token = nn.Parameter(torch.randn(1, 1, config.width) * 0.02)
         self.positions = nn.Parameter(torch.randn(1, config.grid**2, config.width) * 0.02)
         self.input_norm = nn.LayerNorm(config.width) if config.input_norm else nn.Identity()
-        self.blocks = nn.ModuleList(
-            Block(config.width, config.heads, config.activation) for _ in range(config.layers)
-        )
+        self.blocks = nn.ModuleList(Block(config.width, config.heads, config.activation) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
 
     def forward(

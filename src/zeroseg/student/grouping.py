@@ -4,7 +4,7 @@
 hard with a straight-through gradient in training and plain argmax at inference, mean over (sum + 1). "cosine" is
 ours: cosines times a learned scale and no noise, because the former stays uniform (see docs/log.md).
 
-Letters: B image, N token, S segment, D width.
+Letters: B image, N token, S segment, T segment of a later stage, D width.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from zeroseg.precision import full_precision
 from zeroseg.student.config import Assignment
 from zeroseg.student.encoder import MLP, Attention
 
@@ -49,19 +50,20 @@ class Grouping(nn.Module):
         segments = self.segment_tokens.expand(len(tokens), -1, -1)
         segments = segments + self.attention(self.norm_segments(segments), tokens)
         segments = segments + self.gathered_mlp(self.norm_gathered(segments))
-        logits = self._logits(segments, tokens)
-        soft = logits.softmax(dim=1)
-        hard = harden(self._noisy(logits, generator))
-        gathered = weighted_mean(hard, self.value(tokens))
+        query, key = self.query(self.norm_query(segments)), self.key(tokens)
+        with full_precision(tokens.device):
+            logits = self._logits(query.float(), key.float())
+            soft = logits.softmax(dim=1)
+            hard = harden(self._noisy(logits, generator))
+            gathered = weighted_mean(hard, self.value(tokens).float())
         segments = segments + self.out(gathered)
         return segments + self.out_mlp(self.norm_out(segments)), soft
 
-    def _logits(self, segments: Float[Tensor, "B S D"], tokens: Float[Tensor, "B N D"]) -> Float[Tensor, "B S N"]:
-        q, k = self.query(self.norm_query(segments)).float(), self.key(tokens).float()
+    def _logits(self, query: Float[Tensor, "B S D"], key: Float[Tensor, "B N D"]) -> Float[Tensor, "B S N"]:
         if self.assignment == "gumbel":
-            return q @ k.transpose(1, 2) * q.shape[-1] ** -0.5
+            return query @ key.transpose(1, 2) * query.shape[-1] ** -0.5
         scale = self.log_scale.exp().clamp(max=LARGEST_SCALE)
-        return scale * F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).transpose(1, 2)
+        return scale * F.normalize(query, dim=-1) @ F.normalize(key, dim=-1).transpose(1, 2)
 
     def _noisy(self, logits: Float[Tensor, "B S N"], generator: torch.Generator | None) -> Float[Tensor, "B S N"]:
         """The assignment that is hardened: with Gumbel noise in training as the paper has it."""
@@ -83,4 +85,10 @@ def weighted_mean(assignment: Float[Tensor, "B S N"], values: Float[Tensor, "B N
     With a tiny number in place of the 1, segments without tokens get gradients a thousand times too large.
     """
     total = assignment.sum(dim=2, keepdim=True)
-    return (assignment @ values.float() / (total + 1)).to(values.dtype)
+    return assignment @ values / (total + 1)
+
+
+def compose(later: Float[Tensor, "B T S"], earlier: Float[Tensor, "B S N"]) -> Float[Tensor, "B T N"]:
+    """Soft assignment of tokens through two stages: tokens to S segments, those to T."""
+    with full_precision(later.device):
+        return later @ earlier

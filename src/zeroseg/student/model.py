@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from zeroseg.student import weights
 from zeroseg.student.config import StudentConfig
-from zeroseg.student.encoder import MLP, Block, Encoder, put_back, resize_positions
-from zeroseg.student.grouping import Grouping
+from zeroseg.student.encoder import MLP, Block, Encoder, put_back
+from zeroseg.student.grouping import Grouping, compose
 
 LARGEST_SALIENCE = 4.0  # a patch has at most e^4 times the say of another at 0
 MEAN, STD = (0.481, 0.458, 0.408), (0.269, 0.261, 0.276)  # of the pixels: CLIP's
@@ -84,7 +84,7 @@ class Student(nn.Module):
                 salience = self.salience(x).squeeze(-1).float().clamp(-LARGEST_SALIENCE, LARGEST_SALIENCE)
             if number in groupings:
                 x, assignment = groupings[number](x, generator)
-                masks = assignment if masks is None else assignment @ masks
+                masks = assignment if masks is None else compose(assignment, masks)
         assert masks is not None  # the config has two groupings within the layers
         segments = self.segment_projection(x).float()
         image = self.global_projection(self.global_layer(x).mean(dim=1)).float()
@@ -94,13 +94,12 @@ class Student(nn.Module):
         """Normalised pixels of every patch, from the encoder's tokens of the kept ones."""
         return self.decoder(tokens, keep)
 
-    def in_teacher_space(self, embeddings: Float[Tensor, "*N E"], keep_mean: bool) -> Float[Tensor, "*N E"]:
-        """Embeddings as the teacher would give them: the targets' scale and (on wish) their mean put back."""
-        scaled = embeddings * self.target_scale
-        return scaled + self.target_mean if keep_mean else scaled
+    def in_teacher_space(self, embeddings: Float[Tensor, "*N E"]) -> Float[Tensor, "*N E"]:
+        """Embeddings as the teacher would give them: the targets' scale and mean put back."""
+        return embeddings * self.target_scale + self.target_mean
 
     @classmethod
-    def from_pretrained(cls, name: str | Path = weights.BUNDLED) -> "Student":
+    def from_pretrained(cls, name: str | Path = weights.BUNDLED) -> Student:
         """Load a student from a folder or a hub repository with `config.json` and `model.safetensors`.
 
         Raises `WeightsError` where files are missing, damaged or another model's.
@@ -157,5 +156,4 @@ def _initialise(module: nn.Module) -> None:
     """ViT's: truncated normal weights, zero biases."""
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02 if module.in_features > 256 else module.in_features**-0.5)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
+        nn.init.zeros_(module.bias)

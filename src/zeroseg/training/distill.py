@@ -1,6 +1,7 @@
 """Distilling a teacher's cached views into a student: the data, the loss, the run.
 
-Letters: B image, V view, D embedding width, P patch, K kept patch, S pixels along a side.
+Letters: B image, V view, D embedding width, P patch, K kept patch, X pixel values of a patch,
+S pixels along a side.
 """
 
 from __future__ import annotations
@@ -19,16 +20,15 @@ from zeroseg import losses
 from zeroseg.errors import ConfigError, ImageError, TrainingError
 from zeroseg.feature_cache import FeatureCache, image_key, read_square
 from zeroseg.images import resize
+from zeroseg.precision import full_precision
 from zeroseg.student import Student, StudentConfig, StudentOutput
-from zeroseg.student.encoder import random_keep
+from zeroseg.student.encoder import random_keep, resize_positions
 from zeroseg.student.model import patch_pixels
 from zeroseg.student.weights import encoder_from_clip
 from zeroseg.teacher import Teacher
 from zeroseg.training import instruments
 from zeroseg.training.loop import Figures, LoopConfig, train
 from zeroseg.views import ViewsConfig, mirror_order, patch_coverage
-
-FINEST = 1.0  # sharpness of a view counts as (finest view / its side)^2
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class ViewBatch:
     mirrored: Bool[Tensor, " B"]
     names: list[str]
 
-    def to(self, device: torch.device) -> "ViewBatch":
+    def to(self, device: torch.device) -> ViewBatch:
         """The same batch on a device."""
         return replace(
             self,
@@ -148,7 +148,7 @@ class Distillation:
         self.local = torch.tensor(config.views.is_local(), device=device)
         self.coverage = patch_coverage(config.views, config.student.grid).to(device)
         sides = torch.tensor([right - left for left, _, right, _ in config.views.boxes()], device=device)
-        self.sharpness = (FINEST * sides.min() / sides) ** 2
+        self.sharpness = (sides.min() / sides) ** 2  # fine views say more about a patch
 
     def __call__(self, batch: ViewBatch, generator: torch.Generator) -> tuple[Tensor, Figures]:
         """Weighted sum of the losses in use, and each of them."""
@@ -157,11 +157,13 @@ class Distillation:
         views = self.targets(views)
         keep = random_keep(len(images), config.student.grid**2, config.mask_ratio, generator)
         output = self.student(images, keep, generator)
-        parts = self._parts(images, views, keep, output)
-        weights = asdict(config.losses)
-        loss = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
-        with torch.no_grad():
-            figures = instruments.read(output.segments, output.masks, views[:, self.local])
+        rebuilt = self.student.reconstruct(output.tokens, keep) if config.losses.reconstruction else None
+        with full_precision(images.device):
+            parts = self._parts(images, views, keep, output, rebuilt)
+            weights = asdict(config.losses)
+            loss = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
+            with torch.no_grad():
+                figures = instruments.read(output.segments, output.masks, views[:, self.local])
         return loss, {name: float(part.detach()) for name, part in parts.items()} | figures
 
     def targets(self, features: Float[Tensor, "B V D"]) -> Float[Tensor, "B V D"]:
@@ -184,15 +186,14 @@ class Distillation:
         views: Float[Tensor, "B V D"],
         keep: Tensor,
         output: StudentOutput,
+        rebuilt: Float[Tensor, "B P X"] | None,
     ) -> dict[str, Tensor]:
         weights, parts = self.config.losses, dict[str, Tensor]()
         coverage = self.coverage[keep]  # B K V
-        if weights.reconstruction:
+        if rebuilt is not None:
             pixels = patch_pixels(images, self.config.student.patch_size)
             dropped = torch.ones(pixels.shape[:2], dtype=torch.bool, device=pixels.device).scatter(1, keep, False)
-            parts["reconstruction"] = losses.reconstruction(
-                self.student.reconstruct(output.tokens, keep), pixels, dropped
-            )
+            parts["reconstruction"] = losses.reconstruction(rebuilt, pixels, dropped)
         if weights.distillation:
             parts["distillation"] = losses.multi_scale_distillation(output.image, views)
         if weights.matching:
@@ -228,8 +229,6 @@ def start_from_teacher(student: Student, teacher: Teacher) -> None:
 
     Positions are interpolated to the student's grid. Raises `TrainingError` where widths or patches differ.
     """
-    from zeroseg.student.encoder import resize_positions
-
     tensors = encoder_from_clip(teacher.model.vision_model.state_dict(), student.config.layers)
     grid = student.config.grid
     tensors["positions"] = resize_positions(tensors["positions"], grid, grid)
@@ -238,7 +237,7 @@ def start_from_teacher(student: Student, teacher: Teacher) -> None:
     if different or not student.config.input_norm:
         raise TrainingError(
             "the student's encoder does not have the form of the teacher's vision tower "
-            f"({', '.join(different[:3]) or 'input_norm is off'}): give it the same width, patch size, heads and layers."
+            f"({', '.join(different[:3]) or 'input_norm is off'}): give both the same width, patch size and layers."
         )
     student.encoder.load_state_dict(tensors, strict=True)
 

@@ -14,7 +14,7 @@ class Interruption:
         self.requested = False
         self._former: dict[int, Any] = {}
 
-    def __enter__(self) -> "Interruption":
+    def __enter__(self) -> Interruption:
         for number in (signal.SIGINT, signal.SIGTERM):
             self._former[number] = signal.signal(number, self._request)
         return self
@@ -24,7 +24,7 @@ class Interruption:
     ) -> None:
         self._restore()
 
-    def _request(self, number: int, frame: FrameType | None) -> None:
+    def _request(self, _number: int, _frame: FrameType | None) -> None:
         self.requested = True
         self._restore()
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from zeroseg.errors import TrainingError
 from zeroseg.files import write_text_atomically
+from zeroseg.precision import mixed_precision
 from zeroseg.training.checkpoint import load_checkpoint, save_checkpoint
 from zeroseg.training.interruption import Interruption
 from zeroseg.training.monitor import Monitor
@@ -46,7 +48,7 @@ class LoopConfig:
     steps: int = 4000
     batch_size: int = 32
     seed: int = 0
-    precision: str = "bf16"  # "bf16" (autocast) or "fp32"
+    precision: Literal["bf16", "fp32"] = "bf16"  # "bf16": autocast, where the device is faster with it
     log_every: int = 25
     evaluate_every: int = 1000
     checkpoint_every: int = 500
@@ -126,12 +128,7 @@ def train(
 
 
 def _begin(
-    model: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    config: LoopConfig,
-    run: Path,
-    settings: Figures,
-    resume: bool,
+    model: nn.Module, optimiser: torch.optim.Optimizer, config: LoopConfig, run: Path, settings: Figures, resume: bool
 ) -> tuple[int, int]:
     """Open the run folder; the first step to take and the bad steps so far."""
     path = run / "settings.json"
@@ -160,10 +157,8 @@ def _prefetch(make_batch: Callable[[int], B], start: int, config: LoopConfig) ->
     )
 
 
-def _calm(worker: int) -> None:
+def _calm(_worker: int) -> None:
     """Workers leave signals to the main process, which saves, and keep to one thread."""
-    import signal
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)
@@ -183,7 +178,7 @@ def _update(
         group["lr"] = learning_rate(step, config.steps, config.optimiser)
     model.train()
     device = next(model.parameters()).device
-    with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+    with mixed_precision(device, config.precision == "bf16"):
         loss, figures = loss_of(batch, generator)
     optimiser.zero_grad(set_to_none=True)
     value = float(loss.detach())

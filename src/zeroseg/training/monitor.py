@@ -37,7 +37,7 @@ class Monitor:
         self._log: TextIO | None = None
         self._seen_images, self._since = 0, time.monotonic()
 
-    def __enter__(self) -> "Monitor":
+    def __enter__(self) -> Monitor:
         self._log = self._path.open("a", encoding="utf-8")
         self._progress.start()
         return self

@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from random import Random
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +20,7 @@ from torch import Tensor
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
 from zeroseg.images import to_tensor
+from zeroseg.teacher import CLIP
 from zeroseg.training.loop import Figures, LoopConfig, train
 from zeroseg.training.optimiser import OptimiserConfig
 
@@ -76,10 +77,7 @@ class PairBatch:
     def to(self, device: torch.device) -> PairBatch:
         """The same batch on a device."""
         return replace(
-            self,
-            images=self.images.to(device),
-            tokens=self.tokens.to(device),
-            captions=self.captions.to(device),
+            self, images=self.images.to(device), tokens=self.tokens.to(device), captions=self.captions.to(device)
         )
 
 
@@ -87,10 +85,7 @@ def train_tokenizer(captions: list[str], size: int) -> CLIPTokenizer:
     """A byte-level BPE tokenizer of at most `size` tokens in CLIP's own format: every script can be written."""
     blank = CLIPTokenizer()
     trainer = trainers.BpeTrainer(
-        vocab_size=size - 2,
-        initial_alphabet=_byte_alphabet(),
-        end_of_word_suffix="</w>",
-        show_progress=False,
+        vocab_size=size - 2, initial_alphabet=_byte_alphabet(), end_of_word_suffix="</w>", show_progress=False
     )
     learner = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     learner.normalizer = blank.backend_tokenizer.normalizer
@@ -101,7 +96,7 @@ def train_tokenizer(captions: list[str], size: int) -> CLIPTokenizer:
     known = dict.fromkeys([BEGIN, END, *letters, *(f"{letter}</w>" for letter in letters), *model["vocab"]])
     vocabulary = {token: place for place, token in enumerate(known)}
     merges = [tuple(merge) if isinstance(merge, list) else tuple(merge.split(" ")) for merge in model["merges"]]
-    return CLIPTokenizer(vocab=vocabulary, merges=merges)
+    return cast(CLIP, CLIPTokenizer)(vocab=vocabulary, merges=merges)
 
 
 def _byte_alphabet() -> list[str]:
@@ -110,7 +105,7 @@ def _byte_alphabet() -> list[str]:
     return sorted(ByteLevel.alphabet())
 
 
-def build_clip(config: TeachConfig, tokenizer: CLIPTokenizer) -> CLIPModel:
+def build_clip(config: TeachConfig, tokenizer: CLIPTokenizer) -> CLIP:
     """An untrained CLIP of `transformers` of the sizes in `config`."""
     text = {
         "vocab_size": len(tokenizer),
@@ -147,7 +142,7 @@ def contrastive_loss(
     return (F.cross_entropy(logits, truth) + F.cross_entropy(logits.T, truth)) / 2
 
 
-def teach(source: Pairs, config: TeachConfig, run: Path, name: str, resume: bool = False) -> CLIPModel | None:
+def teach(source: Pairs, config: TeachConfig, run: Path, name: str, resume: bool = False) -> CLIP | None:
     """Train a CLIP on `source`; it is saved, in the format of `transformers`, in the folder `run / "teacher"`.
 
     `name` tells the source apart: a resume with another source is refused. None when the run was interrupted.
@@ -158,8 +153,7 @@ def teach(source: Pairs, config: TeachConfig, run: Path, name: str, resume: bool
     if torch.cuda.is_available():
         model.cuda()
     processor = CLIPImageProcessorPil(
-        size={"shortest_edge": config.image_size},
-        crop_size={"height": config.image_size, "width": config.image_size},
+        size={"shortest_edge": config.image_size}, crop_size={"height": config.image_size, "width": config.image_size}
     )
     mean = torch.tensor(processor.image_mean).view(3, 1, 1).to(model.device)
     std = torch.tensor(processor.image_std).view(3, 1, 1).to(model.device)
@@ -171,9 +165,7 @@ def teach(source: Pairs, config: TeachConfig, run: Path, name: str, resume: bool
         pairs = [(number, *pair) for number, random in drawn for pair in source.pairs(number, random)]
         texts = [text for _, _, text in pairs]
         places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
-        tokens = tokenizer(
-            texts, padding=True, truncation=True, max_length=config.longest_text, return_tensors="pt"
-        )
+        tokens = tokenizer(texts, padding=True, truncation=True, max_length=config.longest_text, return_tensors="pt")
         return PairBatch(
             torch.stack([to_tensor(image) for _, image, _ in pairs]),
             tokens["input_ids"],
@@ -181,7 +173,7 @@ def teach(source: Pairs, config: TeachConfig, run: Path, name: str, resume: bool
             [str(number) for number, _, _ in pairs],
         )
 
-    def loss_of(batch: PairBatch, generator: torch.Generator) -> tuple[Tensor, Figures]:
+    def loss_of(batch: PairBatch, _: torch.Generator) -> tuple[Tensor, Figures]:
         pixels = (batch.images.float() / 255 - mean) / std
         images = model.get_image_features(pixel_values=pixels).pooler_output.float()
         texts = model.get_text_features(input_ids=batch.tokens).pooler_output.float()

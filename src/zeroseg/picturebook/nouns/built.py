@@ -35,10 +35,7 @@ def car(pen: Pen) -> None:
 def bus(pen: Pen) -> None:
     """A long bus in profile, driving left: a tall box with a row of square windows."""
     top, r, count = pen.vary(-0.66, 0.1), pen.vary(0.17, 0.1), pen.pick(4, 5)
-    pen.polygon(
-        [(-0.97, 0.5), (-0.97, top + 0.14), (-0.87, top), (0.9, top), (0.97, top + 0.1), (0.97, 0.5)],
-        pen.main,
-    )
+    pen.polygon([(-0.97, 0.5), (-0.97, top + 0.14), (-0.87, top), (0.9, top), (0.97, top + 0.1), (0.97, 0.5)], pen.main)
     step = 1.86 / count
     for k in range(count):
         x = -0.93 + k * step
@@ -77,9 +74,7 @@ def boat(pen: Pen) -> None:
     hull = [(-0.97, deck), (0.97, deck), (0.82, 0.74), (0.6, 0.93), (-0.6, 0.93), (-0.8, 0.74)]
     pen.polygon(hull, pen.main)
     pen.polygon(
-        [(-0.92, deck + 0.05), (0.92, deck + 0.05), (0.87, deck + 0.16), (-0.88, deck + 0.16)],
-        pen.light,
-        ink=False,
+        [(-0.92, deck + 0.05), (0.92, deck + 0.05), (0.87, deck + 0.16), (-0.88, deck + 0.16)], pen.light, ink=False
     )
     if pen.pick(0, 1):
         pen.line([(0.04, deck - 0.42), (boom * 0.84, deck - 0.42)], pen.light, 0.08)
@@ -164,9 +159,7 @@ def chair(pen: Pen) -> None:
     back, front = seat - 0.06, seat + 0.24
     pen.polygon([(left, back), (right, back), (right + shift, front), (left + shift, front)], pen.main)
     left, right, back, front = left + 0.1, right - 0.06, seat, seat + 0.16
-    pen.polygon(
-        [(left, back), (right, back), (right + shift, front), (left + shift, front)], pen.light, ink=False
-    )
+    pen.polygon([(left, back), (right, back), (right + shift, front), (left + shift, front)], pen.light, ink=False)
 
 
 def clock(pen: Pen) -> None:

@@ -36,8 +36,21 @@ def flower(pen: Pen) -> None:
         tip = pen.vary(0.6, 0.15)
         pen.blob([(0, 0.95), (side * tip * 0.62, 0.72), (side * tip, 0.16), (side * tip * 0.26, 0.46)], _LEAF)
     pen.polygon([(-w * 0.6, -0.3), (-w * 0.42, -0.86), (0, -0.5), (w * 0.42, -0.86), (w * 0.6, -0.3)], pen.dark)
-    pen.blob([(-w, top), (-w * 0.4, -0.56), (0, top), (w * 0.4, -0.56), (w, top), (w * 1.06, -0.36),
-              (w * 0.6, 0.04), (0, 0.14), (-w * 0.6, 0.04), (-w * 1.06, -0.36)], pen.main)
+    pen.blob(
+        [
+            (-w, top),
+            (-w * 0.4, -0.56),
+            (0, top),
+            (w * 0.4, -0.56),
+            (w, top),
+            (w * 1.06, -0.36),
+            (w * 0.6, 0.04),
+            (0, 0.14),
+            (-w * 0.6, 0.04),
+            (-w * 1.06, -0.36),
+        ],
+        pen.main,
+    )
     pen.line([(-w * 0.4, -0.52), (-w * 0.42, -0.28), (-w * 0.2, -0.04)], pen.dark, 0.06, smooth=True)
     pen.line([(w * 0.4, -0.52), (w * 0.42, -0.28), (w * 0.2, -0.04)], pen.dark, 0.06, smooth=True)
 
@@ -61,8 +74,19 @@ def cactus(pen: Pen) -> None:
     w, left, right = pen.vary(0.27, 0.1), pen.vary(-0.36, 0.3), pen.vary(-0.12, 0.6)
     pen.limb([(0, 0.36), (-0.72, 0.36), (-0.72, left)], pen.main, 0.34, smooth=False)
     pen.limb([(0, 0.56), (0.72, 0.56), (0.72, right)], pen.main, 0.34, smooth=False)
-    pen.polygon([(-w, 0.96), (-w, -0.5), (-w * 0.8, -0.7), (-w * 0.35, -0.82), (w * 0.35, -0.82), (w * 0.8, -0.7),
-                 (w, -0.5), (w, 0.96)], pen.main)
+    pen.polygon(
+        [
+            (-w, 0.96),
+            (-w, -0.5),
+            (-w * 0.8, -0.7),
+            (-w * 0.35, -0.82),
+            (w * 0.35, -0.82),
+            (w * 0.8, -0.7),
+            (w, -0.5),
+            (w, 0.96),
+        ],
+        pen.main,
+    )
     for x in (-w * 0.4, w * 0.4):
         pen.line([(x, -0.5), (x, 0.84)], pen.dark, 0.05)
     pen.line([(-0.72, left), (-0.72, 0.2)], pen.dark, 0.05)
@@ -74,10 +98,25 @@ def mushroom(pen: Pen) -> None:
     """A toadstool: a wide spotted cap on a pale stem."""
     w, rim = pen.vary(0.94, 0.05), pen.vary(0.12, 0.4)
     stem = pen.vary(0.26, 0.2)
-    pen.blob([(-stem, 0), (stem, 0), (stem * 0.95, 0.5), (stem * 1.3, 0.92), (-stem * 1.3, 0.92),
-              (-stem * 0.95, 0.5)], _CREAM)
-    pen.blob([(-w, rim), (-w * 0.86, -0.42), (-w * 0.45, -0.84), (0, -0.96), (w * 0.45, -0.84), (w * 0.86, -0.42),
-              (w, rim), (w * 0.5, rim + 0.14), (0, rim + 0.18), (-w * 0.5, rim + 0.14)], pen.main)
+    pen.blob(
+        [(-stem, 0), (stem, 0), (stem * 0.95, 0.5), (stem * 1.3, 0.92), (-stem * 1.3, 0.92), (-stem * 0.95, 0.5)],
+        _CREAM,
+    )
+    pen.blob(
+        [
+            (-w, rim),
+            (-w * 0.86, -0.42),
+            (-w * 0.45, -0.84),
+            (0, -0.96),
+            (w * 0.45, -0.84),
+            (w * 0.86, -0.42),
+            (w, rim),
+            (w * 0.5, rim + 0.14),
+            (0, rim + 0.18),
+            (-w * 0.5, rim + 0.14),
+        ],
+        pen.main,
+    )
     for x, y, r in ((-0.5, -0.22, 0.17), (0.08, -0.6, 0.2), (0.58, -0.2, 0.16), (0.04, -0.02, 0.11)):
         pen.ellipse(x * w, y, pen.vary(r), pen.vary(r), pen.white, ink=False)
 
@@ -116,9 +155,23 @@ def star(pen: Pen) -> None:
 def apple(pen: Pen) -> None:
     """An apple with a dip at the top, a stalk and a leaf."""
     w, h = pen.vary(0.88, 0.06), pen.vary(0.94, 0.03)
-    pen.blob([(0, -0.38), (w * 0.42, -0.54), (w * 0.88, -0.38), (w, 0.08), (w * 0.8, 0.62), (w * 0.38, h),
-              (0, h - 0.12), (-w * 0.38, h), (-w * 0.8, 0.62), (-w, 0.08), (-w * 0.88, -0.38), (-w * 0.42, -0.54)],
-             pen.main)
+    pen.blob(
+        [
+            (0, -0.38),
+            (w * 0.42, -0.54),
+            (w * 0.88, -0.38),
+            (w, 0.08),
+            (w * 0.8, 0.62),
+            (w * 0.38, h),
+            (0, h - 0.12),
+            (-w * 0.38, h),
+            (-w * 0.8, 0.62),
+            (-w, 0.08),
+            (-w * 0.88, -0.38),
+            (-w * 0.42, -0.54),
+        ],
+        pen.main,
+    )
     pen.limb([(0, -0.3), (-0.02, -0.6), (-0.12, -0.88)], _BARK, 0.13)
     pen.blob([(0.02, -0.56), (0.2, -0.9), (pen.vary(0.66), -0.92), (0.42, -0.62)], _LEAF)
     pen.line([(-w * 0.72, 0.16), (-w * 0.7, -0.1), (-w * 0.5, -0.28)], pen.light, 0.12, smooth=True)
@@ -127,8 +180,22 @@ def apple(pen: Pen) -> None:
 def pineapple(pen: Pen) -> None:
     """An oval fruit with a criss-cross skin under a tuft of spiky leaves."""
     w, top = pen.vary(0.6, 0.08), pen.vary(-0.3, 0.15)
-    pen.polygon([(-0.2, top + 0.1), (-0.62, -0.5), (-0.26, -0.46), (-0.36, -0.88), (-0.1, -0.62), (0, -0.98),
-                 (0.1, -0.62), (0.36, -0.88), (0.26, -0.46), (0.62, -0.5), (0.2, top + 0.1)], _LEAF)
+    pen.polygon(
+        [
+            (-0.2, top + 0.1),
+            (-0.62, -0.5),
+            (-0.26, -0.46),
+            (-0.36, -0.88),
+            (-0.1, -0.62),
+            (0, -0.98),
+            (0.1, -0.62),
+            (0.36, -0.88),
+            (0.26, -0.46),
+            (0.62, -0.5),
+            (0.2, top + 0.1),
+        ],
+        _LEAF,
+    )
     pen.polygon([(-0.14, top), (0, -0.6), (0.14, top)], _DEEP_LEAF, ink=False)
     y, h = (top + 0.95) / 2, (0.95 - top) / 2
     pen.ellipse(0, y, w, h, pen.main)
@@ -141,8 +208,22 @@ def banana(pen: Pen) -> None:
     """A curved banana lying on its back, with a stalk and a dark tip."""
     low, thick = pen.vary(0.62, 0.08), pen.vary(0.7, 0.06)
     pen.polygon([(0.62, -0.36), (0.74, -0.86), (0.96, -0.8), (0.93, -0.3)], _BARK)
-    pen.blob([(0.6, -0.46), (0.9, -0.42), (0.9, 0.06), (0.52, low * 0.86), (-0.1, low), (-0.64, low * 0.66),
-              (-0.96, -0.06), (-0.86, -0.22), (-0.46, low - thick), (0, low - thick), (0.4, -0.14)], pen.main)
+    pen.blob(
+        [
+            (0.6, -0.46),
+            (0.9, -0.42),
+            (0.9, 0.06),
+            (0.52, low * 0.86),
+            (-0.1, low),
+            (-0.64, low * 0.66),
+            (-0.96, -0.06),
+            (-0.86, -0.22),
+            (-0.46, low - thick),
+            (0, low - thick),
+            (0.4, -0.14),
+        ],
+        pen.main,
+    )
     pen.polygon([(-1.0, -0.12), (-0.88, -0.3), (-0.7, -0.16), (-0.86, 0.08)], _SEEDS)
     pen.line([(-0.66, 0.1), (-0.1, low - thick * 0.4), (0.46, low - thick * 0.6), (0.76, -0.3)], pen.dark, 0.06, True)
 

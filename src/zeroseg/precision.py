@@ -1,0 +1,24 @@
+"""Where lower precision pays, and where it must not be used."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+
+
+def mixed_precision(device: torch.device, wanted: bool = True) -> torch.autocast:
+    """A context for matrix products in bfloat16, active only where the device is faster with it."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=wanted and (device.type != "cpu" or _cpu_has_bf16()))
+
+
+def full_precision(device: torch.device) -> torch.autocast:
+    """A context in which nothing is rounded to bfloat16: assignments, losses, scores."""
+    return torch.autocast(device.type, enabled=False)
+
+
+@lru_cache(maxsize=1)
+def _cpu_has_bf16() -> bool:
+    """Whether the CPU multiplies bfloat16 natively; without that, autocast is many times slower than float32."""
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # torch 2.11 cannot tell
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

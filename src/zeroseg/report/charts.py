@@ -1,0 +1,223 @@
+"""Charts drawn as SVG, for `page`: lines over an axis, bars in groups. They follow the page's colours.
+
+Coordinates inside are units of the drawing: x runs right, y runs down.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from zeroseg.report.html import Html
+
+Point = tuple[float, float]
+
+COLOURS = 6  # classes c1 .. c6 (strokes) and f1 .. f6 (fills) of the style; then they repeat
+FEW_POINTS = 24  # a line of up to so many points shows each of them
+TEXT = 14.0  # what a line of text needs
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """The drawing's size, its margins, and the values that its edges stand for."""
+
+    width: float
+    height: float
+    x: tuple[float, float]
+    y: tuple[float, float]
+    left: float = 46
+    right: float = 10
+    top: float = 10
+    bottom: float = 24
+
+    def across(self, x: float) -> float:
+        low, high = self.x
+        return self.left + (x - low) / (high - low) * (self.width - self.left - self.right)
+
+    def down(self, y: float) -> float:
+        low, high = self.y
+        return self.height - self.bottom - (y - low) / (high - low) * (self.height - self.top - self.bottom)
+
+
+def line_chart(
+    series: Mapping[str, Sequence[Point]],
+    x_label: str,
+    y_label: str,
+    title: str,
+    references: Mapping[str, float] | None = None,
+    wide: bool = False,
+    from_zero: bool = True,
+) -> Html:
+    """Lines over a common axis, dashed level lines with their names for `references`.
+
+    `wide` is for the one chart that fills the page. `from_zero` lets the y axis begin at 0. Points that are not
+    finite are left out; a chart without any point says so.
+    """
+    lines = {name: _finite(points) for name, points in series.items()}
+    levels = {name: value for name, value in (references or {}).items() if math.isfinite(value)}
+    points = [point for line in lines.values() for point in line]
+    width, height = (720.0, 300.0) if wide else (360.0, 200.0)
+    xs, ys = [x for x, _ in points], [*(y for _, y in points), *levels.values()]
+    x_range = (min(xs), max(xs)) if xs and max(xs) > min(xs) else (min(xs, default=0.0), min(xs, default=0.0) + 1)
+    y_ticks = ticks(*([0.0] if from_zero and ys else []), *ys)
+    frame = _Frame(width, height, x_range, (y_ticks[0], y_ticks[-1]))
+    drawn = [_level_grid(frame, y_ticks), _x_ticks(frame)]
+    drawn += [_reference_lines(frame, levels)]
+    drawn += [_line(frame, line, number) for number, line in enumerate(lines.values())]
+    drawn += [_reference_names(frame, levels)]
+    drawn += [_nothing_to_show(frame)] if not points else []
+    spoken = f"Line chart, {y_label} over {x_label}. {_in_words(lines, levels)}"
+    legend = _legend(lines) if len(lines) > 1 else ""
+    return _figure(frame, drawn, title, f"{y_label}, over {x_label}", spoken, legend, wide)
+
+
+def bar_chart(
+    groups: Mapping[str, Sequence[float]], y_label: str, title: str, x_label: str = "", wide: bool = False
+) -> Html:
+    """Bars from zero, in groups that stand apart under a name each; a group of one is a plain bar."""
+    values = [value for bars in groups.values() for value in bars if math.isfinite(value)]
+    y_ticks = ticks(0.0, *values)
+    slots = sum(len(bars) + 1 for bars in groups.values())
+    width, height = (720.0, 300.0) if wide else (360.0, 200.0)
+    room = (width - 56) / max(1, slots)
+    slanted = any(len(name) * 6.6 > room * (len(bars) + 1) for name, bars in groups.items())
+    bottom = 24 + (min(90, 4.6 * max(map(len, groups))) if slanted else 0)
+    frame = _Frame(width, height + bottom - 24, (0, max(1, slots)), (y_ticks[0], y_ticks[-1]), bottom=bottom)
+    drawn, start = [_level_grid(frame, y_ticks)], 0.5
+    for number, (name, bars) in enumerate(groups.items()):
+        drawn += [_bar(frame, start + k, value, name, number) for k, value in enumerate(bars) if math.isfinite(value)]
+        drawn.append(_bar_name(frame, frame.across(start + len(bars) / 2), name, slanted))
+        start += len(bars) + 1
+    drawn += [_nothing_to_show(frame)] if not values else []
+    said = "; ".join(f"{name}: {', '.join(map(number_text, bars[:12]))}" for name, bars in list(groups.items())[:24])
+    spoken = f"Bar chart, {y_label}. {said or 'Nothing was recorded.'}"
+    return _figure(frame, drawn, title, f"{y_label}{f', by {x_label}' if x_label else ''}", spoken, "", wide)
+
+
+def ticks(*values: float, wanted: int = 5) -> list[float]:
+    """Round numbers, evenly spaced, that enclose all the values: at least two of them."""
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    if high - low < 1e-9 * max(abs(low), abs(high), 1e-9):
+        spread = abs(high) or 1.0
+        low, high = (low - spread / 2, high + spread / 2) if low else (0.0, 1.0)
+    rough = (high - low) / wanted
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(k * step, 12) for k in range(first, max(last, first + 1) + 1)]
+
+
+def number_text(value: float) -> str:
+    """A number as short as it can be: 1,200 or 0.25 or 3e-05."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _finite(points: Iterable[Point]) -> list[Point]:
+    return [(float(x), float(y)) for x, y in points if math.isfinite(x) and math.isfinite(y)]
+
+
+def _figure(frame: _Frame, drawn: Sequence[str], title: str, axes: str, spoken: str, legend: str, wide: bool) -> Html:
+    return Html(
+        f'<figure class="chart{" wide" if wide else ""}"><figcaption><b>{escape(title)}</b>{escape(axes)}</figcaption>'
+        f'{legend}<svg viewBox="0 0 {frame.width:g} {frame.height:g}" role="img" aria-label="{escape(spoken)}">'
+        f"{''.join(drawn)}</svg></figure>"
+    )
+
+
+def _level_grid(frame: _Frame, levels: Sequence[float]) -> str:
+    drawn = ""
+    for level in levels:
+        y, kind = frame.down(level), "base" if level == max(frame.y[0], 0.0) else "gridline"
+        drawn += (
+            f'<line class="{kind}" x1="{frame.left:g}" x2="{frame.width - frame.right:g}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            f'<text x="{frame.left - 6:g}" y="{y + 4:.1f}" text-anchor="end">{number_text(level)}</text>'
+        )
+    return drawn
+
+
+def _x_ticks(frame: _Frame) -> str:
+    low, high = frame.x
+    chosen = [x for x in ticks(low, high, wanted=4) if low <= x <= high] or [low]
+    return "".join(
+        f'<text x="{frame.across(x):.1f}" y="{frame.height - 6:g}" text-anchor="middle">{number_text(x)}</text>'
+        for x in chosen
+    )
+
+
+def _line(frame: _Frame, points: Sequence[Point], number: int) -> str:
+    colour = number % COLOURS + 1
+    places = [(frame.across(x), frame.down(y)) for x, y in points]
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    drawn = f'<polyline class="line c{colour}" points="{path}"/>' if len(places) > 1 else ""
+    if len(places) <= FEW_POINTS:
+        drawn += "".join(
+            f'<circle class="f{colour}" cx="{x:.1f}" cy="{y:.1f}" r="3.5">'
+            f"<title>{number_text(point[0])}: {number_text(point[1])}</title></circle>"
+            for (x, y), point in zip(places, points, strict=True)
+        )
+    return drawn
+
+
+def _reference_lines(frame: _Frame, levels: Mapping[str, float]) -> str:
+    right = frame.width - frame.right
+    return "".join(
+        f'<line class="reference" x1="{frame.left:g}" x2="{right:g}" y1="{frame.down(v):.1f}" y2="{frame.down(v):.1f}"/>'
+        for v in levels.values()
+    )
+
+
+def _reference_names(frame: _Frame, levels: Mapping[str, float]) -> str:
+    """The names of the level lines at their left ends, above them, moved apart where lines are close."""
+    drawn, lowest = "", frame.height - frame.bottom - 4
+    for name, value in sorted(levels.items(), key=lambda item: item[1]):
+        y = min(frame.down(value) - 4, lowest)
+        lowest = y - TEXT
+        label = f"{escape(name)} {number_text(value)}"
+        drawn += f'<text class="named" x="{frame.left + 8:g}" y="{y:.1f}">{label}</text>'
+    return drawn
+
+
+def _bar(frame: _Frame, place: float, value: float, name: str, number: int) -> str:
+    left, right = frame.across(place + 0.08), frame.across(place + 0.92)
+    top, bottom = sorted((frame.down(value), frame.down(0.0)))
+    return (
+        f'<rect class="f{number % COLOURS + 1}" x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" '
+        f'height="{bottom - top:.1f}"><title>{escape(name)}: {number_text(value)}</title></rect>'
+    )
+
+
+def _bar_name(frame: _Frame, x: float, name: str, slanted: bool) -> str:
+    if not slanted:
+        return f'<text x="{x:.1f}" y="{frame.height - 6:g}" text-anchor="middle">{escape(name)}</text>'
+    y = frame.height - frame.bottom + TEXT
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="end" transform="rotate(-40 {x:.1f} {y:.1f})">{escape(name)}</text>'
+    )
+
+
+def _nothing_to_show(frame: _Frame) -> str:
+    return f'<text x="{frame.width / 2:g}" y="{frame.height / 2:g}" text-anchor="middle">nothing was recorded</text>'
+
+
+def _legend(names: Iterable[str]) -> str:
+    items = "".join(
+        f'<li><svg viewBox="0 0 32 12" aria-hidden="true"><line class="line c{number % COLOURS + 1}" x1="1" x2="31" '
+        f'y1="6" y2="6"/></svg>{escape(name)}</li>'
+        for number, name in enumerate(names)
+    )
+    return f'<ul class="legend">{items}</ul>'
+
+
+def _in_words(lines: Mapping[str, Sequence[Point]], levels: Mapping[str, float]) -> str:
+    """What a chart shows, for those who do not see it."""
+    said = [
+        f"{name}: from {number_text(line[0][1])} at {number_text(line[0][0])} to {number_text(line[-1][1])} at "
+        f"{number_text(line[-1][0])}, lowest {number_text(min(y for _, y in line))}, "
+        f"highest {number_text(max(y for _, y in line))}."
+        for name, line in lines.items()
+        if line
+    ]
+    said += [f"{name}: {number_text(value)}." for name, value in levels.items()]
+    return " ".join(said) or "Nothing was recorded."

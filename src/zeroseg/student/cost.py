@@ -1,0 +1,109 @@
+"""What a student costs: its parameters, and its floating-point operations, part by part.
+
+Operations count as 2 for every multiplication with its addition, and only where they grow with the product of
+two sizes: linear layers, convolutions, attention, assignment. Norms, activations, softmax and the losses are a
+few per cent more. `docs/method.md` does the same sums by hand for the paper's sizes.
+
+Letters: N token, D width.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from zeroseg.student.config import StudentConfig
+from zeroseg.student.encoder import random_keep
+from zeroseg.student.model import Student
+
+PARTS = ("encoder", "layers", "groupings", "projections", "decoder")
+BACKWARD = 2  # a backward pass costs two forward passes: gradients of the inputs and of the weights
+
+
+def count_parameters(config: StudentConfig) -> dict[str, int]:
+    """Trained numbers of each part, and "total". Built without memory, so any size can be asked for.
+
+    "layers" are the transformer layers of the segmentation head, "projections" all that leads from its tokens to
+    the teacher's space: segment, global (with its layer) and, where there is one, patch projection.
+    """
+    with torch.device("meta"):
+        student = Student(config)
+    counts = dict.fromkeys(PARTS, 0)
+    for name, parameter in student.named_parameters():
+        part = name.split(".")[0]
+        counts[part if part in PARTS else "projections"] += parameter.numel()
+    return counts | {"total": sum(counts.values())}
+
+
+def count_flops(config: StudentConfig, mask_ratio: float) -> dict[str, float]:
+    """Operations of one forward pass for one image of the training size, for each part, and "total".
+
+    `mask_ratio`: share of the patches that are dropped. The decoder is counted wherever there is one; inference,
+    with `mask_ratio` 0, does without it.
+    """
+    patches, width, out = config.grid**2, config.width, config.embedding_width
+    kept = random_keep(1, patches, mask_ratio, torch.Generator()).shape[1]
+    first, second = config.grouping_after
+    segments, last = config.segment_tokens
+    projections = _mlp(last, width, out) + _block(last, width) + _mlp(1, width, out)
+    if config.patch_head:
+        projections += _mlp(kept, width, out) + _linear(kept, width, 1)
+    pixels = 3 * config.patch_size**2
+    counts = {
+        # every patch is embedded, then some are dropped; the class token joins the others
+        "encoder": _linear(patches, pixels, width) + config.layers * _block(kept + 1, width),
+        "layers": first * _block(kept, width)
+        + (second - first) * _block(segments, width)
+        + (config.head_layers - second) * _block(last, width),
+        "groupings": _grouping(kept, segments, width)
+        + _grouping(segments, last, width)
+        + _product(last, segments, kept),  # both stages' assignments, composed
+        "projections": projections,
+        "decoder": _decoder(config, patches, kept, pixels) if config.decoder_layers else 0,
+    }
+    return {part: float(count) for part, count in counts.items()} | {"total": float(sum(counts.values()))}
+
+
+def training_flops(config: StudentConfig, mask_ratio: float) -> float:
+    """Operations of one training step for one image: the forward pass and a backward pass of twice its cost."""
+    return (1 + BACKWARD) * count_flops(config, mask_ratio)["total"]
+
+
+def _product(rows: int, inner: int, columns: int) -> int:
+    """A matrix product: rows x inner by inner x columns."""
+    return 2 * rows * inner * columns
+
+
+def _linear(tokens: int, width: int, out: int) -> int:
+    """A linear layer on every token; a convolution without overlap is one too, on the patches."""
+    return _product(tokens, width, out)
+
+
+def _attention(queries: int, tokens: int, width: int) -> int:
+    """Queries and outputs, keys and values; then queries by keys and weights by values, over all heads."""
+    linear = 2 * _linear(queries, width, width) + 2 * _linear(tokens, width, width)
+    return linear + 2 * _product(queries, width, tokens)
+
+
+def _mlp(tokens: int, width: int, out: int) -> int:
+    """Two layers, four times as wide in between."""
+    return _linear(tokens, width, 4 * width) + _linear(tokens, 4 * width, out)
+
+
+def _block(tokens: int, width: int) -> int:
+    """A transformer layer: 24 N D^2 + 4 N^2 D."""
+    return _attention(tokens, tokens, width) + _mlp(tokens, width, width)
+
+
+def _grouping(tokens: int, segments: int, width: int) -> int:
+    """A grouping block: segment tokens look at the tokens, the tokens are assigned, their values gathered."""
+    gather = _attention(segments, tokens, width) + _mlp(segments, width, width)
+    assign = _linear(segments, width, width) + _linear(tokens, width, width) + _product(segments, width, tokens)
+    mean = _linear(tokens, width, width) + _product(segments, tokens, width) + _linear(segments, width, width)
+    return gather + assign + mean + _mlp(segments, width, width)
+
+
+def _decoder(config: StudentConfig, patches: int, kept: int, pixels: int) -> int:
+    """Kept tokens made narrow, the layers on all patches, their pixels."""
+    width = config.decoder_width
+    blocks = config.decoder_layers * _block(patches, width)
+    return _linear(kept, config.width, width) + blocks + _linear(patches, width, pixels)

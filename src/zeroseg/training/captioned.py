@@ -1,0 +1,136 @@
+"""A folder of images with captions, as a teacher learns from it.
+
+The captions stand beside the images in one of two files, the better known one counting where both are there:
+
+- `metadata.jsonl`, one JSON object a line: `{"file_name": "cats/1.jpg", "text": "a cat on a sofa"}`; other keys are
+  left alone (the convention of `datasets`' ImageFolder);
+- `captions.tsv`, one pair a line: file name, tab, caption.
+
+File names are relative to the folder. An image may have several lines. Blank lines are skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+from PIL import Image
+
+from zeroseg.errors import DatasetError
+from zeroseg.images import center_square, load_image
+
+METADATA, TABLE = "metadata.jsonl", "captions.tsv"
+SMALLEST_SHARE = 0.5  # of the centre square's area that a crop shows: with less, captions would cease to be true
+
+
+class CaptionedFolder:
+    """Captioned images of a folder, by number: a source of `Pairs` for `training.teach`.
+
+    Every line of the file of captions is one number. That all images are there is checked at once, and what they
+    hold when they are first used: an image that cannot be read then stops the run with its name. It is not skipped,
+    because the pair that took its place would depend on what was broken, and a run could not be repeated.
+    """
+
+    def __init__(self, folder: Path, size: int) -> None:
+        """`size`: side of the images handed out, pixels.
+
+        Raises `DatasetError`: no folder, no file of captions, a malformed line (with its number), no caption in
+        it, an image that is not there.
+        """
+        self._size = size
+        self._pairs = _read_captions(folder)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def captions(self) -> list[str]:
+        """All captions, to train a tokenizer on."""
+        return [caption for _, caption in self._pairs]
+
+    def pairs(self, index: int, random: Random) -> list[tuple[Image.Image, str]]:
+        """One pair: a random crop of image `index`, `size` x `size`, RGB, and its caption as it stands.
+
+        The crop is a square of half to all of the centre square's area. Raises `ImageError` with the image's name
+        when it cannot be read.
+        """
+        path, caption = self._pairs[index]
+        return [(_random_crop(center_square(load_image(path)), self._size, random), caption)]
+
+
+def _random_crop(square: Image.Image, size: int, random: Random) -> Image.Image:
+    share = SMALLEST_SHARE + (1 - SMALLEST_SHARE) * random.random()
+    side = max(1, round(square.width * math.sqrt(share)))
+    room = square.width - side + 1
+    left, top = int(random.random() * room), int(random.random() * room)
+    box = (left, top, left + side, top + side)
+    return square.resize((size, size), Image.Resampling.BICUBIC, box=box)
+
+
+def _read_captions(folder: Path) -> list[tuple[Path, str]]:
+    """Images with their captions, line by line."""
+    if not folder.is_dir():
+        raise DatasetError(f"there is no folder {str(folder)!r}: name a folder of images with {METADATA} or {TABLE}.")
+    parsers: dict[str, Callable[[str], tuple[str, str]]] = {METADATA: _parse_json, TABLE: _parse_table}
+    found = [name for name in parsers if (folder / name).is_file()]
+    if not found:
+        raise DatasetError(f"{str(folder)!r} holds no captions: put {METADATA} or {TABLE} beside the images.")
+    path = folder / found[0]
+    pairs: list[tuple[Path, str]] = []
+    for number, line in enumerate(_lines(path), 1):
+        if line.strip():
+            try:
+                name, caption = parsers[path.name](line)
+            except ValueError as error:
+                raise DatasetError(f"line {number} of {str(path)!r} {error}: correct it or take it out.") from error
+            if not (folder / name).is_file():
+                raise DatasetError(
+                    f"line {number} of {str(path)!r} names the image {name!r}, which is not in the folder: "
+                    "add it or take the line out."
+                )
+            pairs.append((folder / name, caption))
+    if not pairs:
+        raise DatasetError(f"{str(path)!r} holds no captions: write one line for every image.")
+    return pairs
+
+
+def _lines(path: Path) -> list[str]:
+    """Lines as editors count them: `str.splitlines` would also split at separators that a caption may hold."""
+    try:
+        return path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{str(path)!r} is not UTF-8 text: save it as UTF-8.") from error
+    except OSError as error:
+        raise DatasetError(f"{str(path)!r} cannot be read ({error.strerror}): check its permissions.") from error
+
+
+def _parse_json(line: str) -> tuple[str, str]:
+    try:
+        row: object = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("is not JSON") from error
+    name, caption = (row.get("file_name"), row.get("text")) if isinstance(row, dict) else (None, None)
+    if not isinstance(name, str) or not isinstance(caption, str):
+        raise ValueError('is no object with the texts "file_name" and "text"')
+    return _complete(name, caption)
+
+
+def _parse_table(line: str) -> tuple[str, str]:
+    name, tab, caption = line.partition("\t")
+    if not tab:
+        raise ValueError("has no tab between file name and caption")
+    return _complete(name, caption)
+
+
+def _complete(name: str, caption: str) -> tuple[str, str]:
+    """Both trimmed, none empty."""
+    name, caption = name.strip(), caption.strip()
+    if not name:
+        raise ValueError("names no image")
+    if not caption:
+        raise ValueError("has an empty caption")
+    if "\0" in name:
+        raise ValueError("names an image that no file can be called")
+    return name, caption

@@ -1,0 +1,110 @@
+"""Small things to test with: a random CLIP as teacher, sizes of a random student, pictures."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from transformers import CLIPModel, CLIPTokenizer
+
+from zeroseg.student import Student, StudentConfig
+from zeroseg.student.config import ReadOut
+from zeroseg.teacher import Teacher
+from zeroseg.training.teach import TeachConfig, build_clip, train_tokenizer
+from zeroseg.views import ViewsConfig
+
+CAPTIONS = ["a photo of a dog", "a picture of a cat on grass", "a red house under a night sky"]
+MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
+TEACH = TeachConfig(
+    image_size=32,
+    patch_size=8,
+    vision_width=32,
+    vision_layers=2,
+    text_width=32,
+    text_layers=1,
+    heads=2,
+    embedding_width=16,
+    vocabulary_size=600,
+    longest_text=24,
+)
+VIEWS = ViewsConfig(side=32, grids=(1, 2))
+STUDENT = StudentConfig(
+    image_size=32,
+    patch_size=8,
+    width=16,
+    layers=1,
+    heads=2,
+    decoder_width=16,
+    decoder_layers=1,
+    decoder_heads=2,
+    segment_tokens=(5, 3),
+    embedding_width=16,
+    inference_size=32,
+    teacher="tiny",
+)
+PATCH_STUDENT = StudentConfig(
+    image_size=32,
+    patch_size=8,
+    width=16,
+    layers=1,
+    heads=2,
+    decoder_width=16,
+    decoder_layers=0,
+    decoder_heads=2,
+    segment_tokens=(5, 3),
+    assignment="cosine",
+    patch_head=True,
+    embedding_width=16,
+    inference_size=32,
+    teacher="tiny",
+    read_out=ReadOut("patches", "margin"),
+)
+
+
+def shake(model: torch.nn.Module, seed: int) -> None:
+    """Weights of a size at which inputs show in outputs; the usual first weights nearly hide them."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            noise = torch.randn(weight.shape, generator=generator)
+            if weight.ndim > 1:
+                weight.copy_(noise * (0.5 if "embedding" in name else weight[0].numel() ** -0.5))
+            elif weight.ndim == 1:
+                weight.copy_(noise * 0.1 + float("norm" in name and name.endswith("weight")))
+
+
+@cache
+def tokenizer() -> CLIPTokenizer:
+    return train_tokenizer(CAPTIONS, TEACH.vocabulary_size)
+
+
+def clip(seed: int = 0) -> CLIPModel:
+    model = build_clip(TEACH, tokenizer())
+    shake(model, seed)
+    return model.eval()
+
+
+@cache
+def teacher(seed: int = 0) -> Teacher:
+    return Teacher(clip(seed), tokenizer(), MEAN, STD)
+
+
+def student(config: StudentConfig = STUDENT, seed: int = 0) -> Student:
+    model = Student(config)
+    shake(model, seed)
+    return model.eval()
+
+
+def photo(width: int = 32, height: int = 32, seed: int = 0) -> Image.Image:
+    """A picture of a few random soft blots."""
+    values = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    return Image.fromarray(values).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def write_photos(folder: Path, count: int, side: int = 32) -> list[Path]:
+    """PNG files of different pictures, in order."""
+    paths = [folder / f"photo{number:02d}.png" for number in range(count)]
+    for number, path in enumerate(paths):
+        photo(side, side, seed=number).save(path)
+    return paths
