@@ -343,6 +343,7 @@ def test_nothing_to_find_is_said(tmp_path: Path):
 PIXELS = hnp.arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12), st.just(3)))
 
 
+@settings(max_examples=40, deadline=None)
 @given(PIXELS)
 def test_tensor_round_trip_is_exact(pixels: np.ndarray):
     image = Image.fromarray(pixels)

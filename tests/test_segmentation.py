@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -100,6 +100,7 @@ def test_what_does_not_fit_is_refused_with_a_clear_sentence(changed: dict[str, o
         Segmentation(**fields)
 
 
+@settings(max_examples=40, deadline=None)
 @given(class_map=hnp.arrays(np.int64, hnp.array_shapes(min_dims=2, max_dims=2), elements=st.integers(0, 9)))
 def test_masks_partition_the_picture_and_agree_with_the_shares(class_map: np.ndarray):
     labels = tuple("abcdefghij")

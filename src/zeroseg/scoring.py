@@ -1,6 +1,6 @@
 """From embeddings to names: similarities, background rules, class maps. Pure functions.
 
-Letters: R region (a segment, or a patch), W word, C class, D embedding width, h w grid cells, H W pixels.
+Letters: R region (a segment, or a patch), W word, C class, M map, D embedding width, h w grid cells, H W pixels.
 """
 
 from __future__ import annotations
@@ -62,31 +62,31 @@ def with_margin_background(
 
 def class_map_of_grid(scores: Float[Tensor, "R C"], grid: tuple[int, int], size: tuple[int, int]) -> Int[Tensor, "H W"]:
     """The best class of every pixel, scores interpolated bilinearly from the patch grid (height, width)."""
-    candidates = torch.arange(scores.shape[1], device=scores.device)
-    if len(candidates) > MANY:
+    maps = scores.T.unflatten(1, grid)
+    classes = torch.arange(len(maps), device=maps.device)
+    if len(classes) > MANY:
         preview = (min(size[0], 8 * grid[0]), min(size[1], 8 * grid[1]))
-        candidates = _interpolated_argmax(scores.T.unflatten(1, grid), preview).unique()
-    winners = _interpolated_argmax(scores[:, candidates].T.unflatten(1, grid), size)
-    return candidates[winners]
+        classes = _best_map(maps, classes, preview).unique()
+    return _best_map(maps[classes], classes, size)
 
 
 def class_map_of_segments(
     scores: Float[Tensor, "R C"], masks: Float[Tensor, "R h w"], size: tuple[int, int]
 ) -> Int[Tensor, "H W"]:
     """The class of every pixel's segment, soft masks interpolated bilinearly."""
-    return scores.argmax(dim=1)[_interpolated_argmax(masks, size)]
+    return _best_map(masks, scores.argmax(dim=1), size)
 
 
-def _interpolated_argmax(maps: Float[Tensor, "C h w"], size: tuple[int, int]) -> Int[Tensor, "H W"]:
-    """argmax over C of the maps at `size`, strip by strip: memory does not grow with the picture."""
+def _best_map(maps: Float[Tensor, "M h w"], values: Int[Tensor, " M"], size: tuple[int, int]) -> Int[Tensor, "H W"]:
+    """For every pixel of `size` the value of the highest map there; strip by strip, so that memory stays small."""
     maps = maps.float()
     down, across = (
-        interpolation(maps.shape[1], size[0], maps.device),
-        interpolation(maps.shape[2], size[1], maps.device),
+        interpolation(cells, pixels, maps.device) for cells, pixels in zip(maps.shape[1:], size, strict=True)
     )
-    wide = maps @ across.T  # C h W
-    rows = max(1, STRIP // max(1, wide.shape[0] * size[1]))
-    strips = [(torch.einsum("oh,chw->cow", part, wide)).argmax(dim=0) for part in down.split(rows)]
+    wide = maps @ across.T  # M h W
+    rows = max(1, STRIP // (len(maps) * size[1]))
+    values = values.to(torch.int32)
+    strips = [values[torch.einsum("oh,mhw->mow", part, wide).argmax(dim=0)] for part in down.split(rows)]
     return torch.cat(strips)
 
 

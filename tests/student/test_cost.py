@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -35,13 +36,12 @@ UNEVEN = replace(SMALL, grouping_after=(1, 2), head_layers=4, segment_tokens=(5,
 
 
 def measured_flops(config: StudentConfig, mask_ratio: float, images: int = 1) -> dict[str, float]:
-    """What torch counts, an image, while the student runs on tensors without memory."""
-    keep = random_keep(images, config.grid**2, mask_ratio, torch.Generator().manual_seed(0)).to("meta")
-    pixels = torch.empty(images, 3, config.image_size, config.image_size, device="meta")
-    with torch.device("meta"):
-        student = Student(config).eval()
+    """What torch counts, an image, while the student runs."""
+    student = Student(config).eval().requires_grad_(False)
+    pixels = torch.zeros(images, 3, config.image_size, config.image_size)
+    keep = random_keep(images, config.grid**2, mask_ratio, torch.Generator())
     # The counter knows the plain kernel of attention on every machine, the fused ones only on some.
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         output = student(pixels, keep)
         if config.decoder_layers:
             student.reconstruct(output.tokens, keep)
@@ -68,7 +68,9 @@ def test_flops_are_those_that_torch_counts(config: StudentConfig, mask_ratio: fl
 
 
 def test_flops_at_paper_size_are_those_that_torch_counts():
-    assert count_flops(StudentConfig(), MASK_RATIO) == measured_flops(StudentConfig(), MASK_RATIO)
+    with FakeTensorMode():  # shapes without memory or arithmetic
+        measured = measured_flops(StudentConfig(), MASK_RATIO)
+    assert count_flops(StudentConfig(), MASK_RATIO) == measured
 
 
 @pytest.mark.parametrize("config", [SMALL, OURS], ids=["paper", "ours"])

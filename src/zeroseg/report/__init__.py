@@ -1,9 +1,9 @@
 """Reports: one HTML page that needs nothing but itself, with pictures, tables and charts."""
 
 from zeroseg.report.charts import Point, bar_chart, line_chart
-from zeroseg.report.html import Cell, Html, Section, chips, code, facts, grid, page, paragraph, picture, table
+from zeroseg.report.html import Cell, Html, Section, beside, chips, code, facts, grid, page, paragraph, picture, table
 
 __all__ = [
     "Cell", "Html", "Point", "Section",
-    "bar_chart", "chips", "code", "facts", "grid", "line_chart", "page", "paragraph", "picture", "table",
+    "bar_chart", "beside", "chips", "code", "facts", "grid", "line_chart", "page", "paragraph", "picture", "table",
 ]  # fmt: skip

@@ -58,7 +58,7 @@ def line_chart(
     lines = {name: _finite(points) for name, points in series.items()}
     levels = {name: value for name, value in (references or {}).items() if math.isfinite(value)}
     points = [point for line in lines.values() for point in line]
-    width, height = (720.0, 300.0) if wide else (360.0, 200.0)
+    width, height = (720.0, 300.0) if wide else (420.0, 220.0)
     xs, ys = [x for x, _ in points], [*(y for _, y in points), *levels.values()]
     x_range = (min(xs), max(xs)) if xs and max(xs) > min(xs) else (min(xs, default=0.0), min(xs, default=0.0) + 1)
     y_ticks = ticks(*([0.0] if from_zero and ys else []), *ys)
@@ -66,7 +66,7 @@ def line_chart(
     drawn = [_level_grid(frame, y_ticks), _x_ticks(frame)]
     drawn += [_reference_lines(frame, levels)]
     drawn += [_line(frame, line, number) for number, line in enumerate(lines.values())]
-    drawn += [_reference_names(frame, levels)]
+    drawn += [_reference_names(frame, levels, points)]
     drawn += [_nothing_to_show(frame)] if not points else []
     spoken = f"Line chart, {y_label} over {x_label}. {_in_words(lines, levels)}"
     legend = _legend(lines) if len(lines) > 1 else ""
@@ -80,14 +80,16 @@ def bar_chart(
     values = [value for bars in groups.values() for value in bars if math.isfinite(value)]
     y_ticks = ticks(0.0, *values)
     slots = sum(len(bars) + 1 for bars in groups.values())
-    width, height = (720.0, 300.0) if wide else (360.0, 200.0)
+    width, height = (720.0, 300.0) if wide else (420.0, 220.0)
     room = (width - 56) / max(1, slots)
     slanted = any(len(name) * 6.6 > room * (len(bars) + 1) for name, bars in groups.items())
     bottom = 24 + (min(90, 4.6 * max(map(len, groups))) if slanted else 0)
     frame = _Frame(width, height + bottom - 24, (0, max(1, slots)), (y_ticks[0], y_ticks[-1]), bottom=bottom)
     drawn, start = [_level_grid(frame, y_ticks)], 0.5
+    plain = all(len(bars) < 2 for bars in groups.values())
     for number, (name, bars) in enumerate(groups.items()):
-        drawn += [_bar(frame, start + k, value, name, number) for k, value in enumerate(bars) if math.isfinite(value)]
+        colour = 1 if plain else number % COLOURS + 1
+        drawn += [_bar(frame, start + k, value, name, colour) for k, value in enumerate(bars) if math.isfinite(value)]
         drawn.append(_bar_name(frame, frame.across(start + len(bars) / 2), name, slanted))
         start += len(bars) + 1
     drawn += [_nothing_to_show(frame)] if not values else []
@@ -106,12 +108,16 @@ def ticks(*values: float, wanted: int = 5) -> list[float]:
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(k * step, 12) for k in range(first, max(last, first + 1) + 1)]
+    return [float(f"{k * step:.12g}") for k in range(first, max(last, first + 1) + 1)]
 
 
 def number_text(value: float) -> str:
-    """A number as short as it can be: 1,200 or 0.25 or 3e-05."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    """A number to three digits, but whole thousands: 1,234 or 0.25 or 3e-05."""
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
+
+
+def _tick_text(value: float) -> str:
+    return f"{value:,.10g}"
 
 
 def _finite(points: Iterable[Point]) -> list[Point]:
@@ -132,7 +138,7 @@ def _level_grid(frame: _Frame, levels: Sequence[float]) -> str:
         y, kind = frame.down(level), "base" if level == max(frame.y[0], 0.0) else "gridline"
         drawn += (
             f'<line class="{kind}" x1="{frame.left:g}" x2="{frame.width - frame.right:g}" y1="{y:.1f}" y2="{y:.1f}"/>'
-            f'<text x="{frame.left - 6:g}" y="{y + 4:.1f}" text-anchor="end">{number_text(level)}</text>'
+            f'<text x="{frame.left - 6:g}" y="{y + 4:.1f}" text-anchor="end">{_tick_text(level)}</text>'
         )
     return drawn
 
@@ -141,7 +147,7 @@ def _x_ticks(frame: _Frame) -> str:
     low, high = frame.x
     chosen = [x for x in ticks(low, high, wanted=4) if low <= x <= high] or [low]
     return "".join(
-        f'<text x="{frame.across(x):.1f}" y="{frame.height - 6:g}" text-anchor="middle">{number_text(x)}</text>'
+        f'<text x="{frame.across(x):.1f}" y="{frame.height - 6:g}" text-anchor="middle">{_tick_text(x)}</text>'
         for x in chosen
     )
 
@@ -161,29 +167,30 @@ def _line(frame: _Frame, points: Sequence[Point], number: int) -> str:
 
 
 def _reference_lines(frame: _Frame, levels: Mapping[str, float]) -> str:
-    right = frame.width - frame.right
-    return "".join(
-        f'<line class="reference" x1="{frame.left:g}" x2="{right:g}" y1="{frame.down(v):.1f}" y2="{frame.down(v):.1f}"/>'
-        for v in levels.values()
-    )
+    left, right, heights = frame.left, frame.width - frame.right, [frame.down(value) for value in levels.values()]
+    return "".join(f'<line class="reference" x1="{left:g}" x2="{right:g}" y1="{y:.1f}" y2="{y:.1f}"/>' for y in heights)
 
 
-def _reference_names(frame: _Frame, levels: Mapping[str, float]) -> str:
-    """The names of the level lines at their left ends, above them, moved apart where lines are close."""
-    drawn, lowest = "", frame.height - frame.bottom - 4
+def _reference_names(frame: _Frame, levels: Mapping[str, float], points: Sequence[Point]) -> str:
+    """The names of the level lines, above them at the end from which the curves are farther, moved apart."""
+    first, last = min(points, default=(0.0, 0.0)), max(points, default=(0.0, 0.0))
+    floor = frame.height - frame.bottom - 4
+    lowest, drawn = {"start": floor, "end": floor}, ""
     for name, value in sorted(levels.items(), key=lambda item: item[1]):
-        y = min(frame.down(value) - 4, lowest)
-        lowest = y - TEXT
+        anchor = "start" if abs(first[1] - value) >= abs(last[1] - value) else "end"
+        x = frame.left + 8 if anchor == "start" else frame.width - frame.right - 8
+        y = min(frame.down(value) - 4, lowest[anchor])
+        lowest[anchor] = y - TEXT
         label = f"{escape(name)} {number_text(value)}"
-        drawn += f'<text class="named" x="{frame.left + 8:g}" y="{y:.1f}">{label}</text>'
+        drawn += f'<text class="named" x="{x:g}" y="{y:.1f}" text-anchor="{anchor}">{label}</text>'
     return drawn
 
 
-def _bar(frame: _Frame, place: float, value: float, name: str, number: int) -> str:
+def _bar(frame: _Frame, place: float, value: float, name: str, colour: int) -> str:
     left, right = frame.across(place + 0.08), frame.across(place + 0.92)
     top, bottom = sorted((frame.down(value), frame.down(0.0)))
     return (
-        f'<rect class="f{number % COLOURS + 1}" x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" '
+        f'<rect class="f{colour}" x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" '
         f'height="{bottom - top:.1f}"><title>{escape(name)}: {number_text(value)}</title></rect>'
     )
 

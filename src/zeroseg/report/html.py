@@ -22,7 +22,7 @@ Cell = str | int | float | None
 
 STYLE = Path(__file__).parent / "style.css"
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-NOTHING = "–"  # noqa: RUF001
+NOTHING = "\u2013"  # an en dash
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,14 @@ def facts(values: Mapping[str, Cell]) -> Html:
     return Html(f'<dl class="facts">{items}</dl>')
 
 
-def grid(blocks: Iterable[Html], wide: bool = False) -> Html:
-    """Figures side by side, as many as there is room for; `wide` makes two a row at most."""
-    return Html(f'<div class="grid{" wide" if wide else ""}">{"".join(blocks)}</div>')
+def grid(blocks: Iterable[Html]) -> Html:
+    """Charts side by side, two a row where there is room."""
+    return Html(f'<div class="grid">{"".join(blocks)}</div>')
+
+
+def beside(pictures: Iterable[Html]) -> Html:
+    """Pictures side by side at one height, below each other where there is no room."""
+    return Html(f'<div class="row">{"".join(pictures)}</div>')
 
 
 def picture(image: Image.Image, caption: str, alt: str = "") -> Html:
@@ -88,7 +93,8 @@ def picture(image: Image.Image, caption: str, alt: str = "") -> Html:
     data = b64encode(buffer.getvalue()).decode()
     size = f'width="{image.width}" height="{image.height}"'
     shown = f'<img src="data:image/jpeg;base64,{data}" alt="{escape(alt or caption)}" {size}>'
-    return Html(f'<figure class="picture">{shown}<figcaption>{escape(caption)}</figcaption></figure>')
+    ratio = f"--ratio: {image.width / image.height:.3f}"
+    return Html(f'<figure class="picture" style="{ratio}">{shown}<figcaption>{escape(caption)}</figcaption></figure>')
 
 
 def table(
@@ -108,11 +114,12 @@ def table(
     place = [' class="n"' if is_numeric else "" for is_numeric in numeric]
     head = "".join(f'<th scope="col"{kind}>{escape(name)}</th>' for name, kind in zip(headers, place, strict=True))
     chosen, body = set(strong), ""
-    for number, row in enumerate(rows):
-        texts = [escape(cell_text(cell, decimals)) for cell in row]
+    for number, cells_of_row in enumerate(rows):
+        texts = [escape(cell_text(cell, decimals)) for cell in cells_of_row]
         cells = "".join(f"<td{kind}>{text}</td>" for text, kind in zip(texts[1:], place[1:], strict=True))
         first = f'<th scope="row">{texts[0]}</th>' if texts else ""
-        body += f"<tr{' class="strong"' if number in chosen else ''}>{first}{cells}</tr>"
+        kind = ' class="strong"' if number in chosen else ""
+        body += f"<tr{kind}>{first}{cells}</tr>"
     label = escape(caption or "Table")
     return Html(
         f'<div class="table" role="region" tabindex="0" aria-label="{label}"><table>'

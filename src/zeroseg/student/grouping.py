@@ -63,6 +63,7 @@ class Grouping(nn.Module):
         if self.assignment == "gumbel":
             return query @ key.transpose(1, 2) * query.shape[-1] ** -0.5
         scale = self.log_scale.exp().clamp(max=LARGEST_SCALE)
+        key = key - key.mean(dim=1, keepdim=True)  # what all tokens share would send them all to one segment
         return scale * F.normalize(query, dim=-1) @ F.normalize(key, dim=-1).transpose(1, 2)
 
     def _noisy(self, logits: Float[Tensor, "B S N"], generator: torch.Generator | None) -> Float[Tensor, "B S N"]:

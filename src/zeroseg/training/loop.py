@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -140,6 +141,7 @@ def _begin(
         return 0, 0
     state = load_checkpoint(run)
     former = json.loads(path.read_text(encoding="utf-8"))
+    former["loop"]["workers"] = settings["loop"]["workers"]  # they change nothing but the speed
     changed = sorted(key for key in former.keys() | settings.keys() if former.get(key) != settings.get(key))
     if changed:
         raise TrainingError(f"{run} was begun with other settings ({', '.join(changed)}): resume with the same ones.")
@@ -149,11 +151,19 @@ def _begin(
 
 
 def _prefetch(make_batch: Callable[[int], B], start: int, config: LoopConfig) -> Iterator[B]:
-    """Batches start .. steps - 1, made ahead by worker processes where `workers` > 0."""
+    """Batches start .. steps - 1, made ahead by worker processes where `workers` > 0 (and processes can fork)."""
     steps = _Steps(make_batch, start, config.steps)
-    ahead = 4 if config.workers else None
+    if config.workers == 0 or sys.platform != "linux":
+        return (steps[place] for place in range(len(steps)))
     return iter(
-        DataLoader(steps, batch_size=None, num_workers=config.workers, prefetch_factor=ahead, worker_init_fn=_calm)
+        DataLoader(
+            steps,
+            batch_size=None,
+            num_workers=config.workers,
+            prefetch_factor=4,
+            worker_init_fn=_calm,
+            multiprocessing_context="fork",
+        )
     )
 
 

@@ -61,7 +61,7 @@ class Monitor:
         self._seen_images, self._since = 0, time.monotonic()
         row = {"step": step, "time": round(time.time(), 1), "images_per_second": round(rate, 1)} | figures
         if self._log is not None:
-            self._log.write(json.dumps(row) + "\n")
+            self._log.write(json.dumps({key: _valid(value) for key, value in row.items()}) + "\n")
             self._log.flush()
         words = f"{rate:.0f} images/s  " + "  ".join(
             f"{key} {value:.3g}" for key, value in figures.items() if isinstance(value, float) and math.isfinite(value)
@@ -73,6 +73,11 @@ class Monitor:
     def say(self, sentence: str) -> None:
         """One sentence above the progress line."""
         self._console.print(sentence, soft_wrap=True, highlight=False)
+
+
+def _valid(value: Any) -> Any:
+    """JSON has no word for infinity and NaN: null stands for them."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:

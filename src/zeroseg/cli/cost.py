@@ -1,0 +1,58 @@
+"""`zeroseg cost`: what a recipe's student takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from zeroseg.cli.loading import RecipeName, recipe_named
+from zeroseg.cli.parsing import parse
+from zeroseg.student.cost import count_flops, count_parameters, training_flops
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Print a recipe's parameters and floating-point operations, part by part.
+
+    A multiplication with its addition counts as 2. The teacher's pass over the images is not in these figures: it
+    is made once, by `zeroseg cache`.
+
+    example:
+      zeroseg cost --recipe imagenet_vitb16
+    """
+
+    recipe: RecipeName = "imagenet_vitb16"
+    """Which recipe."""
+
+    def run(self) -> int:
+        """Count, and print."""
+        config = recipe_named(self.recipe)
+        student, loop = config.student, config.loop
+        parameters = count_parameters(student)
+        masked, seen = count_flops(student, config.mask_ratio), count_flops(student, 0.0)
+        seen |= {"decoder": 0.0, "total": seen["total"] - seen["decoder"]}
+        table = Table("part", "parameters", f"GFLOP, {config.mask_ratio:.0%} dropped", "GFLOP, all patches")
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for part, count in parameters.items():
+            if part == "total":
+                table.add_section()
+            table.add_row(part, f"{count:,}", f"{masked[part] / 1e9:,.3f}", f"{seen[part] / 1e9:,.3f}")
+        step = training_flops(student, config.mask_ratio)
+        console = Console(highlight=False, soft_wrap=True)
+        console.print(table)
+        side, total = student.image_size, step * loop.batch_size * loop.steps
+        console.print(
+            f"forward passes for one image of {side} x {side} pixels; with all patches and without the decoder"
+        )
+        console.print(f"(as at inference) in the last column; a training step: {step / 1e9:,.2f} GFLOP an image")
+        console.print(f"the run: {loop.steps:,} steps of {loop.batch_size:,} images, {total:.3g} FLOP")
+        return 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse, and run."""
+    return parse(Cost, "cost", arguments).run()

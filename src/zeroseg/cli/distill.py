@@ -1,0 +1,117 @@
+"""`zeroseg distill`: a student from cached views."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from tyro.conf import arg
+
+from zeroseg.cli.loading import DEFAULT_RECIPE, LoopFlags, RecipeName, lasting_name, load_teacher, recipe_in
+from zeroseg.cli.messages import INTERRUPTED
+from zeroseg.cli.parsing import parse
+from zeroseg.errors import CacheError
+from zeroseg.evaluation import evaluate, open_dataset
+from zeroseg.feature_cache import MANIFEST, FeatureCache
+from zeroseg.images import find_images
+from zeroseg.segmenter import BUNDLED_TEACHER, Segmenter, StudentEncoder
+from zeroseg.student import Student
+from zeroseg.teacher import Teacher
+from zeroseg.training.distill import DistillConfig, distill
+
+VALIDATION_SCENES = 100
+
+
+@dataclass(frozen=True)
+class Distill:
+    """Train a student on the cached views of images, without any label.
+
+    The recipe sets everything; any setting can be changed by its name, the usual ones by a short one. RUN receives
+    settings.json, log.jsonl, checkpoint.pt and, at the end, the student. Ctrl-C and SIGTERM save first; the same
+    command with --resume goes on as if nothing had happened.
+
+    examples:
+      zeroseg distill --images photos/ --cache cache --out run
+      zeroseg distill --recipe picturebook --images photos/ --cache cache --out run --steps 2000 --losses.dense 0.5
+      zeroseg distill --images photos/ --cache cache --out run --resume
+    """
+
+    images: Annotated[tuple[Path, ...], arg(metavar="IMAGES...")]
+    """Pictures, or folders of them."""
+    cache: Annotated[Path, arg(metavar="FOLDER")]
+    """Their embedded views, as `zeroseg cache` made them."""
+    out: Annotated[Path, arg(metavar="RUN")]
+    """The run's folder."""
+    recipe: RecipeName = DEFAULT_RECIPE
+    """Where all other settings come from."""
+    resume: bool = False
+    """Go on with the run in --out."""
+    teacher: Annotated[str | None, arg(metavar="CLIP", help_behavior_hint="(default: the recipe's)")] = None
+    """The CLIP that made the cache: a folder, the name of a hub repository, or "bundled"."""
+    validate_on: Annotated[
+        Literal["picturebook-voc", "picturebook-context", "picturebook-coco", "none"] | None,
+        arg(help_behavior_hint="(default: picturebook-voc with the bundled teacher, else none)"),
+    ] = None
+    """mIoU on 100 validation scenes now and then, in the log."""
+    short: Annotated[LoopFlags, arg(name="")] = field(default_factory=LoopFlags)
+
+    def run(self, config: DistillConfig) -> int:
+        """Train, and say where the student is."""
+        images = find_images(self.images)
+        name = self.teacher or config.student.teacher
+        self._expect_cache(name)
+        cache = FeatureCache(self.cache)
+        teacher = load_teacher(name)
+        cache.check(teacher, config.views)
+        student = replace(config.student, teacher=lasting_name(name), embedding_width=teacher.width)
+        config = replace(config, student=student, loop=self.short.over(config.loop))
+        if distill(images, cache, config, self.out, teacher, self._validation(name, teacher), self.resume) is None:
+            return INTERRUPTED
+        print(f"the student is in {self.out / 'student'}; try it:")
+        print(f'  zeroseg segment PHOTO --labels "dog, grass" --model {shlex.quote(str(self.out / "student"))}')
+        return 0
+
+    def _expect_cache(self, teacher: str) -> None:
+        if not (self.cache / MANIFEST).is_file():
+            images = [str(path) for path in self.images]
+            words = [
+                "zeroseg",
+                "cache",
+                *images,
+                "--recipe",
+                self.recipe,
+                "--teacher",
+                teacher,
+                "--out",
+                str(self.cache),
+            ]
+            raise CacheError(f"there is no cache in {str(self.cache)!r} yet: make it with `{shlex.join(words)}`.")
+
+    def _validation(self, name: str, teacher: Teacher) -> Callable[[Student], dict[str, Any]] | None:
+        """mIoU and the masks' own quality, in the student's own read-out."""
+        chosen = self.validate_on or ("picturebook-voc" if name == BUNDLED_TEACHER else "none")
+        if chosen == "none":
+            return None
+        dataset = open_dataset(chosen, "validation", VALIDATION_SCENES)
+
+        def figures(student: Student) -> dict[str, Any]:
+            result = evaluate(Segmenter(StudentEncoder(student), teacher, student.config.read_out), dataset)
+            return {"miou": result.miou, "oracle_miou": result.oracle_miou}
+
+        return figures
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse, with the recipe's settings as defaults, and run."""
+    default = recipe_in(arguments)
+
+    def options(
+        command: Annotated[Distill, arg(name="")], config: Annotated[DistillConfig, arg(name="")] = default
+    ) -> tuple[Distill, DistillConfig]:
+        return command, config
+
+    command, config = parse(options, "distill", arguments, Distill.__doc__)
+    return command.run(config)

@@ -1,0 +1,74 @@
+"""Teachers and recipes by the names that the command line gives them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import torch
+from tyro.conf import arg
+
+from zeroseg import teacher as teachers
+from zeroseg.cli.messages import UsageError
+from zeroseg.recipes import RECIPES
+from zeroseg.segmenter import BUNDLED_TEACHER
+from zeroseg.teacher import Teacher
+from zeroseg.training.distill import DistillConfig
+from zeroseg.training.loop import LoopConfig
+
+DEFAULT_RECIPE = "picturebook"
+RecipeName = Annotated[str, arg(metavar=f"{{{','.join(RECIPES)}}}")]
+
+
+def load_teacher(name: str) -> Teacher:
+    """A CLIP by folder or hub name, or "bundled", on the GPU where there is one. Raises `TeacherError`."""
+    teacher = Teacher.from_pretrained(teachers.BUNDLED if name == BUNDLED_TEACHER else name)
+    return teacher.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def lasting_name(teacher: str) -> str:
+    """A teacher's name as a student's config keeps it: a folder's whole path, so that it holds from anywhere."""
+    return str(Path(teacher).resolve()) if teacher != BUNDLED_TEACHER and Path(teacher).is_dir() else teacher
+
+
+def recipe_named(name: str) -> DistillConfig:
+    """A recipe by name. Raises `UsageError`."""
+    if name not in RECIPES:
+        near = difflib.get_close_matches(name, RECIPES, 1, 0.5)
+        hint = f"did you mean {near[0]!r} of" if near else "choose one of"
+        raise UsageError(f"there is no recipe {name!r}: {hint} {', '.join(RECIPES)}.")
+    return RECIPES[name]()
+
+
+def recipe_in(arguments: Sequence[str]) -> DistillConfig:
+    """The recipe that `--recipe` names, looked up before the other options are read: it gives them their defaults."""
+    name = DEFAULT_RECIPE
+    for word, following in zip(arguments, [*arguments[1:], name], strict=True):
+        if word == "--recipe":
+            name = following
+        elif word.startswith("--recipe="):
+            name = word.removeprefix("--recipe=")
+    return recipe_named(name)
+
+
+@dataclass(frozen=True)
+class LoopFlags:
+    """Short names for what is changed most often."""
+
+    steps: Annotated[int | None, arg(help_behavior_hint="(short for --loop.steps)")] = None
+    """Steps to train."""
+    batch_size: Annotated[int | None, arg(help_behavior_hint="(short for --loop.batch-size)")] = None
+    """Images a step."""
+    learning_rate: Annotated[float | None, arg(help_behavior_hint="(short for --loop.optimiser.learning-rate)")] = None
+    """The highest learning rate, after the warm-up."""
+    seed: Annotated[int | None, arg(help_behavior_hint="(short for --loop.seed)")] = None
+    """Of first weights, order and noise."""
+
+    def over(self, loop: LoopConfig) -> LoopConfig:
+        """The loop with what was given here in place of its own."""
+        given = {name: value for name, value in vars(self).items() if value is not None}
+        rate = given.pop("learning_rate", loop.optimiser.learning_rate)
+        return replace(loop, **given, optimiser=replace(loop.optimiser, learning_rate=rate))

@@ -1,0 +1,63 @@
+"""From words to a command: tyro reads the fields of a dataclass, and we say in one sentence what does not fit."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import sys
+from collections.abc import Callable, Sequence
+from itertools import dropwhile, pairwise, takewhile
+from typing import TypeVar
+
+import tyro
+
+from zeroseg.cli.messages import UsageError
+
+T = TypeVar("T")
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+QUOTED = re.compile(r"'[^']*'")
+NEED, UNKNOWN, NEAR, WANTED = "Missing from ", "Unrecognized options:", "Perhaps you meant:", "Argument helptext:"
+
+
+def parse(command: Callable[..., T], name: str, arguments: Sequence[str], description: str | None = None) -> T:
+    """Build a command from its words. A flag that is off by default is `--flag`, one that is on `--no-flag`.
+
+    Raises `UsageError` for words that do not fit, and `SystemExit` when they were `--help`.
+    """
+    said = io.StringIO()
+    markers = (tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone)
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(command, prog=f"zeroseg {name}", description=description, args=arguments, config=markers)
+    except SystemExit as stop:
+        if stop.code:
+            raise UsageError(f"{_sentence(said.getvalue())} (see `zeroseg {name} --help`).") from None
+        sys.stderr.write(said.getvalue())
+        raise
+
+
+def _sentence(box: str) -> str:
+    """tyro's framed message as one sentence: which option is missing, unknown or does not fit."""
+    unframed = [line.replace("│", " ").rstrip() for line in COLOURS.sub("", box).splitlines()]
+    lines = ["" if set(line.strip()) <= set("─-") else line for line in unframed]  # rules part a box into sections
+    message = " ".join(line.strip() for line in takewhile(bool, dropwhile(lambda line: not line, lines[1:])))
+    parts: list[str] = []
+    for line, following in pairwise([*lines, ""]):
+        text, after = line.strip(), following.strip()
+        if text.startswith(NEED):
+            section = list(takewhile(bool, lines[lines.index(following) :]))
+            options = [part.strip() for part in section if _indent(part) == _indent(following)]
+            parts.append(f"{' and '.join(f'`{option}`' for option in options)} is missing")
+        elif text.startswith(UNKNOWN):
+            parts.append(f"there is no option {text.removeprefix(UNKNOWN).strip() or after}")
+        elif text.startswith(NEAR):
+            parts.append(f"perhaps you meant `{after}`")
+        elif text.startswith(WANTED):
+            message = f"{', '.join(QUOTED.findall(message)) or 'what was given'} does not fit `{after}`"
+    choice = message.replace("'None', ", "").replace(", 'None'", "").replace(". Expected", ": expected")
+    return ", ".join(parts) or choice.rstrip(".")
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())

@@ -1,0 +1,100 @@
+"""Scenes as files: images, captions beside them, masks in a folder of their own.
+
+Letters: H W pixels.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from random import Random
+
+from PIL import Image
+
+from zeroseg.errors import DatasetError
+from zeroseg.files import write_bytes_atomically, write_text_atomically
+from zeroseg.picturebook.captions import caption
+from zeroseg.picturebook.palette import RGB
+from zeroseg.picturebook.scene import Scene, draw_scene
+from zeroseg.picturebook.vocabularies import ALL_NOUNS, STUFF_NAMES
+
+MASK_NAMES = ("background", *ALL_NOUNS, *STUFF_NAMES)  # a mask's number k is MASK_NAMES[k]; no pixel is background
+METADATA, LABELS = "metadata.jsonl", "labels.json"
+FORMATS = {".png": "PNG", ".jpg": "JPEG"}
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Where masks go, and the colours of their palette, one for each of `MASK_NAMES`."""
+
+    folder: Path
+    palette: Sequence[RGB]
+
+
+def mask_picture(scene: Scene, palette: Sequence[RGB]) -> Image.Image:
+    """What every pixel shows, as an indexed picture: numbers of `MASK_NAMES` under the given colours."""
+    picture = Image.fromarray(scene.class_map(MASK_NAMES, missing=0)).convert("P")
+    picture.putpalette(bytes(level for colour in palette for level in colour))
+    return picture
+
+
+def write_scenes(
+    folder: Path,
+    split: str,
+    numbers: range,
+    suffix: str = ".png",
+    masks: Masks | None = None,
+    captions: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Write scenes of a split as `SPLIT-NUMBER.png` (or .jpg); how many were not there yet. `progress` hears of each.
+
+    With `captions`, `metadata.jsonl` beside them gets a line for every image; lines of other images stay. Whatever
+    exists already is left as it is, so an interrupted run can be begun again.
+
+    Raises `OutputError`; `DatasetError` when the `metadata.jsonl` that is there cannot be read.
+    """
+    texts = _read_captions(folder / METADATA) if captions else {}
+    written = 0
+    if masks is not None:
+        write_text_atomically(masks.folder / LABELS, json.dumps(MASK_NAMES, indent=1) + "\n")
+    for number in numbers:
+        stem = f"{split}-{number:06d}"
+        image = folder / f"{stem}{suffix}"
+        mask = None if masks is None else masks.folder / f"{stem}.png"
+        lacks_image, lacks_mask = not image.exists(), mask is not None and not mask.exists()
+        lacks_text = captions and image.name not in texts
+        if lacks_image or lacks_mask or lacks_text:
+            scene = draw_scene(split, number)
+            if lacks_image:
+                write_bytes_atomically(image, _encoded(scene.image, suffix))
+            if masks is not None and mask is not None and lacks_mask:
+                write_bytes_atomically(mask, _encoded(mask_picture(scene, masks.palette), ".png"))
+            if lacks_text:
+                texts[image.name] = caption(scene, (0, 0, *scene.image.size), Random(f"{split}:{number}:caption"))
+            written += 1
+        progress(1)
+    if captions:
+        rows = [{"file_name": name, "text": text} for name, text in sorted(texts.items())]
+        write_text_atomically(folder / METADATA, "".join(json.dumps(row) + "\n" for row in rows))
+    return written
+
+
+def _encoded(image: Image.Image, suffix: str) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, format=FORMATS[suffix], quality=95)
+    return buffer.getvalue()
+
+
+def _read_captions(path: Path) -> dict[str, str]:
+    """Captions by file name; none where there is no file."""
+    if not path.exists():
+        return {}
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return {row["file_name"]: row["text"] for row in rows}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"{str(path)!r} cannot be read as captions: move it away, and write again.") from error

@@ -1,0 +1,242 @@
+"""Leaving patches out and putting them back, positions, and towers of `transformers` under our names."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import CLIPVisionConfig, CLIPVisionModel, ViTMAEConfig, ViTMAEModel
+
+from tests.tiny import STUDENT, shake, student
+from zeroseg.student import StudentConfig
+from zeroseg.student.encoder import Attention, Encoder, put_back, random_keep, resize_positions, take
+from zeroseg.student.model import patch_pixels
+from zeroseg.student.weights import encoder_from_clip, encoder_from_mae
+
+
+def random(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+# --- leaving out and putting back -------------------------------------------------------------------
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    images=st.integers(1, 4), patches=st.integers(1, 30), mask_ratio=st.floats(0, 0.99), seed=st.integers(0, 1000)
+)
+def test_patches_put_back_stand_where_they_were(images: int, patches: int, mask_ratio: float, seed: int):
+    keep = random_keep(images, patches, mask_ratio, generator(seed))
+    tokens, filler = random(images, patches, 3, seed=seed), torch.full((1, 1, 3), 7.0)
+    kept = take(tokens, keep)
+    full = put_back(kept, keep, filler, patches)
+    for b in range(images):
+        for k, place in enumerate(keep[b].tolist()):
+            assert torch.equal(kept[b, k], tokens[b, place])
+        for p in range(patches):
+            expected = tokens[b, p] if p in keep[b].tolist() else filler[0, 0]
+            assert torch.equal(full[b, p], expected)
+    assert torch.equal(take(full, keep), kept)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    images=st.integers(1, 4), patches=st.integers(1, 200), mask_ratio=st.floats(0, 0.99), seed=st.integers(0, 1000)
+)
+def test_random_keep_gives_different_patch_numbers_in_order(images: int, patches: int, mask_ratio: float, seed: int):
+    keep = random_keep(images, patches, mask_ratio, generator(seed))
+    count = keep.shape[1]
+    assert keep.shape[0] == images
+    assert count == 1 or abs(count - patches * (1 - mask_ratio)) <= 0.5 + 1e-6
+    assert count >= 1
+    assert bool((keep[:, 1:] > keep[:, :-1]).all())
+    assert 0 <= int(keep.min()) <= int(keep.max()) < patches
+
+
+def test_paper_keeps_78_of_196_patches():
+    """40 % are seen."""
+    assert random_keep(1, 196, 0.6, generator()).shape == (1, 78)
+
+
+def test_random_keep_is_the_generators_and_every_patch_has_the_same_chance():
+    first = random_keep(4000, 10, 0.6, generator(5))
+    assert torch.equal(first, random_keep(4000, 10, 0.6, generator(5)))
+    assert not torch.equal(first, random_keep(4000, 10, 0.6, generator(6)))
+    frequency = torch.bincount(first.flatten(), minlength=10) / 4000
+    assert float((frequency - 0.4).abs().max()) < 0.04  # five standard deviations
+    assert len(first.unique(dim=0)) > 150  # of 210 possible choices: images do not share one
+
+
+def test_keeping_all_patches_is_not_masking():
+    model = student()
+    images, everything = torch.rand(2, 3, 32, 32, generator=generator()), torch.arange(16).expand(2, -1)
+    with torch.no_grad():
+        kept, whole = model(images, everything), model(images)
+    for ours, theirs in ((kept.tokens, whole.tokens), (kept.segments, whole.segments), (kept.masks, whole.masks)):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_dropped_patches_do_not_reach_the_encoder():
+    """What the reconstruction has to guess must be unseen."""
+    encoder = student().encoder
+    images = torch.rand(1, 3, 32, 32, generator=generator())
+    changed = images.clone()
+    changed[:, :, :8, :8] = 1 - changed[:, :, :8, :8]  # patch 0
+    without, with_it = torch.arange(1, 16)[None], torch.arange(0, 15)[None]
+    with torch.no_grad():
+        assert torch.equal(encoder(images, without), encoder(changed, without))
+        assert not torch.allclose(encoder(images, with_it), encoder(changed, with_it))
+
+
+def test_kept_patches_keep_their_positions():
+    """Two patches with the same pixels at different places are told apart, and follow the order of `keep`."""
+    encoder = student().encoder
+    flat = torch.full((1, 3, 32, 32), 0.3)
+    with torch.no_grad():
+        one, other = encoder(flat, torch.tensor([[2, 9]])), encoder(flat, torch.tensor([[9, 2]]))
+    torch.testing.assert_close(one, other.flip(1))
+    assert not torch.allclose(one[:, 0], one[:, 1])
+
+
+# --- positions --------------------------------------------------------------------------------------
+
+
+def test_positions_at_the_training_size_are_untouched():
+    positions = random(1, 16, 5)
+    assert resize_positions(positions, 4, 4) is positions
+
+
+@pytest.mark.parametrize(("h", "w"), [(6, 9), (2, 2), (4, 8), (8, 4)])
+def test_positions_are_interpolated_bicubically_row_by_row(h: int, w: int):
+    positions = random(1, 16, 5)
+    expected = F.interpolate(positions.view(1, 4, 4, 5).movedim(-1, 1), size=(h, w), mode="bicubic")
+    ours = resize_positions(positions, h, w)
+    assert ours.shape == (1, h * w, 5)
+    for row in range(h):
+        for column in range(w):
+            torch.testing.assert_close(ours[0, row * w + column], expected[0, :, row, column])
+
+
+def test_constant_positions_stay_constant_and_a_slope_keeps_its_direction():
+    torch.testing.assert_close(resize_positions(torch.ones(1, 16, 2), 7, 5), torch.ones(1, 35, 2))
+    across = torch.arange(4.0).repeat(4)[None, :, None]  # grows with the column
+    larger = resize_positions(across, 6, 8)[0, :, 0].view(6, 8)
+    assert bool((larger[:, 1:] > larger[:, :-1]).all())
+    torch.testing.assert_close(larger[0], larger[5])
+
+
+def test_patches_are_numbered_row_by_row_everywhere():
+    """The pixels to reconstruct and the encoder's tokens must agree on which patch is which."""
+    images = torch.zeros(1, 3, 32, 32)
+    images[:, :, 8:16, 24:32] = 1  # row 1, column 3 of the 4 x 4 grid
+    pixels = patch_pixels(images, 8)
+    assert pixels.shape == (1, 16, 192)
+    assert (pixels - pixels[:, :1]).abs().sum(dim=2)[0].nonzero().flatten().tolist() == [7]
+    encoder = student().encoder
+    embedded = encoder.embedding(images).flatten(2).transpose(1, 2)
+    assert (embedded - embedded[:, :1]).abs().sum(dim=2)[0].nonzero().flatten().tolist() == [7]
+
+
+def test_attention_is_torchs_multi_head_attention():
+    ours, theirs = Attention(8, 2), torch.nn.MultiheadAttention(8, 2, batch_first=True)
+    shake(ours, seed=1)
+    parts = (ours.query, ours.key, ours.value)
+    with torch.no_grad():
+        theirs.in_proj_weight.copy_(torch.cat([part.weight for part in parts]))
+        theirs.in_proj_bias.copy_(torch.cat([part.bias for part in parts]))
+        theirs.out_proj.load_state_dict(ours.out.state_dict())
+        queries, tokens = random(2, 3, 8), random(2, 7, 8, seed=1)
+        torch.testing.assert_close(ours(queries, tokens), theirs(queries, tokens, tokens)[0])
+
+
+# --- towers of transformers -------------------------------------------------------------------------
+
+SIZES = {
+    "hidden_size": 32, "intermediate_size": 128, "num_hidden_layers": 3, "num_attention_heads": 4,
+    "image_size": 32, "patch_size": 8,
+}  # fmt: skip
+
+
+def ours_of(activation: str, input_norm: bool, layers: int = 3) -> Encoder:
+    sizes = {"image_size": 32, "patch_size": 8, "width": 32, "layers": layers, "heads": 4}
+    return Encoder(StudentConfig(**sizes, activation=activation, input_norm=input_norm)).eval()
+
+
+@pytest.mark.parametrize("activation", ["gelu", "quick_gelu"])
+@pytest.mark.parametrize("size", [(32, 32), (48, 40)])
+def test_encoder_with_clips_weights_is_clips_tower(activation: str, size: tuple[int, int]):
+    """CLIP leaves its last norm to the class token; ours comes after it, on the patches."""
+    theirs = CLIPVisionModel(CLIPVisionConfig(**SIZES, hidden_act=activation)).eval()
+    shake(theirs, seed=2)
+    state = {key.removeprefix("vision_model."): value for key, value in theirs.state_dict().items()}
+    encoder = ours_of(activation, input_norm=True)
+    encoder.load_state_dict(encoder_from_clip(state, layers=3), strict=True)
+    pixels = random(2, 3, *size)
+    tower = getattr(theirs, "vision_model", theirs)
+    with torch.no_grad():
+        hidden = theirs(pixel_values=pixels, interpolate_pos_encoding=True).last_hidden_state[:, 1:]
+        expected = tower.post_layernorm(hidden)
+        ours = encoder(pixels)
+        encoder.norm = torch.nn.Identity()
+        before_norm = encoder(pixels)
+    np.testing.assert_allclose(before_norm, hidden, atol=1e-4)
+    np.testing.assert_allclose(ours, expected, atol=1e-4)
+    assert float(hidden.std()) > 0.1  # the weights do something
+
+
+def test_first_layers_of_clip_are_its_first_hidden_states():
+    theirs = CLIPVisionModel(CLIPVisionConfig(**SIZES)).eval()
+    shake(theirs, seed=2)
+    state = {key.removeprefix("vision_model."): value for key, value in theirs.state_dict().items()}
+    encoder = ours_of("quick_gelu", input_norm=True, layers=2)
+    encoder.load_state_dict(encoder_from_clip(state, layers=2), strict=True)
+    encoder.norm = torch.nn.Identity()
+    pixels = random(1, 3, 32, 32)
+    with torch.no_grad():
+        hidden = theirs(pixel_values=pixels, output_hidden_states=True).hidden_states
+        np.testing.assert_allclose(encoder(pixels), hidden[2][:, 1:], atol=1e-4)
+
+
+@pytest.mark.parametrize("prefix", ["", "vit."])
+def test_encoder_with_maes_weights_is_maes_encoder(prefix: str):
+    theirs = ViTMAEModel(ViTMAEConfig(**SIZES, mask_ratio=0.0, hidden_act="gelu")).eval()
+    shake(theirs, seed=2)
+    state = {prefix + key: value for key, value in theirs.state_dict().items()}
+    encoder = ours_of("gelu", input_norm=False)
+    encoder.load_state_dict(encoder_from_mae(state, layers=3), strict=True)
+    pixels = random(2, 3, 32, 32)
+    with torch.no_grad():
+        output = theirs(pixel_values=pixels)  # shuffles its patches even when it keeps all of them
+        order = output.ids_restore[:, :, None].expand(-1, -1, 32)
+        expected = output.last_hidden_state[:, 1:].gather(1, order)
+        np.testing.assert_allclose(encoder(pixels), expected, atol=1e-4)
+
+
+def test_masked_encoder_is_masked_mae():
+    """The 40 % that MAE keeps, handed to our encoder as `keep`, come out as MAE's."""
+    theirs = ViTMAEModel(ViTMAEConfig(**SIZES, mask_ratio=0.6, hidden_act="gelu")).eval()
+    shake(theirs, seed=2)
+    encoder = ours_of("gelu", input_norm=False)
+    encoder.load_state_dict(encoder_from_mae(theirs.state_dict(), layers=3), strict=True)
+    pixels, noise = random(2, 3, 32, 32), random(2, 16, seed=9)
+    with torch.no_grad():
+        output = theirs(pixel_values=pixels, noise=noise)
+        keep = noise.argsort(dim=1)[:, : int(16 * 0.4)]
+        np.testing.assert_allclose(encoder(pixels, keep), output.last_hidden_state[:, 1:], atol=1e-4)
+
+
+def test_decoder_predicts_the_pixels_of_all_patches_from_the_kept_ones():
+    model = student()
+    keep = torch.tensor([[0, 5, 9]])
+    with torch.no_grad():
+        tokens = random(1, 3, STUDENT.width)
+        predicted = model.reconstruct(tokens, keep)
+        other_order = model.reconstruct(tokens[:, [2, 0, 1]], keep[:, [2, 0, 1]])
+    assert predicted.shape == (1, 16, 3 * 8 * 8)
+    torch.testing.assert_close(predicted, other_order)
+    assert not torch.allclose(predicted[0, 1], predicted[0, 2])  # mask tokens at different places differ

@@ -1,0 +1,163 @@
+"""The demo from end to end, with tiny networks and a budget of a second."""
+
+import json
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from transformers import CLIPImageProcessorPil
+
+from tests.tiny import PATCH_STUDENT, TEACH, VIEWS, clip, student, tokenizer
+from zeroseg import demo
+from zeroseg.cli import COMMANDS
+from zeroseg.demo import DemoConfig
+from zeroseg.picturebook import draw_scene
+from zeroseg.training.distill import DistillConfig, LossWeights
+from zeroseg.training.loop import LoopConfig
+from zeroseg.training.monitor import read_log
+from zeroseg.views import ViewsConfig
+from zeroseg.vocabulary import parse_labels
+
+IMAGES = 6
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> DemoConfig:
+    folder = tmp_path_factory.mktemp("models")
+    student(PATCH_STUDENT).save_pretrained(folder / "student")
+    side = TEACH.image_size
+    clip().save_pretrained(folder / "teacher")
+    tokenizer().save_pretrained(folder / "teacher")
+    processor = CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size={"height": side, "width": side})
+    processor.save_pretrained(folder / "teacher")
+    recipe = DistillConfig(
+        student=PATCH_STUDENT,
+        views=VIEWS,
+        losses=LossWeights(reconstruction=0, distillation=0.5, matching=0, overlap=1, patch_view=1, dense=1),
+        flips=True,
+        centre=True,
+        loop=LoopConfig(batch_size=4, workers=0, precision="fp32"),
+    )
+    return DemoConfig(
+        recipe=recipe,
+        model=folder / "student",
+        teacher=folder / "teacher",
+        fewest_images=IMAGES,
+        most_images=IMAGES,
+        rehearsal_steps=4,
+        curve_points=2,
+        curve_scenes=2,
+        table_scenes=2,
+        tuning_scenes=1,
+    )
+
+
+@pytest.fixture(scope="module")
+def out(config: DemoConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a demo that was given once."""
+    folder = tmp_path_factory.mktemp("out") / "demo"
+    assert demo.run(folder, minutes=0.01, quiet=True, config=config) == folder / "report.html"
+    return folder
+
+
+def test_the_folder_holds_pictures_scenes_cache_run_and_report(out: Path):
+    names = {row["file"] for row in json.loads((demo.PICTURES / "pictures.json").read_text())}
+    assert {path.name for path in (out / "pictures").iterdir()} == names
+    assert len(list((out / "images").glob("*.png"))) == IMAGES
+    assert len(list(out.glob("cache-*/manifest.json"))) == 1
+    assert (out / "run-1" / "student" / "model.safetensors").is_file()
+    assert (out / "report.html").is_file()
+
+
+def test_the_curve_begins_before_training_and_ends_after_it(out: Path, config: DemoConfig):
+    log = read_log(out / "run-1")
+    curve = demo.points(log, "miou")
+    steps = json.loads((out / "run-1" / "settings.json").read_text())["loop"]["steps"]
+    assert [step for step, _ in curve][0] == 0
+    assert [step for step, _ in curve][-1] == steps
+    assert len(curve) == 1 + config.curve_points
+    assert len(demo.points(log, "token_cosine")) >= 2
+
+
+def test_the_report_has_all_parts_and_asks_for_nothing_outside(out: Path):
+    html = (out / "report.html").read_text(encoding="utf-8")
+    expected = [
+        "Pictures, segmented by words", "Held-out mIoU", "token", "Which view is nearest", "student at the start",
+        "student after", "bundled student", "teacher, MaskCLIP-style", "teacher, 4 x 4 crops", "Settings",
+    ]  # fmt: skip
+    assert [part for part in expected if part not in html] == []
+    assert "http://" not in html
+    assert "https://" not in html
+    assert html.count("<img") == 2 * len(list((out / "pictures").iterdir()))
+    assert "nan" not in html.split("</style>")[1].split("<main>")[0]
+
+
+def test_a_second_demo_uses_what_is_there(out: Path, config: DemoConfig, capsys: pytest.CaptureFixture[str]):
+    before = {path: path.stat().st_mtime_ns for path in [*out.glob("images/*"), *out.glob("cache-*/*")]}
+    shorter = replace(config, table_scenes=1, curve_scenes=1)
+    report = demo.run(out, minutes=0.001, config=shorter)
+
+    said = " ".join(capsys.readouterr().out.split())
+    assert (out / "run-2" / "student").is_dir()
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert "of a former demo" in said
+    assert str(report) in said.replace(" ", "") or str(report) in said
+    assert "Try next" in said
+
+
+def test_ctrl_c_says_what_is_there(
+    config: DemoConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, "cache_features", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        demo.run(tmp_path, minutes=0.001, config=config)
+
+    last = capsys.readouterr().out.strip().splitlines()[-1]
+    assert last.startswith("Stopped.")
+    assert "6 segmented pictures" in last
+    assert f"{IMAGES} drawn scenes" in last
+
+
+def test_three_commands_that_exist(tmp_path: Path):
+    commands = [command for _, command in demo.next_commands(tmp_path / "run 1")]
+    assert len(commands) == 3
+    called = [part.split()[1] for command in commands for part in command.split(" && ")]
+    assert called == ["segment", "evaluate", "cache", "distill"]
+    assert set(called) <= COMMANDS.keys()
+    assert f"'{tmp_path / 'run 1' / 'student'}'" in commands[1]
+
+
+def test_the_pictures_are_the_picturebooks_and_small():
+    rows = json.loads((demo.PICTURES / "pictures.json").read_text())
+    assert sum((demo.PICTURES / row["file"]).stat().st_size for row in rows) < 400_000
+    for row in rows:
+        scene = draw_scene("validation", row["scene"], side=384)
+        assert scene.image.tobytes() == Image.open(demo.PICTURES / row["file"]).convert("RGB").tobytes()
+        assert len(parse_labels(row["labels"])) >= 3
+        assert row["alt"]
+
+
+def test_nearest_views_are_counted_by_grid_over_the_last_records():
+    views = ViewsConfig(side=96, overlapping=True)
+    old, new = {"nearest": [9] * 83}, {"nearest": [1] + [0] * 82}
+    counts = demo.nearest_by_grid([old, {"miou": 0.5}, *[new] * demo.RECENT], views)
+    assert {grid: len(values) for grid, values in counts.items()} == {"2 x 2": 9, "3 x 3": 25, "4 x 4": 49}
+    assert counts["2 x 2"][0] == demo.RECENT
+    assert sum(sum(values) for values in counts.values()) == demo.RECENT
+    assert sum(sum(values) for values in demo.nearest_by_grid([], views).values()) == 0
+
+
+def test_points_leave_out_records_without_the_figure():
+    assert demo.points([{"step": -1, "miou": 0.1}, {"step": 0, "loss": 2.0}], "miou") == [(0.0, 0.1)]
+
+
+def test_runs_are_numbered(tmp_path: Path):
+    for _ in range(3):
+        demo.free_run(tmp_path).mkdir()
+    numbers = sorted(int(path.name.removeprefix("run-")) for path in tmp_path.iterdir())
+    assert all(b - a == 1 for a, b in pairwise(numbers))
