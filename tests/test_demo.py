@@ -75,8 +75,7 @@ def test_the_curve_begins_before_training_and_ends_after_it(out: Path, config: D
     log = read_log(out / "run-1")
     curve = demo.points(log, "miou")
     steps = json.loads((out / "run-1" / "settings.json").read_text())["loop"]["steps"]
-    assert [step for step, _ in curve][0] == 0
-    assert [step for step, _ in curve][-1] == steps
+    assert (curve[0][0], curve[-1][0]) == (0, steps)
     assert len(curve) == 1 + config.curve_points
     assert len(demo.points(log, "token_cosine")) >= 2
 

@@ -5,6 +5,7 @@ import math
 import re
 from html.parser import HTMLParser
 from io import BytesIO
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -182,7 +183,7 @@ def test_names_of_close_levels_do_not_cover_each_other():
     levels = {f"level {k}": 20 + k / 100 for k in range(4)}
     chart = figure(report.line_chart({"a": [(0, 0), (1, 1)]}, "x", "y", "t", levels))
     heights = sorted(float(name.get("y", "nan")) for name in chart.iter("text") if name.get("class") == "named")
-    assert all(lower - upper >= 13.9 for upper, lower in zip(heights, heights[1:], strict=False))
+    assert all(lower - upper >= 13.9 for upper, lower in pairwise(heights))
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,7 @@ def test_ticks_are_few_even_and_enclose_the_values(values: list[float]):
     assert 2 <= len(found) <= 8
     step = found[1] - found[0]
     assert step > 0
-    assert all(b - a == pytest.approx(step, rel=1e-3) for a, b in zip(found, found[1:], strict=False))
+    assert all(b - a == pytest.approx(step, rel=1e-3) for a, b in pairwise(found))
     slack = 1e-6 * step + 1e-9 * max(map(abs, found))
     assert all(found[0] - slack <= value <= found[-1] + slack for value in values)
 

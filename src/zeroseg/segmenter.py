@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -60,6 +60,7 @@ class Encoded:
         return found
 
 
+@runtime_checkable
 class ImageEncoder(Protocol):
     """Anything that finds regions in an image: a student, or a dense read-out of a CLIP."""
 

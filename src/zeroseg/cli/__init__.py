@@ -72,8 +72,8 @@ def _run(words: list[str]) -> int:
         return 0
     if name not in COMMANDS:
         near = difflib.get_close_matches(name, COMMANDS, 1, 0.5)
-        hint = f"did you mean `zeroseg {near[0]}`? `zeroseg --help` lists" if near else "`zeroseg --help` lists"
-        raise UsageError(f"there is no command {name!r}: {hint} all of them.")
+        hint = f" (did you mean `{near[0]}`?)" if near else ""
+        raise UsageError(f"there is no command {name!r}{hint}: `zeroseg --help` lists all of them.")
     return import_module(f"zeroseg.cli.{name}").main(words[1:])
 
 

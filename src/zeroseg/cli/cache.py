@@ -10,7 +10,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from zeroseg.cli.loading import DEFAULT_RECIPE, RecipeName, load_teacher, recipe_in, recipe_named
-from zeroseg.cli.messages import UsageError, complain
+from zeroseg.cli.messages import UsageError, say
 from zeroseg.cli.parsing import parse
 from zeroseg.cli.progress import counting
 from zeroseg.errors import CacheError
@@ -53,9 +53,9 @@ class Cache:
         try:
             with counting("caching", len(images)) as progress:
                 report = build_cache(images, teacher, views, self.out, progress)
-        except KeyboardInterrupt as stop:
-            complain(UsageError(f"stopped; the same command goes on with what is in {self.out}."))
-            raise stop
+        except KeyboardInterrupt:
+            say(f"stopped; the same command goes on with what is in {self.out}.")
+            raise
         if report.unreadable == len(images):
             raise CacheError(f"none of the {len(images)} images could be read: see {self.out / QUARANTINE}.")
         print(f"{report.embedded} images embedded, {report.found} already there, views {views.key}: {self.out}")

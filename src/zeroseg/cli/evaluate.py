@@ -14,6 +14,7 @@ from rich.table import Table
 from tyro.conf import arg
 
 import zeroseg
+from zeroseg.cli.messages import UsageError
 from zeroseg.cli.parsing import parse
 from zeroseg.cli.progress import counting
 from zeroseg.files import write_text_atomically
@@ -60,6 +61,8 @@ class Evaluate:
 
     def run(self) -> int:
         """Measure, and print."""
+        if self.size < 1:
+            raise UsageError(f"--size must be 1 or more, not {self.size}.")
         from zeroseg.evaluation import evaluate, iou_per_class, open_dataset
 
         dataset = open_dataset(self.dataset, self.split, self.size)
@@ -87,16 +90,15 @@ class Evaluate:
         return zeroseg.Segmenter.from_pretrained(self.model or BUNDLED, self.teacher).reading(**given)
 
     def _yardstick(self, has_background: bool) -> zeroseg.Segmenter:
-        """A read-out of the teacher itself, at twice its own resolution or on 4 x 4 crops."""
+        """A read-out of the teacher itself, of images at twice its own size (448 for a CLIP that reads 224)."""
         from zeroseg.baselines import READ_OUT, GridCrops, MaskCLIP
         from zeroseg.cli.loading import load_teacher
         from zeroseg.evaluation import open_dataset, tune_margin
         from zeroseg.segmenter import BUNDLED_TEACHER
 
         teacher = load_teacher(self.teacher or BUNDLED_TEACHER)
-        maskclip = self.method == "maskclip"
-        encoder = MaskCLIP(teacher, 2 * teacher.size) if maskclip else GridCrops(teacher, 4 * teacher.size)
-        segmenter = zeroseg.Segmenter(encoder, teacher, READ_OUT)
+        method = MaskCLIP if self.method == "maskclip" else GridCrops
+        segmenter = zeroseg.Segmenter(method(teacher, 2 * teacher.size), teacher, READ_OUT)
         if not has_background:
             return segmenter
         print(f"tuning the margin on {TUNING_SCENES} validation scenes", flush=True)

@@ -38,8 +38,8 @@ def recipe_named(name: str) -> DistillConfig:
     """A recipe by name. Raises `UsageError`."""
     if name not in RECIPES:
         near = difflib.get_close_matches(name, RECIPES, 1, 0.5)
-        hint = f"did you mean {near[0]!r} of" if near else "choose one of"
-        raise UsageError(f"there is no recipe {name!r}: {hint} {', '.join(RECIPES)}.")
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise UsageError(f"there is no recipe {name!r}{hint}: choose one of {', '.join(RECIPES)}.")
     return RECIPES[name]()
 
 

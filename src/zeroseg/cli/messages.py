@@ -23,8 +23,13 @@ def complain(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError):
         _close_stdout()
         return READER_GONE
-    print(f"zeroseg: {_sentence(error)}", file=sys.stderr)
+    say(_sentence(error))
     return MISUSED if isinstance(error, UsageError) else FAILED
+
+
+def say(sentence: str) -> None:
+    """One line on stderr, under the program's name."""
+    print(f"zeroseg: {sentence}", file=sys.stderr)
 
 
 def _sentence(error: BaseException) -> str:
@@ -43,4 +48,5 @@ def _sentence(error: BaseException) -> str:
 def _close_stdout() -> None:
     """Nobody reads on (`zeroseg ... | head`): what is left in the buffer goes nowhere, without a complaint."""
     with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        stdout = sys.stdout.fileno()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout)

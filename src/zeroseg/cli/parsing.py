@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import re
-import sys
+import shutil
+import textwrap
 from collections.abc import Callable, Sequence
 from itertools import dropwhile, pairwise, takewhile
 from typing import TypeVar
@@ -23,18 +25,28 @@ NEED, UNKNOWN, NEAR, WANTED = "Missing from ", "Unrecognized options:", "Perhaps
 def parse(command: Callable[..., T], name: str, arguments: Sequence[str], description: str | None = None) -> T:
     """Build a command from its words. A flag that is off by default is `--flag`, one that is on `--no-flag`.
 
-    Raises `UsageError` for words that do not fit, and `SystemExit` when they were `--help`.
+    With `--help` among the words, the description (the command's docstring) and the options are printed.
+
+    Raises `UsageError` for words that do not fit, and `SystemExit` after `--help`.
     """
+    if not {"--help", "-h"}.isdisjoint(arguments):
+        print(_filled(description or command.__doc__ or ""), end="\n\n", flush=True)
     said = io.StringIO()
     markers = (tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone)
     try:
         with contextlib.redirect_stderr(said):
-            return tyro.cli(command, prog=f"zeroseg {name}", description=description, args=arguments, config=markers)
+            return tyro.cli(command, prog=f"zeroseg {name}", description="", args=arguments, config=markers)
     except SystemExit as stop:
         if stop.code:
             raise UsageError(f"{_sentence(said.getvalue())} (see `zeroseg {name} --help`).") from None
-        sys.stderr.write(said.getvalue())
         raise
+
+
+def _filled(docstring: str) -> str:
+    """A docstring whose paragraphs fill the terminal; indented lines (the examples) stay as they are."""
+    width = min(100, shutil.get_terminal_size().columns)
+    paragraphs = inspect.cleandoc(docstring).split("\n\n")
+    return "\n\n".join(part if "\n " in part else textwrap.fill(part, width) for part in paragraphs)
 
 
 def _sentence(box: str) -> str:
@@ -48,7 +60,8 @@ def _sentence(box: str) -> str:
         if text.startswith(NEED):
             section = list(takewhile(bool, lines[lines.index(following) :]))
             options = [part.strip() for part in section if _indent(part) == _indent(following)]
-            parts.append(f"{' and '.join(f'`{option}`' for option in options)} is missing")
+            verb = "are" if len(options) > 1 else "is"
+            parts.append(f"{' and '.join(f'`{option}`' for option in options)} {verb} missing")
         elif text.startswith(UNKNOWN):
             parts.append(f"there is no option {text.removeprefix(UNKNOWN).strip() or after}")
         elif text.startswith(NEAR):
@@ -56,7 +69,7 @@ def _sentence(box: str) -> str:
         elif text.startswith(WANTED):
             message = f"{', '.join(QUOTED.findall(message)) or 'what was given'} does not fit `{after}`"
     choice = message.replace("'None', ", "").replace(", 'None'", "").replace(". Expected", ": expected")
-    return ", ".join(parts) or choice.rstrip(".")
+    return ", ".join(parts) or (choice[:1].lower() + choice[1:]).rstrip(".")
 
 
 def _indent(line: str) -> int:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from zeroseg.cli.messages import UsageError, complain
+from zeroseg.cli.messages import UsageError, say
 from zeroseg.cli.parsing import parse
 from zeroseg.cli.progress import counting
 
@@ -42,8 +42,7 @@ class Show:
         from zeroseg.picturebook import draw_scene, name_of
         from zeroseg.picturebook.writing import MASK_NAMES, mask_picture
 
-        if not 16 <= self.side <= 1024:
-            raise UsageError(f"--side must lie between 16 and 1024 pixels, not be {self.side}.")
+        _check_side(self.side)
         pictures, captions = [], []
         for number in _numbers(self.first, self.count):
             scene = draw_scene(self.split, number, side=self.side)
@@ -76,6 +75,8 @@ class Write:
     """How many."""
     first: int = 0
     """The number of the first."""
+    side: int = 96
+    """Pixels of a scene's side; the bundled networks learnt from 96."""
     format: Literal["png", "jpg"] = "png"
     """How images are stored."""
     masks: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(default: no masks)")] = None
@@ -86,20 +87,27 @@ class Write:
     def run(self) -> int:
         """Write what is not there yet."""
         from zeroseg.drawing import palette
-        from zeroseg.picturebook.writing import MASK_NAMES, Masks, write_scenes
+        from zeroseg.picturebook.writing import MASK_NAMES, ImageKind, Masks, write_scenes
 
         if self.masks is not None and self.masks.resolve().is_relative_to(self.out.resolve()):
             raise UsageError("--masks must be a folder outside --out: the masks would be taken for photos.")
+        _check_side(self.side)
         numbers = _numbers(self.first, self.count)
         masks = None if self.masks is None else Masks(self.masks, palette(len(MASK_NAMES)))
+        kind = ImageKind(self.side, f".{self.format}")
         try:
             with counting("drawing", self.count, "scenes") as progress:
-                written = write_scenes(self.out, self.split, numbers, f".{self.format}", masks, self.captions, progress)
-        except KeyboardInterrupt as stop:
-            complain(UsageError("stopped; the same command goes on."))
-            raise stop
+                written = write_scenes(self.out, self.split, numbers, kind, masks, self.captions, progress)
+        except KeyboardInterrupt:
+            say("stopped; the same command goes on.")
+            raise
         print(f"{written} scenes written, {self.count - written} already there: {self.out}")
         return 0
+
+
+def _check_side(side: int) -> None:
+    if not 16 <= side <= 1024:
+        raise UsageError(f"--side must lie between 16 and 1024 pixels, not be {side}.")
 
 
 def _numbers(first: int, count: int) -> range:

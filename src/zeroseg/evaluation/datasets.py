@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -24,6 +24,7 @@ class Sample:
     truth: UInt8[np.ndarray, "H W"]
 
 
+@runtime_checkable
 class Dataset(Protocol):
     """What evaluation needs of a data set. Class 0 is the background if `has_background`."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -18,12 +19,21 @@ from zeroseg.errors import DatasetError
 from zeroseg.files import write_bytes_atomically, write_text_atomically
 from zeroseg.picturebook.captions import caption
 from zeroseg.picturebook.palette import RGB
-from zeroseg.picturebook.scene import Scene, draw_scene
+from zeroseg.picturebook.scene import SIDE, Scene, draw_scene
 from zeroseg.picturebook.vocabularies import ALL_NOUNS, STUFF_NAMES
 
 MASK_NAMES = ("background", *ALL_NOUNS, *STUFF_NAMES)  # a mask's number k is MASK_NAMES[k]; no pixel is background
 METADATA, LABELS = "metadata.jsonl", "labels.json"
+DRAWN_AT_ONCE = 100  # scenes that an interruption waits for
 FORMATS = {".png": "PNG", ".jpg": "JPEG"}
+
+
+@dataclass(frozen=True)
+class ImageKind:
+    """How scenes are stored: pixels of a side, and the suffix, .png or .jpg."""
+
+    side: int = SIDE
+    suffix: str = ".png"
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,7 @@ def write_scenes(
     folder: Path,
     split: str,
     numbers: range,
-    suffix: str = ".png",
+    kind: ImageKind | None = None,
     masks: Masks | None = None,
     captions: bool = False,
     progress: Callable[[int], None] = lambda _: None,
@@ -55,32 +65,57 @@ def write_scenes(
     With `captions`, `metadata.jsonl` beside them gets a line for every image; lines of other images stay. Whatever
     exists already is left as it is, so an interrupted run can be begun again.
 
-    Raises `OutputError`; `DatasetError` when the `metadata.jsonl` that is there cannot be read.
+    Raises `OutputError`; `DatasetError` when what is there has another size, or its `metadata.jsonl` is damaged.
     """
+    kind = kind or ImageKind()
     texts = _read_captions(folder / METADATA) if captions else {}
-    written = 0
     if masks is not None:
         write_text_atomically(masks.folder / LABELS, json.dumps(MASK_NAMES, indent=1) + "\n")
-    for number in numbers:
+
+    def write(number: int) -> bool:
+        """Whether anything was missing."""
         stem = f"{split}-{number:06d}"
-        image = folder / f"{stem}{suffix}"
+        image = folder / f"{stem}{kind.suffix}"
         mask = None if masks is None else masks.folder / f"{stem}.png"
-        lacks_image, lacks_mask = not image.exists(), mask is not None and not mask.exists()
+        lacks_image, lacks_mask = not _is_there(image, kind.side), mask is not None and not _is_there(mask, kind.side)
         lacks_text = captions and image.name not in texts
-        if lacks_image or lacks_mask or lacks_text:
-            scene = draw_scene(split, number)
-            if lacks_image:
-                write_bytes_atomically(image, _encoded(scene.image, suffix))
-            if masks is not None and mask is not None and lacks_mask:
-                write_bytes_atomically(mask, _encoded(mask_picture(scene, masks.palette), ".png"))
-            if lacks_text:
-                texts[image.name] = caption(scene, (0, 0, *scene.image.size), Random(f"{split}:{number}:caption"))
-            written += 1
-        progress(1)
+        if not (lacks_image or lacks_mask or lacks_text):
+            return False
+        scene = draw_scene(split, number, side=kind.side)
+        if lacks_image:
+            write_bytes_atomically(image, _encoded(scene.image, kind.suffix))
+        if masks is not None and mask is not None and lacks_mask:
+            write_bytes_atomically(mask, _encoded(mask_picture(scene, masks.palette), ".png"))
+        if lacks_text:
+            texts[image.name] = caption(scene, (0, 0, *scene.image.size), Random(f"{split}:{number}:caption"))
+        return True
+
+    written = 0
+    with ThreadPoolExecutor(4) as pool:  # the disk is slower than the pen: every file is flushed
+        for start in range(0, len(numbers), DRAWN_AT_ONCE):
+            for is_new in pool.map(write, numbers[start : start + DRAWN_AT_ONCE]):
+                written += is_new
+                progress(1)
     if captions:
         rows = [{"file_name": name, "text": text} for name, text in sorted(texts.items())]
         write_text_atomically(folder / METADATA, "".join(json.dumps(row) + "\n" for row in rows))
     return written
+
+
+def _is_there(path: Path, side: int) -> bool:
+    """Whether the picture exists. Raises `DatasetError` when it does and is of another size, or none at all."""
+    if not path.exists():
+        return False
+    try:
+        with Image.open(path) as picture:
+            size = picture.size
+    except OSError as error:
+        raise DatasetError(f"{str(path)!r} is in the way and no picture: move it away.") from error
+    if size != (side, side):
+        raise DatasetError(
+            f"{str(path.parent)!r} holds pictures {size[0]} pixels wide, not {side}: name another folder."
+        )
+    return True
 
 
 def _encoded(image: Image.Image, suffix: str) -> bytes:

@@ -12,7 +12,8 @@ from html import escape
 
 from zeroseg.report.html import Html
 
-Point = tuple[float, float]
+Number = int | float
+Point = tuple[Number, Number]
 
 COLOURS = 6  # classes c1 .. c6 (strokes) and f1 .. f6 (fills) of the style; then they repeat
 FEW_POINTS = 24  # a line of up to so many points shows each of them
@@ -23,20 +24,20 @@ TEXT = 14.0  # what a line of text needs
 class _Frame:
     """The drawing's size, its margins, and the values that its edges stand for."""
 
-    width: float
-    height: float
-    x: tuple[float, float]
-    y: tuple[float, float]
-    left: float = 46
-    right: float = 10
-    top: float = 10
-    bottom: float = 24
+    width: Number
+    height: Number
+    x: tuple[Number, Number]
+    y: tuple[Number, Number]
+    left: Number = 46
+    right: Number = 10
+    top: Number = 10
+    bottom: Number = 24
 
-    def across(self, x: float) -> float:
+    def across(self, x: Number) -> float:
         low, high = self.x
         return self.left + (x - low) / (high - low) * (self.width - self.left - self.right)
 
-    def down(self, y: float) -> float:
+    def down(self, y: Number) -> float:
         low, high = self.y
         return self.height - self.bottom - (y - low) / (high - low) * (self.height - self.top - self.bottom)
 
@@ -46,7 +47,7 @@ def line_chart(
     x_label: str,
     y_label: str,
     title: str,
-    references: Mapping[str, float] | None = None,
+    references: Mapping[str, Number] | None = None,
     wide: bool = False,
     from_zero: bool = True,
 ) -> Html:
@@ -74,7 +75,7 @@ def line_chart(
 
 
 def bar_chart(
-    groups: Mapping[str, Sequence[float]], y_label: str, title: str, x_label: str = "", wide: bool = False
+    groups: Mapping[str, Sequence[Number]], y_label: str, title: str, x_label: str = "", wide: bool = False
 ) -> Html:
     """Bars from zero, in groups that stand apart under a name each; a group of one is a plain bar."""
     values = [value for bars in groups.values() for value in bars if math.isfinite(value)]
@@ -98,12 +99,12 @@ def bar_chart(
     return _figure(frame, drawn, title, f"{y_label}{f', by {x_label}' if x_label else ''}", spoken, "", wide)
 
 
-def ticks(*values: float, wanted: int = 5) -> list[float]:
+def ticks(*values: Number, wanted: int = 5) -> list[float]:
     """Round numbers, evenly spaced, that enclose all the values: at least two of them."""
     low, high = min(values, default=0.0), max(values, default=1.0)
-    if high - low < 1e-9 * max(abs(low), abs(high), 1e-9):
-        spread = abs(high) or 1.0
-        low, high = (low - spread / 2, high + spread / 2) if low else (0.0, 1.0)
+    size = max(abs(low), abs(high))
+    if high - low <= max(1e-9 * size, 1e-12):  # one value: give it room
+        low, high = (low - size / 2, high + size / 2) if size > 1e-12 else (0.0, 1.0)
     rough = (high - low) / wanted
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
@@ -111,12 +112,12 @@ def ticks(*values: float, wanted: int = 5) -> list[float]:
     return [float(f"{k * step:.12g}") for k in range(first, max(last, first + 1) + 1)]
 
 
-def number_text(value: float) -> str:
+def number_text(value: Number) -> str:
     """A number to three digits, but whole thousands: 1,234 or 0.25 or 3e-05."""
     return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
-def _tick_text(value: float) -> str:
+def _tick_text(value: Number) -> str:
     return f"{value:,.10g}"
 
 
@@ -132,7 +133,7 @@ def _figure(frame: _Frame, drawn: Sequence[str], title: str, axes: str, spoken: 
     )
 
 
-def _level_grid(frame: _Frame, levels: Sequence[float]) -> str:
+def _level_grid(frame: _Frame, levels: Sequence[Number]) -> str:
     drawn = ""
     for level in levels:
         y, kind = frame.down(level), "base" if level == max(frame.y[0], 0.0) else "gridline"
@@ -166,12 +167,12 @@ def _line(frame: _Frame, points: Sequence[Point], number: int) -> str:
     return drawn
 
 
-def _reference_lines(frame: _Frame, levels: Mapping[str, float]) -> str:
+def _reference_lines(frame: _Frame, levels: Mapping[str, Number]) -> str:
     left, right, heights = frame.left, frame.width - frame.right, [frame.down(value) for value in levels.values()]
     return "".join(f'<line class="reference" x1="{left:g}" x2="{right:g}" y1="{y:.1f}" y2="{y:.1f}"/>' for y in heights)
 
 
-def _reference_names(frame: _Frame, levels: Mapping[str, float], points: Sequence[Point]) -> str:
+def _reference_names(frame: _Frame, levels: Mapping[str, Number], points: Sequence[Point]) -> str:
     """The names of the level lines, above them at the end from which the curves are farther, moved apart."""
     first, last = min(points, default=(0.0, 0.0)), max(points, default=(0.0, 0.0))
     floor = frame.height - frame.bottom - 4
@@ -186,7 +187,7 @@ def _reference_names(frame: _Frame, levels: Mapping[str, float], points: Sequenc
     return drawn
 
 
-def _bar(frame: _Frame, place: float, value: float, name: str, colour: int) -> str:
+def _bar(frame: _Frame, place: float, value: Number, name: str, colour: int) -> str:
     left, right = frame.across(place + 0.08), frame.across(place + 0.92)
     top, bottom = sorted((frame.down(value), frame.down(0.0)))
     return (
@@ -217,7 +218,7 @@ def _legend(names: Iterable[str]) -> str:
     return f'<ul class="legend">{items}</ul>'
 
 
-def _in_words(lines: Mapping[str, Sequence[Point]], levels: Mapping[str, float]) -> str:
+def _in_words(lines: Mapping[str, Sequence[Point]], levels: Mapping[str, Number]) -> str:
     """What a chart shows, for those who do not see it."""
     said = [
         f"{name}: from {number_text(line[0][1])} at {number_text(line[0][0])} to {number_text(line[-1][1])} at "

@@ -92,7 +92,7 @@ def picture(image: Image.Image, caption: str, alt: str = "") -> Html:
     image.convert("RGB").save(buffer, format="JPEG", quality=88, optimize=True)
     data = b64encode(buffer.getvalue()).decode()
     size = f'width="{image.width}" height="{image.height}"'
-    shown = f'<img src="data:image/jpeg;base64,{data}" alt="{escape(alt or caption)}" {size}>'
+    shown = f'<img src="data:image/jpeg;base64,{data}" alt="{escape(alt or caption)}" {size}/>'
     ratio = f"--ratio: {image.width / image.height:.3f}"
     return Html(f'<figure class="picture" style="{ratio}">{shown}<figcaption>{escape(caption)}</figcaption></figure>')
 

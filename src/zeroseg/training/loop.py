@@ -9,26 +9,27 @@ import json
 import math
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from zeroseg.errors import TrainingError
+from zeroseg.errors import TrainingError, ZeroSegError
 from zeroseg.files import write_text_atomically
 from zeroseg.precision import mixed_precision
 from zeroseg.training.checkpoint import load_checkpoint, save_checkpoint
 from zeroseg.training.interruption import Interruption
-from zeroseg.training.monitor import Monitor
+from zeroseg.training.monitor import Monitor, forget_after
 from zeroseg.training.optimiser import OptimiserConfig, build_optimiser, learning_rate
 
 Figures = dict[str, Any]
 
 
+@runtime_checkable
 class Batch(Protocol):
     """What a batch has to offer to the loop: the names of its images, and a move to another device."""
 
@@ -67,8 +68,11 @@ class _Steps(Dataset[Any]):
     def __len__(self) -> int:
         return self._last - self._first
 
-    def __getitem__(self, place: int) -> Batch:
-        return self._make_batch(self._first + place)
+    def __getitem__(self, place: int) -> Batch | ZeroSegError:
+        try:
+            return self._make_batch(self._first + place)
+        except ZeroSegError as error:  # raised in a worker it would arrive as a traceback: it is handed over
+            return error
 
 
 def train(
@@ -147,16 +151,16 @@ def _begin(
         raise TrainingError(f"{run} was begun with other settings ({', '.join(changed)}): resume with the same ones.")
     model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])
+    forget_after(run, state["step"])
     return state["step"], state["bad"]
 
 
 def _prefetch(make_batch: Callable[[int], B], start: int, config: LoopConfig) -> Iterator[B]:
     """Batches start .. steps - 1, made ahead by worker processes where `workers` > 0 (and processes can fork)."""
     steps = _Steps(make_batch, start, config.steps)
-    if config.workers == 0 or sys.platform != "linux":
-        return (steps[place] for place in range(len(steps)))
-    return iter(
-        DataLoader(
+    batches: Iterable[B | ZeroSegError] = (steps[place] for place in range(len(steps)))
+    if config.workers and sys.platform == "linux":
+        batches = DataLoader(
             steps,
             batch_size=None,
             num_workers=config.workers,
@@ -164,7 +168,10 @@ def _prefetch(make_batch: Callable[[int], B], start: int, config: LoopConfig) ->
             worker_init_fn=_calm,
             multiprocessing_context="fork",
         )
-    )
+    for batch in batches:
+        if isinstance(batch, ZeroSegError):
+            raise batch
+        yield batch
 
 
 def _calm(_worker: int) -> None:

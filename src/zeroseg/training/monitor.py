@@ -13,6 +13,8 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from zeroseg.files import write_text_atomically
+
 LOG_NAME = "log.jsonl"
 
 
@@ -84,3 +86,10 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
     """All records of a run, oldest first."""
     lines = (folder / LOG_NAME).read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines]
+
+
+def forget_after(folder: Path, step: int) -> None:
+    """Drop the records from `step` on: a run that resumes there writes them again."""
+    if (folder / LOG_NAME).exists():
+        kept = [row for row in read_log(folder) if row["step"] < step]
+        write_text_atomically(folder / LOG_NAME, "".join(json.dumps(row) + "\n" for row in kept))

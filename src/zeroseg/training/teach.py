@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from random import Random
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -28,6 +28,7 @@ BEGIN, END = "<|startoftext|>", "<|endoftext|>"
 LARGEST_SCALE = 100.0  # CLIP's ceiling for the factor on cosines
 
 
+@runtime_checkable
 class Pairs(Protocol):
     """Images with captions, by number. A source may hand out several pairs (crops) for one number."""
 
