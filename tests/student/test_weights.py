@@ -90,9 +90,10 @@ def test_empty_folder_and_no_folder(tmp_path: Path):
     refused("no-such-model", "no model folder")
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"{", b"[1, 2]", b"null", b'"words"', b"7", b"\xff\xfe\x00", b'{"kind": "zeroseg-student", "width": "a"}']
-)
+NO_CONFIGS = [b"", b"{", b"[1, 2]", b"null", b'"words"', b"7", b"\xff\xfe\x00"]
+
+
+@pytest.mark.parametrize("content", [*NO_CONFIGS, b'{"kind": "zeroseg-student", "width": "a"}'])
 def test_config_that_is_no_config(folder: Path, content: bytes):
     (folder / "config.json").write_bytes(content)
     with pytest.raises(WeightsError) as caught:
@@ -104,7 +105,8 @@ def test_config_that_is_no_config(folder: Path, content: bytes):
 def test_config_with_impossible_values(folder: Path, changes: dict[str, object]):
     values = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     (folder / "config.json").write_text(json.dumps(values | changes), encoding="utf-8")
-    refused(folder, "config")
+    with pytest.raises(WeightsError, match=r"config\.json"):
+        Student.from_pretrained(folder)
 
 
 def test_foreign_config_is_another_kind_of_model(folder: Path):

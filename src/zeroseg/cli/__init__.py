@@ -52,9 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _prepare()
     try:
         code = _run([word for word in given if word != "--debug"])
-        sys.stdout.flush()
-    except SystemExit as stop:  # a --help that has been printed
-        return stop.code if isinstance(stop.code, int) else 0
+        sys.stdout.flush()  # here, where it may fail
     except (Exception, KeyboardInterrupt) as error:
         if "--debug" in given:
             traceback.print_exc()
@@ -74,7 +72,10 @@ def _run(words: list[str]) -> int:
         near = difflib.get_close_matches(name, COMMANDS, 1, 0.5)
         hint = f" (did you mean `{near[0]}`?)" if near else ""
         raise UsageError(f"there is no command {name!r}{hint}: `zeroseg --help` lists all of them.")
-    return import_module(f"zeroseg.cli.{name}").main(words[1:])
+    try:
+        return import_module(f"zeroseg.cli.{name}").main(words[1:])
+    except SystemExit as stop:  # a --help that has been printed
+        return stop.code if isinstance(stop.code, int) else 0
 
 
 def _prepare() -> None:

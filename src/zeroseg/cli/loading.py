@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -46,7 +47,7 @@ def recipe_named(name: str) -> DistillConfig:
 def recipe_in(arguments: Sequence[str]) -> DistillConfig:
     """The recipe that `--recipe` names, looked up before the other options are read: it gives them their defaults."""
     name = DEFAULT_RECIPE
-    for word, following in zip(arguments, [*arguments[1:], name], strict=True):
+    for word, following in pairwise([*arguments, name]):
         if word == "--recipe":
             name = following
         elif word.startswith("--recipe="):

@@ -61,7 +61,9 @@ def line_chart(
     points = [point for line in lines.values() for point in line]
     width, height = (720.0, 300.0) if wide else (420.0, 220.0)
     xs, ys = [x for x, _ in points], [*(y for _, y in points), *levels.values()]
-    x_range = (min(xs), max(xs)) if xs and max(xs) > min(xs) else (min(xs, default=0.0), min(xs, default=0.0) + 1)
+    low, high = min(xs, default=0.0), max(xs, default=1.0)
+    low = 0.0 if 0 < low < high / 10 else low  # "from step 1" is "from 0" to the eye
+    x_range = (low, high if high > low else low + 1)
     y_ticks = ticks(*([0.0] if from_zero and ys else []), *ys)
     frame = _Frame(width, height, x_range, (y_ticks[0], y_ticks[-1]))
     drawn = [_level_grid(frame, y_ticks), _x_ticks(frame)]

@@ -92,4 +92,5 @@ class StudentConfig:
         plain: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
         }
-        return cls(**plain | {"read_out": ReadOut(**values.get("read_out", {}))})
+        plain["read_out"] = ReadOut(**values.get("read_out", {}))
+        return cls(**plain)

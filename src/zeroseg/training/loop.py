@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -59,16 +59,16 @@ class LoopConfig:
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
 
 
-class _Steps(Dataset[Any]):
+class _Steps(Dataset[Any], Generic[B]):
     """Batches by step number, as torch's loader wants them."""
 
-    def __init__(self, make_batch: Callable[[int], Batch], first: int, last: int) -> None:
+    def __init__(self, make_batch: Callable[[int], B], first: int, last: int) -> None:
         self._make_batch, self._first, self._last = make_batch, first, last
 
     def __len__(self) -> int:
         return self._last - self._first
 
-    def __getitem__(self, place: int) -> Batch | ZeroSegError:
+    def __getitem__(self, place: int) -> B | ZeroSegError:
         try:
             return self._make_batch(self._first + place)
         except ZeroSegError as error:  # raised in a worker it would arrive as a traceback: it is handed over
@@ -158,7 +158,7 @@ def _begin(
 def _prefetch(make_batch: Callable[[int], B], start: int, config: LoopConfig) -> Iterator[B]:
     """Batches start .. steps - 1, made ahead by worker processes where `workers` > 0 (and processes can fork)."""
     steps = _Steps(make_batch, start, config.steps)
-    batches: Iterable[B | ZeroSegError] = (steps[place] for place in range(len(steps)))
+    batches: Iterable[Any] = (steps[place] for place in range(len(steps)))
     if config.workers and sys.platform == "linux":
         batches = DataLoader(
             steps,

@@ -1,0 +1,247 @@
+"""`zeroseg segment` from end to end with tiny random models: right results, or one sentence."""
+
+import errno
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.cli.conftest import Call, Models, assert_one_sentence, opened
+from tests.tiny import photo
+from zeroseg.cli.segment import output_names
+from zeroseg.teacher import Teacher
+
+LABELS = "dog, grass, traffic light"
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "picture.png"
+    photo(40, 32).save(path)
+    return path
+
+
+def results(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_every_photo_gets_a_mask_an_overlay_and_figures(
+    call: Call, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Several photos, two of one name, one rotated by its camera; the vocabulary is embedded once."""
+    embedded: list[int] = []
+    embed_texts = Teacher.embed_texts
+    monkeypatch.setattr(
+        Teacher, "embed_texts", lambda self, texts: embedded.append(len(texts)) or embed_texts(self, texts)
+    )
+    for name in ("a/beach.png", "b/beach.jpg", "b/tall.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+    photo(48, 32, seed=1).save(tmp_path / "a/beach.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo(48, 32, seed=2).save(tmp_path / "b/beach.jpg", exif=exif)
+    photo(9, 70, seed=3).save(tmp_path / "b/tall.png")
+    out = tmp_path / "out"
+    said = call(
+        *("segment", tmp_path / "a/beach.png", tmp_path / "b", "--labels", LABELS),
+        *("--model", models.student, "--out", out),
+    )
+    assert (said.code, said.err) == (0, "")
+    assert len(embedded) == 1
+    names = ["beach", "beach-2", "tall"]
+    assert results(out) == sorted(f"{name}{end}" for name in names for end in (".png", ".overlay.jpg", ".json"))
+    for name, size in zip(names, [(48, 32), (32, 48), (9, 70)], strict=True):
+        mask = opened(out / f"{name}.png")
+        assert (mask.mode, mask.size) == ("P", size)
+        assert np.asarray(mask).max() < 4
+        figures = json.loads((out / f"{name}.json").read_text())
+        assert [row["label"] for row in figures["labels"]] == ["background", "dog", "grass", "traffic light"]
+        counts = np.bincount(np.asarray(mask).ravel(), minlength=4) / mask.width / mask.height
+        assert [row["share"] for row in figures["labels"]] == pytest.approx(counts, abs=1e-5)
+        assert figures["read_out"]["background"] == "margin"
+        assert opened(out / f"{name}.overlay.jpg").width > 200
+    assert [line.split(":")[0] for line in said.out.splitlines()] == [
+        str(tmp_path / name) for name in ("a/beach.png", "b/beach.jpg", "b/tall.png")
+    ]
+
+
+def test_read_out_can_be_chosen(call: Call, models: Models, picture: Path, tmp_path: Path):
+    words = ["segment", picture, "--model", models.student, "--labels", LABELS]
+    choices = {
+        "own": ([], ("patches", "margin", 0.0, 0.95)),
+        "none": (["--background", "none"], ("patches", "none", 0.0, 0.95)),
+        "product": (["--threshold", "0.5"], ("patches", "product", 0.0, 0.5)),
+        "margin": (["--margin", "-3", "--naming", "segments"], ("segments", "margin", -3.0, 0.95)),
+    }
+    for name, (options, expected) in choices.items():
+        assert call(*words, *options, "--out", tmp_path / name).code == 0
+        figures = json.loads((tmp_path / name / "picture.json").read_text())
+        read = figures["read_out"]
+        assert (read["naming"], read["background"], read["margin"], read["product_threshold"]) == expected
+        assert figures["has_background"] == (name != "none")
+        assert "sky" in figures["background_words"]
+    assert call(*words, "--background-words", "sea, Dog", "--out", tmp_path / "sea").code == 0
+    assert json.loads((tmp_path / "sea/picture.json").read_text())["background_words"] == ["sea"]
+
+
+# --- labels -----------------------------------------------------------------------------------------
+
+
+def test_labels_may_repeat_and_be_in_any_script(call: Call, models: Models, picture: Path, tmp_path: Path):
+    labels = "Hund, hund,  狗; سماء, {}, background, traffic   light"
+    said = call("segment", picture, "--labels", labels, "--model", models.student, "--out", tmp_path / "out")
+    assert (said.code, said.err) == (0, "")
+    figures = json.loads((tmp_path / "out/picture.json").read_text(encoding="utf-8"))
+    found = [row["label"] for row in figures["labels"]]
+    assert found == ["background", "Hund", "狗", "سماء", "{}", "traffic light"]
+    assert "狗" in (tmp_path / "out/picture.json").read_text(encoding="utf-8")
+
+
+def test_2000_labels_from_a_file(call: Call, models: Models, picture: Path, tmp_path: Path):
+    words = tmp_path / "words.txt"
+    words.write_text("\ufeff" + "\r\n".join(f"thing {number}" for number in range(1999)) + "\r\n", encoding="utf-8")
+    said = call(
+        *("segment", picture, "--labels-file", words, "--labels", "dog", "--model", models.student),
+        *("--out", tmp_path / "out", "--background", "none"),
+    )
+    assert (said.code, said.err) == (0, "")
+    rows = json.loads((tmp_path / "out/picture.json").read_text())["labels"]
+    assert len(rows) == 2000
+    assert [row["label"] for row in rows[:2]] == ["dog", "thing 0"]
+    mask = np.asarray(opened(tmp_path / "out/picture.png"))
+    assert mask.shape == (32, 40)
+    assert {rows[number]["index"] for number in np.unique(mask) if rows[number]["share"] > 0} == set(np.unique(mask))
+
+
+@pytest.mark.parametrize("labels", ["", " , ;", "background"])
+def test_no_labels(labels: str, call: Call, picture: Path, tmp_path: Path):
+    """Said before any model is loaded: there is none here."""
+    said = call("segment", picture, "--labels", labels, "--model", tmp_path, "--out", tmp_path / "out")
+    assert_one_sentence(said, 1, "vocabulary is empty")
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "latin-1", "empty"])
+def test_labels_file_that_cannot_be_used(kind: str, call: Call, picture: Path, tmp_path: Path):
+    path = tmp_path / "labels.txt"
+    if kind == "folder":
+        path.mkdir()
+    elif kind != "missing":
+        path.write_bytes("Bär".encode("latin-1") if kind == "latin-1" else b"")
+    said = call("segment", picture, "--labels-file", path, "--model", tmp_path, "--out", tmp_path / "out")
+    assert_one_sentence(said, 1, "vocabulary is empty" if kind == "empty" else "labels.txt")
+
+
+# --- photos -----------------------------------------------------------------------------------------
+
+
+def test_unreadable_photos_are_reported_and_the_others_segmented(
+    call: Call, models: Models, picture: Path, tmp_path: Path
+):
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "cut.png").write_bytes(picture.read_bytes()[:-400])
+    (tmp_path / "nothing").mkdir()
+    bad = [tmp_path / name for name in ("empty.jpg", "missing.jpg", "text.png", "cut.png", "nothing")]
+    said = call(
+        *("segment", *bad[:3], picture, *bad[3:], "--labels", LABELS),
+        *("--model", models.student, "--out", tmp_path / "out"),
+    )
+    assert said.code == 1
+    assert results(tmp_path / "out") == ["picture.json", "picture.overlay.jpg", "picture.png"]
+    assert len(said.err.splitlines()) == len(bad)
+    assert all(line.startswith("zeroseg: ") for line in said.err.splitlines())
+    assert all(any(path.name in line for line in said.err.splitlines()) for path in bad)
+
+
+def test_no_photo_at_all_is_said_before_a_model_is_loaded(call: Call, tmp_path: Path):
+    said = call("segment", tmp_path / "missing.jpg", "--labels", LABELS, "--model", tmp_path / "no-model")
+    assert_one_sentence(said, 1, "missing.jpg")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2000, 3)])
+def test_extreme_shapes(size: tuple[int, int], call: Call, models: Models, tmp_path: Path):
+    photo(*size).save(tmp_path / "strange.png")
+    said = call(
+        *("segment", tmp_path / "strange.png", "--labels", LABELS),
+        *("--model", models.student, "--out", tmp_path / "out"),
+    )
+    assert (said.code, said.err) == (0, "")
+    assert opened(tmp_path / "out/strange.png").size == size
+
+
+def test_photos_are_not_overwritten_and_results_are_no_photos(
+    call: Call, models: Models, picture: Path, tmp_path: Path
+):
+    """Results beside the photo itself; then a second run over the folder that holds the first one's results."""
+    before = picture.read_bytes()
+    words = ["--labels", LABELS, "--model", models.student]
+    assert call("segment", picture, *words, "--out", tmp_path).code == 0
+    assert picture.read_bytes() == before
+    assert {"picture-2.png", "picture-2.overlay.jpg", "picture-2.json"} <= set(results(tmp_path))
+    for name in ("picture-2.png", "picture-2.overlay.jpg"):
+        (tmp_path / name).unlink()
+    for _ in range(2):
+        assert call("segment", tmp_path, *words, "--out", tmp_path / "out").code == 0
+        assert results(tmp_path / "out") == ["picture.json", "picture.overlay.jpg", "picture.png"]
+
+
+def test_names_of_results(tmp_path: Path):
+    photos = [Path(name) for name in ("a/dog.jpg", "b/Dog.png", "c/dog-2.jpg", "d/dog.webp", "e/cat.jpg")]
+    names = output_names(photos, tmp_path)
+    assert names == ["dog", "Dog-2", "dog-2-2", "dog-3", "cat"]
+    assert output_names(photos, tmp_path) == names
+    many = output_names([Path(f"{number}/frame.jpg") for number in range(5000)], tmp_path)
+    assert many[-1] == "frame-5000"
+    assert len(set(many)) == 5000
+
+
+# --- models and disks -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "config only", "truncated", "foreign", "a CLIP"])
+def test_model_that_cannot_be_used(kind: str, call: Call, models: Models, picture: Path, tmp_path: Path):
+    model = tmp_path / "model"
+    if kind == "a CLIP":
+        shutil.copytree(models.teacher, model)
+    elif kind != "missing":
+        model.mkdir()
+        if kind != "empty":
+            shutil.copy(models.student / "config.json", model)
+        weights = (models.student / "model.safetensors").read_bytes()
+        if kind == "truncated":
+            (model / "model.safetensors").write_bytes(weights[:-100])
+        if kind == "foreign":
+            shutil.copy(models.teacher / "model.safetensors", model)
+    said = call("segment", picture, "--labels", LABELS, "--model", model, "--out", tmp_path / "out")
+    assert_one_sentence(said, 1, str(model))
+    assert not (tmp_path / "out").exists()
+
+
+def test_teacher_that_cannot_be_used(call: Call, models: Models, picture: Path, tmp_path: Path):
+    words = ["segment", picture, "--labels", LABELS, "--model", models.student, "--out", tmp_path / "out"]
+    assert_one_sentence(call(*words, "--teacher", tmp_path / "none"), 1, "none")
+    assert_one_sentence(call(*words, "--teacher", models.student), 1, str(models.student))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_full_or_read_only_disk_leaves_no_half_file(
+    number: int, call: Call, models: Models, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    said = call(
+        *("segment", picture, picture, "--labels", LABELS), *("--model", models.student, "--out", tmp_path / "out")
+    )
+    assert_one_sentence(said, 1, "picture.png", "full" if number == errno.ENOSPC else "read-only")
+    assert results(tmp_path / "out") == []
+
+
+def test_output_folder_that_is_a_file(call: Call, models: Models, picture: Path):
+    said = call("segment", picture, "--labels", LABELS, "--model", models.student, "--out", picture)
+    assert_one_sentence(said, 1, "not a folder")

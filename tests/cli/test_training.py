@@ -1,0 +1,197 @@
+"""teach, cache, distill, evaluate, segment: one after the other with tiny networks, and what they refuse."""
+
+import json
+import shlex
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Call, Models, assert_one_sentence
+from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, write_photos
+from zeroseg.cli import cost, distill, evaluate, teach
+from zeroseg.feature_cache import FeatureCache
+from zeroseg.recipes import RECIPES
+from zeroseg.student import Student
+from zeroseg.teacher import Teacher
+from zeroseg.training.distill import DistillConfig, LossWeights
+from zeroseg.training.loop import LoopConfig
+
+LOOP = LoopConfig(steps=4, batch_size=2, workers=0, precision="fp32", log_every=1, evaluate_every=2)
+
+
+@pytest.fixture
+def recipe(models: Models, monkeypatch: pytest.MonkeyPatch) -> Iterator[DistillConfig]:
+    """A recipe "tiny" among the others."""
+    student = replace(PATCH_STUDENT, teacher=str(models.teacher))
+    weights = LossWeights(0.0, 0.5, 0.0, 1.0, 1.0, 1.0)
+    config = DistillConfig(student=student, views=VIEWS, losses=weights, centre=True, loop=LOOP)
+    monkeypatch.setitem(RECIPES, "tiny", lambda: config)
+    return config
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    write_photos(folder, 5)
+    return folder
+
+
+def test_from_photos_to_a_student_that_segments(
+    call: Call, recipe: DistillConfig, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(distill, "VALIDATION_SCENES", 1)
+    cache, run = tmp_path / "cache", tmp_path / "run"
+    words = ["distill", "--recipe", "tiny", "--images", photos, "--cache", cache, "--out", run]
+    said = call(*words)
+    assert_one_sentence(
+        said, 1, f"`zeroseg cache {photos} --recipe tiny --teacher {recipe.student.teacher} --out {cache}`"
+    )
+    assert not run.exists()
+    said = call(*shlex.split(said.err.split("`")[1].removeprefix("zeroseg ")))
+    assert (said.code, said.out) == (0, f"5 images embedded, 0 already there, views 32px 1x1 2x2: {cache}\n")
+    said = call(
+        *words, "--validate-on", "picturebook-voc", "--steps", 3, "--losses.dense", 0.5, "--learning-rate", 0.01
+    )
+    assert said.code == 0
+    settings = json.loads((run / "settings.json").read_text())
+    assert settings["loop"]["steps"] == 3
+    assert settings["loop"]["optimiser"]["learning_rate"] == 0.01
+    assert settings["distill"]["losses"]["dense"] == 0.5
+    assert settings["distill"]["losses"]["overlap"] == 1
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in log if "miou" in row] == [-1, 1, 2]
+    assert Student.from_pretrained(run / "student").config == recipe.student
+    assert_one_sentence(call(*words), 1, "already holds a run", "--resume")
+    command = shlex.split(said.out.splitlines()[-1])
+    assert command[:2] == ["zeroseg", "segment"]
+    command[command.index("PHOTO")] = str(photos / "photo00.png")
+    assert call(*command[1:], "--out", tmp_path / "out").code == 0
+    assert (tmp_path / "out/photo00.png").exists()
+
+
+def test_distill_resumes_and_says_when_it_was_interrupted(
+    call: Call, recipe: DistillConfig, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    assert recipe.loop.steps == 4
+    words = ["distill", "--recipe=tiny", "--images", photos, "--cache", tmp_path / "cache", "--out", tmp_path / "run"]
+    call("cache", photos, "--recipe", "tiny", "--out", tmp_path / "cache")
+    assert call(*words, "--loop.checkpoint-every", 2).code == 0
+    former = (tmp_path / "run/student/model.safetensors").read_bytes()
+    assert call(*words, "--loop.checkpoint-every", 2, "--resume").code == 0
+    assert (tmp_path / "run/student/model.safetensors").read_bytes() == former
+    assert_one_sentence(call(*words, "--seed", 5, "--resume"), 1, "other settings")
+    monkeypatch.setattr(distill, "distill", lambda *_: None)
+    assert call(*words, "--resume").code == 130
+
+
+def test_cache_goes_on_reports_the_unreadable_and_refuses_other_views(
+    call: Call, recipe: DistillConfig, photos: Path, tmp_path: Path
+):
+    assert recipe.views == VIEWS
+    (photos / "broken.jpg").write_bytes(b"no picture")
+    cache = tmp_path / "cache"
+    words = ["cache", photos, "--recipe", "tiny", "--out", cache]
+    said = call(*words)
+    assert said.code == 0
+    assert "1 images could not be read" in said.out
+    assert json.loads((cache / "quarantine.jsonl").read_text())["image"] == str(photos / "broken.jpg")
+    write_photos(photos, 6)
+    assert "1 images embedded, 5 already there" in call(*words).out
+    assert len(FeatureCache(cache)) == 6
+    assert_one_sentence(call(*words, "--grids", 1, 2, 3), 1, str(cache), "views")
+    assert_one_sentence(call(*words, "--grids", 0), 1, "grids")
+    assert call(*words[:-1], tmp_path / "other", "--grids", 2, "--overlapping", "--side", 48).code == 0
+    assert FeatureCache(tmp_path / "other").views.key == "48px 2x2 overlapping"
+
+
+def test_cache_of_nothing(call: Call, recipe: DistillConfig, tmp_path: Path):
+    assert recipe.views == VIEWS
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    words = ["--recipe", "tiny", "--out", tmp_path / "cache"]
+    assert_one_sentence(call("cache", tmp_path / "broken.jpg", *words), 1, "quarantine.jsonl")
+    assert_one_sentence(call("cache", tmp_path / "missing", *words), 1, "missing")
+    assert_one_sentence(call("cache", tmp_path, *words, "--teacher", tmp_path / "none"), 1, "none")
+
+
+def test_distill_refuses_a_cache_of_another_teacher(call: Call, recipe: DistillConfig, photos: Path, tmp_path: Path):
+    call("cache", photos, "--recipe", "tiny", "--out", tmp_path / "cache")
+    manifest = tmp_path / "cache/manifest.json"
+    manifest.write_text(manifest.read_text().replace(Teacher.from_pretrained(recipe.student.teacher).fingerprint, "?"))
+    words = [
+        "distill",
+        "--recipe",
+        "tiny",
+        "--images",
+        photos,
+        "--cache",
+        tmp_path / "cache",
+        "--out",
+        tmp_path / "run",
+    ]
+    assert_one_sentence(call(*words), 1, "another teacher")
+
+
+def test_teach_on_a_folder_of_captions(call: Call, photos: Path, tmp_path: Path):
+    rows = [{"file_name": f"photo0{k}.png", "text": f"a photo of thing {k}"} for k in range(4)]
+    words = ["teach", "--images", photos, "--out", tmp_path / "run"]
+    assert_one_sentence(call(*words), 1, "captions")
+    (photos / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    sizes = {"image-size": 16, "vision-width": 16, "text-width": 16, "vision-layers": 1, "text-layers": 1, "heads": 2}
+    words += [word for name, value in sizes.items() for word in (f"--{name}", value)]
+    said = call(*words, "--vocabulary-size", 600, "--steps", 2, "--batch-size", 2, "--loop.workers", 0)
+    assert said.code == 0
+    assert f"--teacher {tmp_path / 'run/teacher'}" in said.out
+    assert Teacher.from_pretrained(tmp_path / "run/teacher").size == 16
+    assert_one_sentence(call(*words), 1, "already holds a run")
+
+
+def test_teach_learns_the_picturebook_by_default(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    given: list[object] = []
+    monkeypatch.setattr(teach, "teach", lambda *words: given.extend(words))
+    assert call("teach", "--out", tmp_path, "--steps", 7, "--resume").code == 130
+    source, config, run, name, resume = given
+    assert (len(source), config.loop.steps, run, name, resume) == (200_000, 7, tmp_path, "picturebook", True)
+
+
+@pytest.mark.parametrize("dataset", ["picturebook-voc", "picturebook-context"])
+def test_evaluate_prints_what_it_measured_and_how(dataset: str, call: Call, models: Models, tmp_path: Path):
+    path = tmp_path / "figures.json"
+    said = call("evaluate", "--dataset", dataset, "--model", models.student, "--size", 2, "--json", path)
+    assert (said.code, said.err) == (0, "")
+    figures = json.loads(path.read_text())
+    assert figures["images"] == 2
+    assert f"mIoU {figures['miou']:.3f}\n" in said.out
+    assert f"{figures['oracle_miou']:.3f}\n" in said.out
+    assert "patches" in said.out
+    assert ("every pixel is named" in said.out) == (dataset == "picturebook-context")
+    assert all(f"│ {name} " in said.out for name in figures["iou"])
+
+
+@pytest.mark.parametrize("method", ["maskclip", "crops"])
+def test_evaluate_tunes_the_margin_of_a_yardstick_and_says_so(
+    method: str, call: Call, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(evaluate, "TUNING_SCENES", 1)
+    path = tmp_path / "figures.json"
+    said = call("evaluate", "--method", method, "--teacher", models.teacher, "--size", 1, "--json", path)
+    assert (said.code, said.err) == (0, "")
+    assert "margin" in said.out.splitlines()[0]
+    assert "validation scenes" in said.out.splitlines()[0]
+    figures = json.loads(path.read_text())
+    assert figures["method"] == method
+    assert f"{figures['read_out']['margin']:g} (cosine x 100)" in said.out
+
+
+def test_evaluate_refuses_what_the_model_cannot_do(call: Call, tmp_path: Path):
+    assert_one_sentence(call("evaluate", "--model", tmp_path / "none"), 1, "none")
+
+
+def test_cost_adds_up(call: Call, recipe: DistillConfig, monkeypatch: pytest.MonkeyPatch):
+    said = call("cost", "--recipe", "tiny")
+    assert (said.code, said.err) == (0, "")
+    assert f"{cost.count_parameters(recipe.student)['total']:,}" in said.out
+    monkeypatch.setitem(RECIPES, "tiny", lambda: replace(recipe, student=STUDENT, losses=LossWeights()))
+    assert "decoder" in call("cost", "--recipe", "tiny").out

@@ -1,0 +1,260 @@
+"""The cache holds what the teacher says of each view, once for each picture, whatever happens in between."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.tiny import VIEWS, photo, teacher, write_photos
+from zeroseg import feature_cache
+from zeroseg.errors import CacheError
+from zeroseg.feature_cache import FeatureCache, build_cache, embed_views, image_key, read_square
+from zeroseg.images import to_tensor
+from zeroseg.views import ViewsConfig
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    (tmp_path / "photos").mkdir()
+    return write_photos(tmp_path / "photos", 8)
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shards of three pictures, embedded two at a time, so that eight pictures make several of each."""
+    monkeypatch.setattr(feature_cache, "SHARD", 3)
+    monkeypatch.setattr(feature_cache, "CHUNK", 2)
+
+
+def key_of(path: Path) -> str:
+    return image_key(path.read_bytes())
+
+
+def contents(folder: Path, images: Sequence[Path]) -> torch.Tensor:
+    cache = FeatureCache(folder)
+    return torch.stack([cache[key_of(path)] for path in images])
+
+
+# --- what it holds ----------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_cache_holds_the_teachers_embedding_of_every_view(photos: list[Path], tmp_path: Path):
+    """The oracle cuts each view out of the picture itself and embeds it alone."""
+    report = build_cache(photos, teacher(), VIEWS, tmp_path / "cache")
+    assert (report.embedded, report.found, report.unreadable) == (8, 0, 0)
+    cache = FeatureCache(tmp_path / "cache")
+    assert len(cache) == 8
+    assert cache.views == VIEWS
+    for path in photos:
+        picture = Image.open(path)
+        ours = cache[key_of(path)]
+        assert ours.shape == (5, 16)
+        assert ours.dtype == torch.float32
+        for box, embedding in zip(VIEWS.boxes(), ours, strict=True):
+            pixels = to_tensor(picture.crop(box))[None].float() / 255
+            expected = teacher().embed_images(pixels)[0]
+            torch.testing.assert_close(embedding, expected, atol=0.02, rtol=0.02)
+
+
+def test_views_of_unequal_sizes_keep_their_places():
+    """A side that three does not divide gives views of several shapes; each shape is embedded in one go."""
+    views = ViewsConfig(side=32, grids=(1, 3), overlapping=True)
+    squares = torch.stack([to_tensor(photo(seed=n)) for n in range(2)]).float() / 255
+    ours = embed_views(teacher(), views, squares)
+    assert len({(r - x, b - y) for x, y, r, b in views.boxes()}) > 2
+    for number, (left, top, right, bottom) in enumerate(views.boxes()):
+        expected = teacher().embed_images(squares[:, :, top:bottom, left:right])
+        torch.testing.assert_close(ours[:, number], expected, atol=0.02, rtol=0.02)
+
+
+@pytest.mark.parametrize("size", [(50, 32), (32, 50), (100, 64)])
+def test_square_is_the_middle_of_the_picture(size: tuple[int, int], tmp_path: Path):
+    picture = Image.new("RGB", size, "red")
+    side, (width, height) = min(size), size
+    picture.paste("blue", ((width - side) // 2, (height - side) // 2, (width + side) // 2, (height + side) // 2))
+    picture.save(tmp_path / "picture.png")
+    square = read_square((tmp_path / "picture.png").read_bytes(), 32)
+    assert square.shape == (3, 32, 32)
+    assert square.dtype == torch.uint8
+    assert square.flatten(1).unique(dim=1).T.tolist() == [[0, 0, 255]]
+
+
+def test_features_are_float16_on_disk(photos: list[Path], tmp_path: Path):
+    build_cache(photos, teacher(), VIEWS, tmp_path / "cache")
+    (shard,) = (tmp_path / "cache").glob("*.npy")
+    stored = np.load(shard)
+    assert stored.dtype == np.float16
+    assert stored.shape == (8, 5, 16)
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_picture_that_comes_twice_is_embedded_once(photos: list[Path], tmp_path: Path):
+    """Under another name, in the same shard or a later one: the bytes are the key."""
+    copies = [Path(shutil.copy(photos[0], tmp_path / f"copy{n}.png")) for n in range(3)]
+    images = [photos[0], copies[0], photos[1], photos[2], copies[1], copies[2]]
+    done: list[int] = []
+    report = build_cache(images, teacher(), VIEWS, tmp_path / "cache", done.append)
+    assert (report.embedded, report.found, report.unreadable) == (3, 3, 0)
+    assert sum(done) == len(images)
+    cache = FeatureCache(tmp_path / "cache")
+    assert len(cache) == 3
+    assert torch.equal(cache[key_of(copies[2])], cache[key_of(photos[0])])
+    assert key_of(photos[5]) not in cache
+
+
+@pytest.mark.parametrize("normalise", [True, False])
+@pytest.mark.usefixtures("small_shards")
+def test_statistics_are_numpys(normalise: bool, photos: list[Path], tmp_path: Path):
+    build_cache(photos, teacher(), VIEWS, tmp_path / "cache")
+    rows = contents(tmp_path / "cache", photos).double().numpy().reshape(-1, 16)
+    if normalise:
+        rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    mean, spread = FeatureCache(tmp_path / "cache").statistics(normalise)
+    np.testing.assert_allclose(mean, rows.mean(axis=0), atol=1e-6)
+    assert spread == pytest.approx(np.sqrt(((rows - rows.mean(axis=0)) ** 2).mean()), rel=1e-6)
+
+
+# --- going on ---------------------------------------------------------------------------------------
+
+
+class PowerCut(BaseException):
+    """Nothing in the program may catch it."""
+
+
+@pytest.mark.parametrize("after", [0, 2, 3, 5, 7])
+@pytest.mark.usefixtures("small_shards")
+def test_interrupted_run_goes_on_and_ends_with_the_same_features(after: int, photos: list[Path], tmp_path: Path):
+    build_cache(photos, teacher(), VIEWS, tmp_path / "whole")
+    done = 0
+
+    def progress(images: int) -> None:
+        nonlocal done
+        done += images
+        if done > after:
+            raise PowerCut
+
+    with pytest.raises(PowerCut):
+        build_cache(photos, teacher(), VIEWS, tmp_path / "cut", progress)
+    held = len(FeatureCache(tmp_path / "cut"))
+    assert held % 3 == 0  # whole shards only
+    assert held >= done - 6  # an interruption loses the shard in work, no more
+    report = build_cache(photos, teacher(), VIEWS, tmp_path / "cut")
+    assert (report.embedded, report.found) == (8 - held, held)
+    assert torch.equal(contents(tmp_path / "cut", photos), contents(tmp_path / "whole", photos))
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_shard_without_its_keys_does_not_count(photos: list[Path], tmp_path: Path):
+    """The power went between the two files of a shard: features whose keys are unknown are written anew."""
+    build_cache(photos, teacher(), VIEWS, tmp_path / "cache")
+    whole = contents(tmp_path / "cache", photos)
+    max((tmp_path / "cache").glob("*.keys.json")).unlink()
+    assert len(FeatureCache(tmp_path / "cache")) == 6
+    report = build_cache(photos, teacher(), VIEWS, tmp_path / "cache")
+    assert (report.embedded, report.found) == (2, 6)
+    assert torch.equal(contents(tmp_path / "cache", photos), whole)
+
+
+def test_complete_cache_asks_the_teacher_nothing(
+    photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    build_cache(photos, teacher(), VIEWS, tmp_path / "cache")
+    monkeypatch.setattr(feature_cache, "embed_views", lambda *_: pytest.fail("embedded again"))
+    report = build_cache(photos, teacher(), VIEWS, tmp_path / "cache")
+    assert (report.embedded, report.found) == (0, 8)
+
+
+def test_new_pictures_are_added(photos: list[Path], tmp_path: Path):
+    build_cache(photos[:3], teacher(), VIEWS, tmp_path / "cache")
+    first = contents(tmp_path / "cache", photos[:3])
+    report = build_cache(photos, teacher(), VIEWS, tmp_path / "cache")
+    assert (report.embedded, report.found) == (5, 3)
+    assert torch.equal(contents(tmp_path / "cache", photos[:3]), first)
+    assert len(FeatureCache(tmp_path / "cache")) == 8
+
+
+# --- what is refused --------------------------------------------------------------------------------
+
+
+def test_other_teacher_and_other_views_are_refused(photos: list[Path], tmp_path: Path):
+    folder = tmp_path / "cache"
+    build_cache(photos[:2], teacher(), VIEWS, folder)
+    cache = FeatureCache(folder)
+    cache.check(teacher(), VIEWS)
+    for other, views, words in (
+        (teacher(1), VIEWS, "another teacher"),
+        (teacher(), ViewsConfig(side=32, grids=(1, 2, 3)), "other views"),
+        (teacher(), ViewsConfig(side=40, grids=(1, 2)), "other views"),
+        (teacher(), ViewsConfig(side=32, grids=(1, 2), overlapping=True), "other views"),
+    ):
+        with pytest.raises(CacheError, match=words):
+            cache.check(other, views)
+        with pytest.raises(CacheError, match=words):
+            build_cache(photos, other, views, folder)
+    assert len(FeatureCache(folder)) == 2
+
+
+def test_folder_that_is_no_cache_is_refused(tmp_path: Path):
+    with pytest.raises(CacheError, match="zeroseg cache"):
+        FeatureCache(tmp_path)
+    with pytest.raises(CacheError, match="zeroseg cache"):
+        FeatureCache(tmp_path / "nowhere")
+
+
+def test_cache_without_any_picture_has_no_statistics(tmp_path: Path):
+    build_cache([tmp_path / "missing.png"], teacher(), VIEWS, tmp_path / "cache")
+    with pytest.raises(CacheError, match="empty"):
+        FeatureCache(tmp_path / "cache").statistics()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"format": 99, "teacher": "x", "views": {}}', "null"])
+def test_damaged_manifest_is_said_to_be_damaged(content: str, photos: list[Path], tmp_path: Path):
+    build_cache(photos[:1], teacher(), VIEWS, tmp_path / "cache")
+    (tmp_path / "cache" / "manifest.json").write_text(content, encoding="utf-8")
+    with pytest.raises(CacheError, match="damaged"):
+        FeatureCache(tmp_path / "cache")
+
+
+@pytest.mark.parametrize("name", ["000000.npy", "000000.keys.json"])
+@pytest.mark.parametrize("damage", ["missing", "empty", "cut"])
+def test_damaged_shard_is_said_to_be_damaged(name: str, damage: str, photos: list[Path], tmp_path: Path):
+    build_cache(photos, teacher(), VIEWS, tmp_path / "cache")
+    path = tmp_path / "cache" / name
+    whole = path.read_bytes()
+    path.unlink()
+    if damage != "missing":
+        path.write_bytes(b"" if damage == "empty" else whole[: len(whole) // 2])
+    elif name.endswith("keys.json"):
+        assert len(FeatureCache(tmp_path / "cache")) == 0  # a shard without its keys does not count
+        return
+    with pytest.raises(CacheError, match="damaged"):
+        FeatureCache(tmp_path / "cache")
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_unreadable_pictures_are_listed_and_do_not_stop_the_run(photos: list[Path], tmp_path: Path):
+    truncated, missing, words = photos[1], tmp_path / "missing.png", tmp_path / "words.png"
+    whole = truncated.read_bytes()
+    truncated.write_bytes(whole[: len(whole) // 2])
+    words.write_text("no picture", encoding="utf-8")
+    images = [*photos[:4], missing, *photos[4:], words]
+    done: list[int] = []
+    report = build_cache(images, teacher(), VIEWS, tmp_path / "cache", done.append)
+    assert (report.embedded, report.found, report.unreadable) == (7, 0, 3)
+    assert sum(done) == len(images)
+    listed = [json.loads(line) for line in (tmp_path / "cache" / "quarantine.jsonl").read_text().splitlines()]
+    assert {row["image"] for row in listed} == {str(truncated), str(missing), str(words)}
+    assert all(row["reason"] for row in listed)
+    assert key_of(photos[7]) in FeatureCache(tmp_path / "cache")
+    # once repaired, a picture is embedded and no longer listed
+    truncated.write_bytes(whole)
+    assert build_cache(images, teacher(), VIEWS, tmp_path / "cache").embedded == 1
+    listed = (tmp_path / "cache" / "quarantine.jsonl").read_text()
+    assert str(truncated) not in listed
+    assert str(missing) in listed

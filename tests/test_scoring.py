@@ -1,0 +1,193 @@
+"""From embeddings to names: each rule by hand, each map against torch's own interpolation at full size."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zeroseg import scoring
+
+CPU = torch.device("cpu")
+
+
+def random(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+# --- similarities and words -------------------------------------------------------------------------
+
+
+def test_similarities_are_cosines_times_100():
+    regions, words = random(3, 5), random(4, 5, seed=1)
+    ours = scoring.similarities(regions, words)
+    for r in range(3):
+        for w in range(4):
+            a, b = regions[r].double().numpy(), words[w].double().numpy()
+            assert float(ours[r, w]) == pytest.approx(100 * a @ b / np.linalg.norm(a) / np.linalg.norm(b), abs=1e-4)
+
+
+def test_best_words_takes_the_best_alias_and_the_best_rival():
+    scores = torch.tensor([[1.0, 5.0, 7.0, 2.0, 9.0, 3.0], [4.0, 1.0, 0.0, -2.0, -5.0, -1.0]])
+    owners = [0, 1, 0, 2, -1, -1]  # words 0 and 2 are of class 0; the last two are background
+    best, rivals = scoring.best_words(scores, owners, classes=3)
+    assert best.tolist() == [[7.0, 5.0, 2.0], [4.0, 1.0, -2.0]]  # -2 stays -2: nothing but its words counts
+    assert rivals.tolist() == [9.0, -1.0]
+
+
+def test_without_background_words_no_rival_can_win():
+    best, rivals = scoring.best_words(random(2, 3), [0, 1, 2], classes=3)
+    assert torch.equal(best, random(2, 3))
+    assert rivals.tolist() == [-math.inf, -math.inf]
+
+
+# --- GroupViT's score -------------------------------------------------------------------------------
+
+
+def softmax(values: list[float]) -> list[float]:
+    powers = [math.exp(value - max(values)) for value in values]
+    return [power / sum(powers) for power in powers]
+
+
+def test_product_score_by_hand():
+    """Softmax over all seven classes times softmax over the five that the image as a whole looks like."""
+    scores, image = random(3, 7) * 3, torch.tensor([1.0, 9.0, 8.0, 0.0, 7.0, 6.0, 5.0])
+    top = [1, 2, 4, 5, 6]
+    ours = scoring.product_score(scores, image)
+    for r in range(3):
+        row = scores[r].tolist()
+        everything, among = softmax(row), softmax([row[c] for c in top])
+        for c in range(7):
+            expected = everything[c] * among[top.index(c)] if c in top else 0.0
+            assert float(ours[r, c]) == pytest.approx(expected, abs=1e-6)
+
+
+def test_product_score_with_fewer_than_five_classes_is_the_squared_softmax():
+    scores = random(4, 3)
+    torch.testing.assert_close(scoring.product_score(scores, random(3, seed=1)), scores.softmax(dim=1) ** 2)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.35, 0.95, 5.0])
+@pytest.mark.parametrize("sharpness", [0.01, 1.0, 100.0])
+def test_threshold_lets_at_least_one_region_live(threshold: float, sharpness: float):
+    """GroupViT caps the threshold at the image's own best score."""
+    score = scoring.product_score(sharpness * random(8, 6), random(6, seed=1))
+    channels = scoring.with_product_background(score, threshold)
+    assert torch.equal(channels[:, 1:], score)
+    assert bool((channels.argmax(dim=1) > 0).any())
+    assert int(channels.argmax()) // 7 == int(score.argmax()) // 6  # the best region is among the living
+
+
+def test_threshold_below_the_best_score_stands_as_it_is():
+    score = torch.tensor([[0.9, 0.0], [0.3, 0.1], [0.2, 0.34]])
+    channels = scoring.with_product_background(score, 0.35)
+    assert channels[:, 0].tolist() == pytest.approx([0.35] * 3)
+    assert channels.argmax(dim=1).tolist() == [1, 0, 0]
+
+
+# --- the margin rule --------------------------------------------------------------------------------
+
+
+def test_margin_is_what_a_label_must_be_ahead_of_the_best_background_word():
+    scores = torch.tensor([[26.0, 20.0], [25.0, 24.9], [10.0, 30.0]])
+    rivals = torch.tensor([24.0, 24.0, 31.0])
+    assert scoring.with_margin_background(scores, rivals, 1.5).argmax(dim=1).tolist() == [1, 0, 0]
+    assert scoring.with_margin_background(scores, rivals, 0.0).argmax(dim=1).tolist() == [1, 1, 0]
+    assert scoring.with_margin_background(scores, rivals, -2.0).argmax(dim=1).tolist() == [1, 1, 2]
+
+
+def test_margin_without_background_words_is_the_score_to_reach():
+    scores = torch.tensor([[26.0, 20.0], [15.0, 24.0]])
+    nobody = torch.full((2,), -torch.inf)
+    channels = scoring.with_margin_background(scores, nobody, 25.0)
+    assert channels.tolist() == [[25.0, 26.0, 20.0], [25.0, 15.0, 24.0]]
+
+
+# --- maps -------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None)
+@given(cells=st.integers(1, 20), pixels=st.integers(1, 90))
+def test_interpolation_is_torchs_bilinear(cells: int, pixels: int):
+    line = random(cells, seed=cells)
+    expected = F.interpolate(line[None, None], size=pixels, mode="linear", align_corners=False)[0, 0]
+    weights = scoring.interpolation(cells, pixels, CPU)
+    torch.testing.assert_close(weights @ line, expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(weights.sum(dim=1), torch.ones(pixels))
+
+
+def full_size(maps: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """All maps drawn at full size by torch."""
+    return F.interpolate(maps[None].double(), size=size, mode="bilinear", align_corners=False)[0]
+
+
+def assert_wins(class_map: torch.Tensor, large: torch.Tensor, share: float = 1.0) -> None:
+    """The chosen class has the highest value, up to rounding, at (nearly) every pixel."""
+    chosen = large.gather(0, class_map[None].long())[0]
+    assert float((chosen >= large.max(dim=0).values - 1e-4).double().mean()) >= share
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    classes=st.integers(1, 9),
+    h=st.integers(1, 6),
+    w=st.integers(1, 6),
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+)
+def test_class_map_of_grid_is_the_naive_argmax(classes: int, h: int, w: int, height: int, width: int):
+    scores = random(h * w, classes, seed=h * w)
+    ours = scoring.class_map_of_grid(scores, (h, w), (height, width))
+    assert ours.shape == (height, width)
+    assert_wins(ours, full_size(scores.T.reshape(classes, h, w), (height, width)))
+
+
+@settings(max_examples=25, deadline=None)
+@given(segments=st.integers(1, 8), height=st.integers(1, 40), width=st.integers(1, 40))
+def test_class_map_of_segments_gives_each_pixel_its_segments_class(segments: int, height: int, width: int):
+    masks = random(segments, 4, 5, seed=height).softmax(dim=0)
+    scores = random(segments, 3, seed=width)
+    ours = scoring.class_map_of_segments(scores, masks, (height, width))
+    large = full_size(masks, (height, width))
+    by_class = torch.stack(
+        [large[scores.argmax(dim=1) == c].amax(dim=0) if (scores.argmax(dim=1) == c).any() else torch.zeros_like(large[0])
+         for c in range(3)]
+    )  # fmt: skip
+    assert ours.shape == (height, width)
+    assert_wins(ours, by_class)
+
+
+@pytest.mark.parametrize("classes", [scoring.MANY, scoring.MANY + 1, 300])
+def test_many_classes_on_a_small_picture_are_exact(classes: int):
+    scores = random(30, classes)
+    ours = scoring.class_map_of_grid(scores, (5, 6), (37, 44))
+    assert_wins(ours, full_size(scores.T.reshape(classes, 5, 6), (37, 44)))
+
+
+def test_many_classes_on_a_large_picture_miss_next_to_nothing():
+    """Only classes that win somewhere on a preview are drawn at full size: specks between cells may go."""
+    scores = random(30, 200)
+    size = (150, 213)
+    ours = scoring.class_map_of_grid(scores, (5, 6), size)
+    assert_wins(ours, full_size(scores.T.reshape(200, 5, 6), size), share=0.995)
+
+
+def test_class_ids_are_right_when_only_some_classes_win():
+    """The winners among many classes keep their own numbers, not their place among the winners."""
+    scores = torch.full((4, 100), -5.0)
+    for cell, winner in enumerate((99, 7, 42, 65)):
+        scores[cell, winner] = 1.0
+    ours = scoring.class_map_of_grid(scores, (2, 2), (200, 200))
+    assert [int(ours[y, x]) for y, x in ((20, 20), (20, 180), (180, 20), (180, 180))] == [99, 7, 42, 65]
+
+
+def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch):
+    """Large pictures are drawn strip by strip so that memory stays small."""
+    scores = random(12, 5)
+    whole = scoring.class_map_of_grid(scores, (3, 4), (61, 47))
+    for strip in (1, 5 * 47, 5 * 47 * 7):
+        monkeypatch.setattr(scoring, "STRIP", strip)
+        assert torch.equal(scoring.class_map_of_grid(scores, (3, 4), (61, 47)), whole)

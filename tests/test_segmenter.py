@@ -1,0 +1,309 @@
+"""The segmenter: any picture comes out at its own size, networks run once, background follows its rule."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from transformers import CLIPImageProcessorPil
+
+from tests.tiny import MEAN, PATCH_STUDENT, STD, STUDENT, clip, photo, student, teacher, tokenizer
+from zeroseg.errors import ImageError, VocabularyError, WeightsError
+from zeroseg.segmenter import KEPT_VOCABULARIES, Encoded, Segmenter, StudentEncoder, working_size
+from zeroseg.student import StudentConfig
+from zeroseg.student.config import ReadOut
+from zeroseg.teacher import Teacher
+from zeroseg.vocabulary import Vocabulary, make_vocabulary
+
+SEGMENTS, PATCHES = ReadOut("segments", "none"), ReadOut("patches", "none")
+LABELS = ["dog", "grass", "house"]
+
+
+def segmenter(read_out: ReadOut, config: StudentConfig = PATCH_STUDENT) -> Segmenter:
+    return Segmenter(StudentEncoder(student(config)), teacher(), read_out)
+
+
+class Counted(StudentEncoder):
+    """Counts how often a picture goes through."""
+
+    calls = 0
+
+    def encode(self, pixels: torch.Tensor, size: tuple[int, int]) -> Encoded:
+        self.calls += 1
+        return super().encode(pixels, size)
+
+
+# --- sizes ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("read_out", [SEGMENTS, PATCHES], ids=["segments", "patches"])
+@pytest.mark.parametrize("size", [(1, 1), (7, 50), (50, 7), (33, 31), (200, 150), (1000, 2), (3, 600)])
+def test_class_map_has_the_pictures_own_size(read_out: ReadOut, size: tuple[int, int]):
+    result = segmenter(read_out)(photo(*size), LABELS)
+    assert result.size == size
+    assert result.class_map.shape == (size[1], size[0])
+    assert result.labels == tuple(LABELS)
+    assert not result.has_background
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    height=st.integers(1, 5000),
+    width=st.integers(1, 5000),
+    side=st.integers(1, 448),
+    multiple=st.sampled_from([1, 8, 14, 16]),
+)
+def test_working_size_is_in_multiples_and_keeps_proportions(height: int, width: int, side: int, multiple: int):
+    h, w = working_size(height, width, side, multiple)
+    assert h % multiple == w % multiple == 0
+    assert min(h, w) >= multiple
+    assert abs(min(h, w) - max(side, multiple)) <= multiple / 2 or min(h, w) == multiple
+    assert (h >= w) if height > width else (w >= h)
+    aspect = min(6.0, max(height, width) / min(height, width))
+    assert abs(max(h, w) - side * aspect) <= multiple / 2 + 1e-6 or max(h, w) == multiple
+
+
+def test_rotated_file_is_segmented_upright(tmp_path: Path):
+    """A portrait photo is often stored as a landscape with a note in its EXIF block."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo(60, 40).save(tmp_path / "photo.png", exif=exif)
+    assert segmenter(PATCHES)(tmp_path / "photo.png", LABELS).size == (40, 60)
+
+
+def test_mirrored_picture_does_not_give_a_transposed_map():
+    """Left is left and up is up: a network that names each patch by its colour finds the corners."""
+
+    class Corners:
+        shorter_side, multiple = 32, 8
+
+        def encode(self, pixels: torch.Tensor, size: tuple[int, int]) -> Encoded:
+            h, w = pixels.shape[2] // 8, pixels.shape[3] // 8
+            cells = pixels.unflatten(2, (h, 8)).unflatten(4, (w, 8)).mean(dim=(3, 5))[0]  # 3 h w
+            words = teacher().embed_texts(["dog", "grass"])
+            patches = torch.where(cells[0].flatten()[:, None] > 0.5, words[0], words[1])
+            return Encoded(patches[0], patches, None, None, torch.zeros_like(patches[0]), (h, w), size)
+
+    picture = Image.new("RGB", (96, 48), "black")
+    picture.paste("red", (0, 0, 24, 24))  # top left
+    vocabulary = Vocabulary(("dog", "grass"), templates=("{}",))
+    result = Segmenter(Corners(), teacher(), PATCHES)(picture, vocabulary)
+    assert [int(result.class_map[y, x]) for y, x in ((2, 2), (2, 93), (45, 2), (45, 93))] == [0, 1, 1, 1]
+    assert result.mask("dog").sum() == pytest.approx(24 * 24, rel=0.4)
+
+
+# --- how often networks run -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("read_out", [SEGMENTS, PATCHES, ReadOut("segments", "product"), ReadOut("patches", "margin")])
+def test_picture_encoded_once_gives_the_same_as_separate_calls(read_out: ReadOut):
+    encoder = Counted(student(PATCH_STUDENT))
+    ours = Segmenter(encoder, teacher(), read_out)
+    vocabularies = [make_vocabulary(labels) for labels in ("dog, cat", "grass", "house, sky, dog, tree")]
+    encoded = ours.encode(photo(50, 40))
+    once = [ours.name(encoded, vocabulary) for vocabulary in vocabularies]
+    assert encoder.calls == 1
+    for vocabulary, result in zip(vocabularies, once, strict=True):
+        separate = segmenter(read_out)(photo(50, 40), vocabulary)
+        np.testing.assert_array_equal(result.class_map, separate.class_map)
+        np.testing.assert_allclose(result.scores, separate.scores, atol=1e-6)
+
+
+def test_vocabulary_is_embedded_once(monkeypatch: pytest.MonkeyPatch):
+    asked: list[int] = []
+    embed = Teacher.embed_texts
+    monkeypatch.setattr(Teacher, "embed_texts", lambda self, texts: asked.append(len(texts)) or embed(self, texts))
+    ours = segmenter(PATCHES)
+    first = ours(photo(), "dog, cat")
+    ours(photo(seed=1), ["dog", " cat "])
+    assert len(asked) == 1
+    ours(photo(), "cat, dog")
+    assert len(asked) == 2
+    for number in range(KEPT_VOCABULARIES):
+        ours(photo(), ["dog", f"thing {number}"])
+    before = len(asked)
+    again = ours(photo(), "dog, cat")  # long forgotten: embedded again, with the same result
+    assert len(asked) == before + 1
+    np.testing.assert_array_equal(again.class_map, first.class_map)
+
+
+def test_word_embedding_is_the_mean_over_the_templates():
+    vocabulary = Vocabulary(("dog", "cat"), background=("sky",), templates=("a photo of a {}", "{}"))
+    words, owners = segmenter(PATCHES).embed(vocabulary)
+    assert owners == [0, 1, -1]
+    for word, ours in zip(("dog", "cat", "sky"), words, strict=True):
+        one, other = teacher().embed_texts([f"a photo of a {word}"])[0], teacher().embed_texts([word])[0]
+        torch.testing.assert_close(ours, (one + other) / 2, atol=1e-5, rtol=1e-4)
+
+
+# --- naming and background --------------------------------------------------------------------------
+
+
+class Cells:
+    """A network that gives one set of embeddings for every picture: rows of a 1 x n grid."""
+
+    shorter_side, multiple = 32, 8
+
+    def __init__(self, cells: torch.Tensor, image: torch.Tensor) -> None:
+        self.cells, self.image = cells, image
+
+    def encode(self, pixels: torch.Tensor, size: tuple[int, int]) -> Encoded:
+        masks = torch.eye(len(self.cells))[:, None, :]
+        mean = torch.zeros_like(self.image)
+        return Encoded(self.image, self.cells, self.cells, masks, mean, (1, len(self.cells)), size)
+
+
+def named(words: list[str], read_out: ReadOut, labels: str, background: tuple[str, ...] = ("sky",)) -> list[str]:
+    """What becomes of a strip of cells that look exactly like `words`."""
+    cells = teacher().embed_texts(words)
+    vocabulary = Vocabulary(tuple(labels.split()), background=background, templates=("{}",))
+    result = Segmenter(Cells(cells, cells.mean(dim=0)), teacher(), read_out)(photo(len(words), 1), vocabulary)
+    return [result.labels[index] for index in result.class_map[0]]
+
+
+@pytest.mark.parametrize("naming", ["segments", "patches"])
+def test_without_background_every_pixel_gets_a_label(naming: str):
+    assert named(["dog", "sky", "cat"], ReadOut(naming, "none"), "dog cat")[::2] == ["dog", "cat"]
+    assert "background" not in named(["sky", "sky", "sky"], ReadOut(naming, "none"), "dog cat")
+
+
+@pytest.mark.parametrize("naming", ["segments", "patches"])
+def test_margin_sends_what_looks_like_a_background_word_to_the_background(naming: str):
+    read_out = ReadOut(naming, "margin", margin=0.5)
+    assert named(["dog", "sky", "cat"], read_out, "dog cat") == ["dog", "background", "cat"]
+    assert named(["dog", "sky", "cat"], read_out, "dog cat sky") == ["dog", "sky", "cat"]  # asked for
+    everything = named(["dog", "sky", "cat"], replace(read_out, margin=200.0), "dog cat")
+    assert everything == ["background"] * 3
+
+
+def test_margin_without_background_words_is_a_plain_threshold():
+    read_out = ReadOut("segments", "margin", margin=99.0)
+    assert named(["dog", "sky"], read_out, "dog cat", background=()) == ["dog", "background"]
+
+
+def test_product_score_keeps_the_sure_and_drops_the_unsure():
+    read_out = ReadOut("segments", "product", product_threshold=0.95)
+    result = named(["dog", "sky", "cat"], read_out, "dog cat")
+    assert "background" in named(["dog", "something odd", "cat"], replace(read_out, product_threshold=0.9999), "dog cat")
+    assert {"dog", "cat"} & set(result)
+
+
+def test_product_score_always_leaves_something_on_the_picture():
+    """GroupViT's cap: whatever the threshold, the best segment keeps its name."""
+    read_out = ReadOut("segments", "product", product_threshold=1.0)
+    assert set(named(["sky", "grass", "red"], read_out, "dog cat bird tree car bus")) != {"background"}
+
+
+def test_scores_are_mean_probabilities_of_the_regions_won():
+    cells = teacher().embed_texts(["dog", "cat"])
+    vocabulary = Vocabulary(("dog", "cat", "tree"), background=(), templates=("{}",))
+    result = Segmenter(Cells(cells, cells[0]), teacher(), SEGMENTS)(photo(2, 1), vocabulary)
+    words = teacher().embed_texts(["dog", "cat", "tree"])
+    probability = (100 * cells @ words.T).softmax(dim=1)
+    np.testing.assert_allclose(result.scores, [probability[0, 0], probability[1, 1], 0], atol=1e-5)
+
+
+def test_mean_of_the_teacher_is_kept_or_taken_out():
+    model = student(PATCH_STUDENT)
+    model.target_mean.copy_(5 * teacher().embed_texts(["house"])[0])
+    model.target_scale.fill_(0.2)
+    ours = Segmenter(StudentEncoder(model), teacher(), PATCHES)
+    encoded = ours.encode(photo())
+    with torch.no_grad():
+        raw = model(torch.rand(1, 3, 32, 32)).image  # the space of the targets
+    inside = model.in_teacher_space(raw)
+    torch.testing.assert_close(inside, raw * 0.2 + model.target_mean)
+    with_mean = ours.name(encoded, make_vocabulary(LABELS, ()))
+    assert with_mean.present == ("house",)  # the mean outweighs all else
+    without = replace(PATCHES, keep_mean=False)
+    shifted = replace(encoded, **{k: getattr(encoded, k) - encoded.mean for k in ("image", "patches", "segments", "mean")})
+    expected = ours.name(shifted, make_vocabulary(LABELS, ()), replace(without, keep_mean=True))
+    result = ours.name(encoded, make_vocabulary(LABELS, ()), without)
+    np.testing.assert_array_equal(result.class_map, expected.class_map)
+
+
+def test_background_among_the_labels_is_no_label():
+    result = segmenter(ReadOut("patches", "margin"))(photo(), "background, dog")
+    assert result.labels == ("background", "dog")
+
+
+def test_background_as_a_label_of_a_ready_vocabulary():
+    """A clear sentence or a right result, but no traceback of a `ValueError`."""
+    try:
+        result = segmenter(ReadOut("patches", "margin"))(photo(), Vocabulary(("background", "dog")))
+    except VocabularyError:
+        return
+    assert result.labels == ("background", "dog")
+
+
+def test_two_thousand_labels():
+    result = segmenter(ReadOut("patches", "margin"))(photo(), Vocabulary(
+        tuple(f"w{number}" for number in range(2000)), background=("sky",), templates=("{}",)
+    ))  # fmt: skip
+    assert len(result.labels) == 2001
+    assert result.shares.sum() == pytest.approx(1)
+
+
+def test_region_map_says_which_region_a_pixel_belongs_to():
+    ours = segmenter(PATCHES)
+    encoded = ours.encode(photo(64, 32))
+    assert encoded.grid == (4, 8)
+    expected = np.arange(32).reshape(4, 8).repeat(8, axis=0).repeat(8, axis=1)
+    np.testing.assert_array_equal(ours.region_map(encoded), expected)
+    by_segment = segmenter(SEGMENTS).region_map(encoded)
+    assert by_segment.shape == (32, 64)
+    assert set(np.unique(by_segment)) <= {0, 1, 2}
+
+
+# --- from disk, and what is refused -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A student whose config names its teacher's folder."""
+    root = tmp_path_factory.mktemp("models")
+    clip().save_pretrained(root / "teacher")
+    tokenizer().save_pretrained(root / "teacher")
+    sizes = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
+    CLIPImageProcessorPil(**sizes, image_mean=MEAN, image_std=STD).save_pretrained(root / "teacher")
+    student(replace(PATCH_STUDENT, teacher=str(root / "teacher"))).save_pretrained(root / "student")
+    student(replace(STUDENT, embedding_width=8)).save_pretrained(root / "narrow")
+    return root
+
+
+def test_segmenter_from_folders_finds_the_teacher_of_its_student(folders: Path):
+    ours = Segmenter.from_pretrained(folders / "student", device="cpu")
+    assert ours.read_out == PATCH_STUDENT.read_out
+    assert ours.teacher.fingerprint == teacher().fingerprint
+    named_teacher = Segmenter.from_pretrained(folders / "student", teacher=folders / "teacher", device="cpu")
+    one, other = (s(photo(40, 30), LABELS) for s in (ours, named_teacher))
+    np.testing.assert_array_equal(one.class_map, other.class_map)
+
+
+def test_student_of_another_teacher_is_refused(folders: Path):
+    with pytest.raises(WeightsError, match="8 dimensions"):
+        Segmenter.from_pretrained(folders / "narrow", teacher=folders / "teacher")
+
+
+def test_naming_by_patches_needs_a_student_with_patches():
+    with pytest.raises(WeightsError, match="patches"):
+        segmenter(PATCHES, STUDENT)(photo(), LABELS)
+
+
+def test_bad_pictures_and_vocabularies_are_refused(tmp_path: Path):
+    ours = segmenter(PATCHES)
+    with pytest.raises(ImageError):
+        ours(tmp_path / "missing.jpg", LABELS)
+    with pytest.raises(VocabularyError):
+        ours(photo(), "")
+
+
+def test_another_reading_shares_the_networks():
+    ours = segmenter(PATCHES)
+    other = ours.reading(naming="segments")
+    assert other.encoder is ours.encoder
+    assert (other.read_out.naming, ours.read_out.naming) == ("segments", "patches")

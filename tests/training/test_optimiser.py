@@ -1,0 +1,90 @@
+"""The learning rate at every step, and which weights decay."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from tests.tiny import PATCH_STUDENT, STUDENT, clip, student
+from zeroseg.training.optimiser import OptimiserConfig, build_optimiser, learning_rate
+
+
+@pytest.mark.parametrize(("steps", "warmup"), [(100, 10), (80, 20), (10, 1), (1, 1), (2, 1)])
+def test_rate_rises_in_a_line_and_falls_in_half_a_cosine(steps: int, warmup: int):
+    config = OptimiserConfig(learning_rate=0.4, warmup=warmup / steps)
+    for step in range(steps):
+        if step < warmup:
+            expected = 0.4 * (step + 1) / warmup
+        else:
+            expected = 0.4 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))) / 2
+        assert learning_rate(step, steps, config) == pytest.approx(expected)
+
+
+def test_rate_has_its_values_at_the_corners():
+    config = OptimiserConfig(learning_rate=1.0, warmup=0.25)
+    rates = [learning_rate(step, 80, config) for step in range(80)]
+    assert rates[0] == pytest.approx(1 / 20)  # never 0: the first step counts
+    assert rates[19] == rates[20] == 1.0
+    assert rates[50] == pytest.approx(0.5)  # half-way down
+    assert 0 < rates[-1] < 0.002
+    assert rates[:20] == sorted(rates[:20])
+    assert rates[20:] == sorted(rates[20:], reverse=True)
+
+
+def test_no_warmup_still_takes_one_step():
+    assert learning_rate(0, 10, OptimiserConfig(learning_rate=1.0, warmup=0.0)) == 1.0
+
+
+FREE = ("bias", "class_token", "mask_token", "segment_tokens", "positions", "log_scale", "logit_scale")
+
+
+def groups(model: nn.Module) -> tuple[set[str], set[str]]:
+    """Names of the weights that decay, and of those that do not."""
+    names = {id(weight): name for name, weight in model.named_parameters()}
+    optimiser = build_optimiser(model, OptimiserConfig(weight_decay=0.05))
+    decayed, free = set(), set()
+    for group in optimiser.param_groups:
+        target = {0.05: decayed, 0.0: free}[group["weight_decay"]]
+        target |= {names[id(weight)] for weight in group["params"]}
+    return decayed, free
+
+
+@pytest.mark.parametrize("config", [STUDENT, PATCH_STUDENT], ids=["paper", "ours"])
+def test_biases_norms_tokens_positions_and_scalars_of_a_student_go_free(config: object):
+    model = student(config)
+    decayed, free = groups(model)
+    assert decayed | free == {name for name, _ in model.named_parameters()}
+    assert not decayed & free
+    norms = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.LayerNorm)}
+    expected = {name for name, _ in model.named_parameters() if name.endswith(FREE)} | norms
+    assert free == expected
+    assert all(model.get_parameter(name).ndim > 1 for name in decayed)
+    kinds = {name.rsplit(".")[-1] for name in free}
+    assert {"class_token", "segment_tokens", "positions", "bias", "weight"} <= kinds
+
+
+def test_class_token_scale_biases_and_norms_of_a_teacher_go_free():
+    """CLIP calls its class token `class_embedding`; its tables of words and positions are matrices to us."""
+    decayed, free = groups(clip())
+    assert {"logit_scale", "vision_model.embeddings.class_embedding"} <= free
+    assert all(name.endswith(".weight") and "norm" not in name for name in decayed)
+    assert "visual_projection.weight" in decayed
+
+
+def test_frozen_weights_are_left_to_themselves():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    model[0].requires_grad_(False)
+    decayed, free = groups(model)
+    assert decayed | free == {"1.weight", "1.bias"}
+
+
+def test_decay_shrinks_matrices_only():
+    model = nn.Linear(3, 3)
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    optimiser = build_optimiser(model, OptimiserConfig(learning_rate=0.1, weight_decay=0.5))
+    for weight in model.parameters():
+        weight.grad = torch.zeros_like(weight)
+    optimiser.step()
+    torch.testing.assert_close(model.weight.detach(), before["weight"] * (1 - 0.1 * 0.5))
+    assert torch.equal(model.bias.detach(), before["bias"])
