@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 from transformers import CLIPImageProcessorPil, CLIPModel, CLIPVisionModel
 
 from tests.tiny import MEAN, STD, clip, photo, teacher, tokenizer
@@ -119,13 +120,14 @@ def test_folder_without_a_clip(tmp_path: Path):
     refused(tmp_path)
 
 
-@pytest.mark.filterwarnings("ignore")  # transformers has its own words to say
-def test_folder_of_another_model(tmp_path: Path):
+def test_folder_with_weights_of_another_model(folder: Path, tmp_path: Path):
+    """A CLIP's config beside half of a CLIP, or beside something else altogether."""
+    foreign = shutil.copytree(folder, tmp_path / "foreign")
     vision = CLIPVisionModel(clip().config.vision_config)
-    half = save(tmp_path / "half of a clip", vision)
-    refused(half)
-    (half / "config.json").write_text(json.dumps({"model_type": "bert", "hidden_size": 16}), encoding="utf-8")
-    refused(half)
+    save_file({key: value.contiguous() for key, value in vision.state_dict().items()}, foreign / "model.safetensors", metadata={"format": "pt"})
+    assert "missing" in refused(foreign)
+    save_file({"bert.weight": torch.zeros(3)}, foreign / "model.safetensors", metadata={"format": "pt"})
+    assert "missing" in refused(foreign)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "preprocessor_config.json"])

@@ -68,7 +68,7 @@ class DemoConfig:
     fewest_images: int = 300
     most_images: int = 3000
     caching_seconds: float = 75.0  # decides how many images between these two
-    rehearsal_steps: int = 20  # of a throw-away student, to learn how many steps fit
+    rehearsal_steps: int = 12  # of a throw-away student, to learn how many steps fit
     curve_points: int = 6
     curve_scenes: int = 60
     table_scenes: int = 150
@@ -574,7 +574,13 @@ class Narrator:
 
 
 def _what_is_there(out: Path) -> str:
-    kinds = {"pictures/*.png": "segmented pictures", "images/*.png": "drawn scenes", "run-*": "runs", REPORT: "report"}
+    kinds = {
+        "pictures/*.png": "segmented pictures",
+        "images/*.png": "drawn scenes",
+        "cache-*": "feature cache",
+        "run-*": "runs",
+        REPORT: "report",
+    }
     counts = {words: len(list(out.glob(pattern))) for pattern, words in kinds.items()}
     there = ", ".join(f"{count:,} {words}" for words, count in counts.items() if count) or "nothing yet"
     return (

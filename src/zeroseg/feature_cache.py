@@ -54,8 +54,7 @@ class FeatureCache:
             raise CacheError(f"{folder} is not a feature cache: make one with `zeroseg cache IMAGES --out {folder}`.")
         self.folder = folder
         self.teacher: str = manifest["teacher"]
-        values = manifest["views"]
-        self.views = ViewsConfig(values["side"], tuple(values["grids"]), values["overlapping"])
+        self.views = _views(manifest)
         self._shards: list[NDArray[np.float16]] = []
         self._places: dict[str, tuple[int, int]] = {}
         for path in sorted(folder.glob("*.keys.json")):
@@ -82,7 +81,7 @@ class FeatureCache:
 
     def check(self, teacher: Teacher, views: ViewsConfig) -> None:
         """Raise `CacheError` unless the cache was made with this teacher and these views."""
-        _check(self.folder, {"teacher": self.teacher, "views": asdict(self.views)}, teacher, views)
+        _check(self.folder, self.teacher, self.views, teacher, views)
 
     def statistics(self, normalise: bool = True) -> tuple[Float[Tensor, " D"], float]:
         """Mean over all images and views, and the root mean square of what is left once it is taken out."""
@@ -141,7 +140,7 @@ def _open(folder: Path, teacher: Teacher, views: ViewsConfig) -> FeatureCache:
         values = {"format": FORMAT, "teacher": teacher.fingerprint, "width": teacher.width, "views": asdict(views)}
         write_text_atomically(folder / MANIFEST, json.dumps(values, indent=2) + "\n")
     else:
-        _check(folder, manifest, teacher, views)
+        _check(folder, manifest["teacher"], _views(manifest), teacher, views)
     return FeatureCache(folder)
 
 
@@ -227,11 +226,13 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
     raise CacheError(f"{path} is damaged or of another version: delete the folder and cache again.")
 
 
-def _check(folder: Path, manifest: dict[str, Any], teacher: Teacher, views: ViewsConfig) -> None:
-    if manifest["teacher"] != teacher.fingerprint:
+def _views(manifest: dict[str, Any]) -> ViewsConfig:
+    values = manifest["views"]
+    return ViewsConfig(values["side"], tuple(values["grids"]), values["overlapping"])
+
+
+def _check(folder: Path, made_by: str, made_with: ViewsConfig, teacher: Teacher, views: ViewsConfig) -> None:
+    if made_by != teacher.fingerprint:
         raise CacheError(f"the cache {folder} was made with another teacher: name that teacher, or another folder.")
-    if manifest["views"] != json.loads(json.dumps(asdict(views))):
-        former = manifest["views"]
-        raise CacheError(
-            f"the cache {folder} was made with other views ({former}), not {views.key}: name another folder."
-        )
+    if made_with != views:
+        raise CacheError(f"the cache {folder} has the views {made_with.key}, not {views.key}: name another folder.")

@@ -49,21 +49,21 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class DistillConfig:
-    """A whole recipe: student, views, targets, losses, loop. The defaults are the paper's at ViT-B/16.
-
-    `normalise`: targets are scaled to length 1 (the paper is silent; L1 between raw CLIP embeddings would weigh
-    views by their length, which means nothing). `centre`: the mean of all targets is taken out and the rest
-    scaled to a root mean square of 1; the student's weights carry both back.
-    """
+    """A whole recipe: student, views, targets, losses, loop. The defaults are the paper's at ViT-B/16."""
 
     student: StudentConfig = field(default_factory=StudentConfig)
     views: ViewsConfig = field(default_factory=ViewsConfig)
     losses: LossWeights = field(default_factory=LossWeights)
     mask_ratio: float = 0.6
+    """Share of the patches that the encoder does not see in training."""
     flips: bool = False
+    """Mirror half of the images, and their views with them."""
     normalise: bool = True
+    """Scale targets to length 1: the paper is silent, but L1 between raw embeddings would weigh views by length."""
     centre: bool = False
+    """Take the mean of all targets out and scale the rest to a root mean square of 1; the weights carry both."""
     encoder_from_teacher: bool = False
+    """Start the encoder from the teacher's own vision tower."""
     loop: LoopConfig = field(default_factory=LoopConfig)
 
     def __post_init__(self) -> None:
