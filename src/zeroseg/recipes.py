@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from zeroseg.picturebook import STUFF_NAMES
 from zeroseg.student.config import ReadOut, StudentConfig
 from zeroseg.training.distill import DistillConfig, LossWeights
 from zeroseg.training.loop import LoopConfig
@@ -30,7 +31,7 @@ SMALL = StudentConfig(
 
 def picturebook() -> DistillConfig:
     """Ours, on the embedded world: the bundled student."""
-    read_out = ReadOut(naming="patches", background="margin", margin=1.0)
+    read_out = ReadOut(naming="patches", background="margin", margin=1.0, background_words=STUFF_NAMES)
     student = replace(
         SMALL, assignment="cosine", segment_tokens=(32, 16), decoder_layers=0, patch_head=True, read_out=read_out
     )

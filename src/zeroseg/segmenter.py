@@ -123,11 +123,14 @@ class Segmenter:
     def __call__(
         self, image: ImageSource, labels: str | Iterable[str] | Vocabulary, read_out: ReadOut | None = None
     ) -> Segmentation:
-        """Segment one image by `labels` (a list, one line with commas, or a `Vocabulary`).
+        """Segment one image by `labels`: a list, one line with commas, or a `Vocabulary`.
+
+        Without a `Vocabulary` the read-out's words stand for the background.
 
         Raises `ImageError`, `VocabularyError`.
         """
-        vocabulary = labels if isinstance(labels, Vocabulary) else make_vocabulary(labels)
+        background = (read_out or self.read_out).background_words
+        vocabulary = labels if isinstance(labels, Vocabulary) else make_vocabulary(labels, background)
         return self.name(self.encode(image), vocabulary, read_out)
 
     @torch.inference_mode()

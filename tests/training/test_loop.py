@@ -191,9 +191,13 @@ def test_folder_in_use_and_folder_without_a_run(tmp_path: Path):
         Toy().run(tmp_path / "new", resume=True)
 
 
-def test_checkpoint_of_another_network_is_refused(tmp_path: Path):
+@pytest.mark.parametrize("content", ["{", "[]", "{}", None])
+def test_settings_that_are_damaged_or_missing_are_said(content: str | None, tmp_path: Path):
     assert not Toy(on_step=stop_at(2)).run(tmp_path / "run")
-    (tmp_path / "run" / "settings.json").write_text("{", encoding="utf-8")
+    path = tmp_path / "run" / "settings.json"
+    path.unlink()
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
     with pytest.raises(TrainingError):
         Toy().run(tmp_path / "run", resume=True)
 
@@ -271,7 +275,23 @@ def test_log_has_a_row_for_every_step_with_loss_parts_and_rate(tmp_path: Path):
     for row in rows:
         assert {"loss", "part", "gradient_norm", "learning_rate", "images_per_second", "time"} <= row.keys()
     assert rows[0]["learning_rate"] == pytest.approx(0.05 / 2)
-    assert rows[-1]["loss"] < rows[0]["loss"]
+
+
+@pytest.mark.parametrize("last_line", ["", '{"step": 5, "los'])
+def test_log_of_a_resumed_run_has_every_step_once(last_line: str, tmp_path: Path):
+    """A crash after the last checkpoint, perhaps in the middle of a line: those steps are logged anew."""
+
+    def crash(step: int) -> None:
+        if step == 5:
+            raise RuntimeError("power cut")
+
+    loop = replace(LOOP, checkpoint_every=2)
+    with pytest.raises(RuntimeError, match="power cut"):
+        Toy(on_step=crash).run(tmp_path / "run", loop)
+    with (tmp_path / "run" / "log.jsonl").open("a", encoding="utf-8") as log:
+        log.write(last_line)
+    assert Toy().run(tmp_path / "run", loop, resume=True)
+    assert [row["step"] for row in strict_log(tmp_path / "run")] == list(range(STEPS))
 
 
 def test_gradient_is_clipped_to_its_length(tmp_path: Path):

@@ -57,18 +57,20 @@ class Segment:
     """Cosine times 100; implies --background margin."""
     naming: Annotated[Literal["segments", "patches"] | None, arg(help_behavior_hint=OWN)] = None
     """Whether a pixel takes the name of its segment (the paper's) or of its patch."""
-    background_words: Annotated[str | None, arg(metavar="WORDS", help_behavior_hint="(default: sky, wall, ...)")] = None
+    background_words: Annotated[str | None, arg(metavar="WORDS", help_behavior_hint=OWN)] = None
     """Words that compete with the labels for the background, parted by commas."""
 
     def run(self) -> int:
         """Segment photo after photo; 1 if one of them could not be read."""
-        vocabulary, read_out = self._vocabulary(), self._read_out()
+        self._vocabulary()  # what is wrong with the words is said before anything is loaded
+        read_out = self._read_out()
         photos, failed = self._find_photos()
         if not photos:
             return FAILED
         from zeroseg.student.weights import BUNDLED
 
         segmenter = zeroseg.Segmenter.from_pretrained(self.model or BUNDLED, self.teacher).reading(**read_out)
+        vocabulary = self._vocabulary(segmenter.read_out.background_words)
         for photo, name in zip(photos, output_names(photos, self.out), strict=True):
             try:
                 segmentation = self._segment(segmenter, vocabulary, photo, name)
@@ -78,14 +80,15 @@ class Segment:
                 complain(error)
         return FAILED if failed else 0
 
-    def _vocabulary(self) -> zeroseg.Vocabulary:
-        from zeroseg.vocabulary import BACKGROUND_WORDS, make_vocabulary, parse_labels
+    def _vocabulary(self, model_words: Sequence[str] = ()) -> zeroseg.Vocabulary:
+        """What was asked for; unless --background-words says otherwise, with the model's words for the background."""
+        from zeroseg.vocabulary import make_vocabulary, parse_labels
 
         if self.labels is None and self.labels_file is None:
             raise UsageError('say what to look for, for example --labels "dog, grass" (see `zeroseg segment --help`).')
         lines = [self.labels or "", "" if self.labels_file is None else _read_labels(self.labels_file)]
         words = self.background_words
-        return make_vocabulary("\n".join(lines), BACKGROUND_WORDS if words is None else parse_labels(words))
+        return make_vocabulary("\n".join(lines), model_words if words is None else parse_labels(words))
 
     def _read_out(self) -> dict[str, object]:
         implied = {"product": self.threshold, "margin": self.margin}

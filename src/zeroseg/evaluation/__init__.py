@@ -1,7 +1,8 @@
 """Evaluation: data sets, one confusion matrix, the benchmark that runs a segmenter over a data set."""
 
 from zeroseg.evaluation.benchmark import Result, evaluate, tune_margin
-from zeroseg.evaluation.datasets import DATASETS, Dataset, Sample, open_dataset
+from zeroseg.evaluation.dataset import Dataset, Sample
+from zeroseg.evaluation.datasets import DATASETS, open_dataset
 from zeroseg.evaluation.metrics import confusion_matrix, iou_per_class, mean_iou
 
 __all__ = [

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Int64
 
-from zeroseg.evaluation.datasets import Dataset
+from zeroseg.evaluation.dataset import Dataset
 from zeroseg.evaluation.metrics import confusion_matrix, iou_per_class, mean_iou
 from zeroseg.segmenter import Segmenter
 from zeroseg.student.config import ReadOut

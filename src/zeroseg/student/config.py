@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from zeroseg.errors import ConfigError
+from zeroseg.vocabulary import BACKGROUND_WORDS
 
 Assignment = Literal["gumbel", "cosine"]
 Naming = Literal["segments", "patches"]
@@ -20,7 +21,7 @@ class ReadOut:
     `background`: "product" is GroupViT's product score under `product_threshold` (the paper); "margin" asks the
     best label to beat the best background word by `margin` (cosine x 100); "none" names every pixel.
     `keep_mean`: whether the mean of the teacher's embeddings, taken out in training, is put back before they
-    are compared with words.
+    are compared with words. `background_words` stand for what nobody asked for, unless a vocabulary has its own.
     """
 
     naming: Naming = "segments"
@@ -28,6 +29,7 @@ class ReadOut:
     product_threshold: float = 0.95
     margin: float = 0.0
     keep_mean: bool = True
+    background_words: tuple[str, ...] = BACKGROUND_WORDS
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,11 @@ class StudentConfig:
         )
         if unknown:
             raise ConfigError(f"the student's config has unknown keys: {', '.join(unknown)}.")
-        plain: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-        }
-        plain["read_out"] = ReadOut(**values.get("read_out", {}))
+        plain = _with_tuples(values)
+        plain["read_out"] = ReadOut(**_with_tuples(values.get("read_out", {})))
         return cls(**plain)
+
+
+def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON has lists where the configs have tuples."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}

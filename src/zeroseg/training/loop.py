@@ -155,7 +155,7 @@ def _begin(
     return state["step"], state["bad"]
 
 
-def _prefetch(make_batch: Callable[[int], B], start: int, config: LoopConfig) -> Iterator[B]:
+def _prefetch(make_batch: Callable[[int], B], start: int, config: LoopConfig) -> Iterator[Any]:
     """Batches start .. steps - 1, made ahead by worker processes where `workers` > 0 (and processes can fork)."""
     steps = _Steps(make_batch, start, config.steps)
     batches: Iterable[Any] = (steps[place] for place in range(len(steps)))
