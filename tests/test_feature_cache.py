@@ -161,9 +161,7 @@ def test_shard_without_its_keys_does_not_count(photos: list[Path], tmp_path: Pat
     assert torch.equal(contents(tmp_path / "cache", photos), whole)
 
 
-def test_complete_cache_asks_the_teacher_nothing(
-    photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_complete_cache_asks_the_teacher_nothing(photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     build_cache(photos, teacher(), VIEWS, tmp_path / "cache")
     monkeypatch.setattr(feature_cache, "embed_views", lambda *_: pytest.fail("embedded again"))
     report = build_cache(photos, teacher(), VIEWS, tmp_path / "cache")
@@ -189,9 +187,9 @@ def test_other_teacher_and_other_views_are_refused(photos: list[Path], tmp_path:
     cache.check(teacher(), VIEWS)
     for other, views, words in (
         (teacher(1), VIEWS, "another teacher"),
-        (teacher(), ViewsConfig(side=32, grids=(1, 2, 3)), "other views"),
-        (teacher(), ViewsConfig(side=40, grids=(1, 2)), "other views"),
-        (teacher(), ViewsConfig(side=32, grids=(1, 2), overlapping=True), "other views"),
+        (teacher(), ViewsConfig(side=32, grids=(1, 2, 3)), "has the views"),
+        (teacher(), ViewsConfig(side=40, grids=(1, 2)), "has the views"),
+        (teacher(), ViewsConfig(side=32, grids=(1, 2), overlapping=True), "has the views"),
     ):
         with pytest.raises(CacheError, match=words):
             cache.check(other, views)
@@ -213,7 +211,11 @@ def test_cache_without_any_picture_has_no_statistics(tmp_path: Path):
         FeatureCache(tmp_path / "cache").statistics()
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"format": 99, "teacher": "x", "views": {}}', "null"])
+OTHER_VERSION = '{"format": 99, "teacher": "x", "views": {"side": 32, "grids": [1], "overlapping": false}}'
+NO_VIEWS = '{"format": 1, "teacher": "x", "views": {}}'
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", "null", OTHER_VERSION, NO_VIEWS])
 def test_damaged_manifest_is_said_to_be_damaged(content: str, photos: list[Path], tmp_path: Path):
     build_cache(photos[:1], teacher(), VIEWS, tmp_path / "cache")
     (tmp_path / "cache" / "manifest.json").write_text(content, encoding="utf-8")

@@ -112,10 +112,8 @@ def naive_overlap(coverage: Tensor) -> float:
         for v in range(V):
             if float(coverage[b, :, v].sum()) <= losses.EMPTY:
                 continue
-            say = [
-                sum(float(MASKS[b, s, p]) * math.exp(float(SALIENCE[b, p])) * float(coverage[b, p, v]) for p in range(P))
-                for s in range(S)
-            ]
+            weights = [math.exp(float(SALIENCE[b, p])) * float(coverage[b, p, v]) for p in range(P)]
+            say = [sum(float(MASKS[b, s, p]) * weights[p] for p in range(P)) for s in range(S)]
             mixed = sum((say[s] / sum(say)) * SEGMENTS[b, s] for s in range(S))
             errors.append(l1(mixed, VIEWS[b, v]))
     return sum(errors) / len(errors)

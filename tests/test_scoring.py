@@ -152,10 +152,9 @@ def test_class_map_of_segments_gives_each_pixel_its_segments_class(segments: int
     scores = random(segments, 3, seed=width)
     ours = scoring.class_map_of_segments(scores, masks, (height, width))
     large = full_size(masks, (height, width))
-    by_class = torch.stack(
-        [large[scores.argmax(dim=1) == c].amax(dim=0) if (scores.argmax(dim=1) == c).any() else torch.zeros_like(large[0])
-         for c in range(3)]
-    )  # fmt: skip
+    by_class = torch.zeros(3, height, width, dtype=torch.float64)  # the highest mask among a class's segments
+    for segment, winner in enumerate(scores.argmax(dim=1).tolist()):
+        by_class[winner] = torch.maximum(by_class[winner], large[segment])
     assert ours.shape == (height, width)
     assert_wins(ours, by_class)
 

@@ -151,7 +151,7 @@ class Cells:
     def __init__(self, cells: torch.Tensor, image: torch.Tensor) -> None:
         self.cells, self.image = cells, image
 
-    def encode(self, pixels: torch.Tensor, size: tuple[int, int]) -> Encoded:
+    def encode(self, _: torch.Tensor, size: tuple[int, int]) -> Encoded:
         masks = torch.eye(len(self.cells))[:, None, :]
         mean = torch.zeros_like(self.image)
         return Encoded(self.image, self.cells, self.cells, masks, mean, (1, len(self.cells)), size)
@@ -185,11 +185,20 @@ def test_margin_without_background_words_is_a_plain_threshold():
     assert named(["dog", "sky"], read_out, "dog cat", background=()) == ["dog", "background"]
 
 
-def test_product_score_keeps_the_sure_and_drops_the_unsure():
-    read_out = ReadOut("segments", "product", product_threshold=0.95)
-    result = named(["dog", "sky", "cat"], read_out, "dog cat")
-    assert "background" in named(["dog", "something odd", "cat"], replace(read_out, product_threshold=0.9999), "dog cat")
-    assert {"dog", "cat"} & set(result)
+@pytest.mark.parametrize("threshold", [0.3, 0.6, 0.95])
+def test_product_score_keeps_the_sure_and_drops_the_unsure(threshold: float):
+    """With two labels both softmaxes run over both: the score of the best is its probability squared."""
+    words = ["dog", "sky", "cat", "house", "red", "grass"]
+    cosines = (teacher().embed_texts(words) @ teacher().embed_texts(["dog", "cat"]).T).double().numpy()
+    odds = np.exp(100 * (cosines[:, 0] - cosines[:, 1]))
+    score = np.maximum(odds, 1 / odds) ** 2 / (1 + np.maximum(odds, 1 / odds)) ** 2
+    expected = [
+        ("dog" if o > 1 else "cat") if s > threshold else "background" for o, s in zip(odds, score, strict=True)
+    ]
+    assert score.max() > threshold + 0.01
+    assert np.abs(score - threshold).min() > 1e-3  # no cell is at the brink
+    read_out = ReadOut("segments", "product", product_threshold=threshold)
+    assert named(words, read_out, "dog cat") == expected
 
 
 def test_product_score_always_leaves_something_on_the_picture():
@@ -220,7 +229,8 @@ def test_mean_of_the_teacher_is_kept_or_taken_out():
     with_mean = ours.name(encoded, make_vocabulary(LABELS, ()))
     assert with_mean.present == ("house",)  # the mean outweighs all else
     without = replace(PATCHES, keep_mean=False)
-    shifted = replace(encoded, **{k: getattr(encoded, k) - encoded.mean for k in ("image", "patches", "segments", "mean")})
+    parts = ("image", "patches", "segments", "mean")
+    shifted = replace(encoded, **{part: getattr(encoded, part) - encoded.mean for part in parts})
     expected = ours.name(shifted, make_vocabulary(LABELS, ()), replace(without, keep_mean=True))
     result = ours.name(encoded, make_vocabulary(LABELS, ()), without)
     np.testing.assert_array_equal(result.class_map, expected.class_map)

@@ -72,7 +72,7 @@ def test_too_many_labels_are_refused_and_the_most_are_not():
         make_vocabulary([*most, "one more"])
 
 
-@pytest.mark.parametrize("label", ["собака", "犬", "كلب", "कुत्ता", "🐕", "Ärmel", "chien d’eau"])
+@pytest.mark.parametrize("label", ["собака", "犬", "كلب", "कुत्ता", "🐕", "Ärmel", "chien d'eau"])
 def test_every_script_is_a_label(label: str):
     vocabulary = make_vocabulary([label, "dog"])
     assert vocabulary.labels == (label, "dog")

@@ -38,6 +38,8 @@ class Vocabulary:
             raise VocabularyError('the vocabulary is empty: name at least one label, for example "dog, grass".')
         if any(not label for label in labels):
             raise VocabularyError("a label is blank: every label needs at least one letter.")
+        if BACKGROUND in first_spelling:
+            raise VocabularyError(f'"{BACKGROUND}" is what no label fits: leave it out of the labels.')
         if any("\ud800" <= letter <= "\udfff" for label in labels for letter in label):
             raise VocabularyError("a label is not valid Unicode: write it again, in UTF-8.")
         if len(labels) > MOST_LABELS:

@@ -30,9 +30,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 @settings(max_examples=50, deadline=None)
-@given(
-    images=st.integers(1, 4), patches=st.integers(1, 30), mask_ratio=st.floats(0, 0.99), seed=st.integers(0, 1000)
-)
+@given(images=st.integers(1, 4), patches=st.integers(1, 30), mask_ratio=st.floats(0, 0.99), seed=st.integers(0, 1000))
 def test_patches_put_back_stand_where_they_were(images: int, patches: int, mask_ratio: float, seed: int):
     keep = random_keep(images, patches, mask_ratio, generator(seed))
     tokens, filler = random(images, patches, 3, seed=seed), torch.full((1, 1, 3), 7.0)
@@ -48,9 +46,7 @@ def test_patches_put_back_stand_where_they_were(images: int, patches: int, mask_
 
 
 @settings(max_examples=50, deadline=None)
-@given(
-    images=st.integers(1, 4), patches=st.integers(1, 200), mask_ratio=st.floats(0, 0.99), seed=st.integers(0, 1000)
-)
+@given(images=st.integers(1, 4), patches=st.integers(1, 200), mask_ratio=st.floats(0, 0.99), seed=st.integers(0, 1000))
 def test_random_keep_gives_different_patch_numbers_in_order(images: int, patches: int, mask_ratio: float, seed: int):
     keep = random_keep(images, patches, mask_ratio, generator(seed))
     count = keep.shape[1]

@@ -206,7 +206,7 @@ def test_masks_of_both_stages_are_the_product_and_sum_to_one(config: object):
     model = student(config)
     soft: list[torch.Tensor] = []
     for block in model.groupings:
-        block.register_forward_hook(lambda module, given, result: soft.append(result[1]))
+        block.register_forward_hook(lambda *call: soft.append(call[2][1]))
     images = torch.rand(2, 3, 32, 48, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         masks = model(images).masks

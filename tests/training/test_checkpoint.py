@@ -29,7 +29,7 @@ def test_save_that_fails_leaves_the_old_checkpoint(
     save_checkpoint(tmp_path, STATE)
     before = (tmp_path / NAME).read_bytes()
 
-    def failing(state: Any, path: Path) -> None:
+    def failing(_: Any, path: Path) -> None:
         if when == "half-way":
             Path(path).write_bytes(b"half of a checkpoint")
         raise error

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, teacher, write_photos
-from zeroseg.errors import TrainingError
+from zeroseg.errors import ConfigError, TrainingError
 from zeroseg.feature_cache import FeatureCache, build_cache
 from zeroseg.student import Student
 from zeroseg.training.distill import DistillConfig, LossWeights, distill
@@ -296,7 +296,7 @@ def test_log_of_a_resumed_run_has_every_step_once(last_line: str, tmp_path: Path
 
 def test_gradient_is_clipped_to_its_length(tmp_path: Path):
     """A loss a million times as steep takes a step of the same length."""
-    toy = Toy({step: "1e6" for step in range(STEPS)})
+    toy = Toy(dict.fromkeys(range(STEPS), "1e6"))
     lengths: list[float] = []
 
     def measure(_: int) -> None:
@@ -390,3 +390,25 @@ def test_distillation_refuses_what_does_not_fit(pictures: tuple[list[Path], Feat
     (path,) = write_photos(stranger, 1, side=48)
     with pytest.raises(TrainingError, match="none of the 1 images"):
         distill([path], cache, PAPER, tmp_path / "b", quiet=True)
+
+
+def test_distillation_from_the_whole_image_alone(tmp_path: Path):
+    """The first row of the paper's tables 3 and 4: one view, no segment matching, nothing to be nearest to."""
+    images = write_photos(tmp_path, 2)
+    whole_image = replace(VIEWS, grids=(1,))
+    build_cache(images, teacher(), whole_image, tmp_path / "cache")
+    base = replace(PAPER, views=whole_image, losses=LossWeights(matching=0.0), loop=replace(LOOP, steps=2))
+    assert distill(images, FeatureCache(tmp_path / "cache"), base, tmp_path / "run", quiet=True) is not None
+
+
+def test_recipes_that_cannot_be_are_refused_before_they_run():
+    with pytest.raises(ConfigError):
+        replace(PAPER, views=replace(VIEWS, grids=(1,)))  # segment matching without local views
+    with pytest.raises(ConfigError):
+        replace(PAPER, losses=LossWeights(reconstruction=0.0, distillation=0.0, matching=0.0))  # nothing to learn
+    with pytest.raises(ConfigError, match="mask ratio"):
+        replace(PAPER, mask_ratio=1.0)
+    with pytest.raises(ConfigError, match="decoder_layers"):
+        replace(PAPER, student=replace(STUDENT, decoder_layers=0))
+    with pytest.raises(ConfigError, match="patch_head"):
+        replace(PAPER, losses=LossWeights(dense=1.0))

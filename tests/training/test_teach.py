@@ -35,9 +35,10 @@ def decoded(text: str) -> str:
     return "".join(tokenizer().decode(tokenizer()(text)["input_ids"], skip_special_tokens=True).split())
 
 
-@pytest.mark.parametrize(
-    "text", ["a red dog", "Собака и кошка", "犬と猫", "كلب أحمر", "कुत्ता", "σκύλος", "🐕‍🦺", "naïve Ärmel", "x²+1", "dog's!"]
-)
+TEXTS = ["a red dog", "Собака и кошка", "犬と猫", "كلب أحمر", "कुत्ता", "σκύλος", "🐕‍🦺", "naïve Ärmel", "x²+1", "dog's!"]
+
+
+@pytest.mark.parametrize("text", TEXTS)
 def test_text_of_any_script_comes_back(text: str):
     assert decoded(text) == bare(text)
 
@@ -59,7 +60,7 @@ def test_texts_are_framed_and_padded_as_clips_are():
 
 
 def test_frequent_words_become_single_tokens_and_the_size_is_kept():
-    """"At most `size` tokens": the table of embeddings, and with it the weights, must not be larger."""
+    """At most `size` tokens: the table of embeddings, and with it the weights, must not be larger."""
     captions = [f"a {colour} {noun}" for colour in ("red", "blue") for noun in ("dog", "cat", "lighthouse")] * 20
     ours = train_tokenizer(captions, 700)
     assert ours.tokenize("lighthouse") == ["lighthouse</w>"]
