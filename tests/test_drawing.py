@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageDraw
 
-from zeroseg import drawing
-from zeroseg.drawing import contact_sheet, overlay, overlay_palette, palette, save_image, save_palette_png
+from zeroseg.drawing import contact_sheet, lettering, overlay, overlay_palette, palette, save_image, save_palette_png
+from zeroseg.drawing.palettes import PAPER
 from zeroseg.errors import OutputError
 from zeroseg.segmentation import Segmentation
 
@@ -151,13 +151,13 @@ def test_legend_lists_only_labels_that_occur():
 
 def test_legend_says_how_many_more_there_are(monkeypatch: pytest.MonkeyPatch):
     written: list[str] = []
-    original = drawing.ImageDraw.ImageDraw.text
+    original = ImageDraw.ImageDraw.text
 
     def spy(pen: object, where: object, text: str, *rest: object, **named: object) -> None:
         written.append(text)
         original(pen, where, text, *rest, **named)
 
-    monkeypatch.setattr(drawing.ImageDraw.ImageDraw, "text", spy)
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", spy)
     class_map = np.repeat(np.arange(30), np.arange(30, 0, -1))[None]
     labels = tuple(f"label {index}" for index in range(30))
     overlay(Image.new("RGB", class_map.shape[::-1]), segmentation(class_map, labels, False))
@@ -196,14 +196,14 @@ def test_no_label_breaks_the_legend(label: str):
 
 def test_label_without_any_font_is_shown_by_its_index(monkeypatch: pytest.MonkeyPatch):
     """A bare server has no fonts: "#1" leads to the text in the JSON."""
-    monkeypatch.setattr(drawing, "_system_fonts", tuple)
-    drawing._font_for.cache_clear()
+    monkeypatch.setattr(lettering, "_system_fonts", tuple)
+    lettering._font_for.cache_clear()
     photo, class_map = Image.new("RGB", (400, 400)), halves(400, 400)
     unknown = overlay(photo, segmentation(class_map, ("background", "狗")))
     assert same(unknown, overlay(photo, segmentation(class_map, ("background", "#1"))))
     known = overlay(photo, segmentation(class_map, ("background", "dog")))
     assert not same(unknown, known)
-    drawing._font_for.cache_clear()
+    lettering._font_for.cache_clear()
 
 
 @settings(max_examples=25, deadline=None)
@@ -237,7 +237,7 @@ def test_contact_sheet_puts_each_picture_in_its_cell():
     assert sheet.getpixel((40, 40)) == (255, 0, 0)
     assert sheet.getpixel((120, 40)) == (0, 255, 0)
     assert sheet.getpixel((40, 140)) == (0, 0, 255)
-    assert sheet.getpixel((120, 140)) == drawing.PAPER
+    assert sheet.getpixel((120, 140)) == PAPER
 
 
 def test_contact_sheet_takes_any_shape_and_mode():

@@ -46,9 +46,7 @@ def test_import_is_light():
     """`zeroseg --help` must answer at once, so the package alone loads none of the heavy libraries."""
     heavy = ("torch", "transformers", "numpy", "PIL", "huggingface_hub")
     program = f"import sys, zeroseg; print(*[name for name in {heavy!r} if name in sys.modules])"
-    loaded = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
-    ).stdout
+    loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
 
     assert not loaded.strip(), f"`import zeroseg` loads {loaded.strip()}"
 

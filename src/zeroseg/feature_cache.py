@@ -24,7 +24,7 @@ from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
-from zeroseg.errors import CacheError, ImageError
+from zeroseg.errors import CacheError, ConfigError, ImageError
 from zeroseg.files import atomic_path, write_text_atomically
 from zeroseg.images import center_square, load_image, resize, to_tensor
 from zeroseg.teacher import Teacher
@@ -58,10 +58,10 @@ class FeatureCache:
         self._shards: list[NDArray[np.float16]] = []
         self._places: dict[str, tuple[int, int]] = {}
         for path in sorted(folder.glob("*.keys.json")):
-            keys: list[str] = json.loads(path.read_text(encoding="utf-8"))
             try:
+                keys: list[str] = json.loads(path.read_text(encoding="utf-8"))
                 shard = np.load(path.with_name(path.name.replace(".keys.json", ".npy")), mmap_mode="r")
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, EOFError) as error:
                 raise CacheError(
                     f"{path.parent} is damaged at shard {path.stem}: delete it and cache again."
                 ) from error
@@ -219,9 +219,9 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        if values["format"] == FORMAT and {"teacher", "views"} <= values.keys():
+        if values["format"] == FORMAT and isinstance(values["teacher"], str) and _views(values):
             return values
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, ConfigError):
         pass
     raise CacheError(f"{path} is damaged or of another version: delete the folder and cache again.")
 

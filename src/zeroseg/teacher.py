@@ -18,7 +18,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from jaxtyping import Float
 from safetensors import SafetensorError
 from torch import Tensor
-from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
+from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
 from zeroseg.errors import TeacherError
 from zeroseg.images import resize
@@ -53,6 +53,8 @@ class Teacher:
         Raises `TeacherError` where there is none, or where its weights are missing or another model's.
         """
         try:
+            if cast(CLIP, CLIPConfig).get_config_dict(str(name))[0].get("model_type") != "clip":
+                raise ValueError("its config.json is no CLIP's")
             model, loaded = cast(CLIP, CLIPModel).from_pretrained(
                 str(name), dtype=torch.float32, output_loading_info=True
             )
@@ -76,6 +78,8 @@ class Teacher:
                 f"the weights in {str(name)!r} are not a whole CLIP: {len(loaded['missing_keys'])} parts are "
                 "missing. Name the folder of a CLIP model (vision and text encoder)."
             )
+        if len(tokenizer) < model.config.text_config.vocab_size // 2:
+            raise TeacherError(f"there is no tokenizer in {str(name)!r}: add the tokenizer files of this CLIP.")
         return cls(model, tokenizer, list(processor.image_mean), list(processor.image_std))
 
     @property

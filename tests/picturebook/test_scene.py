@@ -39,25 +39,25 @@ scene_of = cache(draw_scene)
 
 GOLDEN = {
     ("teacher", 0): (
-        "c6b6381a8a38896d", ["wood", "chair", "shoe", "balloon"],
+        "b02218fdcdf94e13", ["wood", "chair", "shoe", "balloon"],
         [[[140, 94, 81], [118, 90, 91], [176, 135, 96]],
          [[134, 91, 80], [148, 103, 91], [177, 134, 94]],
          [[151, 124, 97], [177, 149, 120], [189, 144, 98]]],
     ),
     ("unlabelled", 123): (
-        "fc48b5299b0e7843", ["night sky", "water", "bus", "rabbit", "horseshoe", "pineapple"],
+        "f139936bb1be6f0e", ["night sky", "water", "bus", "rabbit", "horseshoe", "pineapple"],
         [[[57, 66, 95], [99, 77, 108], [123, 78, 120]],
          [[64, 81, 95], [82, 115, 104], [59, 59, 94]],
          [[118, 155, 186], [125, 154, 186], [145, 145, 179]]],
     ),
     ("validation", 5): (
-        "3dfff1c237e4ef8b", ["snow", "house", "banana", "snail", "ball"],
+        "a9146ce38ed6eef6", ["snow", "house", "banana", "snail", "ball"],
         [[[176, 170, 126], [177, 166, 115], [186, 178, 207]],
          [[182, 117, 100], [191, 184, 173], [169, 150, 188]],
          [[170, 66, 57], [192, 179, 193], [198, 185, 200]]],
     ),
     ("held-out", 7): (
-        "4eca06ecde804c46", ["night sky", "wood", "cupcake", "train", "banana", "bird", "banana", "star"],
+        "b89f102b718accbb", ["night sky", "wood", "cupcake", "train", "banana", "bird", "banana", "star"],
         [[[47, 72, 103], [92, 86, 114], [60, 62, 98]],
          [[113, 122, 110], [153, 94, 79], [157, 119, 86]],
          [[134, 110, 102], [131, 109, 96], [157, 129, 97]]],
@@ -145,7 +145,7 @@ def test_every_noun_draws_itself_in_its_colour(noun: Noun):
         assert 0.04 < inside.mean() < 0.7
         assert main.sum() > 0.12 * inside.sum()  # captions name the colour: it must be seen
         assert (pixels[main] == (255, 0, 0)).all(axis=1).mean() > 0.95
-        assert (painted & ~inside).sum() < 0.05 * inside.sum()  # next to nothing is painted beside the mask
+        assert not (painted & ~inside).any()  # nothing is painted beside the mask
 
 
 def test_no_two_nouns_look_alike():

@@ -65,7 +65,8 @@ def evaluate(segmenter: Segmenter, dataset: Dataset, progress: Callable[[int], N
     for sample in dataset:
         encoded = segmenter.encode(sample.image)
         predicted = segmenter.name(encoded, dataset.vocabulary, read_out)
-        confusion += confusion_matrix(sample.truth, predicted.class_map, count)
+        shift = int(dataset.has_background and not predicted.has_background)
+        confusion += confusion_matrix(sample.truth, predicted.class_map + np.uint16(shift), count)
         oracle += confusion_matrix(sample.truth, _majority(sample.truth, segmenter.region_map(encoded), count), count)
         progress(1)
     return Result(dataset.name, dataset.classes, len(dataset), confusion, oracle, read_out)

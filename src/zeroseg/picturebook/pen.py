@@ -122,7 +122,7 @@ class Pen:
         is_main = int(colour == self.main)
         rounded = "curve" if len(corners) < 12 or pixels > 9 else None  # thin fine runs show no gaps
         self._page.on_image.line(corners, fill=colour, width=pixels, joint=rounded)
-        self._page.on_instances.line(corners, fill=self._instance, width=pixels)
+        self._page.on_instances.line(corners, fill=self._instance, width=pixels, joint=rounded)
         self._page.on_main.line(corners, fill=is_main, width=pixels)
         r = pixels // 2
         if r > 2 and not closed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from zeroseg.errors import ConfigError
 from zeroseg.vocabulary import BACKGROUND_WORDS
@@ -58,7 +58,14 @@ class StudentConfig:
 
     def __post_init__(self) -> None:
         first, second = self.grouping_after
+        sizes = (self.image_size, self.patch_size, self.width, self.heads, self.decoder_width, self.decoder_heads)
+        if min(sizes) < 1:
+            raise ConfigError("this student cannot be built: every size must be 1 or more.")
         problems = {
+            f"there is no assignment {self.assignment!r}": self.assignment not in get_args(Assignment),
+            f"there is no naming by {self.read_out.naming!r}": self.read_out.naming not in get_args(Naming),
+            f"there is no background rule {self.read_out.background!r}": self.read_out.background
+            not in get_args(Background),
             "image_size must be a multiple of patch_size": self.image_size % self.patch_size,
             "inference_size must be at least patch_size": self.inference_size < self.patch_size,
             "width must be a multiple of heads": self.width % self.heads,

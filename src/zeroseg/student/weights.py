@@ -52,7 +52,7 @@ def read(name: str | Path) -> tuple[StudentConfig, dict[str, Tensor]]:
             raise WeightsError(f"{name} holds another kind of model, not a ZeroSeg student: name a folder of one.")
         config = StudentConfig.from_json(values)
         return config, load_file(folder / WEIGHTS_NAME)
-    except (ValueError, TypeError, ConfigError) as error:
+    except (ValueError, TypeError, AttributeError, ArithmeticError, ConfigError) as error:
         raise WeightsError(f"{folder / CONFIG_NAME} cannot be read as a student's config: {error}") from error
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{folder / WEIGHTS_NAME} is damaged ({error}): copy or train it again.") from error
@@ -133,7 +133,14 @@ def encoder_from_clip(vision: Mapping[str, Tensor], layers: int) -> dict[str, Te
 
 def encoder_from_mae(mae: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
     """The encoder of a `ViTMAEModel` (or `ViTMAEForPreTraining`) state dict under the names of ours."""
+    saved_names = {  # transformers 5 names its modules anew and keeps the old names in files
+        "layers.": "encoder.layer.", "mlp.fc1": "intermediate.dense", "mlp.fc2": "output.dense",
+        "attention.q_proj": "attention.attention.query", "attention.k_proj": "attention.attention.key",
+        "attention.v_proj": "attention.attention.value", "attention.o_proj": "attention.output.dense",
+    }  # fmt: skip
     mae = {key.removeprefix("vit."): value for key, value in mae.items()}
+    for new, saved in saved_names.items():
+        mae = {key.replace(new, saved): value for key, value in mae.items()}
     positions = mae["embeddings.position_embeddings"]
     ours = {
         "embedding.weight": mae["embeddings.patch_embeddings.projection.weight"],

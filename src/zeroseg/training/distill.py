@@ -72,6 +72,10 @@ class DistillConfig:
             raise ConfigError(f"the mask ratio must lie in 0 .. 1 (1 excluded), not be {self.mask_ratio}.")
         if (weights.patch_view or weights.dense or weights.overlap) and not self.student.patch_head:
             raise ConfigError("overlap, patch-view and dense matching need a student with patch_head.")
+        if weights.matching and not any(self.views.is_local()):
+            raise ConfigError("segment matching needs local views: add a grid beside 1x1, or set its weight to 0.")
+        if not any(asdict(weights).values()):
+            raise ConfigError("every loss has weight 0: there is nothing to learn.")
         if weights.reconstruction and not self.student.decoder_layers:
             raise ConfigError("reconstruction needs a student with decoder_layers.")
 

@@ -42,12 +42,16 @@ def read(
     segments: Float[Tensor, "B S D"], masks: Float[Tensor, "B S P"], views: Float[Tensor, "B V D"]
 ) -> dict[str, object]:
     """All figures at once; `nearest` counts how often each view is the nearest of some token."""
-    nearest = nearest_views(segments, views)
-    distinct = F.one_hot(nearest, views.shape[1]).amax(dim=1).sum(dim=1).float().mean()
-    return {
+    figures: dict[str, object] = {
         "token_cosine": token_cosine(segments),
         "segments_in_use": segments_in_use(masks),
         "assignment_entropy": assignment_entropy(masks),
+    }
+    if views.shape[1] == 0:  # the whole image is the only view
+        return figures
+    nearest = nearest_views(segments, views)
+    distinct = F.one_hot(nearest, views.shape[1]).amax(dim=1).sum(dim=1).float().mean()
+    return figures | {
         "views_chosen": float(distinct),  # different views a picture that are nearest to some token
         "nearest": torch.bincount(nearest.flatten(), minlength=views.shape[1]).tolist(),
     }

@@ -144,8 +144,11 @@ def _begin(
         write_text_atomically(path, json.dumps(settings, indent=2) + "\n")
         return 0, 0
     state = load_checkpoint(run)
-    former = json.loads(path.read_text(encoding="utf-8"))
-    former["loop"]["workers"] = settings["loop"]["workers"]  # they change nothing but the speed
+    try:
+        former = json.loads(path.read_text(encoding="utf-8"))
+        former["loop"]["workers"] = settings["loop"]["workers"]  # they change nothing but the speed
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"{path} is missing or damaged: delete the folder and start anew.") from error
     changed = sorted(key for key in former.keys() | settings.keys() if former.get(key) != settings.get(key))
     if changed:
         raise TrainingError(f"{run} was begun with other settings ({', '.join(changed)}): resume with the same ones.")

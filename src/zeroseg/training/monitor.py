@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sys
@@ -85,7 +86,11 @@ def _valid(value: Any) -> Any:
 def read_log(folder: Path) -> list[dict[str, Any]]:
     """All records of a run, oldest first."""
     lines = (folder / LOG_NAME).read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
+    rows: list[dict[str, Any]] = []
+    for line in lines:
+        with contextlib.suppress(ValueError):  # a crash may have cut the last one off
+            rows.append(json.loads(line))
+    return rows
 
 
 def forget_after(folder: Path, step: int) -> None:

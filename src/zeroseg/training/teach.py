@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int, UInt8
 from PIL import Image
 from tokenizers import Tokenizer, models, trainers
+from tokenizers.pre_tokenizers import ByteLevel
 from torch import Tensor
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
@@ -85,25 +86,22 @@ class PairBatch:
 def train_tokenizer(captions: list[str], size: int) -> CLIPTokenizer:
     """A byte-level BPE tokenizer of at most `size` tokens in CLIP's own format: every script can be written."""
     blank = CLIPTokenizer()
+    letters = sorted(ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(
-        vocab_size=size - 2, initial_alphabet=_byte_alphabet(), end_of_word_suffix="</w>", show_progress=False
+        vocab_size=size - 2 - len(letters),  # room for both special tokens, and each letter at the end of a word
+        initial_alphabet=letters,
+        end_of_word_suffix="</w>",
+        show_progress=False,
     )
     learner = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     learner.normalizer = blank.backend_tokenizer.normalizer
     learner.pre_tokenizer = blank.backend_tokenizer.pre_tokenizer
     learner.train_from_iterator(captions, trainer)
     model = json.loads(learner.to_str())["model"]
-    letters = _byte_alphabet()
     known = dict.fromkeys([BEGIN, END, *letters, *(f"{letter}</w>" for letter in letters), *model["vocab"]])
     vocabulary = {token: place for place, token in enumerate(known)}
     merges = [tuple(merge) if isinstance(merge, list) else tuple(merge.split(" ")) for merge in model["merges"]]
     return cast(CLIP, CLIPTokenizer)(vocab=vocabulary, merges=merges)
-
-
-def _byte_alphabet() -> list[str]:
-    from tokenizers.pre_tokenizers import ByteLevel
-
-    return sorted(ByteLevel.alphabet())
 
 
 def build_clip(config: TeachConfig, tokenizer: CLIPTokenizer) -> CLIP:

@@ -1,0 +1,76 @@
+"""The demo's third part: who segments how well, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.table import Table
+
+from zeroseg import baselines
+from zeroseg.baselines import GridCrops, MaskCLIP
+from zeroseg.demo.config import DATASET, DemoConfig
+from zeroseg.demo.lesson import Lesson, segmenter_of
+from zeroseg.demo.narrator import Narrator
+from zeroseg.evaluation import Result, evaluate, open_dataset, tune_margin
+from zeroseg.feature_cache import FeatureCache
+from zeroseg.segmenter import ImageEncoder, Segmenter
+from zeroseg.training.distill import build_student
+
+EVALUATE = "`zeroseg evaluate` takes 300 scenes and tunes the teacher's margins on 100: its figures differ a little."
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: who segments, and how well."""
+
+    name: str
+    result: Result
+
+    @property
+    def miou(self) -> float:
+        """In per cent."""
+        return 100 * self.result.miou
+
+    @property
+    def ceiling(self) -> float:
+        """mIoU if each region had its majority label, in per cent."""
+        return 100 * self.result.oracle_miou
+
+
+def compare(lesson: Lesson, cache: FeatureCache, bundled: Segmenter, config: DemoConfig, tell: Narrator) -> list[Row]:
+    """mIoU of the student before and after, of the bundled one, and of two read-outs of the teacher itself.
+
+    Margins are tuned on validation scenes; the two trained students bring theirs. The teacher is given images of the
+    side that `zeroseg evaluate --method` gives it.
+    """
+    by = bundled.teacher
+    untrained = build_student(lesson.config, cache, by).to(by.device).eval()
+    validation = open_dataset(DATASET, "validation", config.tuning_scenes)
+    held_out = open_dataset(DATASET, "held-out", config.table_scenes)
+
+    def tuned(encoder: ImageEncoder) -> Segmenter:
+        return tune_margin(Segmenter(encoder, by, baselines.READ_OUT), validation)
+
+    candidates = {
+        "student at the start": tune_margin(segmenter_of(untrained, by), validation),
+        f"student after {lesson.seconds / 60:.1f} minutes": segmenter_of(lesson.student, by),
+        "bundled student": bundled,
+        "teacher, MaskCLIP-style": tuned(MaskCLIP(by, 2 * by.size)),
+        "teacher, 4 x 4 crops": tuned(GridCrops(by, 2 * by.size)),
+    }
+    with tell.bar("evaluating", len(candidates) * len(held_out)) as advance:
+        return [Row(name, evaluate(segmenter, held_out, advance)) for name, segmenter in candidates.items()]
+
+
+def terminal_table(rows: Sequence[Row]) -> Table:
+    """mIoU of everybody, for the terminal."""
+    title = f"mIoU on {rows[0].result.images} held-out scenes, %"
+    shown = Table("who segments", title=title, caption=EVALUATE, box=box.SIMPLE)
+    shown.title_justify = shown.caption_justify = "left"
+    shown.add_column("mIoU", justify="right")
+    shown.add_column("ceiling", justify="right")
+    for row in rows:
+        shown.add_row(row.name, f"{row.miou:.1f}", f"{row.ceiling:.1f}")
+    return shown

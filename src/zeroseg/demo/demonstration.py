@@ -1,0 +1,102 @@
+"""The demo from end to end."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from zeroseg.demo.comparison import compare, terminal_table
+from zeroseg.demo.config import DATASET, DemoConfig
+from zeroseg.demo.lesson import cache_features, draw_images, learn
+from zeroseg.demo.narrator import Narrator
+from zeroseg.demo.page import compose
+from zeroseg.demo.pictures import segment_pictures
+from zeroseg.files import write_text_atomically
+from zeroseg.segmenter import Segmenter
+
+REPORT = "report.html"
+
+
+def run(out: Path, minutes: float = 3.0, quiet: bool = False, config: DemoConfig | None = None) -> Path:
+    """Give the demo, with about `minutes` minutes of training; returns the report's path.
+
+    The folder `out` receives `pictures`, `images`, the cache, a run and the report; images and cache of a former
+    demo are used again, the run is always a new one. Ctrl-C says what is there and goes on as `KeyboardInterrupt`.
+    Raises `WeightsError`, `TeacherError`, `DatasetError`, `CacheError`, `TrainingError`, `OutputError`.
+    """
+    tell = Narrator(quiet)
+    try:
+        return _demonstrate(out, minutes, config or DemoConfig(), tell)
+    except KeyboardInterrupt:
+        tell.say(_what_is_there(out))
+        raise
+
+
+def _demonstrate(out: Path, minutes: float, config: DemoConfig, tell: Narrator) -> Path:
+    started = time.monotonic()
+    tell.title("1  Pictures, segmented by words")
+    bundled = Segmenter.from_pretrained(config.model, config.teacher)
+    shown = segment_pictures(bundled, out / "pictures", tell)
+    tell.title("2  A student learns from scratch")
+    images = draw_images(out / "images", bundled.teacher, config, tell)
+    cache = cache_features(images, bundled.teacher, config.recipe.views, out, tell)
+    lesson = learn(images, cache, bundled.teacher, out, minutes, config, tell)
+    tell.title("3  Side by side, on scenes that nobody has seen")
+    rows = compare(lesson, cache, bundled, config, tell)
+    tell.show(terminal_table(rows))
+    commands = next_commands(lesson.run)
+    html = compose(shown, lesson, rows, commands, bundled.teacher, config, time.monotonic() - started)
+    write_text_atomically(out / REPORT, html)
+    tell.title("Done")
+    tell.say(f"The report, with pictures, curves and figures: {out / REPORT}")
+    tell.say("Try next:")
+    for words, command in commands:
+        tell.say(f"  {words}\n    {command}")
+    return out / REPORT
+
+
+def next_commands(run_folder: Path) -> list[tuple[str, str]]:
+    """Three things to do next, each as (words, command)."""
+    zeroseg = _program()
+    return [
+        ("Segment a picture of your own:", f'{zeroseg} segment photo.jpg --labels "dog, tree, sky"'),
+        (
+            "Evaluate the student that was just trained, on more scenes:",
+            f"{zeroseg} evaluate --dataset {DATASET} --model {shlex.quote(str(run_folder / 'student'))}",
+        ),
+        (
+            "Distil a student on your own images:",
+            f"{zeroseg} cache my-images --recipe picturebook --out my-cache && "
+            f"{zeroseg} distill --recipe picturebook --images my-images --cache my-cache --out my-run",
+        ),
+    ]
+
+
+def _program() -> str:
+    """How `zeroseg` is called from here: by name where the shell knows it, else by its path."""
+    if shutil.which("zeroseg"):
+        return "zeroseg"
+    program = Path(sys.executable).parent / "zeroseg"
+    with contextlib.suppress(ValueError):
+        program = program.relative_to(Path.cwd())
+    return str(program)
+
+
+def _what_is_there(out: Path) -> str:
+    kinds = {
+        "pictures/*.png": "segmented pictures",
+        "images/*.png": "drawn scenes",
+        "cache-*": "feature cache",
+        "run-*": "runs",
+        REPORT: "report",
+    }
+    counts = {words: len(list(out.glob(pattern))) for pattern, words in kinds.items()}
+    there = ", ".join(f"{count:,} {words}" for words, count in counts.items() if count) or "nothing yet"
+    return (
+        f"Stopped. In {out} there is: {there}. The same command begins again and uses the scenes and the features "
+        "that are there."
+    )

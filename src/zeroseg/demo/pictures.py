@@ -1,0 +1,51 @@
+"""The demo's first part: pictures by words."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from zeroseg.demo.narrator import Narrator
+from zeroseg.drawing import overlay, save_image
+from zeroseg.images import load_image
+from zeroseg.segmentation import Segmentation
+from zeroseg.segmenter import Segmenter
+
+PICTURES = Path(__file__).parents[1] / "pictures"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture that was segmented, and what came out."""
+
+    name: str
+    alt: str
+    labels: str
+    image: Image.Image
+    overlay: Image.Image
+    segmentation: Segmentation
+
+
+def segment_pictures(segmenter: Segmenter, out: Path, tell: Narrator) -> list[Shown]:
+    """Segment the pictures that ship with the package, each by its labels; overlays are written to `out`."""
+    rows: list[dict[str, Any]] = json.loads((PICTURES / "pictures.json").read_text(encoding="utf-8"))
+    shown: list[Shown] = []
+    for row in rows:
+        image = load_image(PICTURES / row["file"])
+        segmentation = segmenter(image, row["labels"])
+        painted = overlay(image, segmentation)
+        save_image(painted, out / row["file"])
+        tell.say(f"{row['file']}: {found(segmentation)}")
+        shown.append(Shown(row["file"], row["alt"], row["labels"], image, painted, segmentation))
+    tell.say(f"Overlays with legends are in {out}.")
+    return shown
+
+
+def found(segmentation: Segmentation) -> str:
+    """The labels that occur with their shares, the largest first."""
+    shares = [f"{segmentation.labels[k]} {segmentation.shares[k]:.0%}" for k in segmentation.present_indices]
+    return ", ".join(shares)

@@ -1,0 +1,51 @@
+"""Pictures and masks as files."""
+
+from __future__ import annotations
+
+import os
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from zeroseg.drawing.palettes import palette
+from zeroseg.errors import OutputError
+from zeroseg.files import write_bytes_atomically
+from zeroseg.segmentation import Segmentation
+
+SAVED_AS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
+
+
+def save_image(image: Image.Image, path: str | os.PathLike[str]) -> None:
+    """Write a picture as PNG or JPEG by its suffix, whole or not at all.
+
+    Raises:
+        OutputError: for another suffix, or when it cannot be written.
+    """
+    file_format = SAVED_AS.get(Path(path).suffix.lower())
+    if file_format is None:
+        raise OutputError(f"Cannot write {str(path)!r}: its name must end in {', '.join(SAVED_AS)}.")
+    buffer = BytesIO()
+    drawn = image.convert("RGB") if file_format == "JPEG" else image
+    drawn.save(buffer, format=file_format, quality=92)
+    write_bytes_atomically(path, buffer.getvalue())
+
+
+def save_palette_png(segmentation: Segmentation, path: str | os.PathLike[str]) -> None:
+    """Write the class map as a PNG whose pixel values are the label indices.
+
+    Up to 256 labels: an indexed PNG (mode "P") with VOC's palette. More: a 16-bit greyscale PNG
+    (mode "I;16"), which looks nearly black but holds every index exactly.
+
+    Raises:
+        OutputError: when `path` does not end in .png or cannot be written.
+    """
+    if Path(path).suffix.lower() != ".png":
+        raise OutputError(f"Cannot write {str(path)!r}: a mask's name must end in .png.")
+    if len(segmentation.labels) > 256:
+        save_image(Image.fromarray(segmentation.class_map), path)
+        return
+    picture = Image.fromarray(segmentation.class_map.astype(np.uint8)).convert("P")
+    picture.putpalette(bytes(level for colour in palette(256) for level in colour))
+    save_image(picture, path)

@@ -1,0 +1,43 @@
+"""Many pictures on one sheet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw
+
+from zeroseg.drawing.lettering import legible
+from zeroseg.drawing.palettes import INK, PAPER
+
+GAP, TEXT_SIZE = 10, 14  # pixels
+
+
+def contact_sheet(
+    images: Sequence[Image.Image], columns: int, captions: Sequence[str] | None = None, cell: int = 256
+) -> Image.Image:
+    """Lay pictures out on a sheet, row by row, each fitted into a `cell` x `cell` square.
+
+    Captions are one line each, below their pictures, cut to the width of the cell.
+
+    Raises:
+        ValueError: without pictures or columns, or when captions are not one a picture.
+    """
+    if not images or columns < 1 or cell < 1:
+        raise ValueError("a contact sheet needs pictures, columns and cells of at least one")
+    if captions is not None and len(captions) != len(images):
+        raise ValueError(f"{len(captions)} captions for {len(images)} pictures")
+    pitch_y = cell + GAP + (0 if captions is None else 2 * TEXT_SIZE)
+    columns, rows = min(columns, len(images)), math.ceil(len(images) / columns)
+    sheet = Image.new("RGB", (GAP + columns * (cell + GAP), GAP + rows * pitch_y), PAPER)
+    pen = ImageDraw.Draw(sheet)
+    for index, image in enumerate(images):
+        left, top = GAP + index % columns * (cell + GAP), GAP + index // columns * pitch_y
+        scale = cell / max(image.size)
+        fitted = image.convert("RGB").resize([max(1, round(side * scale)) for side in image.size])
+        sheet.paste(fitted, (left + (cell - fitted.width) // 2, top + cell - fitted.height))
+        if captions is not None:
+            caption, font = legible(captions[index], f"#{index + 1}", TEXT_SIZE, cell)
+            where = (left + cell // 2, top + cell + 4)
+            pen.text(where, caption, INK, font, anchor="ma")
+    return sheet
