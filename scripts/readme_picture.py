@@ -22,7 +22,7 @@ def main() -> None:
     segmenter = Segmenter.from_pretrained()
     sheet = Image.new("RGB", (len(SCENES) * (SIDE + 12) - 12, SIDE + 12 + HEIGHT), "white")
     for column, number in enumerate(SCENES):
-        picture = draw_scene("held-out", number, nouns_named(VOC_NOUNS), side=4 * SIDE).image.reduce(2)
+        picture = draw_scene("held-out", number, nouns_named(VOC_NOUNS), side=2 * SIDE).image
         painted = overlay(picture, segmenter(picture, VOC_NOUNS))
         painted = painted.resize((SIDE, round(painted.height * SIDE / painted.width)), Image.Resampling.LANCZOS)
         sheet.paste(picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS), (column * (SIDE + 12), 0))
