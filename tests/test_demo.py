@@ -15,11 +15,9 @@ from zeroseg.cli import COMMANDS, main
 from zeroseg.demo import DemoConfig, demonstration
 from zeroseg.demo.curves import RECENT, nearest_by_grid, points
 from zeroseg.demo.demonstration import next_commands
-from zeroseg.demo.lesson import draw_images, free_run
-from zeroseg.demo.narrator import Narrator
+from zeroseg.demo.lesson import free_run
 from zeroseg.demo.pictures import PICTURES
 from zeroseg.picturebook import draw_scene
-from zeroseg.teacher import Teacher
 from zeroseg.training.distill import DistillConfig, LossWeights
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.monitor import read_log
@@ -111,15 +109,6 @@ def test_a_second_demo_uses_what_is_there(out: Path, config: DemoConfig, capsys:
     assert said.count(str(report)) == 1
     assert "margins on 100" in said
     assert "Try next" in said
-
-
-def test_scenes_of_an_older_demo_are_used(config: DemoConfig, tmp_path: Path):
-    """They were numbered with five digits."""
-    old = [tmp_path / f"unlabelled-{number:05d}.png" for number in range(IMAGES)]
-    for path in old:
-        path.touch()
-    by = Teacher.from_pretrained(config.teacher)
-    assert draw_images(tmp_path, by, config, Narrator(quiet=True)) == old
 
 
 def test_the_command_leaves_the_talking_to_the_demo(
