@@ -31,7 +31,7 @@ SMALL = StudentConfig(
 
 def picturebook() -> DistillConfig:
     """Ours, on the embedded world: the bundled student."""
-    read_out = ReadOut(naming="patches", background="margin", margin=1.0, background_words=STUFF_NAMES)
+    read_out = ReadOut(naming="patches", background="margin", margin=7.0, background_words=STUFF_NAMES)
     student = replace(
         SMALL, assignment="cosine", segment_tokens=(32, 16), decoder_layers=0, patch_head=True, read_out=read_out
     )
@@ -43,7 +43,7 @@ def picturebook() -> DistillConfig:
         centre=True,
         encoder_from_teacher=True,
         loop=LoopConfig(
-            steps=6000,
+            steps=5500,
             batch_size=32,
             evaluate_every=1000,
             checkpoint_every=500,
