@@ -30,7 +30,12 @@ SMALL = StudentConfig(
 
 
 def picturebook() -> DistillConfig:
-    """Ours, on the embedded world: the bundled student."""
+    """Ours, on the embedded world: the bundled student.
+
+    Every view is explained by the tokens and by the patches in it, patches by the views that contain them; 84
+    overlapping views; cosine assignment; the encoder starts from the teacher's. From 7,168 scenes, 30 minutes on one
+    CPU core (and 6 minutes on two for the cache); mIoU of .475 on the 300 held-out VOC-like scenes.
+    """
     read_out = ReadOut(naming="patches", background="margin", margin=7.0, background_words=STUFF_NAMES)
     student = replace(
         SMALL, assignment="cosine", segment_tokens=(32, 16), decoder_layers=0, patch_head=True, read_out=read_out

@@ -155,13 +155,11 @@ class Segmenter:
         scores, image_scores, rivals = scores[:-1], scores[-1], rivals[:-1]
         has_background = read_out.background != "none"
         if read_out.background == "product":
-            channels = scoring.with_product_background(
-                scoring.product_score(scores, image_scores), read_out.product_threshold
-            )
-        elif read_out.background == "margin":
-            channels = scoring.with_margin_background(scores, rivals, read_out.margin)
+            product = scoring.product_score(scores, image_scores)
+            channels = scoring.with_product_background(product, read_out.product_threshold)
         else:
-            channels = scores
+            scores = scores + _leads(vocabulary, read_out).to(scores.device)
+            channels = scoring.with_margin_background(scores, rivals, read_out.margin) if has_background else scores
         class_map = _paint(channels, encoded, read_out.naming)
         everything = torch.cat([rivals[:, None], scores], dim=1) if has_background else scores
         names = (BACKGROUND, *vocabulary.labels) if has_background else vocabulary.labels
@@ -208,6 +206,12 @@ def working_size(height: int, width: int, shorter_side: int, multiple: int) -> t
     short = max(multiple, round(shorter_side / multiple) * multiple)
     long = max(multiple, round(shorter_side * aspect / multiple) * multiple)
     return (long, short) if height > width else (short, long)
+
+
+def _leads(vocabulary: Vocabulary, read_out: ReadOut) -> Float[Tensor, " C"]:
+    """What each label is given beforehand: background words that are asked for as labels keep their margin."""
+    words = {word.casefold() for word in read_out.background_words}
+    return torch.tensor([read_out.margin if label.casefold() in words else 0.0 for label in vocabulary.labels])
 
 
 def _confidence(

@@ -66,7 +66,7 @@ class Evaluate:
         from zeroseg.evaluation import evaluate, iou_per_class, open_dataset
 
         dataset = open_dataset(self.dataset, self.split, self.size)
-        segmenter = self._student() if self.method == "student" else self._yardstick(dataset.has_background)
+        segmenter = self._student() if self.method == "student" else self._yardstick()
         with counting("evaluating", len(dataset), "scenes") as progress:
             result = evaluate(segmenter, dataset, progress)
         read = result.read_out
@@ -89,7 +89,7 @@ class Evaluate:
         given = {name: value for name, value in changes.items() if value is not None}
         return zeroseg.Segmenter.from_pretrained(self.model or BUNDLED, self.teacher).reading(**given)
 
-    def _yardstick(self, has_background: bool) -> zeroseg.Segmenter:
+    def _yardstick(self) -> zeroseg.Segmenter:
         """A read-out of the teacher itself, of images at twice its own size (448 for a CLIP that reads 224)."""
         from zeroseg.baselines import READ_OUT, GridCrops, MaskCLIP
         from zeroseg.cli.loading import load_teacher
@@ -99,8 +99,6 @@ class Evaluate:
         teacher = load_teacher(self.teacher or BUNDLED_TEACHER)
         method = MaskCLIP if self.method == "maskclip" else GridCrops
         segmenter = zeroseg.Segmenter(method(teacher, 2 * teacher.size), teacher, READ_OUT)
-        if not has_background:
-            return segmenter
         print(f"tuning the margin on {TUNING_SCENES} validation scenes", flush=True)
         return tune_margin(segmenter, open_dataset(self.dataset, "validation", TUNING_SCENES))
 
@@ -110,7 +108,7 @@ def _rule(background: str, threshold: float, margin: float) -> str:
     return {
         "product": f"product score under {threshold:g} (GroupViT's)",
         "margin": f"best label under the best background word + {margin:g} (cosine x 100)",
-        "none": "none, every pixel is named",
+        "none": f"none, every pixel is named; labels for stuff lead by {margin:g} (cosine x 100)",
     }[background]
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Int64
 from zeroseg.evaluation.dataset import Dataset
 from zeroseg.evaluation.metrics import confusion_matrix, iou_per_class, mean_iou
 from zeroseg.segmenter import Segmenter
-from zeroseg.student.config import ReadOut
+from zeroseg.student.config import Background, ReadOut
 
 MARGINS = tuple(round(-1.0 + 0.5 * k, 1) for k in range(25))  # cosine x 100: -1 .. 11
 
@@ -73,9 +73,13 @@ def evaluate(segmenter: Segmenter, dataset: Dataset, progress: Callable[[int], N
 
 
 def tune_margin(segmenter: Segmenter, dataset: Dataset, margins: Sequence[float] = MARGINS) -> Segmenter:
-    """The segmenter with the margin that gives the best mIoU on `dataset`: validation scenes, never held-out ones."""
+    """The segmenter with the margin that gives the best mIoU on `dataset`: validation scenes, never held-out ones.
+
+    Where the data set has no background, it is the margin that its words for stuff have over the things.
+    """
     count = len(dataset.classes)
-    read_outs = [replace(segmenter.read_out, background="margin", margin=margin) for margin in margins]
+    rule: Background = "margin" if dataset.has_background else "none"
+    read_outs = [replace(segmenter.read_out, background=rule, margin=margin) for margin in margins]
     totals = np.zeros((len(margins), count, count), np.int64)
     for sample in dataset:
         encoded = segmenter.encode(sample.image)

@@ -21,7 +21,8 @@ class ReadOut:
     `background`: "product" is GroupViT's product score under `product_threshold` (the paper); "margin" asks the
     best label to beat the best background word by `margin` (cosine x 100); "none" names every pixel.
     `keep_mean`: whether the mean of the teacher's embeddings, taken out in training, is put back before they
-    are compared with words. `background_words` stand for what nobody asked for, unless a vocabulary has its own.
+    are compared with words. `background_words` stand for what nobody asked for, unless a vocabulary has its own; one
+    that is asked for as a label keeps its `margin` over the others (under "margin" and "none").
     """
 
     naming: Naming = "segments"
