@@ -1,6 +1,6 @@
 """Draw the README's picture: held-out scenes as they are, and as the bundled student segments them by words.
 
-python scripts/readme_picture.py  writes docs/images/overlays.png
+python scripts/readme_picture.py  writes docs/images/overlays.jpg
 """
 
 from pathlib import Path
@@ -12,22 +12,29 @@ from zeroseg.drawing import overlay, save_image
 from zeroseg.picturebook import VOC_NOUNS, draw_scene, nouns_named
 
 SCENES = range(4)  # the first ones, not the best ones
-SIDE = 288
-HEIGHT = 420  # room for the legend
-OUT = Path(__file__).parents[1] / "docs" / "images" / "overlays.png"
+SIDE, GAP, COLUMNS = 300, 12, 2
+OUT = Path(__file__).parents[1] / "docs" / "images" / "overlays.jpg"
 
 
 def main() -> None:
-    """One column a scene: the drawing above, the overlay with its legend below."""
+    """Two scenes a row: each drawing with its overlay and legend beside it."""
     segmenter = Segmenter.from_pretrained()
-    sheet = Image.new("RGB", (len(SCENES) * (SIDE + 12) - 12, SIDE + 12 + HEIGHT), "white")
-    for column, number in enumerate(SCENES):
-        picture = draw_scene("held-out", number, nouns_named(VOC_NOUNS), side=2 * SIDE).image
-        painted = overlay(picture, segmenter(picture, VOC_NOUNS))
-        painted = painted.resize((SIDE, round(painted.height * SIDE / painted.width)), Image.Resampling.LANCZOS)
-        sheet.paste(picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS), (column * (SIDE + 12), 0))
-        sheet.paste(painted.crop((0, 0, SIDE, HEIGHT)), (column * (SIDE + 12), SIDE + 12))
+    cells = [_cell(segmenter, number) for number in SCENES]
+    width, rows = max(cell.width for cell in cells), -(-len(cells) // COLUMNS)
+    sheet = Image.new("RGB", (COLUMNS * (width + GAP) - GAP, rows * (SIDE + GAP) - GAP), "white")
+    for place, cell in enumerate(cells):
+        sheet.paste(cell, (place % COLUMNS * (width + GAP), place // COLUMNS * (SIDE + GAP)))
     save_image(sheet, OUT)
+
+
+def _cell(segmenter: Segmenter, number: int) -> Image.Image:
+    picture = draw_scene("held-out", number, nouns_named(VOC_NOUNS), side=2 * SIDE).image
+    painted = overlay(picture, segmenter(picture, VOC_NOUNS))
+    painted = painted.resize((round(painted.width * SIDE / painted.height), SIDE), Image.Resampling.LANCZOS)
+    cell = Image.new("RGB", (SIDE + GAP + painted.width, SIDE), "white")
+    cell.paste(picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS), (0, 0))
+    cell.paste(painted, (SIDE + GAP, 0))
+    return cell
 
 
 if __name__ == "__main__":
