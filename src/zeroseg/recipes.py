@@ -47,13 +47,7 @@ def picturebook() -> DistillConfig:
         flips=True,
         centre=True,
         encoder_from_teacher=True,
-        loop=LoopConfig(
-            steps=5500,
-            batch_size=32,
-            evaluate_every=1000,
-            checkpoint_every=500,
-            optimiser=OptimiserConfig(learning_rate=1.2e-3),
-        ),
+        loop=LoopConfig(steps=5500),
     )
 
 
@@ -67,13 +61,7 @@ def picturebook_faithful() -> DistillConfig:
         student=replace(SMALL, input_norm=False, read_out=ReadOut("segments", "product", 0.95)),
         views=ViewsConfig(side=96),
         losses=LossWeights(),
-        loop=LoopConfig(
-            steps=2500,
-            batch_size=32,
-            evaluate_every=1000,
-            checkpoint_every=500,
-            optimiser=OptimiserConfig(learning_rate=1.2e-3),
-        ),
+        loop=LoopConfig(steps=2500),
     )
 
 

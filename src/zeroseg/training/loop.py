@@ -111,14 +111,7 @@ def train(
             monitor.advance(step, len(batch.names))
             if not math.isfinite(figures["loss"]):
                 bad += 1
-                shown = ", ".join(batch.names[:8])
-                monitor.record(step, {"skipped": bad, "images": batch.names})
-                monitor.say(f"step {step}: the loss is not finite; skipped ({bad} so far). Images: {shown}")
-                if bad >= config.patience:
-                    raise TrainingError(
-                        f"the loss was not finite {bad} times, the last time at step {step}; the images are in "
-                        f"{run / 'log.jsonl'}. Lower the learning rate, or look at these images."
-                    )
+                _report_bad(monitor, step, bad, batch.names, config, run)
             is_last = step + 1 == config.steps
             if step % config.log_every == 0 or is_last:
                 monitor.record(step, figures | {"learning_rate": optimiser.param_groups[0]["lr"]})
@@ -130,6 +123,17 @@ def train(
                 monitor.say(f"stopped after step {step + 1} of {config.steps}, all saved; go on with --resume.")
                 return False
     return True
+
+
+def _report_bad(monitor: Monitor, step: int, bad: int, names: list[str], config: LoopConfig, run: Path) -> None:
+    """Tell of a step that was skipped, and give up after too many of them."""
+    monitor.record(step, {"skipped": bad, "images": names})
+    monitor.say(f"step {step}: the loss is not finite; skipped ({bad} so far). Images: {', '.join(names[:8])}")
+    if bad >= config.patience:
+        raise TrainingError(
+            f"the loss was not finite {bad} times, the last time at step {step}; the images are in "
+            f"{run / 'log.jsonl'}. Lower the learning rate, or look at these images."
+        )
 
 
 def _begin(
