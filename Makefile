@@ -8,7 +8,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install
 
-# Pinned: pip finds a CPU build of exactly this version; a range may fetch gigabytes of CUDA.
+# Pinned: the version that was tested. Where pip's index has CUDA builds only, name a CPU index in PIP_INDEX_URL.
 TORCH  := torch==2.13.0
 
 INSTALLED      := $(VENV)/.installed
@@ -39,7 +39,7 @@ $(BIN)/python:
 	  exit 1; }
 
 $(INSTALLED): pyproject.toml | $(BIN)/python
-	@echo "== 2/3 installing $(TORCH) (some 200 MB: a few minutes)"
+	@echo "== 2/3 installing $(TORCH) (some 200 MB as a CPU build, gigabytes with CUDA)"
 	@$(PIP) "$(TORCH)"
 	@echo "== 3/3 installing zeroseg and what it needs"
 	@$(PIP) -e .

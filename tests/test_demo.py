@@ -139,7 +139,7 @@ def test_three_commands_that_exist(tmp_path: Path):
     commands = [command for _, command in next_commands(tmp_path / "run 1")]
     assert len(commands) == 3
     called = [part.split()[1] for command in commands for part in command.split(" && ")]
-    assert called == ["segment", "evaluate", "cache", "distill"]
+    assert called == ["picturebook", "segment", "evaluate", "cache", "distill"]
     assert set(called) <= COMMANDS.keys()
     assert f"'{tmp_path / 'run 1' / 'student'}'" in commands[1]
 

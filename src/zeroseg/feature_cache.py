@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,18 @@ SHARD = 256  # images: what an interruption can lose
 CHUNK = 32  # images whose views are embedded at once
 
 
+@lru_cache(maxsize=64)  # open files are few on many systems
+def _shard(path: Path) -> NDArray[np.float16]:
+    try:
+        return np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> CacheError:
+    return CacheError(f"{path.parent} is damaged at {path.name}: delete the folder and cache again.")
+
+
 @dataclass(frozen=True)
 class CacheReport:
     """What a run of `build_cache` did."""
@@ -55,16 +68,16 @@ class FeatureCache:
         self.folder = folder
         self.teacher: str = manifest["teacher"]
         self.views = _views(manifest)
-        self._shards: list[NDArray[np.float16]] = []
+        self._shards: list[Path] = []
         self._places: dict[str, tuple[int, int]] = {}
         for path in sorted(folder.glob("*.keys.json")):
             try:
                 keys: list[str] = json.loads(path.read_text(encoding="utf-8"))
-                shard = np.load(path.with_name(path.name.replace(".keys.json", ".npy")), mmap_mode="r")
-            except (OSError, ValueError, EOFError) as error:
-                raise CacheError(
-                    f"{path.parent} is damaged at shard {path.stem}: delete it and cache again."
-                ) from error
+            except ValueError as error:
+                raise _damaged(path) from error
+            shard = path.with_name(path.name.replace(".keys.json", ".npy"))
+            if len(_shard(shard)) != len(keys):
+                raise _damaged(shard)
             self._places.update({key: (len(self._shards), row) for row, key in enumerate(keys)})
             self._shards.append(shard)
 
@@ -77,7 +90,7 @@ class FeatureCache:
     def __getitem__(self, key: str) -> Float[Tensor, "V D"]:
         """The embeddings of an image's views, as the teacher gave them (not normalised)."""
         shard, row = self._places[key]
-        return torch.from_numpy(self._shards[shard][row].astype(np.float32))
+        return torch.from_numpy(_shard(self._shards[shard])[row].astype(np.float32))
 
     def check(self, teacher: Teacher, views: ViewsConfig) -> None:
         """Raise `CacheError` unless the cache was made with this teacher and these views."""
@@ -86,7 +99,8 @@ class FeatureCache:
     def statistics(self, normalise: bool = True) -> tuple[Float[Tensor, " D"], float]:
         """Mean over all images and views, and the root mean square of what is left once it is taken out."""
         total, square, count = 0.0, 0.0, 0
-        for shard in self._shards:
+        for path in self._shards:
+            shard = _shard(path)
             rows = shard.astype(np.float64).reshape(-1, shard.shape[-1])
             if normalise:
                 rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)

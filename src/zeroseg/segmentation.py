@@ -27,7 +27,7 @@ class Segmentation:
         labels: C distinct, non-empty names. With `has_background` the first is "background".
         class_map: [H W] indices into `labels` at the picture's own size. Any integer array is
             taken; it is kept as uint16 and read-only.
-        scores: [C] in 0..1: mean probability over the pixels that carry the label, 0 where no
+        scores: [C] in 0..1: mean probability over what carries the label, 0 where no
             pixel does. Any floating array is taken; it is kept as float32 and read-only.
         has_background: whether index 0 stands for "none of the labels".
 

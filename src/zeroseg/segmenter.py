@@ -21,7 +21,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from zeroseg import scoring
-from zeroseg import teacher as teachers
 from zeroseg.errors import WeightsError
 from zeroseg.images import ImageSource, load_image, resize, to_tensor
 from zeroseg.segmentation import BACKGROUND, Segmentation
@@ -33,7 +32,6 @@ from zeroseg.vocabulary import Vocabulary, make_vocabulary
 
 LARGEST_ASPECT = 6  # longer pictures are squeezed: positions are not known that far
 KEPT_VOCABULARIES = 16
-BUNDLED_TEACHER = "bundled"  # the teacher's name in the config of a student that ships with the package
 
 
 @dataclass(frozen=True)
@@ -109,9 +107,7 @@ class Segmenter:
         Raises `WeightsError`, `TeacherError`.
         """
         student = Student.from_pretrained(model)
-        named = student.config.teacher
-        source = teacher or (teachers.BUNDLED if named == BUNDLED_TEACHER else named)
-        text_encoder = Teacher.from_pretrained(source)
+        text_encoder = Teacher.from_pretrained(teacher or student.config.teacher)
         if text_encoder.width != student.config.embedding_width:
             raise WeightsError(
                 f"the student {model} speaks {student.config.embedding_width} dimensions, the teacher "

@@ -25,6 +25,7 @@ from zeroseg.images import resize
 from zeroseg.precision import mixed_precision
 
 CLIP = Any  # transformers' own annotations of CLIPModel do not hold
+BUNDLED_NAME = "bundled"
 BUNDLED = Path(__file__).parent / "weights" / "teacher"
 TEXTS_AT_ONCE = 256
 
@@ -47,11 +48,14 @@ class Teacher:
         self.fingerprint = _fingerprint(model)
 
     @classmethod
-    def from_pretrained(cls, name: str | Path = BUNDLED) -> Teacher:
+    def from_pretrained(cls, name: str | Path = BUNDLED_NAME) -> Teacher:
         """Load a CLIP of `transformers` from a folder or by hub name (`openai/clip-vit-large-patch14`).
+
+        The name "bundled" is the small one that comes with the package.
 
         Raises `TeacherError` where there is none, or where its weights are missing or another model's.
         """
+        name = BUNDLED if name == BUNDLED_NAME else name
         try:
             if cast(CLIP, CLIPConfig).get_config_dict(str(name))[0].get("model_type") != "clip":
                 raise ValueError("its config.json is no CLIP's")

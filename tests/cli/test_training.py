@@ -185,6 +185,10 @@ def test_evaluate_tunes_the_margin_of_a_yardstick_and_says_so(
     assert f"{figures['read_out']['margin']:g} (cosine x 100)" in said.out
 
 
+def test_evaluate_refuses_a_students_options_for_a_yardstick(call: Call, models: Models):
+    assert_one_sentence(call("evaluate", "--method", "crops", "--model", models.student), 2, "--method student")
+
+
 def test_evaluate_refuses_what_the_model_cannot_do(call: Call, tmp_path: Path):
     assert_one_sentence(call("evaluate", "--model", tmp_path / "none"), 1, "none")
 

@@ -217,3 +217,9 @@ def test_push_uploads_a_whole_model_folder(monkeypatch: pytest.MonkeyPatch, tmp_
         ("someone/mine", ["README.md", "config.json", "model.safetensors"]),
     ]
     assert Student.from_pretrained(tmp_path / "uploaded").config == STUDENT
+
+
+def test_push_refuses_a_student_whose_teacher_nobody_else_has():
+    """A path of this machine would end up on the hub, and the student would load for nobody."""
+    with pytest.raises(WeightsError, match="push the teacher"):
+        student(replace(STUDENT, teacher="/home/someone/teacher")).push_to_hub("someone/mine")

@@ -17,9 +17,9 @@ from zeroseg.errors import CacheError
 from zeroseg.evaluation import evaluate, open_dataset
 from zeroseg.feature_cache import MANIFEST, FeatureCache
 from zeroseg.images import find_images
-from zeroseg.segmenter import BUNDLED_TEACHER, Segmenter, StudentEncoder
+from zeroseg.segmenter import Segmenter, StudentEncoder
 from zeroseg.student import Student
-from zeroseg.teacher import Teacher
+from zeroseg.teacher import BUNDLED_NAME, Teacher
 from zeroseg.training.distill import DistillConfig, distill
 
 VALIDATION_SCENES = 100
@@ -92,7 +92,7 @@ class Distill:
 
     def _validation(self, name: str, teacher: Teacher) -> Callable[[Student], dict[str, Any]] | None:
         """mIoU and the masks' own quality, in the student's own read-out."""
-        chosen = self.validate_on or ("picturebook-voc" if name == BUNDLED_TEACHER else "none")
+        chosen = self.validate_on or ("picturebook-voc" if name == BUNDLED_NAME else "none")
         if chosen == "none":
             return None
         dataset = open_dataset(chosen, "validation", VALIDATION_SCENES)

@@ -63,6 +63,8 @@ class Evaluate:
         """Measure, and print."""
         if self.size < 1:
             raise UsageError(f"--size must be 1 or more, not {self.size}.")
+        if self.method != "student" and (self.model, self.naming, self.background) != (None, None, None):
+            raise UsageError("--model, --naming and --background go with --method student.")
         from zeroseg.evaluation import evaluate, iou_per_class, open_dataset
 
         dataset = open_dataset(self.dataset, self.split, self.size)
@@ -94,9 +96,9 @@ class Evaluate:
         from zeroseg.baselines import READ_OUT, GridCrops, MaskCLIP
         from zeroseg.cli.loading import load_teacher
         from zeroseg.evaluation import open_dataset, tune_margin
-        from zeroseg.segmenter import BUNDLED_TEACHER
+        from zeroseg.teacher import BUNDLED_NAME
 
-        teacher = load_teacher(self.teacher or BUNDLED_TEACHER)
+        teacher = load_teacher(self.teacher or BUNDLED_NAME)
         method = MaskCLIP if self.method == "maskclip" else GridCrops
         segmenter = zeroseg.Segmenter(method(teacher, 2 * teacher.size), teacher, READ_OUT)
         print(f"tuning the margin on {TUNING_SCENES} validation scenes", flush=True)

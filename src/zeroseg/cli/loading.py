@@ -12,11 +12,9 @@ from typing import Annotated
 import torch
 from tyro.conf import arg
 
-from zeroseg import teacher as teachers
 from zeroseg.cli.messages import UsageError
 from zeroseg.recipes import RECIPES
-from zeroseg.segmenter import BUNDLED_TEACHER
-from zeroseg.teacher import Teacher
+from zeroseg.teacher import BUNDLED_NAME, Teacher
 from zeroseg.training.distill import DistillConfig
 from zeroseg.training.loop import LoopConfig
 
@@ -26,13 +24,13 @@ RecipeName = Annotated[str, arg(metavar=f"{{{','.join(RECIPES)}}}")]
 
 def load_teacher(name: str) -> Teacher:
     """A CLIP by folder or hub name, or "bundled", on the GPU where there is one. Raises `TeacherError`."""
-    teacher = Teacher.from_pretrained(teachers.BUNDLED if name == BUNDLED_TEACHER else name)
+    teacher = Teacher.from_pretrained(name)
     return teacher.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def lasting_name(teacher: str) -> str:
     """A teacher's name as a student's config keeps it: a folder's whole path, so that it holds from anywhere."""
-    return str(Path(teacher).resolve()) if teacher != BUNDLED_TEACHER and Path(teacher).is_dir() else teacher
+    return str(Path(teacher).resolve()) if teacher != BUNDLED_NAME and Path(teacher).is_dir() else teacher
 
 
 def recipe_named(name: str) -> DistillConfig:

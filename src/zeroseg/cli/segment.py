@@ -80,28 +80,31 @@ class Segment:
                 complain(error)
         return FAILED if failed else 0
 
-    def _vocabulary(self, model_words: Sequence[str] = ()) -> zeroseg.Vocabulary:
-        """What was asked for; unless --background-words says otherwise, with the model's words for the background."""
-        from zeroseg.vocabulary import make_vocabulary, parse_labels
+    def _vocabulary(self, background_words: Sequence[str] = ()) -> zeroseg.Vocabulary:
+        """What was asked for, with words for what was not."""
+        from zeroseg.vocabulary import make_vocabulary
 
         if self.labels is None and self.labels_file is None:
             raise UsageError('say what to look for, for example --labels "dog, grass" (see `zeroseg segment --help`).')
         lines = [self.labels or "", "" if self.labels_file is None else _read_labels(self.labels_file)]
-        words = self.background_words
-        return make_vocabulary("\n".join(lines), model_words if words is None else parse_labels(words))
+        return make_vocabulary("\n".join(lines), background_words)
 
     def _read_out(self) -> dict[str, object]:
+        from zeroseg.vocabulary import parse_labels
+
         implied = {"product": self.threshold, "margin": self.margin}
         rules = {rule for rule, value in implied.items() if value is not None} | ({self.background} - {None})
         if len(rules) > 1:
             raise UsageError(
                 "--threshold goes with --background product, --margin with --background margin: choose one."
             )
+        words = self.background_words
         changes = {
             "naming": self.naming,
             "background": next(iter(rules), None),
             "product_threshold": self.threshold,
             "margin": self.margin,
+            "background_words": None if words is None else parse_labels(words),
         }
         return {name: value for name, value in changes.items() if value is not None}
 

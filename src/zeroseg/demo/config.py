@@ -15,7 +15,7 @@ DATASET = "picturebook-voc"
 
 @dataclass(frozen=True)
 class DemoConfig:
-    """How much the demo does; the defaults take about seven minutes on two cores, three of them training."""
+    """How much the demo does; the defaults take about six minutes on two cores, three of them training."""
 
     recipe: DistillConfig = field(default_factory=picturebook)
     model: Path = STUDENT_FOLDER

@@ -63,15 +63,19 @@ def next_commands(run_folder: Path) -> list[tuple[str, str]]:
     """Three things to do next, each as (words, command)."""
     zeroseg = _program()
     return [
-        ("Segment a picture of your own:", f'{zeroseg} segment photo.jpg --labels "dog, tree, sky"'),
+        (
+            "Segment scenes by words of your own:",
+            f"{zeroseg} picturebook write --split validation --count 5 --side 384 --out scenes && "
+            f'{zeroseg} segment scenes --labels "cat, tree, water" --out masks',
+        ),
         (
             "Evaluate the student that was just trained, on more scenes:",
             f"{zeroseg} evaluate --dataset {DATASET} --model {shlex.quote(str(run_folder / 'student'))}",
         ),
         (
-            "Distil a student on your own images:",
-            f"{zeroseg} cache my-images --recipe picturebook --out my-cache && "
-            f"{zeroseg} distill --recipe picturebook --images my-images --cache my-cache --out my-run",
+            "Distil a student on a folder of images of this kind:",
+            f"{zeroseg} cache images --recipe picturebook --out cache && "
+            f"{zeroseg} distill --recipe picturebook --images images --cache cache --out runs/student",
         ),
     ]
 

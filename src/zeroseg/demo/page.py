@@ -140,7 +140,7 @@ def _next_part(commands: Sequence[tuple[str, str]]) -> tuple[Html, ...]:
     return (
         report.code(commands),
         report.paragraph(
-            "The bundled weights know the picturebook and nothing else. For photos, take a CLIP from the hub as the "
-            "teacher and your own images: the same commands, with --teacher."
+            "The bundled weights know the picturebook and nothing else. For photos, the README says how to take a CLIP "
+            "from the hub as the teacher and distil it on your own images."
         ),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -92,13 +93,16 @@ def write(student: nn.Module, config: StudentConfig, folder: Path, card: str = "
     write_bytes_atomically(folder / WEIGHTS_NAME, save(tensors, metadata={"format": "pt"}))
     values = {"kind": KIND, **config.to_json()}
     write_text_atomically(folder / CONFIG_NAME, json.dumps(values, indent=2) + "\n")
-    write_text_atomically(folder / CARD_NAME, card or CARD.format(teacher=config.teacher))
+    write_text_atomically(folder / CARD_NAME, card or CARD.format(teacher=Path(config.teacher).name))
 
 
 def push(student: nn.Module, config: StudentConfig, repository: str, **options: Any) -> str:
     """Upload a student to the hub; returns the address of the commit."""
-    import tempfile
-
+    if Path(config.teacher).is_absolute():
+        raise WeightsError(
+            f"the student's teacher is a folder on this machine ({config.teacher}): push the teacher first, and write "
+            "its hub name into the student's config."
+        )
     with tempfile.TemporaryDirectory() as folder:
         write(student, config, Path(folder))
         api = HfApi()

@@ -24,7 +24,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any]:
     """Read the state back. Raises `TrainingError` where there is none, or it cannot be read."""
     path = folder / NAME
     if not path.is_file():
-        raise TrainingError(f"there is nothing to resume in {folder}: it holds no {NAME}. Start without --resume.")
+        raise TrainingError(f"there is nothing to resume in {folder}: it holds no {NAME}. Delete it and start anew.")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:

@@ -6,6 +6,7 @@ S pixels along a side.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from zeroseg import losses
@@ -103,14 +104,18 @@ class ViewData:
     """Images and their cached features, in an order that depends on seed and epoch alone."""
 
     def __init__(self, images: Sequence[Path], cache: FeatureCache, config: DistillConfig) -> None:
-        """Keeps the images that the cache holds. Raises `TrainingError` if there are too few."""
-        self._cache, self._config = cache, config
+        """Keeps the images that the cache holds, warns of the others. Raises `TrainingError` if there are none."""
+        self.cache, self._config = cache, config
         keyed = [(path, _key_of(path)) for path in images]
         self.images = [(path, key) for path, key in keyed if key in cache]
-        self.left_out = len(images) - len(self.images)
+        left_out = len(images) - len(self.images)
         if not self.images:
             raise TrainingError(
                 f"the cache {cache.folder} holds none of the {len(images)} images: run `zeroseg cache` on them first."
+            )
+        if left_out:
+            logging.getLogger(__name__).warning(
+                "%d of %d images are not in the cache %s and are left out", left_out, len(images), cache.folder
             )
 
     def batch(self, step: int) -> ViewBatch:
@@ -126,7 +131,7 @@ class ViewData:
         flips = np.random.default_rng([self._config.loop.seed, 7, step]).random(size) < 0.5
         return ViewBatch(
             torch.stack([self._square(path) for path, _ in chosen]),
-            torch.stack([self._cache[key] for _, key in chosen]),
+            torch.stack([self.cache[key] for _, key in chosen]),
             torch.from_numpy(flips & self._config.flips),
             [path.name for path, _ in chosen],
         )
@@ -188,7 +193,7 @@ class Distillation:
         self,
         images: Float[Tensor, "B 3 S S"],
         views: Float[Tensor, "B V D"],
-        keep: Tensor,
+        keep: Int[Tensor, "B K"],
         output: StudentOutput,
         rebuilt: Float[Tensor, "B P X"] | None,
     ) -> dict[str, Tensor]:
@@ -238,10 +243,12 @@ def start_from_teacher(student: Student, teacher: Teacher) -> None:
     tensors["positions"] = resize_positions(tensors["positions"], grid, grid)
     own = student.encoder.state_dict()
     different = [name for name in own if name not in tensors or own[name].shape != tensors[name].shape]
+    if teacher.model.config.vision_config.hidden_act != student.config.activation:
+        different.append("activation")
     if different or not student.config.input_norm:
         raise TrainingError(
             "the student's encoder does not have the form of the teacher's vision tower "
-            f"({', '.join(different[:3]) or 'input_norm is off'}): give both the same width, patch size and layers."
+            f"({', '.join(different[:3]) or 'input_norm is off'}): give both the same form, or start from scratch."
         )
     student.encoder.load_state_dict(tensors, strict=True)
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from zeroseg.errors import TrainingError, ZeroSegError
+from zeroseg.errors import ConfigError, TrainingError, ZeroSegError
 from zeroseg.files import write_text_atomically
 from zeroseg.precision import mixed_precision
 from zeroseg.training.checkpoint import load_checkpoint, save_checkpoint
@@ -57,6 +57,13 @@ class LoopConfig:
     patience: int = 20  # steps with a non-finite loss before the run is given up
     workers: int = 1
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "log_every", "evaluate_every", "checkpoint_every", "patience"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be 1 or more, not {getattr(self, name)}.")
+        if self.workers < 0:
+            raise ConfigError(f"workers must be 0 or more, not {self.workers}.")
 
 
 class _Steps(Dataset[Any], Generic[B]):
@@ -128,7 +135,9 @@ def train(
 def _report_bad(monitor: Monitor, step: int, bad: int, names: list[str], config: LoopConfig, run: Path) -> None:
     """Tell of a step that was skipped, and give up after too many of them."""
     monitor.record(step, {"skipped": bad, "images": names})
-    monitor.say(f"step {step}: the loss is not finite; skipped ({bad} so far). Images: {', '.join(names[:8])}")
+    monitor.say(
+        f"step {step}: the loss or its gradient is not finite; skipped ({bad} so far). Images: {', '.join(names[:8])}"
+    )
     if bad >= config.patience:
         raise TrainingError(
             f"the loss was not finite {bad} times, the last time at step {step}; the images are in "

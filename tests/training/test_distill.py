@@ -1,0 +1,130 @@
+"""Distilling: which images come when, what the targets are, where the encoder starts."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, clip, student, teacher, write_photos
+from zeroseg.errors import ConfigError, TrainingError
+from zeroseg.feature_cache import FeatureCache, build_cache
+from zeroseg.student import Student
+from zeroseg.training.distill import Distillation, DistillConfig, LossWeights, ViewBatch, ViewData, start_from_teacher
+from zeroseg.training.loop import LoopConfig
+from zeroseg.views import ViewsConfig, mirror_order
+
+OURS = LossWeights(reconstruction=0.0, matching=0.0, overlap=1.0, patch_view=1.0, dense=1.0)
+CONFIG = DistillConfig(
+    student=PATCH_STUDENT, views=VIEWS, losses=OURS, flips=True, loop=LoopConfig(steps=4, batch_size=2, workers=0)
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> ViewData:
+    folder = tmp_path_factory.mktemp("distill")
+    photos = write_photos(folder, 6)
+    build_cache(photos, teacher(), VIEWS, folder / "cache")
+    return ViewData(photos, FeatureCache(folder / "cache"), CONFIG)
+
+
+def test_an_epoch_shows_every_image_once_and_the_next_one_in_another_order(data: ViewData):
+    first = [name for step in range(3) for name in data.batch(step).names]
+    second = [name for step in range(3, 6) for name in data.batch(step).names]
+    assert sorted(first) == sorted(second) == sorted(path.name for path, _ in data.images)
+    assert first != second
+
+
+def test_a_batch_depends_on_the_step_alone(data: ViewData):
+    one, other = data.batch(2), data.batch(2)
+    assert one.names == other.names
+    assert torch.equal(one.images, other.images)
+    assert torch.equal(one.features, other.features)
+    assert torch.equal(one.mirrored, other.mirrored)
+
+
+def test_a_mirrored_image_goes_with_its_mirrored_views(data: ViewData):
+    """Mirroring by hand, image and views, gives the loss that the flag gives."""
+    distillation = Distillation(student(PATCH_STUDENT), CONFIG)
+    batch = replace(data.batch(0), mirrored=torch.tensor([True, True]))
+    by_hand = ViewBatch(
+        batch.images.flip(-1), batch.features[:, mirror_order(VIEWS)], torch.tensor([False, False]), batch.names
+    )
+    one, _ = distillation(batch, torch.Generator().manual_seed(0))
+    other, _ = distillation(by_hand, torch.Generator().manual_seed(0))
+    assert float(one.detach()) == pytest.approx(float(other.detach()), rel=1e-5)
+
+
+def test_targets_are_normalised_centred_and_scaled(data: ViewData):
+    pupil = student(PATCH_STUDENT)
+    pupil.target_mean.fill_(0.1)
+    pupil.target_scale.fill_(0.5)
+    features = data.batch(0).features
+    expected = (features / features.norm(dim=-1, keepdim=True) - 0.1) / 0.5
+    torch.testing.assert_close(Distillation(pupil, CONFIG).targets(features), expected)
+
+
+def towers_form() -> Student:
+    """A student whose encoder has the form of the tiny teacher's vision tower."""
+    vision = clip().config.vision_config
+    config = replace(
+        STUDENT,
+        image_size=vision.image_size,
+        patch_size=vision.patch_size,
+        width=vision.hidden_size,
+        layers=vision.num_hidden_layers,
+        heads=vision.num_attention_heads,
+        input_norm=True,
+    )
+    return Student(config)
+
+
+def test_the_encoder_starts_as_the_teachers_tower():
+    pupil, tower = towers_form(), clip().vision_model
+    start_from_teacher(pupil, teacher())
+    torch.testing.assert_close(pupil.encoder.blocks[0].mlp.first.weight, tower.encoder.layers[0].mlp.fc1.weight)
+
+
+def test_another_activation_is_refused():
+    """Its weights would fit and mean something else."""
+    pupil = towers_form()
+    pupil.config = replace(pupil.config, activation="quick_gelu")
+    with pytest.raises(TrainingError, match="activation"):
+        start_from_teacher(pupil, teacher())
+
+
+def test_another_width_is_refused():
+    with pytest.raises(TrainingError, match="form"):
+        start_from_teacher(student(STUDENT), teacher())
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"mask_ratio": 1.0}, "mask ratio"),
+        ({"student": STUDENT}, "patch_head"),
+        ({"losses": LossWeights(0.0, 0.0, 0.0)}, "nothing to learn"),
+        ({"losses": LossWeights(0.0, 1.0, 1.0), "views": ViewsConfig(32, (1,))}, "local views"),
+    ],
+)
+def test_recipes_that_cannot_be_run_are_refused(changes: dict[str, object], said: str):
+    with pytest.raises(ConfigError, match=said):
+        replace(CONFIG, **changes)
+
+
+@pytest.mark.parametrize("name", ["steps", "batch_size", "log_every", "evaluate_every", "checkpoint_every", "patience"])
+def test_a_loop_of_nothing_is_refused(name: str):
+    with pytest.raises(ConfigError, match=name):
+        LoopConfig(**{name: 0})
+
+
+def test_images_without_features_are_said(data: ViewData, tmp_path: Path):
+    others = write_photos(tmp_path, 2, side=40)
+    with pytest.raises(TrainingError, match="zeroseg cache"):
+        ViewData(others, data.cache, CONFIG)
+
+
+def test_images_that_the_cache_lacks_are_told_of(data: ViewData, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    paths = [path for path, _ in data.images] + write_photos(tmp_path, 1, side=40)
+    assert len(ViewData(paths, data.cache, CONFIG).images) == 6
+    assert "1 of 7 images" in caplog.text
