@@ -1,5 +1,6 @@
 """Small things to test with: a random CLIP as teacher, sizes of a random student, pictures."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -43,22 +44,8 @@ STUDENT = StudentConfig(
     inference_size=32,
     teacher="tiny",
 )
-PATCH_STUDENT = StudentConfig(
-    image_size=32,
-    patch_size=8,
-    width=16,
-    layers=1,
-    heads=2,
-    decoder_width=16,
-    decoder_layers=0,
-    decoder_heads=2,
-    segment_tokens=(5, 3),
-    assignment="cosine",
-    patch_head=True,
-    embedding_width=16,
-    inference_size=32,
-    teacher="tiny",
-    read_out=ReadOut("patches", "margin"),
+PATCH_STUDENT = replace(
+    STUDENT, decoder_layers=0, assignment="cosine", patch_head=True, read_out=ReadOut("patches", "margin")
 )
 
 
