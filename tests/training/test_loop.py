@@ -238,7 +238,7 @@ def test_skipped_step_leaves_the_optimisers_memory_alone(tmp_path: Path):
     def snapshot(folder: str, bad: dict[int, str], stop: int) -> None:
         toy = Toy(bad, on_step=stop_at(stop))
         assert not toy.run(tmp_path / folder)
-        states.append(torch.load(tmp_path / folder / "checkpoint.pt", weights_only=True)["optimiser"]["state"])
+        states.append(torch.load(tmp_path / folder / "checkpoint.pt", weights_only=True)["optimiser"][0]["state"])
 
     snapshot("before", {3: "nan"}, 2)
     snapshot("after", {3: "gradient"}, 3)

@@ -1,13 +1,15 @@
 """The learning rate at every step, and which weights decay."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 from tests.tiny import PATCH_STUDENT, STUDENT, clip, student
-from zeroseg.training.optimiser import OptimiserConfig, build_optimiser, learning_rate
+from zeroseg.training.checkpoint import load_checkpoint, save_checkpoint
+from zeroseg.training.optimiser import Optimiser, OptimiserConfig, build_optimiser, learning_rate
 
 
 @pytest.mark.parametrize(("steps", "warmup"), [(100, 10), (80, 20), (10, 1), (1, 1), (2, 1)])
@@ -88,3 +90,55 @@ def test_decay_shrinks_matrices_only():
     optimiser.step()
     torch.testing.assert_close(model.weight.detach(), before["weight"] * (1 - 0.1 * 0.5))
     assert torch.equal(model.bias.detach(), before["bias"])
+
+
+def test_muon_takes_the_matrices_of_linear_layers_and_adamw_the_rest():
+    model = student(PATCH_STUDENT)
+    adamw, muon = build_optimiser(model, OptimiserConfig("muon")).parts
+    names = {id(weight): name for name, weight in model.named_parameters()}
+    orthogonal = {names[id(weight)] for group in muon.param_groups for weight in group["params"]}
+    linear = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    assert orthogonal == linear - {"salience.weight"}  # a matrix of one row would only ever change its length by a step
+    others = {names[id(weight)] for group in adamw.param_groups for weight in group["params"]}
+    assert others == set(names.values()) - orthogonal
+
+
+def test_first_update_of_muon_is_orthogonal_and_as_long_as_one_of_adamw():
+    """Liu et al. 2025: an update of .2 x rate in the mean square, whatever the shape."""
+    torch.manual_seed(0)
+    model = nn.Linear(32, 64, bias=False)
+    before = model.weight.detach().clone()
+    optimiser = build_optimiser(model, OptimiserConfig("muon", learning_rate=0.1, weight_decay=0.0))
+    model.weight.grad = torch.randn(64, 32) * torch.logspace(-0.5, 0.5, 32)
+    optimiser.step()
+    update = before - model.weight.detach()
+    assert float(update.square().mean().sqrt()) == pytest.approx(0.2 * 0.1, rel=0.25)
+    lengths = torch.linalg.svdvals(update)
+    assert float(lengths.max() / lengths.min()) < 3
+    assert float(torch.linalg.cond(model.weight.grad)) > 10
+
+
+def test_both_parts_resume(tmp_path: Path):
+    """The state of both optimisers goes through a checkpoint, and the rate set afterwards reaches them."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4))
+
+    def step(optimiser: Optimiser) -> None:
+        model(torch.arange(8.0).view(2, 4)).square()[:, 0].sum().backward()
+        for group in optimiser.param_groups:
+            group["lr"] = 0.01
+        optimiser.step()
+        optimiser.zero_grad()
+
+    first = build_optimiser(model, OptimiserConfig("muon"))
+    step(first)
+    save_checkpoint(tmp_path, {"model": model.state_dict(), "optimiser": first.state_dict()})
+    step(first)
+    expected = model[0].weight.detach().clone(), model[1].weight.detach().clone()
+    state = load_checkpoint(tmp_path)
+    model.load_state_dict(state["model"])
+    second = build_optimiser(model, OptimiserConfig("muon"))
+    second.load_state_dict(state["optimiser"])
+    step(second)
+    assert torch.equal(model[0].weight, expected[0])
+    assert torch.equal(model[1].weight, expected[1])

@@ -24,7 +24,7 @@ from zeroseg.precision import mixed_precision
 from zeroseg.training.checkpoint import load_checkpoint, save_checkpoint
 from zeroseg.training.interruption import Interruption
 from zeroseg.training.monitor import Monitor, forget_after
-from zeroseg.training.optimiser import OptimiserConfig, build_optimiser, learning_rate
+from zeroseg.training.optimiser import Optimiser, OptimiserConfig, build_optimiser, learning_rate
 
 Figures = dict[str, Any]
 
@@ -146,7 +146,7 @@ def _report_bad(monitor: Monitor, step: int, bad: int, names: list[str], config:
 
 
 def _begin(
-    model: nn.Module, optimiser: torch.optim.Optimizer, config: LoopConfig, run: Path, settings: Figures, resume: bool
+    model: nn.Module, optimiser: Optimiser, config: LoopConfig, run: Path, settings: Figures, resume: bool
 ) -> tuple[int, int]:
     """Open the run folder; the first step to take and the bad steps so far."""
     path = run / "settings.json"
@@ -199,7 +199,7 @@ def _calm(_worker: int) -> None:
 
 def _update(
     model: nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimiser: Optimiser,
     batch: B,
     generator: torch.Generator,
     loss_of: Callable[[B, torch.Generator], tuple[Tensor, Figures]],
@@ -213,7 +213,7 @@ def _update(
     device = next(model.parameters()).device
     with mixed_precision(device, config.precision == "bf16"):
         loss, figures = loss_of(batch, generator)
-    optimiser.zero_grad(set_to_none=True)
+    optimiser.zero_grad()
     value = float(loss.detach())
     if math.isfinite(value):
         loss.backward()

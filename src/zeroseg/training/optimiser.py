@@ -1,18 +1,24 @@
-"""AdamW over two groups of parameters, and the learning rate at every step."""
+"""AdamW over two groups of parameters, Muon for the matrices where it is asked for, and the learning rate."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from torch import nn
-from torch.optim import AdamW
+from torch.optim import AdamW, Muon, Optimizer
 
 
 @dataclass(frozen=True)
 class OptimiserConfig:
-    """AdamW with warm-up and a half-cycle cosine (MAE's recipe)."""
+    """AdamW with warm-up and a half-cycle cosine (MAE's recipe); "muon" for the weights of linear layers.
 
+    Muon (Jordan et al. 2024) makes the update of a matrix orthogonal; scaled to the length of AdamW's updates (Liu et
+    al. 2025), it takes the same rates and decay. Everything that is no linear layer stays with AdamW.
+    """
+
+    algorithm: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = 1.2e-3
     warmup: float = 0.05  # share of all steps
     weight_decay: float = 0.05  # none on biases, norms, tokens and scalars
@@ -21,16 +27,57 @@ class OptimiserConfig:
     clip_norm: float = 1.0  # the gradient's length is cut to this
 
 
-def build_optimiser(model: nn.Module, config: OptimiserConfig) -> AdamW:
-    """AdamW with weight decay on matrices only: biases, norms, scalars and learned tokens go free."""
+class Optimiser:
+    """One or two of torch's optimisers that are used as one."""
+
+    def __init__(self, parts: list[Optimizer]) -> None:
+        self.parts = parts
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The groups of all parts; `load_state_dict` puts new ones in their place."""
+        return [group for part in self.parts for group in part.param_groups]
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for part in self.parts:
+            part.zero_grad(set_to_none=True)
+
+    def step(self) -> None:
+        """Update all weights that have gradients."""
+        for part in self.parts:
+            part.step()
+
+    def state_dict(self) -> list[dict[str, Any]]:
+        """What a resumed run needs."""
+        return [part.state_dict() for part in self.parts]
+
+    def load_state_dict(self, states: list[dict[str, Any]]) -> None:
+        """Go on from `state_dict()`."""
+        for part, state in zip(self.parts, states, strict=True):
+            part.load_state_dict(state)
+
+
+def build_optimiser(model: nn.Module, config: OptimiserConfig) -> Optimiser:
+    """The optimiser of a model; only matrices decay: biases, norms, scalars and learned tokens go free."""
     decayed: list[nn.Parameter] = []
     free: list[nn.Parameter] = []
+    orthogonal: list[nn.Parameter] = []
+    matrices = {id(module.weight) for module in model.modules() if isinstance(module, nn.Linear)}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            is_matrix = parameter.ndim > 1 and not name.endswith(("tokens", "token", "positions", "embedding"))
-            (decayed if is_matrix else free).append(parameter)
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": free, "weight_decay": 0.0}]
-    return AdamW(groups, lr=config.learning_rate, betas=(config.beta1, config.beta2), fused=True)
+            if config.algorithm == "muon" and id(parameter) in matrices and min(parameter.shape) > 1:
+                orthogonal.append(parameter)
+            elif parameter.ndim > 1 and not name.endswith(("tokens", "token", "positions", "embedding")):
+                decayed.append(parameter)
+            else:
+                free.append(parameter)
+    rate, decay = config.learning_rate, config.weight_decay
+    groups = [{"params": decayed, "weight_decay": decay}, {"params": free, "weight_decay": 0.0}]
+    parts: list[Optimizer] = [AdamW(groups, lr=rate, betas=(config.beta1, config.beta2), fused=True)]
+    if orthogonal:
+        parts.append(Muon(orthogonal, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"))
+    return Optimiser(parts)
 
 
 def learning_rate(step: int, steps: int, config: OptimiserConfig) -> float:

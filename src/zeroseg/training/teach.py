@@ -62,7 +62,7 @@ class TeachConfig:
         default_factory=lambda: LoopConfig(
             steps=4000,
             batch_size=64,  # numbers of the source, each with its pairs
-            optimiser=OptimiserConfig(learning_rate=1.5e-3, weight_decay=0.05, beta2=0.98),
+            optimiser=OptimiserConfig("muon", learning_rate=3e-3, weight_decay=0.05, beta2=0.98),
         )
     )
 
