@@ -130,6 +130,11 @@ def assert_wins(class_map: torch.Tensor, large: torch.Tensor, share: float = 1.0
     assert float((chosen >= large.max(dim=0).values - 1e-4).double().mean()) >= share
 
 
+def class_map(scores: torch.Tensor, grid: tuple[int, int], size: tuple[int, int]) -> torch.Tensor:
+    """The class map of scores that belong to the cells of a grid, row by row."""
+    return scoring.class_map(scores.T.unflatten(1, grid), torch.arange(scores.shape[1]), size)
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     classes=st.integers(1, 9),
@@ -138,19 +143,19 @@ def assert_wins(class_map: torch.Tensor, large: torch.Tensor, share: float = 1.0
     height=st.integers(1, 40),
     width=st.integers(1, 40),
 )
-def test_class_map_of_grid_is_the_naive_argmax(classes: int, h: int, w: int, height: int, width: int):
+def test_class_map_is_the_naive_argmax(classes: int, h: int, w: int, height: int, width: int):
     scores = random(h * w, classes, seed=h * w)
-    ours = scoring.class_map_of_grid(scores, (h, w), (height, width))
+    ours = class_map(scores, (h, w), (height, width))
     assert ours.shape == (height, width)
     assert_wins(ours, full_size(scores.T.reshape(classes, h, w), (height, width)))
 
 
 @settings(max_examples=25, deadline=None)
 @given(segments=st.integers(1, 8), height=st.integers(1, 40), width=st.integers(1, 40))
-def test_class_map_of_segments_gives_each_pixel_its_segments_class(segments: int, height: int, width: int):
+def test_class_map_gives_each_pixel_its_segments_class(segments: int, height: int, width: int):
     masks = random(segments, 4, 5, seed=height).softmax(dim=0)
     scores = random(segments, 3, seed=width)
-    ours = scoring.class_map_of_segments(scores, masks, (height, width))
+    ours = scoring.class_map(masks, scores.argmax(dim=1), (height, width))
     large = full_size(masks, (height, width))
     by_class = torch.zeros(3, height, width, dtype=torch.float64)  # the highest mask among a class's segments
     for segment, winner in enumerate(scores.argmax(dim=1).tolist()):
@@ -162,7 +167,7 @@ def test_class_map_of_segments_gives_each_pixel_its_segments_class(segments: int
 @pytest.mark.parametrize("classes", [scoring.MANY, scoring.MANY + 1, 300])
 def test_many_classes_on_a_small_picture_are_exact(classes: int):
     scores = random(30, classes)
-    ours = scoring.class_map_of_grid(scores, (5, 6), (37, 44))
+    ours = class_map(scores, (5, 6), (37, 44))
     assert_wins(ours, full_size(scores.T.reshape(classes, 5, 6), (37, 44)))
 
 
@@ -170,7 +175,7 @@ def test_many_classes_on_a_large_picture_miss_next_to_nothing():
     """Only classes that win somewhere on a preview are drawn at full size: specks between cells may go."""
     scores = random(30, 200)
     size = (150, 213)
-    ours = scoring.class_map_of_grid(scores, (5, 6), size)
+    ours = class_map(scores, (5, 6), size)
     assert_wins(ours, full_size(scores.T.reshape(200, 5, 6), size), share=0.995)
 
 
@@ -179,14 +184,23 @@ def test_class_ids_are_right_when_only_some_classes_win():
     scores = torch.full((4, 100), -5.0)
     for cell, winner in enumerate((99, 7, 42, 65)):
         scores[cell, winner] = 1.0
-    ours = scoring.class_map_of_grid(scores, (2, 2), (200, 200))
+    ours = class_map(scores, (2, 2), (200, 200))
     assert [int(ours[y, x]) for y, x in ((20, 20), (20, 180), (180, 20), (180, 180))] == [99, 7, 42, 65]
+
+
+def test_winners_are_the_maps_that_win_somewhere():
+    maps = random(12, 3, 4)
+    maps[[2, 5]] -= 100
+    seen = set(full_size(maps, (24, 32)).argmax(dim=0).unique().tolist())
+    assert scoring.winners(maps, (24, 32)).tolist() == sorted(seen)
+    assert set(scoring.winners(maps, (240, 320)).tolist()) == seen  # a large picture is looked at small
+    assert not seen & {2, 5}
 
 
 def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch):
     """Large pictures are drawn strip by strip so that memory stays small."""
     scores = random(12, 5)
-    whole = scoring.class_map_of_grid(scores, (3, 4), (61, 47))
+    whole = class_map(scores, (3, 4), (61, 47))
     for strip in (1, 5 * 47, 5 * 47 * 7):
         monkeypatch.setattr(scoring, "STRIP", strip)
-        assert torch.equal(scoring.class_map_of_grid(scores, (3, 4), (61, 47)), whole)
+        assert torch.equal(class_map(scores, (3, 4), (61, 47)), whole)

@@ -13,7 +13,7 @@ from transformers import CLIPImageProcessorPil
 
 from tests.tiny import MEAN, PATCH_STUDENT, STD, STUDENT, clip, photo, student, teacher, tokenizer
 from zeroseg.errors import ImageError, VocabularyError, WeightsError
-from zeroseg.segmenter import KEPT_VOCABULARIES, Encoded, Segmenter, StudentEncoder, working_size
+from zeroseg.segmenter import KEPT_VOCABULARIES, REFINED_SIDE, Encoded, Segmenter, StudentEncoder, working_size
 from zeroseg.student import StudentConfig
 from zeroseg.student.config import ReadOut
 from zeroseg.teacher import Teacher
@@ -94,6 +94,68 @@ def test_mirrored_picture_does_not_give_a_transposed_map():
     result = Segmenter(Corners(), teacher(), PATCHES)(picture, vocabulary)
     assert [int(result.class_map[y, x]) for y, x in ((2, 2), (2, 93), (45, 2), (45, 93))] == [0, 1, 1, 1]
     assert result.mask("dog").sum() == pytest.approx(24 * 24, rel=0.4)
+
+
+# --- refinement --------------------------------------------------------------------------------------
+
+
+def drawing() -> Image.Image:
+    """A dark square on a light ground whose edges lie between the cells of a grid of 8 pixels."""
+    picture = Image.new("RGB", (96, 64), (230, 230, 220))
+    picture.paste((40, 60, 120), (20, 20, 44, 44))
+    return picture
+
+
+class Blurred:
+    """A network that knows how much of each cell is dark: patches in proportion, and two segments with such masks."""
+
+    shorter_side, multiple = 64, 8
+
+    def encode(self, pixels: torch.Tensor, size: tuple[int, int]) -> Encoded:
+        h, w = pixels.shape[2] // 8, pixels.shape[3] // 8
+        dark = (pixels[:, 0] < 0.5).float().unflatten(1, (h, 8)).unflatten(3, (w, 8)).mean(dim=(2, 4))[0]
+        dog, grass = torch.nn.functional.normalize(teacher().embed_texts(["dog", "grass"]), dim=-1)
+        share = dark.flatten()[:, None]
+        patches, masks = share * dog + (1 - share) * grass, torch.stack([dark, 1 - dark])
+        return Encoded(dog, patches, torch.stack([dog, grass]), masks, torch.zeros_like(dog), (h, w), size)
+
+
+@pytest.mark.parametrize("naming", ["patches", "segments"])
+@pytest.mark.parametrize("scale", [1, 3, 8])
+def test_refined_masks_follow_the_pictures_edges(naming: str, scale: int):
+    picture = drawing().resize((96 * scale, 64 * scale), Image.Resampling.NEAREST)
+    truth = np.asarray(picture)[:, :, 0] < 128
+    ours = Segmenter(Blurred(), teacher(), ReadOut(naming, "none"))
+    vocabulary = Vocabulary(("grass", "dog"), templates=("{}",))
+
+    def iou(rounds: int) -> float:
+        found = ours.reading(refinement=rounds)(picture, vocabulary).mask("dog")
+        assert found.shape == truth.shape
+        return float((found & truth).sum() / (found | truth).sum())
+
+    assert iou(10) > max(0.93, iou(0) + 0.05)
+
+
+def test_regions_are_refined_with_the_masks():
+    """What the masks' own quality is measured on is what is drawn."""
+    ours = Segmenter(Blurred(), teacher(), ReadOut("segments", "none", refinement=10))
+    encoded = ours.encode(drawing())
+    drawn = ours.name(encoded, Vocabulary(("dog", "grass"), templates=("{}",))).class_map
+    np.testing.assert_array_equal(ours.region_map(encoded), drawn)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 50), (1000, 2), (3, 600), (700, 900)])
+def test_refinement_takes_any_size(size: tuple[int, int]):
+    result = segmenter(replace(PATCHES, refinement=2))(photo(*size), LABELS)
+    assert result.class_map.shape == (size[1], size[0])
+
+
+def test_refinement_goes_by_a_small_copy_of_a_large_picture():
+    """A student may read pictures at 448 pixels; refinement would cost more than it there."""
+    ours = Segmenter(StudentEncoder(student(replace(PATCH_STUDENT, inference_size=448))), teacher(), PATCHES)
+    pixels = ours.encode(photo(60, 40)).pixels
+    assert pixels is not None
+    assert pixels.shape == (3, REFINED_SIDE, 336)
 
 
 # --- how often networks run -------------------------------------------------------------------------

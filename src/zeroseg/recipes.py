@@ -36,7 +36,7 @@ def picturebook() -> DistillConfig:
     overlapping views; cosine assignment; the encoder starts from the teacher's. From 7,168 scenes, 30 minutes on one
     CPU core (and 6 minutes on two for the cache); mIoU of .475 on the 300 held-out VOC-like scenes.
     """
-    read_out = ReadOut(naming="patches", background="margin", margin=7.0, background_words=STUFF_NAMES)
+    read_out = ReadOut("patches", "margin", margin=7.0, background_words=STUFF_NAMES, refinement=10)
     student = replace(
         SMALL, assignment="cosine", segment_tokens=(32, 16), decoder_layers=0, patch_head=True, read_out=read_out
     )

@@ -60,21 +60,20 @@ def with_margin_background(
     return torch.cat([level[:, None], scores], dim=1)
 
 
-def class_map_of_grid(scores: Float[Tensor, "R C"], grid: tuple[int, int], size: tuple[int, int]) -> Int[Tensor, "H W"]:
-    """The best class of every pixel, scores interpolated bilinearly from the patch grid (height, width)."""
-    maps = scores.T.unflatten(1, grid)
-    classes = torch.arange(len(maps), device=maps.device)
-    if len(classes) > MANY:
-        preview = (min(size[0], 8 * grid[0]), min(size[1], 8 * grid[1]))
-        classes = _best_map(maps, classes, preview).unique()
-    return _best_map(maps[classes], classes, size)
+def class_map(maps: Float[Tensor, "M h w"], values: Int[Tensor, " M"], size: tuple[int, int]) -> Int[Tensor, "H W"]:
+    """For every pixel the value of the highest map there, maps interpolated bilinearly: scores of classes, or soft
+    masks of segments with the segments' classes."""
+    if len(maps) > MANY:
+        places = winners(maps, size)
+        maps, values = maps[places], values[places]
+    return _best_map(maps, values, size)
 
 
-def class_map_of_segments(
-    scores: Float[Tensor, "R C"], masks: Float[Tensor, "R h w"], size: tuple[int, int]
-) -> Int[Tensor, "H W"]:
-    """The class of every pixel's segment, soft masks interpolated bilinearly."""
-    return _best_map(masks, scores.argmax(dim=1), size)
+def winners(maps: Float[Tensor, "M h w"], size: tuple[int, int]) -> Int[Tensor, " W"]:
+    """Which maps are the highest somewhere, seen at `size` or at eight pixels a cell, whichever is smaller."""
+    height, width = maps.shape[1:]
+    preview = (min(size[0], 8 * height), min(size[1], 8 * width))
+    return _best_map(maps, torch.arange(len(maps), device=maps.device), preview).long().unique()
 
 
 def _best_map(maps: Float[Tensor, "M h w"], values: Int[Tensor, " M"], size: tuple[int, int]) -> Int[Tensor, "H W"]:

@@ -23,6 +23,7 @@ from torch import Tensor
 from zeroseg import scoring
 from zeroseg.errors import WeightsError
 from zeroseg.images import ImageSource, load_image, resize, to_tensor
+from zeroseg.refine import refine
 from zeroseg.segmentation import BACKGROUND, Segmentation
 from zeroseg.student import Student
 from zeroseg.student.config import Naming, ReadOut
@@ -31,6 +32,7 @@ from zeroseg.teacher import Teacher
 from zeroseg.vocabulary import Vocabulary, make_vocabulary
 
 LARGEST_ASPECT = 6  # longer pictures are squeezed: positions are not known that far
+REFINED_SIDE = 224  # masks are refined on the picture with at most this shorter side, pixels
 KEPT_VOCABULARIES = 16
 
 
@@ -49,6 +51,7 @@ class Encoded:
     mean: Float[Tensor, " D"]
     grid: tuple[int, int]  # height, width
     size: tuple[int, int]  # of the picture: height, width
+    pixels: Float[Tensor, "3 H W"] | None = None  # of the picture, small: what refinement goes by
 
     def regions(self, naming: Naming) -> Float[Tensor, "R D"]:
         """The embeddings to be named. Raises `WeightsError` if the network has none of that kind."""
@@ -136,7 +139,9 @@ class Segmenter:
         size = (picture.height, picture.width)
         working = working_size(*size, self.encoder.shorter_side, self.encoder.multiple)
         pixels = resize(to_tensor(picture), working)
-        return self.encoder.encode(pixels[None], size)
+        small = working_size(*working, min(min(working), REFINED_SIDE), 1)
+        encoded = self.encoder.encode(pixels[None], size)
+        return replace(encoded, pixels=resize(pixels, small).to(encoded.image.device))
 
     @torch.inference_mode()
     def name(self, encoded: Encoded, vocabulary: Vocabulary, read_out: ReadOut | None = None) -> Segmentation:
@@ -156,7 +161,7 @@ class Segmenter:
         else:
             scores = scores + _leads(vocabulary, read_out).to(scores.device)
             channels = scoring.with_margin_background(scores, rivals, read_out.margin) if has_background else scores
-        class_map = _paint(channels, encoded, read_out.naming)
+        class_map = _paint(channels, encoded, read_out)
         everything = torch.cat([rivals[:, None], scores], dim=1) if has_background else scores
         names = (BACKGROUND, *vocabulary.labels) if has_background else vocabulary.labels
         sure = _confidence(everything, channels, class_map)
@@ -179,7 +184,7 @@ class Segmenter:
         """The region of every pixel: the segment that it belongs to, or the patch under it."""
         count = len(encoded.regions(self.read_out.naming))
         if self.read_out.naming == "segments":
-            return _paint(torch.eye(count, device=encoded.image.device), encoded, "segments").cpu().numpy()
+            return _paint(torch.eye(count, device=encoded.image.device), encoded, self.read_out).cpu().numpy()
         (h, w), (height, width) = encoded.grid, encoded.size
         rows, columns = np.arange(height) * h // height, np.arange(width) * w // width
         return rows[:, None] * w + columns[None, :]
@@ -189,11 +194,17 @@ class Segmenter:
         return Segmenter(self.encoder, self.teacher, replace(self.read_out, **changes))
 
 
-def _paint(channels: Float[Tensor, "R C"], encoded: Encoded, naming: Naming) -> Int[Tensor, "H W"]:
+def _paint(channels: Float[Tensor, "R C"], encoded: Encoded, read_out: ReadOut) -> Int[Tensor, "H W"]:
     """The class of every pixel from the scores of the regions."""
-    if naming == "segments" and encoded.masks is not None:
-        return scoring.class_map_of_segments(channels, encoded.masks, encoded.size)
-    return scoring.class_map_of_grid(channels, encoded.grid, encoded.size)
+    if read_out.naming == "segments" and encoded.masks is not None:
+        maps, values = encoded.masks, channels.argmax(dim=1)
+    else:
+        maps, values = channels.T.unflatten(1, encoded.grid), torch.arange(channels.shape[1], device=channels.device)
+    if read_out.refinement:
+        assert encoded.pixels is not None  # `Segmenter.encode` keeps them
+        places = scoring.winners(maps, encoded.size)
+        maps, values = refine(maps[places], encoded.pixels, read_out.refinement), values[places]
+    return scoring.class_map(maps, values, encoded.size)
 
 
 def working_size(height: int, width: int, shorter_side: int, multiple: int) -> tuple[int, int]:

@@ -72,16 +72,18 @@ def test_every_photo_gets_a_mask_an_overlay_and_figures(
 def test_read_out_can_be_chosen(call: Call, models: Models, picture: Path, tmp_path: Path):
     words = ["segment", picture, "--model", models.student, "--labels", LABELS]
     choices = {
-        "own": ([], ("patches", "margin", 0.0, 0.95)),
-        "none": (["--background", "none"], ("patches", "none", 0.0, 0.95)),
-        "product": (["--threshold", "0.5"], ("patches", "product", 0.0, 0.5)),
-        "margin": (["--margin", "-3", "--naming", "segments"], ("segments", "margin", -3.0, 0.95)),
+        "own": ([], ("patches", "margin", 0.0, 0.95, 0)),
+        "none": (["--background", "none"], ("patches", "none", 0.0, 0.95, 0)),
+        "product": (["--threshold", "0.5"], ("patches", "product", 0.0, 0.5, 0)),
+        "margin": (["--margin", "-3", "--naming", "segments"], ("segments", "margin", -3.0, 0.95, 0)),
+        "refined": (["--refinement", "3"], ("patches", "margin", 0.0, 0.95, 3)),
     }
     for name, (options, expected) in choices.items():
         assert call(*words, *options, "--out", tmp_path / name).code == 0
         figures = json.loads((tmp_path / name / "picture.json").read_text())
         read = figures["read_out"]
-        assert (read["naming"], read["background"], read["margin"], read["product_threshold"]) == expected
+        fields = ("naming", "background", "margin", "product_threshold", "refinement")
+        assert tuple(read[field] for field in fields) == expected
         assert figures["has_background"] == (name != "none")
         assert "sky" in figures["background_words"]
     assert call(*words, "--background-words", "sea, Dog", "--out", tmp_path / "sea").code == 0

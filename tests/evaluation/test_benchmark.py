@@ -136,6 +136,14 @@ def test_margin_is_tuned_to_the_best_on_the_data_set():
     assert sky == pytest.approx(100, abs=1e-3)
 
 
+def test_margin_is_tuned_with_refinement_near_the_best_without():
+    """Blots of 45 even pixels keep their best margin, and the rounds of refinement come back with it."""
+    margins = tuple(float(m) for m in range(0, 60, 5))
+    quick = tune_margin(segmenter(), Blots(), margins)
+    tuned = tune_margin(segmenter().reading(refinement=2), Blots(), margins)
+    assert tuned.read_out == replace(quick.read_out, refinement=2)
+
+
 # --- the picturebook as data set --------------------------------------------------------------------
 
 

@@ -57,6 +57,8 @@ class Segment:
     """Cosine times 100; implies --background margin."""
     naming: Annotated[Literal["segments", "patches"] | None, arg(help_behavior_hint=OWN)] = None
     """Whether a pixel takes the name of its segment (the paper's) or of its patch."""
+    refinement: Annotated[int | None, arg(metavar="ROUNDS", help_behavior_hint=OWN)] = None
+    """How many rounds of refinement let the masks follow the photo's edges; 0 for none (the paper's)."""
     background_words: Annotated[str | None, arg(metavar="WORDS", help_behavior_hint=OWN)] = None
     """Words that compete with the labels for the background, parted by commas."""
 
@@ -104,6 +106,7 @@ class Segment:
             "background": next(iter(rules), None),
             "product_threshold": self.threshold,
             "margin": self.margin,
+            "refinement": self.refinement,
             "background_words": None if words is None else parse_labels(words),
         }
         return {name: value for name, value in changes.items() if value is not None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich import box
 from rich.table import Table
@@ -43,7 +43,7 @@ def compare(lesson: Lesson, cache: FeatureCache, bundled: Segmenter, config: Dem
     """mIoU of the student before and after, of the bundled one, and of two read-outs of the teacher itself.
 
     Margins are tuned on validation scenes; the two trained students bring theirs. The teacher is given images of the
-    side that `zeroseg evaluate --method` gives it.
+    side that `zeroseg evaluate --method` gives it, and its maps as many rounds of refinement as the student's.
     """
     by = bundled.teacher
     untrained = build_student(lesson.config, cache, by).to(by.device).eval()
@@ -51,7 +51,8 @@ def compare(lesson: Lesson, cache: FeatureCache, bundled: Segmenter, config: Dem
     held_out = open_dataset(DATASET, "held-out", config.table_scenes)
 
     def tuned(encoder: ImageEncoder) -> Segmenter:
-        return tune_margin(Segmenter(encoder, by, baselines.READ_OUT), validation)
+        read_out = replace(baselines.READ_OUT, refinement=bundled.read_out.refinement)
+        return tune_margin(Segmenter(encoder, by, read_out), validation)
 
     candidates = {
         "student at the start": tune_margin(segmenter_of(untrained, by), validation),

@@ -104,7 +104,8 @@ def learn(
     held_out = open_dataset(DATASET, "held-out", config.curve_scenes)
 
     def judge(pupil: Student) -> dict[str, Any]:
-        result = evaluate(tune_margin(segmenter_of(pupil, by), validation), held_out)
+        quick = tune_margin(segmenter_of(pupil, by).reading(refinement=0), validation)
+        result = evaluate(quick.reading(refinement=pupil.config.read_out.refinement), held_out)
         return {"miou": result.miou, "oracle_miou": result.oracle_miou, "margin": result.read_out.margin}
 
     started = time.monotonic()

@@ -22,7 +22,8 @@ class ReadOut:
     best label to beat the best background word by `margin` (cosine x 100); "none" names every pixel.
     `keep_mean`: whether the mean of the teacher's embeddings, taken out in training, is put back before they
     are compared with words. `background_words` stand for what nobody asked for, unless a vocabulary has its own; one
-    that is asked for as a label keeps its `margin` over the others (under "margin" and "none").
+    that is asked for as a label keeps its `margin` over the others (under "margin" and "none"). `refinement`: how many
+    rounds of refinement let the masks follow the picture's edges (`refine.py`; 0 in the paper).
     """
 
     naming: Naming = "segments"
@@ -31,6 +32,7 @@ class ReadOut:
     margin: float = 0.0
     keep_mean: bool = True
     background_words: tuple[str, ...] = BACKGROUND_WORDS
+    refinement: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class StudentConfig:
             < first
             < second
             <= self.head_layers,
+            "refinement must be 0 rounds or more": self.read_out.refinement < 0,
             "naming by patches needs patch_head": self.read_out.naming == "patches" and not self.patch_head,
         }
         for problem, holds in problems.items():

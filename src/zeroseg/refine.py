@@ -1,0 +1,60 @@
+"""Refinement: score maps of a coarse grid follow the edges of the picture.
+
+PAMR, pixel-adaptive mask refinement (Araslanov & Roth 2020, "Single-stage semantic segmentation from image labels",
+section 3.3): every round, a pixel takes the weighted mean of the pixels round it, near ones and far ones; like colours
+weigh more. It has no parameters to learn and knows neither words nor networks.
+
+Letters: M map, N neighbour, h w grid cells, H W pixels.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+DILATIONS = (1, 2, 4, 8, 12, 24)  # how far the eight neighbours of each ring are, pixels; the authors'
+SPREAD = 0.1  # of colour differences, in local standard deviations: the authors' value
+SMALLEST_DEVIATION = 1e-3  # of colours 0..1: flat places weigh all neighbours alike
+OFFSETS = tuple(
+    (down * far, across * far)
+    for far in DILATIONS
+    for down in (-1, 0, 1)
+    for across in (-1, 0, 1)
+    if (down, across) != (0, 0)
+)
+
+
+def refine(maps: Float[Tensor, "M h w"], pixels: Float[Tensor, "3 H W"], rounds: int) -> Float[Tensor, "M H W"]:
+    """`maps`, interpolated to the size of the picture (values 0..1) and refined by it for some rounds.
+
+    A round is linear and its weights sum to 1: what is constant stays so, and no value leaves the range of its map.
+    Beyond the edges the picture and the maps go on evenly.
+    """
+    weights = affinities(pixels)
+    maps = F.interpolate(maps[None].float(), size=pixels.shape[1:], mode="bilinear", align_corners=False)[0]
+    for _ in range(rounds):
+        refined = torch.zeros_like(maps)
+        for weight, neighbour in zip(weights, _neighbours(maps), strict=True):
+            refined.addcmul_(neighbour, weight)
+        maps = refined
+    return maps
+
+
+def affinities(pixels: Float[Tensor, "3 H W"]) -> Float[Tensor, "N H W"]:
+    """How much each neighbour says about each pixel: a softmax over all neighbours, so the weights sum to 1."""
+    neighbours = torch.stack(_neighbours(pixels))
+    deviation = torch.cat([neighbours, pixels[None]]).std(dim=0).clamp(min=SMALLEST_DEVIATION)
+    difference = (neighbours - pixels).abs() / (SPREAD * deviation)
+    return (-difference.mean(dim=1)).softmax(dim=0)
+
+
+def _neighbours(maps: Float[Tensor, "M H W"]) -> list[Float[Tensor, "M H W"]]:
+    """The maps as seen by each neighbour, in the order of `OFFSETS`: views of one padded copy."""
+    height, width = maps.shape[1:]
+    far = max(DILATIONS)
+    padded = F.pad(maps[None], (far, far, far, far), mode="replicate")[0]
+    return [
+        padded[:, far + down : far + down + height, far + across : far + across + width] for down, across in OFFSETS
+    ]
