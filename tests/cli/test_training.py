@@ -1,15 +1,19 @@
 """teach, cache, distill, evaluate, segment: one after the other with tiny networks, and what they refuse."""
 
 import json
+import math
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+import zeroseg
 from tests.cli.conftest import Call, Models, assert_one_sentence
-from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, write_photos
+from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, photo, write_photos
 from zeroseg.cli import cost, distill, evaluate, teach
 from zeroseg.feature_cache import FeatureCache
 from zeroseg.recipes import RECIPES
@@ -70,6 +74,48 @@ def test_from_photos_to_a_student_that_segments(
     command[command.index("PHOTO")] = str(photos / "photo00.png")
     assert call(*command[1:], "--out", tmp_path / "out").code == 0
     assert (tmp_path / "out/photo00.png").exists()
+
+
+def write_jpegs(folder: Path) -> None:
+    """Photos as cameras leave them: of many sizes, upright by a note only, grey, progressive, in folders."""
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    (folder / "2026" / "may").mkdir(parents=True)
+    photo(640, 480, 1).save(folder / "IMG_0001.JPG", quality=80)
+    photo(480, 640, 2).save(folder / "2026" / "IMG_0002.jpeg", exif=turned)
+    photo(301, 97, 3).convert("L").save(folder / "2026" / "grey.jpg")
+    photo(97, 301, 4).convert("CMYK").save(folder / "2026" / "may" / "print.jpg")
+    photo(64, 64, 5).save(folder / "2026" / "may" / "small.jpg", progressive=True, quality=20)
+
+
+def test_recipe_of_the_bundled_student_learns_from_a_folder_of_photos(call: Call, tmp_path: Path):
+    """Nothing on the way knows of the picturebook: the same recipe takes what a camera left."""
+    photos, cache, run = tmp_path / "photos", tmp_path / "cache", tmp_path / "run"
+    write_jpegs(photos)
+    assert call("cache", photos, "--recipe", "picturebook", "--out", cache).code == 0
+    assert len(FeatureCache(cache)) == 5
+    words = ["--images", photos, "--cache", cache, "--out", run, "--validate-on", "none"]
+    said = call("distill", "--recipe", "picturebook", *words, "--steps", 3, "--batch-size", 4, "--loop.log-every", 1)
+    assert said.code == 0, said.err
+    log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in log] == [0, 1, 2]
+    assert all(math.isfinite(row["loss"]) for row in log)
+    labels = ["--labels", "rose, sky"]
+    assert call("segment", photos, *labels, "--model", run / "student", "--out", tmp_path / "out").code == 0
+    with Image.open(tmp_path / "out/IMG_0002.png") as mask:
+        assert mask.size == (640, 480)  # turned upright
+
+
+@pytest.mark.parametrize(
+    "room",
+    ["student", "segmenter.py", "scoring.py", "refine.py", "losses.py", "views.py", "feature_cache.py", "training",
+     "teacher.py", "cli/segment.py", "cli/cache.py", "cli/distill.py"],
+)  # fmt: skip
+def test_what_photos_go_through_does_not_import_the_picturebook(room: str):
+    path = Path(zeroseg.__file__).parent / room
+    files = [path] if path.is_file() else list(path.rglob("*.py"))
+    assert files
+    assert not [file for file in files if re.search(r"(import|from) zeroseg\.picturebook", file.read_text())]
 
 
 def test_distill_resumes_and_says_when_it_was_interrupted(
