@@ -181,6 +181,21 @@ def test_noise_comes_from_the_generator_and_only_in_training():
     assert not torch.equal(draws[0], draws[2])
 
 
+def test_temperature_sharpens_the_assignment_and_leaves_the_draw_alone():
+    """Logits and noise are divided alike: the same segment wins, with a surer soft assignment (and a steeper one)."""
+    module, images = grouping("gumbel"), tokens()
+    _, plain = module(images)
+    module.temperature = 0.25
+    _, sharp = module(images)
+    torch.testing.assert_close(sharp, (plain.log() / 0.25).softmax(dim=1))
+    module.train()
+    logits = torch.randn(2, 3, 50)
+    warm, cold = Grouping(WIDTH, HEADS, 3, "gumbel"), Grouping(WIDTH, HEADS, 3, "gumbel", temperature=0.25)
+    draws = [g._noisy(logits / g.temperature, torch.Generator().manual_seed(0)) for g in (warm.train(), cold.train())]
+    assert torch.equal(draws[0].argmax(dim=1), draws[1].argmax(dim=1))
+    torch.testing.assert_close(draws[1], (draws[0].log() / 0.25).softmax(dim=1))
+
+
 def test_cosine_assignment_has_no_noise():
     module, images = grouping("cosine"), tokens()
     assert torch.equal(module.train()(images)[0], module.eval()(images)[0])

@@ -9,6 +9,7 @@ from zeroseg.errors import ConfigError
 from zeroseg.vocabulary import BACKGROUND_WORDS
 
 Assignment = Literal["gumbel", "cosine"]
+SegmentEmbedding = Literal["token", "mean"]
 Naming = Literal["segments", "patches"]
 Background = Literal["product", "margin", "none"]
 
@@ -53,6 +54,8 @@ class StudentConfig:
     grouping_after: tuple[int, int] = (2, 4)
     segment_tokens: tuple[int, int] = (32, 8)
     assignment: Assignment = "gumbel"  # the paper's; "cosine" is ours, see student/grouping.py
+    temperature: float = 1.0  # of "gumbel": below 1 the assignment is surer, and its gradient steeper
+    segment_embedding: SegmentEmbedding = "token"  # "mean", to study the losses: the mean of a mask's patch embeddings
     embedding_width: int = 768
     patch_head: bool = False  # ours: an embedding and a salience for every patch
     inference_size: int = 448  # shorter side of the image
@@ -66,6 +69,10 @@ class StudentConfig:
             raise ConfigError("this student cannot be built: every size must be 1 or more.")
         problems = {
             f"there is no assignment {self.assignment!r}": self.assignment not in get_args(Assignment),
+            f"there is no segment embedding {self.segment_embedding!r}": self.segment_embedding
+            not in get_args(SegmentEmbedding),
+            "temperature must be above 0": self.temperature <= 0,
+            "segments as the mean of patches need patch_head": self.segment_embedding == "mean" and not self.patch_head,
             f"there is no naming by {self.read_out.naming!r}": self.read_out.naming not in get_args(Naming),
             f"there is no background rule {self.read_out.background!r}": self.read_out.background
             not in get_args(Background),

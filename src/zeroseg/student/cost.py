@@ -44,7 +44,8 @@ def count_flops(config: StudentConfig, mask_ratio: float) -> dict[str, float]:
     kept = random_keep(1, patches, mask_ratio, torch.Generator()).shape[1]
     first, second = config.grouping_after
     segments, last = config.segment_tokens
-    projections = _mlp(last, width, out) + _block(last, width) + _mlp(1, width, out)
+    are_means = config.segment_embedding == "mean"
+    projections = (0 if are_means else _mlp(last, width, out)) + _block(last, width) + _mlp(1, width, out)
     if config.patch_head:
         projections += _mlp(kept, width, out) + _linear(kept, width, 1)
     pixels = 3 * config.patch_size**2
@@ -56,7 +57,8 @@ def count_flops(config: StudentConfig, mask_ratio: float) -> dict[str, float]:
         + (config.head_layers - second) * _block(last, width),
         "groupings": _grouping(kept, segments, width)
         + _grouping(segments, last, width)
-        + _product(last, segments, kept),  # both stages' assignments, composed
+        + _product(last, segments, kept)  # both stages' assignments, composed
+        + (_product(last, kept, out) if are_means else 0),
         "projections": projections,
         "decoder": _decoder(config, patches, kept, pixels) if config.decoder_layers else 0,
     }

@@ -1,8 +1,9 @@
 """The grouping block: learnable segment tokens gather the image tokens that are assigned to them.
 
 "gumbel" is GroupViT's block as the paper uses it: dot products scaled by width^-0.5, Gumbel-softmax over segments,
-hard with a straight-through gradient in training and plain argmax at inference, mean over (sum + 1). "cosine" is
-ours: cosines times a learned scale and no noise, because the former stays uniform (see docs/log.md).
+hard with a straight-through gradient in training and plain argmax at inference, mean over (sum + 1); its temperature
+divides logits and noise alike. "cosine" is ours: cosines times a learned scale and no noise, because the former stays
+uniform (see docs/log.md).
 
 Letters: B image, N token, S segment, T segment of a later stage, D width.
 """
@@ -27,9 +28,9 @@ LARGEST_SCALE = 100.0
 class Grouping(nn.Module):
     """Assigns N tokens to S segment tokens."""
 
-    def __init__(self, width: int, heads: int, segments: int, assignment: Assignment) -> None:
+    def __init__(self, width: int, heads: int, segments: int, assignment: Assignment, temperature: float = 1.0) -> None:
         super().__init__()
-        self.assignment = assignment
+        self.assignment, self.temperature = assignment, temperature
         spread = 0.02 if assignment == "gumbel" else 1.0
         self.segment_tokens = nn.Parameter(torch.randn(1, segments, width) * spread)
         self.norm_tokens, self.norm_segments = nn.LayerNorm(width), nn.LayerNorm(width)
@@ -61,7 +62,7 @@ class Grouping(nn.Module):
 
     def _logits(self, query: Float[Tensor, "B S D"], key: Float[Tensor, "B N D"]) -> Float[Tensor, "B S N"]:
         if self.assignment == "gumbel":
-            return query @ key.transpose(1, 2) * query.shape[-1] ** -0.5
+            return query @ key.transpose(1, 2) * query.shape[-1] ** -0.5 / self.temperature
         scale = self.log_scale.exp().clamp(max=LARGEST_SCALE)
         key = key - key.mean(dim=1, keepdim=True)  # what all tokens share would send them all to one segment
         return scale * F.normalize(query, dim=-1) @ F.normalize(key, dim=-1).transpose(1, 2)
@@ -70,7 +71,8 @@ class Grouping(nn.Module):
         """The assignment that is hardened: with Gumbel noise in training as the paper has it."""
         if self.training and self.assignment == "gumbel":
             uniform = torch.rand(logits.shape, generator=generator, device=logits.device)
-            logits = logits - (-uniform.clamp(min=1e-9).log()).clamp(min=1e-9).log()
+            noise = -(-uniform.clamp(min=1e-9).log()).clamp(min=1e-9).log()
+            logits = logits + noise / self.temperature
         return logits.softmax(dim=1)
 
 

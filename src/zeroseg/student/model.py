@@ -51,9 +51,10 @@ class Student(nn.Module):
         self.encoder = Encoder(config)
         self.layers = nn.ModuleList(Block(width, heads) for _ in range(config.head_layers))
         self.groupings = nn.ModuleList(
-            Grouping(width, heads, tokens, config.assignment) for tokens in config.segment_tokens
+            Grouping(width, heads, tokens, config.assignment, config.temperature) for tokens in config.segment_tokens
         )
-        self.segment_projection = nn.Sequential(nn.LayerNorm(width), MLP(width, out=out))
+        if config.segment_embedding == "token":
+            self.segment_projection = nn.Sequential(nn.LayerNorm(width), MLP(width, out=out))
         self.global_layer = Block(width, heads)
         self.global_projection = nn.Sequential(nn.LayerNorm(width), MLP(width, out=out))
         if config.patch_head:
@@ -86,7 +87,10 @@ class Student(nn.Module):
                 x, assignment = groupings[number](x, generator)
                 masks = assignment if masks is None else compose(assignment, masks)
         assert masks is not None  # the config has two groupings within the layers
-        segments = self.segment_projection(x).float()
+        if patches is not None and self.config.segment_embedding == "mean":
+            segments = masks / masks.sum(dim=2, keepdim=True) @ patches.detach()  # losses on it can only move masks
+        else:
+            segments = self.segment_projection(x).float()
         image = self.global_projection(self.global_layer(x).mean(dim=1)).float()
         return StudentOutput(tokens, segments, image, masks, patches, salience)
 
