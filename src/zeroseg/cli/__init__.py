@@ -25,6 +25,7 @@ COMMANDS = {
     "cache": "embed the views of images with a teacher, once",
     "distill": "train a student on cached views, without any label",
     "evaluate": "mIoU of a student, or of its teacher's own dense read-outs",
+    "experiment": "short runs side by side, kept as records, written up as a page",
     "picturebook": "look at the embedded world, or write it to files",
     "cost": "parameters and FLOPs of a recipe",
 }

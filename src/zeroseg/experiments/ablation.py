@@ -1,0 +1,50 @@
+"""The experiment `ablation`: our recipe on the picturebook, with one of its parts taken away at a time."""
+
+from pathlib import Path
+
+from zeroseg.experiments import changes
+from zeroseg.experiments.design import Column, Experiment, Variant
+from zeroseg.recipes import picturebook
+
+VOC, CONTEXT, COCO = "picturebook-voc", "picturebook-context", "picturebook-coco"
+
+ABLATION = Experiment(
+    name="ablation",
+    recipe=picturebook,
+    base=Variant("ours", "the recipe `picturebook` as it is"),
+    groups={
+        "Losses": (
+            Variant("no-overlap", "no overlap-weighted matching", changes.losses(overlap=0.0)),
+            Variant("no-patch-view", "no patch-view matching", changes.losses(patch_view=0.0)),
+            Variant("no-dense", "no dense targets", changes.losses(dense=0.0)),
+            Variant("no-distillation", "no multi-scale distillation", changes.losses(distillation=0.0)),
+            Variant(
+                "plus-matching", "the paper's segment matching beside them, at weight .1", changes.losses(matching=0.1)
+            ),
+        ),
+        "Data, targets, first weights": (
+            Variant("no-flips", "no mirrored images", changes.settings(flips=False)),
+            Variant("no-centre", "targets neither centred nor scaled", changes.settings(centre=False)),
+            Variant(
+                "from-scratch", "encoder not started from the teacher's", changes.settings(encoder_from_teacher=False)
+            ),
+        ),
+        "Grouping and masking": (
+            Variant("gumbel", "the paper's assignment in place of cosines", changes.student(assignment="gumbel")),
+            Variant("tokens-8", "8 segment tokens in place of 16", changes.student(segment_tokens=(32, 8))),
+            Variant("mask-0", "all patches seen in training", changes.settings(mask_ratio=0.0)),
+            Variant("mask-0.8", "80 % of the patches dropped in training, not 60 %", changes.settings(mask_ratio=0.8)),
+        ),
+    },
+    readings={"patches": {}, "segments": {"naming": "segments"}},
+    datasets=(VOC, CONTEXT, COCO),
+    columns=(
+        Column("voc", VOC, "patches"),
+        Column("voc, refined", VOC, "patches", refined=True),
+        Column("voc by segment", VOC, "segments"),
+        Column("oracle of segments", VOC, "segments", "oracle_miou"),
+        Column("context", CONTEXT, "patches"),
+        Column("coco", COCO, "patches"),
+    ),
+    template=Path(__file__).with_suffix(".md"),
+)

@@ -1,0 +1,62 @@
+"""Changes of a run's config, to build variants from: `changes.student(assignment="cosine")`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import reduce
+from typing import Any
+
+from zeroseg.experiments.design import Change
+from zeroseg.training.distill import DistillConfig
+
+
+def settings(**values: Any) -> Change:
+    """Settings of the run itself, such as `centre` or `mask_ratio`."""
+    return lambda config: replace(config, **values)
+
+
+def student(**values: Any) -> Change:
+    """Settings of the student."""
+    return lambda config: replace(config, student=replace(config.student, **values))
+
+
+def losses(**weights: float) -> Change:
+    """Weights of losses."""
+    return lambda config: replace(config, losses=replace(config.losses, **weights))
+
+
+def batch_size(size: int) -> Change:
+    """Another batch at equal samples: the steps become fewer or more."""
+
+    def change(config: DistillConfig) -> DistillConfig:
+        steps = max(1, round(config.loop.steps * config.loop.batch_size / size))
+        return replace(config, loop=replace(config.loop, batch_size=size, steps=steps))
+
+    return change
+
+
+def learning_rate(factor: float) -> Change:
+    """The learning rate times a factor."""
+
+    def change(config: DistillConfig) -> DistillConfig:
+        optimiser = config.loop.optimiser
+        optimiser = replace(optimiser, learning_rate=factor * optimiser.learning_rate)
+        return replace(config, loop=replace(config.loop, optimiser=optimiser))
+
+    return change
+
+
+def samples(factor: int) -> Change:
+    """So many times the samples, at the same batch."""
+    return lambda config: replace(config, loop=replace(config.loop, steps=factor * config.loop.steps))
+
+
+def summed(config: DistillConfig) -> DistillConfig:
+    """Distances to views as sums over the embedding's dimensions, not means: weights times its width."""
+    width, weights = config.student.embedding_width, config.losses
+    return losses(distillation=width * weights.distillation, matching=width * weights.matching)(config)
+
+
+def together(*several: Change) -> Change:
+    """Several changes, one after the other."""
+    return lambda config: reduce(lambda changed, change: change(changed), several, config)

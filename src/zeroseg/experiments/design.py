@@ -1,0 +1,74 @@
+"""What an experiment is: a base, variants of it in groups, and how their students are read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from zeroseg.training.distill import DistillConfig
+from zeroseg.training.loop import LoopConfig
+
+Change = Callable[[DistillConfig], DistillConfig]
+
+TRAINING_POINTS, VALIDATION_POINTS = 30, 9  # of a run's curve, at most
+REFINED = ", refined"  # ends the name of a reading with the refinement of the read-out
+
+
+@dataclass(frozen=True)
+class Variant:
+    """An experiment's base with a change; `words` say in one line what is changed."""
+
+    name: str
+    words: str
+    change: Change = lambda config: config
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of an experiment's table: a figure of one of its readings, on the held-out scenes of a data set."""
+
+    title: str
+    dataset: str
+    reading: str
+    figure: Literal["miou", "oracle_miou"] = "miou"
+    refined: bool = False
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A question that is asked of a recipe with short runs.
+
+    `readings` are ways to read a student, by name, as changes of its recipe's read-out: the first is the recipe's own.
+    Margins are tuned on validation scenes of the first data set. Those in `columns` are shown on the page, whose prose
+    is `template`. Variants of a group share a chart with the base, so a group holds five at most.
+    """
+
+    name: str
+    recipe: Callable[[], DistillConfig]
+    base: Variant
+    groups: Mapping[str, tuple[Variant, ...]]
+    readings: Mapping[str, Mapping[str, Any]]
+    datasets: tuple[str, ...]
+    columns: tuple[Column, ...]
+    template: Path = field(repr=False)
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """All of them, the base first."""
+        return (self.base, *(variant for group in self.groups.values() for variant in group))
+
+    def config(self, variant: Variant, base: DistillConfig, seed: int) -> DistillConfig:
+        """The run of a variant: `base` (the recipe, perhaps with fewer steps) changed, watched at even distances."""
+        config = variant.change(base)
+        return replace(config, loop=_watched(replace(config.loop, seed=seed)))
+
+
+def _watched(loop: LoopConfig) -> LoopConfig:
+    return replace(
+        loop,
+        log_every=math.ceil(loop.steps / (TRAINING_POINTS - 1)),
+        evaluate_every=math.ceil(loop.steps / (VALIDATION_POINTS - 1)),
+    )

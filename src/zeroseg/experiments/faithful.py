@@ -1,0 +1,71 @@
+"""The experiment `faithful`: the paper's recipe on the picturebook, with one thing changed at a time.
+
+All variants read one cache, that of the paper's 30 views.
+"""
+
+from pathlib import Path
+
+from zeroseg.experiments import changes
+from zeroseg.experiments.design import Column, Experiment, Variant
+from zeroseg.recipes import picturebook_faithful
+
+VOC = "picturebook-voc"
+
+FAITHFUL = Experiment(
+    name="faithful",
+    recipe=picturebook_faithful,
+    base=Variant("base", "the recipe `picturebook_faithful` as it is"),
+    groups={
+        "Targets": (
+            Variant("centred", "targets centred and scaled", changes.settings(centre=True)),
+            Variant("raw-lengths", "targets not scaled to length 1", changes.settings(normalise=False)),
+            Variant("sums", "distances to views summed over dimensions, not averaged", changes.summed),
+        ),
+        "Matching": (
+            Variant("matching-0.1", "segment matching at weight .1", changes.losses(matching=0.1)),
+            Variant("matching-10", "segment matching at weight 10", changes.losses(matching=10.0)),
+            Variant(
+                "no-matching", "no segment matching: reconstruction and distillation", changes.losses(matching=0.0)
+            ),
+        ),
+        "Batch and rate": (
+            Variant("batch-8", "batch of 8, equal samples", changes.batch_size(8)),
+            Variant("batch-128", "batch of 128, equal samples", changes.batch_size(128)),
+            Variant("rate-quarter", "learning rate divided by 4", changes.learning_rate(0.25)),
+            Variant("rate-4", "learning rate times 4", changes.learning_rate(4.0)),
+        ),
+        "Assignment": (
+            Variant("cosine", "cosine assignment", changes.student(assignment="cosine")),
+            Variant(
+                "cosine-teacher-centred",
+                "cosine assignment, encoder from the teacher's, centred targets",
+                changes.together(
+                    changes.student(assignment="cosine", input_norm=True),
+                    changes.settings(encoder_from_teacher=True, centre=True),
+                ),
+            ),
+        ),
+        "First weights": (
+            Variant(
+                "from-teacher",
+                "encoder started from the teacher's",
+                changes.together(changes.student(input_norm=True), changes.settings(encoder_from_teacher=True)),
+            ),
+        ),
+        "Longer": (
+            Variant(
+                "small-longer",
+                "10 times the samples; width 64, 2 encoder layers",
+                changes.together(changes.samples(10), changes.student(width=64, layers=2)),
+            ),
+        ),
+    },
+    readings={"product": {}, "margin": {"background": "margin"}},
+    datasets=(VOC,),
+    columns=(
+        Column("mIoU, product score", VOC, "product"),
+        Column("mIoU, margin rule", VOC, "margin"),
+        Column("oracle", VOC, "product", "oracle_miou"),
+    ),
+    template=Path(__file__).with_suffix(".md"),
+)

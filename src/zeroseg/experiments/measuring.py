@@ -1,0 +1,77 @@
+"""What an experiment measures of a student: every reading of it, on validation and on held-out scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from zeroseg.evaluation import Result, evaluate, open_dataset, tune_margin
+from zeroseg.experiments.design import REFINED, Experiment
+from zeroseg.experiments.records import Scores, short
+from zeroseg.segmenter import Segmenter, StudentEncoder
+from zeroseg.student import Student
+from zeroseg.teacher import Teacher
+
+Counting = Callable[[str, int, str], AbstractContextManager[Callable[[int], None]]]  # title, total, unit -> progress
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """How many scenes students are measured on."""
+
+    validation: int = 100
+    """For margins and curves."""
+    held_out: int = 300
+    """For the figures."""
+
+    def by_split(self) -> dict[str, int]:
+        """As data sets name them."""
+        return {"validation": self.validation, "held-out": self.held_out}
+
+
+def segmenter_of(student: Student, teacher: Teacher) -> Segmenter:
+    """The student as its config reads it, but without refinement."""
+    return Segmenter(StudentEncoder(student), teacher, student.config.read_out).reading(refinement=0)
+
+
+def glance(student: Student, experiment: Experiment, teacher: Teacher, scenes: Scenes) -> dict[str, float]:
+    """mIoU on validation scenes of the first data set, in the recipe's own reading: for the curve."""
+    result = evaluate(
+        segmenter_of(student, teacher), open_dataset(experiment.datasets[0], "validation", scenes.validation)
+    )
+    return {"miou": result.miou, "oracle_miou": result.oracle_miou}
+
+
+def measure(student: Student, experiment: Experiment, teacher: Teacher, scenes: Scenes, counting: Counting) -> Scores:
+    """Every reading of a student, on scenes of both splits of all data sets.
+
+    Each is measured without refinement and, where the read-out has some, with it, at the same margin.
+    """
+    plain = segmenter_of(student, teacher)
+    readings = {name: plain.reading(**changes) for name, changes in experiment.readings.items()}
+    rounds, splits = student.config.read_out.refinement, scenes.by_split()
+    tuned = [name for name, segmenter in readings.items() if segmenter.read_out.background == "margin"]
+    passes = len(experiment.datasets) * len(readings) * (2 if rounds else 1)
+    with counting("measuring", len(tuned) * scenes.validation + passes * sum(splits.values()), "scenes") as progress:
+        for name in tuned:
+            validation = open_dataset(experiment.datasets[0], "validation", scenes.validation)
+            readings[name] = tune_margin(readings[name], validation)
+            progress(scenes.validation)
+        if rounds:
+            readings |= {name + REFINED: segmenter.reading(refinement=rounds) for name, segmenter in readings.items()}
+        return {
+            split: {
+                dataset: {
+                    name: _figures(evaluate(segmenter, open_dataset(dataset, split, count), progress))
+                    for name, segmenter in readings.items()
+                }
+                for dataset in experiment.datasets
+            }
+            for split, count in splits.items()
+        }
+
+
+def _figures(result: Result) -> dict[str, float | None]:
+    figures = {"miou": short(result.miou), "oracle_miou": short(result.oracle_miou)}
+    return figures if result.read_out.background == "product" else {**figures, "margin": result.read_out.margin}

@@ -1,0 +1,124 @@
+"""An experiment's page: its prose, with tables and curves from the records in the slots."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from zeroseg.errors import DatasetError
+from zeroseg.experiments.design import Experiment
+from zeroseg.experiments.plots import MEASURES, plot
+from zeroseg.experiments.records import Record, Values, read_records, same_settings, without_seed
+from zeroseg.experiments.tables import NOTHING, Found, results_table, table, training_table
+from zeroseg.files import write_text_atomically
+from zeroseg.views import ViewsConfig
+
+SLOT = re.compile(r"\{(\w+)\}")
+
+
+def write_page(experiment: Experiment, records: Path, pages: Path, seeds: int = 3) -> Path:
+    """Write `NAME.md` and its plots (in `images/`) into the folder `pages`, from the records below `records` alone.
+
+    `seeds`: how many are wanted of each variant, to say what is missing. Raises `DatasetError` for records that are
+    damaged or were made under settings that cannot be compared, `OutputError`.
+    """
+    found = _by_variant(experiment, read_records(records, experiment.name))
+    for measure in MEASURES:
+        write_text_atomically(pages / _image(experiment, measure.name), plot(experiment, found, measure))
+    path = pages / f"{experiment.name}.md"
+    write_text_atomically(path, page(experiment, found, seeds))
+    return path
+
+
+def page(experiment: Experiment, found: Found, seeds: int = 3) -> str:
+    """The text of the page. Raises `ValueError` for a slot in the prose that there is not."""
+    curves = [f"![{m.title} over the samples seen]({_image(experiment, m.name)})" for m in MEASURES]
+    parts = {
+        "setup": _setup(experiment, found),
+        "missing": _missing(experiment, found, seeds),
+        "table": results_table(experiment, found),
+        "training": training_table(experiment, found),
+        "curves": "\n\n".join(curves),
+        "command": _command(experiment, found, seeds),
+    }
+    prose = experiment.template.read_text(encoding="utf-8")
+    unknown = set(SLOT.findall(prose)) - parts.keys()
+    if unknown:
+        raise ValueError(f"{experiment.template} has slots that there are not: {', '.join(sorted(unknown))}")
+    return SLOT.sub(lambda slot: parts[slot[1]], prose)
+
+
+def _image(experiment: Experiment, name: str) -> str:
+    return f"images/{experiment.name}-{name}.svg"
+
+
+def _by_variant(experiment: Experiment, records: Sequence[Record]) -> dict[str, list[Record]]:
+    """The records of each variant. Those of one may differ by their seeds, those of all by their configs, no more."""
+    found = {v.name: [record for record in records if record.variant == v.name] for v in experiment.variants}
+    ours = [record for some in found.values() for record in some]
+    for some in found.values():
+        _expect_equal([(record, without_seed(record.settings)) for record in some])
+    _expect_equal([(record, {**record.settings, "distill": {}}) for record in ours])
+    return found
+
+
+def _expect_equal(settings: Sequence[tuple[Record, Values]]) -> None:
+    for (one, its), (other, others) in pairwise(settings):
+        if not same_settings(its, others):
+            raise DatasetError(
+                f"the records {one.name} and {other.name} of the experiment {one.experiment} were made under different "
+                "settings: run the experiment again, or delete the older one."
+            )
+
+
+def _missing(experiment: Experiment, found: Found, seeds: int) -> str:
+    """Which runs have no record."""
+    lacking = {
+        v.name: sorted(set(range(seeds)) - {record.seed for record in found[v.name]}) for v in experiment.variants
+    }
+    some = [f"`{name}` ({_seeds(numbers)})" for name, numbers in lacking.items() if numbers]
+    if not some:
+        return f"Every variant has records of {_count(seeds, 'seed')}."
+    return f"Of {_count(seeds, 'seed')} for each variant, these have no record yet: {', '.join(some)}."
+
+
+def _seeds(numbers: Sequence[int]) -> str:
+    return f"seed{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"
+
+
+def _setup(experiment: Experiment, found: Found) -> str:
+    """What all runs had in common, as a table."""
+    records = [record for some in found.values() for record in some]
+    if not records:
+        return "Nothing was run yet."
+    settings, base = records[0].settings, found[experiment.base.name]
+    views: Values = settings["distill"]["views"]
+    config = ViewsConfig(views["side"], tuple(views["grids"]), views["overlapping"])
+    scenes: dict[str, int] = settings["scenes"]
+    facts = {
+        "images": f"{settings['images']:,}",
+        "views of an image": f"{len(config.boxes())} ({config.key})",
+        "samples of the base": f"{base[0].samples:,}" if base else NOTHING,
+        "teacher": f"`{settings['teacher']}`",
+        "scenes measured on": ", ".join(f"{count} {split}" for split, count in scenes.items()),
+        "made with": "; ".join(sorted({_versions(record) for record in records})),
+    }
+    return table(["", ""], list(facts.items()), words=2)
+
+
+def _versions(record: Record) -> str:
+    return ", ".join(f"{name} {version}" for name, version in record.versions.items())
+
+
+def _command(experiment: Experiment, found: Found, seeds: int) -> str:
+    """The command that makes the records and this page."""
+    command = f"zeroseg experiment {experiment.name} --images images --cache cache --seeds {seeds}"
+    base = found[experiment.base.name]
+    steps: int = base[0].settings["distill"]["loop"]["steps"] if base else experiment.recipe().loop.steps
+    return command + (f" --steps {steps}" if steps != experiment.recipe().loop.steps else "")

@@ -1,0 +1,116 @@
+"""Records: what is kept of a run, a small JSON file each: settings, curve and figures, no weights."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from zeroseg.errors import DatasetError
+from zeroseg.files import write_text_atomically
+from zeroseg.training.distill import DistillConfig
+
+Values = dict[str, Any]
+Curve = dict[str, dict[str, list[Any]]]  # "training" or "validation" -> figure -> its values, None where there is none
+Scores = dict[str, dict[str, dict[str, dict[str, float | None]]]]  # split -> data set -> reading -> figure
+
+WATCHING = ("log_every", "evaluate_every", "checkpoint_every", "patience", "workers")  # students do not feel them
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run: `settings` are all that made it what it is (see `settings_of`); times are those of training alone."""
+
+    experiment: str
+    variant: str
+    seed: int
+    settings: Values
+    samples: int
+    minutes: float
+    images_per_second: float
+    versions: dict[str, str]
+    curve: Curve
+    scores: Scores
+
+    @property
+    def name(self) -> str:
+        """The record's file."""
+        return f"{self.variant}-{self.seed}.json"
+
+    def write(self, folder: Path) -> None:
+        """Write the record below the folder of all experiments' records. Raises `OutputError`."""
+        path = record_path(folder, self.experiment, self.variant, self.seed)
+        write_text_atomically(path, _laid_out(asdict(self)) + "\n")
+
+
+def record_path(folder: Path, experiment: str, variant: str, seed: int) -> Path:
+    """Where the record of a run is, below the folder of all experiments' records."""
+    return folder / experiment / f"{variant}-{seed}.json"
+
+
+def read_record(path: Path) -> Record:
+    """A record from its file. Raises `DatasetError` for a file that is no record, or another run's."""
+    try:
+        record = Record(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise DatasetError(f"the record {path} cannot be read: delete it, and run the experiment again.") from error
+    if (record.experiment, record.name) != (path.parent.name, path.name):
+        raise DatasetError(f"the record {path} is that of another run: delete it, and run the experiment again.")
+    return record
+
+
+def read_records(folder: Path, experiment: str) -> list[Record]:
+    """All records of an experiment, by variant and seed. Raises `DatasetError`."""
+    records = map(read_record, (folder / experiment).glob("*.json"))
+    return sorted(records, key=lambda record: (record.variant, record.seed))
+
+
+def settings_of(config: DistillConfig, teacher: str, images: int, scenes: Mapping[str, int]) -> Values:
+    """What a run's figures depend on, as plain JSON values: config, the teacher's fingerprint, images, test scenes.
+
+    Left out are where the teacher is and how the loop is watched.
+    """
+    values: Values = json.loads(json.dumps(asdict(config)))
+    del values["student"]["teacher"]
+    for name in WATCHING:
+        del values["loop"][name]
+    return {"distill": values, "teacher": teacher, "images": images, "scenes": dict(scenes)}
+
+
+def same_settings(one: Values, other: Values) -> bool:
+    """Whether two runs have the same settings; what only one of them names is at its default in the other.
+
+    So records stay valid when the config gets a new option.
+    """
+    default = settings_of(DistillConfig(), "", 0, {})
+    return _over(default, one) == _over(default, other)
+
+
+def without_seed(settings: Values) -> Values:
+    """Settings with the seed of all of them at 0, to compare the runs of a variant."""
+    distill = settings["distill"]
+    return {**settings, "distill": {**distill, "loop": {**distill["loop"], "seed": 0}}}
+
+
+def _over(default: Values, given: Values) -> Values:
+    """`given`, with the defaults of what it does not name."""
+    filled = default | given
+    nested = {key: _over(default[key], value) for key, value in given.items() if isinstance(default.get(key), dict)}
+    return filled | nested
+
+
+def short(value: float) -> float | None:
+    """Four digits of a figure; None for what is not finite."""
+    return float(f"{value:.4g}") if math.isfinite(value) else None
+
+
+def _laid_out(value: Any, indent: str = "") -> str:
+    """JSON with a line for every list and every dictionary of plain values: small, and good to compare in git."""
+    if not isinstance(value, dict) or not any(isinstance(inner, dict | list) for inner in value.values()):
+        return json.dumps(value, allow_nan=False)
+    inside = indent + " "
+    lines = [f"{inside}{json.dumps(key)}: {_laid_out(inner, inside)}" for key, inner in value.items()]
+    return "{\n" + ",\n".join(lines) + f"\n{indent}}}"

@@ -1,0 +1,141 @@
+"""`zeroseg experiment`: from images to a page, again without work, and what it refuses."""
+
+import os
+import signal
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Call, Models, assert_one_sentence
+from tests.experiments import toy
+from tests.experiments.toy import CONFIG, record
+from tests.tiny import VIEWS, teacher, write_photos
+from zeroseg.cli import experiment as command
+from zeroseg.errors import TrainingError
+from zeroseg.experiments import EXPERIMENTS, Experiment, running
+from zeroseg.feature_cache import build_cache
+
+Words = list[object]
+
+
+@pytest.fixture(autouse=True)
+def experiment(models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Experiment:
+    """An experiment "toy" among the others."""
+    config = replace(CONFIG, student=replace(CONFIG.student, teacher=str(models.teacher)))
+    monkeypatch.setitem(EXPERIMENTS, "toy", toy.experiment(tmp_path, config))
+    return EXPERIMENTS["toy"]
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> Words:
+    """The toy experiment with one seed, on as few scenes as there can be."""
+    (tmp_path / "photos").mkdir()
+    build_cache(write_photos(tmp_path / "photos", 4), teacher(), VIEWS, tmp_path / "cache")
+    runs = [
+        "experiment",
+        "toy",
+        "--images",
+        tmp_path / "photos",
+        "--cache",
+        tmp_path / "cache",
+        "--out",
+        tmp_path / "runs",
+    ]
+    kept = ["--records", tmp_path / "records", "--pages", tmp_path / "docs", "--seeds", 1]
+    return [*runs, *kept, "--scenes.validation", 1, "--scenes.held-out", 1]
+
+
+def test_runs_records_and_a_page_and_the_second_time_no_work(call: Call, words: Words, tmp_path: Path):
+    said = call(*words)
+    assert said.code == 0, said.err
+    assert said.out.splitlines() == [
+        "3 runs, 0 of them recorded already",
+        "1/3  toy: base, seed 0",
+        "2/3  toy: centred, seed 0",
+        "3/3  toy: batch-1, seed 0",
+        f"the page: {tmp_path / 'docs/toy.md'}",
+    ]
+    assert len(list(tmp_path.glob("records/toy/*.json"))) == 3
+    page = (tmp_path / "docs/toy.md").read_text()
+    assert "Every variant has records of 1 seed." in page
+    again = call(*words)
+    assert again.code == 0
+    assert again.out.startswith("3 runs, 3 of them recorded already\nthe page: ")
+    assert (tmp_path / "docs/toy.md").read_text() == page
+
+
+def test_only_some_variants_with_other_steps(call: Call, words: Words, tmp_path: Path):
+    said = call(*words, "--only", "centred", "--steps", 2)
+    assert "1/1  toy: centred, seed 0" in said.out
+    assert [path.name for path in tmp_path.glob("records/toy/*")] == ["centred-0.json"]
+    assert "`base` (seed 0)" in (tmp_path / "docs/toy.md").read_text()
+
+
+def test_the_page_alone_needs_neither_images_nor_cache(call: Call, tmp_path: Path):
+    record().write(tmp_path)
+    said = call("experiment", "toy", "--page-only", "--records", tmp_path, "--pages", tmp_path / "docs")
+    assert (said.code, said.out, said.err) == (0, f"the page: {tmp_path / 'docs/toy.md'}\n", "")
+    assert "50.0" in (tmp_path / "docs/toy.md").read_text()
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(call: Call, words: Words, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    looks = count()
+
+    def pressed(*_: object) -> dict[str, float]:
+        if next(looks) == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+        return {"miou": 0.0, "oracle_miou": 0.0}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(running, "glance", pressed)
+        said = call(*words)
+    assert said.code == 130
+    assert "zeroseg: stopped; the same command goes on" in said.err
+    assert not (tmp_path / "docs").exists()
+    assert len(list(tmp_path.glob("runs/toy/base-0-*/checkpoint.pt"))) == 1
+    assert call(*words).code == 0
+    assert len(list(tmp_path.glob("records/toy/*.json"))) == 3
+
+
+def test_a_run_that_fails_does_not_stop_the_others(call: Call, words: Words, monkeypatch: pytest.MonkeyPatch):
+    real = command.carry_out
+
+    def failing(run: running.Run, *given: object) -> object:
+        if run.variant.name == "centred":
+            raise TrainingError("the loss was not finite.")
+        return real(run, *given)
+
+    monkeypatch.setattr(command, "carry_out", failing)
+    said = call(*words)
+    assert said.code == 1
+    assert "zeroseg: the loss was not finite." in said.err
+    assert "the page: " in said.out
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "said"),
+    [
+        (["faithfull"], 2, ["'faithfull'", "did you mean 'faithful'?", "ablation"]),
+        ([], 2, ["''", "faithful"]),
+        (["toy", "--only", "centered"], 2, ["'centered'", "did you mean 'centred'?", "batch-1"]),
+        (["toy"], 2, ["--images", "--cache", "--page-only"]),
+        (["toy", "--seeds", "0"], 2, ["--seeds", "0"]),
+        (["toy", "--scenes.held-out", "0"], 2, ["--scenes.held-out"]),
+        (["toy", "--images", "nowhere", "--cache", "nowhere"], 1, ["nowhere"]),
+    ],
+)
+def test_what_makes_no_sense_is_one_sentence(given: list[str], code: int, said: list[str], call: Call):
+    assert_one_sentence(call("experiment", *given), code, *said)
+
+
+def test_a_damaged_record_is_one_sentence(call: Call, tmp_path: Path):
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy" / "base-0.json").write_text("{")
+    assert_one_sentence(call("experiment", "toy", "--page-only", "--records", tmp_path), 1, "base-0.json", "delete it")
+
+
+def test_a_missing_cache_is_one_sentence(call: Call, words: Words, tmp_path: Path):
+    words[words.index(tmp_path / "cache")] = tmp_path / "none"
+    assert_one_sentence(call(*words), 1, "zeroseg cache")
