@@ -64,6 +64,29 @@ def test_targets_are_normalised_centred_and_scaled(data: ViewData):
     torch.testing.assert_close(Distillation(pupil, CONFIG).targets(features), expected)
 
 
+def test_pretraining_is_reconstruction_alone(data: ViewData):
+    """MAE first: until its share of the run is done, nothing but the encoder and the decoder learns."""
+    config = replace(CONFIG, student=STUDENT, losses=LossWeights(0.0, 1.0, 1.0), pretraining=0.5)
+    pupil = student(STUDENT)
+    distillation = Distillation(pupil, config)
+
+    def parts(progress: float) -> set[str]:
+        pupil.zero_grad()
+        loss, figures = distillation(replace(data.batch(0), progress=progress), torch.Generator().manual_seed(0))
+        loss.backward()
+        assert figures.keys() & vars(config.losses).keys()
+        return {name.split(".")[0] for name, weight in pupil.named_parameters() if weight.grad is not None}
+
+    assert parts(0.0) == parts(0.49) == {"encoder", "decoder"}
+    assert "decoder" not in parts(0.5)
+    assert {"encoder", "groupings", "segment_projection"} <= parts(0.5)
+
+
+def test_batches_know_how_far_the_run_is(data: ViewData):
+    steps = CONFIG.loop.steps
+    assert [data.batch(step).progress for step in (0, 1, steps - 1)] == [0, 1 / steps, (steps - 1) / steps]
+
+
 def towers_form() -> Student:
     """A student whose encoder has the form of the tiny teacher's vision tower."""
     vision = clip().config.vision_config
@@ -105,6 +128,8 @@ def test_another_width_is_refused():
         ({"student": STUDENT}, "patch_head"),
         ({"losses": LossWeights(0.0, 0.0, 0.0)}, "nothing to learn"),
         ({"losses": LossWeights(0.0, 1.0, 1.0), "views": ViewsConfig(32, (1,))}, "local views"),
+        ({"pretraining": 0.5}, "decoder_layers"),
+        ({"pretraining": 1.0}, "share of the run"),
     ],
 )
 def test_recipes_that_cannot_be_run_are_refused(changes: dict[str, object], said: str):

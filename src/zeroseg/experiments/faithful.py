@@ -11,6 +11,8 @@ from zeroseg.recipes import picturebook_faithful
 
 VOC = "picturebook-voc"
 
+MEANS = changes.together(changes.student(patch_head=True, segment_embedding="mean"), changes.losses(dense=1.0))
+
 FAITHFUL = Experiment(
     name="faithful",
     recipe=picturebook_faithful,
@@ -44,6 +46,20 @@ FAITHFUL = Experiment(
                     changes.settings(encoder_from_teacher=True, centre=True),
                 ),
             ),
+            Variant("temperature-0.3", "Gumbel temperature .3", changes.student(temperature=0.3)),
+            Variant("temperature-0.1", "Gumbel temperature .1", changes.student(temperature=0.1)),
+        ),
+        "Segments without a mind of their own": (
+            Variant("means", "segments are means of patches that dense targets train", MEANS),
+            Variant(
+                "means-cosine-teacher-centred",
+                "the same with cosine assignment, encoder from the teacher's, centred targets",
+                changes.together(
+                    MEANS,
+                    changes.student(assignment="cosine", input_norm=True),
+                    changes.settings(encoder_from_teacher=True, centre=True),
+                ),
+            ),
         ),
         "First weights": (
             Variant(
@@ -51,6 +67,7 @@ FAITHFUL = Experiment(
                 "encoder started from the teacher's",
                 changes.together(changes.student(input_norm=True), changes.settings(encoder_from_teacher=True)),
             ),
+            Variant("mae", "the first half of the run is MAE pretraining", changes.settings(pretraining=0.5)),
         ),
         "Longer": (
             Variant(

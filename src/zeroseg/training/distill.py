@@ -48,6 +48,9 @@ class LossWeights:
     dense: float = 0.0
 
 
+RECONSTRUCTION = LossWeights(reconstruction=1.0, distillation=0.0, matching=0.0)
+
+
 @dataclass(frozen=True)
 class DistillConfig:
     """A whole recipe: student, views, targets, losses, loop. The defaults are the paper's at ViT-B/16."""
@@ -65,6 +68,8 @@ class DistillConfig:
     """Take the mean of all targets out and scale the rest to a root mean square of 1; the weights carry both."""
     encoder_from_teacher: bool = False
     """Start the encoder from the teacher's own vision tower."""
+    pretraining: float = 0.0
+    """The share of the run, at its beginning, that reconstruction has for itself: MAE pretraining of the encoder."""
     loop: LoopConfig = field(default_factory=LoopConfig)
 
     def __post_init__(self) -> None:
@@ -77,7 +82,9 @@ class DistillConfig:
             raise ConfigError("segment matching needs local views: add a grid beside 1x1, or set its weight to 0.")
         if not any(asdict(weights).values()):
             raise ConfigError("every loss has weight 0: there is nothing to learn.")
-        if weights.reconstruction and not self.student.decoder_layers:
+        if not 0 <= self.pretraining < 1:
+            raise ConfigError(f"pretraining must be a share of the run, 0 .. 1 (1 excluded), not {self.pretraining}.")
+        if (weights.reconstruction or self.pretraining) and not self.student.decoder_layers:
             raise ConfigError("reconstruction needs a student with decoder_layers.")
 
 
@@ -89,6 +96,7 @@ class ViewBatch:
     features: Float[Tensor, "B V D"]
     mirrored: Bool[Tensor, " B"]
     names: list[str]
+    progress: float = 0.0  # the share of the run that lies behind it
 
     def to(self, device: torch.device) -> ViewBatch:
         """The same batch on a device."""
@@ -134,6 +142,7 @@ class ViewData:
             torch.stack([self.cache[key] for _, key in chosen]),
             torch.from_numpy(flips & self._config.flips),
             [path.name for path, _ in chosen],
+            step / self._config.loop.steps,
         )
 
     def _square(self, path: Path) -> UInt8[Tensor, "3 S S"]:
@@ -162,15 +171,15 @@ class Distillation:
     def __call__(self, batch: ViewBatch, generator: torch.Generator) -> tuple[Tensor, Figures]:
         """Weighted sum of the losses in use, and each of them."""
         config = self.config
+        weights = config.losses if batch.progress >= config.pretraining else RECONSTRUCTION
         images, views = self._mirrored(batch)
         views = self.targets(views)
         keep = random_keep(len(images), config.student.grid**2, config.mask_ratio, generator)
         output = self.student(images, keep, generator)
-        rebuilt = self.student.reconstruct(output.tokens, keep) if config.losses.reconstruction else None
+        rebuilt = self.student.reconstruct(output.tokens, keep) if weights.reconstruction else None
         with full_precision(images.device):
-            parts = self._parts(images, views, keep, output, rebuilt)
-            weights = asdict(config.losses)
-            loss = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
+            parts = self._parts(weights, images, views, keep, output, rebuilt)
+            loss = torch.stack([getattr(weights, name) * part for name, part in parts.items()]).sum()
             with torch.no_grad():
                 figures = instruments.read(output.segments, output.masks, views[:, self.local])
         return loss, {name: float(part.detach()) for name, part in parts.items()} | figures
@@ -191,13 +200,14 @@ class Distillation:
 
     def _parts(
         self,
+        weights: LossWeights,
         images: Float[Tensor, "B 3 S S"],
         views: Float[Tensor, "B V D"],
         keep: Int[Tensor, "B K"],
         output: StudentOutput,
         rebuilt: Float[Tensor, "B P X"] | None,
     ) -> dict[str, Tensor]:
-        weights, parts = self.config.losses, dict[str, Tensor]()
+        parts = dict[str, Tensor]()
         coverage = self.coverage[keep]  # B K V
         if rebuilt is not None:
             pixels = patch_pixels(images, self.config.student.patch_size)
