@@ -286,7 +286,11 @@ def distill(
     student = build_student(config, cache, teacher)
     if torch.cuda.is_available():
         student.cuda()
-    settings = {"distill": asdict(config), "teacher": cache.teacher, "images": len(data.images)}
+    settings = {
+        "distill": {k: v for k, v in asdict(config).items() if k != "loop"},
+        "teacher": cache.teacher,
+        "images": len(data.images),
+    }
     finished = train(
         student,
         data.batch,

@@ -150,7 +150,7 @@ def _begin(
 ) -> tuple[int, int]:
     """Open the run folder; the first step to take and the bad steps so far."""
     path = run / "settings.json"
-    settings = json.loads(json.dumps(settings | {"loop": asdict(config)}))
+    settings = json.loads(json.dumps(settings | {"loop": asdict(config)}))  # the loop's are kept once, here
     if not resume:
         if path.exists():
             raise TrainingError(f"{run} already holds a run: name another --out, or go on with --resume.")

@@ -182,7 +182,7 @@ def teach(source: Pairs, config: TeachConfig, run: Path, name: str, resume: bool
         loss = contrastive_loss(images, texts, batch.captions, scale)
         return loss, {"accuracy": float(right), "scale": float(scale.detach())}
 
-    settings = {"source": name, "teach": asdict(config)}
+    settings = {"source": name, "teach": {k: v for k, v in asdict(config).items() if k != "loop"}}
     if not train(model, make_batch, loss_of, config.loop, run, "teach", settings, resume=resume):
         return None
     folder = run / "teacher"
