@@ -5,6 +5,7 @@ from typing import get_args
 import pytest
 
 from tests.cli.conftest import Call, assert_one_sentence
+from zeroseg.baselines import Yardstick
 from zeroseg.cli.evaluate import Evaluate
 from zeroseg.cli.parsing import parse
 from zeroseg.cli.picturebook import Write
@@ -36,6 +37,8 @@ PHOTO = ["segment", "photo.jpg", "--labels", "dog"]
         (["teach"], ["--out RUN` is missing"]),
         (["evaluate", "--dataset", "voc"], ["'voc'", "picturebook-voc"]),
         (["evaluate", "--size", "0"], ["--size"]),
+        (["evaluate", "--refinement", "-1"], ["--refinement", "-1"]),
+        (["evaluate", "--method", "gem"], ["'gem'", "--method", "naclip"]),
         (["picturebook", "draw"], ["draw", "show", "write"]),
         (["picturebook", "show"], ["--out"]),
         (["picturebook", "show", "--out", "a.png", "--count", "0"], ["--count"]),
@@ -69,5 +72,7 @@ def test_choices_are_those_of_the_parts_that_they_belong_to():
     for split in SPLITS:
         assert parse(Evaluate, "evaluate", ["--split", split]).split == split
         assert parse(Write, "picturebook write", ["--out", "a", "--split", split]).split == split
+    for method in ("student", *get_args(Yardstick)):
+        assert parse(Evaluate, "evaluate", ["--method", method]).method == method
     for dataset in DATASETS:
         assert parse(Evaluate, "evaluate", ["--dataset", dataset]).dataset == dataset

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from PIL import Image
@@ -14,6 +15,7 @@ from PIL import Image
 import zeroseg
 from tests.cli.conftest import Call, Models, assert_one_sentence
 from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, photo, write_photos
+from zeroseg.baselines import Yardstick
 from zeroseg.cli import cost, distill, evaluate, teach
 from zeroseg.feature_cache import FeatureCache
 from zeroseg.recipes import RECIPES
@@ -126,7 +128,7 @@ def test_distill_resumes_and_says_when_it_was_interrupted(
     call("cache", photos, "--recipe", "tiny", "--out", tmp_path / "cache")
     assert call(*words, "--loop.checkpoint-every", 2).code == 0
     former = (tmp_path / "run/student/model.safetensors").read_bytes()
-    assert call(*words, "--loop.checkpoint-every", 2, "--resume").code == 0
+    assert call(*words, "--loop.checkpoint-every", 2, "--loop.workers", 1, "--resume").code == 0
     assert (tmp_path / "run/student/model.safetensors").read_bytes() == former
     assert_one_sentence(call(*words, "--seed", 5, "--resume"), 1, "other settings")
     monkeypatch.setattr(distill, "distill", lambda *_: None)
@@ -211,24 +213,29 @@ def test_evaluate_prints_what_it_measured_and_how(dataset: str, call: Call, mode
     assert figures["images"] == 2
     assert f"mIoU {figures['miou']:.3f}\n" in said.out
     assert f"{figures['oracle_miou']:.3f}\n" in said.out
+    assert f"\n{figures['flops_an_image'] / 1e9:.2f} GFLOP an image\n" in said.out
+    assert figures["flops_an_image"] == cost.count_flops(PATCH_STUDENT, 0.0)["total"]
     assert "patches" in said.out
     assert ("every pixel is named" in said.out) == (dataset == "picturebook-context")
     assert all(f"│ {name} " in said.out for name in figures["iou"])
 
 
-@pytest.mark.parametrize("method", ["maskclip", "crops"])
+@pytest.mark.parametrize("method", get_args(Yardstick))
 def test_evaluate_tunes_the_margin_of_a_yardstick_and_says_so(
     method: str, call: Call, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(evaluate, "TUNING_SCENES", 1)
     path = tmp_path / "figures.json"
-    said = call("evaluate", "--method", method, "--teacher", models.teacher, "--size", 1, "--json", path)
+    words = ["--teacher", models.teacher, "--size", 1, "--refinement", 2, "--json", path]
+    said = call("evaluate", "--method", method, *words)
     assert (said.code, said.err) == (0, "")
     assert "margin" in said.out.splitlines()[0]
     assert "validation scenes" in said.out.splitlines()[0]
     figures = json.loads(path.read_text())
     assert figures["method"] == method
-    assert f"{figures['read_out']['margin']:g} (cosine x 100)" in said.out
+    assert f"{figures['read_out']['margin']:g} (cosine x 100); 2 rounds of refinement" in said.out
+    assert figures["read_out"]["refinement"] == 2
+    assert f"\n{figures['flops_an_image'] / 1e9:.2f} GFLOP an image\n" in said.out
 
 
 def test_evaluate_refuses_a_students_options_for_a_yardstick(call: Call, models: Models):

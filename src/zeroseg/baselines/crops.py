@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from zeroseg.errors import ConfigError
 from zeroseg.images import resize
 from zeroseg.segmenter import Encoded
 from zeroseg.teacher import Teacher
@@ -19,7 +20,12 @@ class GridCrops:
     """n x n crops, each embedded on its own. An `ImageEncoder`: the crops are the cells of its grid."""
 
     def __init__(self, teacher: Teacher, shorter_side: int, n: int = 4) -> None:
-        """`shorter_side`: the image is brought to a square of this side before it is cut, pixels."""
+        """`shorter_side`: the image is brought to a square of this side before it is cut, pixels.
+
+        Raises `ConfigError` for crops of less than a pixel.
+        """
+        if not 1 <= n <= shorter_side:
+            raise ConfigError(f"{n} x {n} crops cannot be cut from {shorter_side} x {shorter_side} pixels.")
         self.teacher, self.n = teacher, n
         self.shorter_side, self.multiple = shorter_side, 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isnan
 from pathlib import Path
 from typing import Annotated, Literal
@@ -28,21 +28,22 @@ class Evaluate:
     """Measure mIoU on scenes with known masks.
 
     All pixels of all scenes go into one confusion matrix. A student is read out as its config says, unless you
-    choose otherwise. Two yardsticks come from the teacher alone: maskclip (the value path of its last layer, patch
-    by patch) and crops (4 x 4 crops, each embedded on its own); the margin of their background is tuned on
-    validation scenes.
+    choose otherwise. The other methods are yardsticks from the teacher alone, the margin of their background tuned on
+    validation scenes: its patches, under one of four changes to its last layer (maskclip, sclip, naclip, clearclip);
+    4 x 4 crops, or sliding windows, each embedded on its own (crops, windows). What one image costs is counted, too:
+    the operations of all networks that see it.
 
     examples:
       zeroseg evaluate --dataset picturebook-voc
       zeroseg evaluate --dataset picturebook-context --model run/student --json result.json
-      zeroseg evaluate --dataset picturebook-voc --method maskclip
+      zeroseg evaluate --dataset picturebook-voc --method naclip --refinement 10
     """
 
     dataset: Literal["picturebook-voc", "picturebook-context", "picturebook-coco"] = "picturebook-voc"
     """20 everyday nouns and background; all nouns and stuff; all nouns and background."""
     model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="(default: the bundled one)")] = None
     """A student: a folder, or the name of a hub repository."""
-    method: Literal["student", "maskclip", "crops"] = "student"
+    method: Literal["student", "maskclip", "sclip", "naclip", "clearclip", "crops", "windows"] = "student"
     """What segments."""
     teacher: Annotated[
         str | None, arg(metavar="CLIP", help_behavior_hint="(default: the one the student names, or the bundled one)")
@@ -56,6 +57,10 @@ class Evaluate:
     """The student's rule for the background (see `zeroseg segment --help`)."""
     naming: Annotated[Literal["segments", "patches"] | None, arg(help_behavior_hint=OWN)] = None
     """Whether a pixel takes the name of its segment (the paper's) or of its patch."""
+    refinement: Annotated[int | None, arg(metavar="ROUNDS", help_behavior_hint="(default: the model's own, or 0)")] = (
+        None
+    )
+    """How many rounds of refinement let the masks follow the picture's edges; 0 for none (the paper's)."""
     json: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
     """Write the figures and the confusion matrix here, too."""
 
@@ -63,46 +68,55 @@ class Evaluate:
         """Measure, and print."""
         if self.size < 1:
             raise UsageError(f"--size must be 1 or more, not {self.size}.")
+        if self.refinement is not None and self.refinement < 0:
+            raise UsageError(f"--refinement must be 0 rounds or more, not {self.refinement}.")
         if self.method != "student" and (self.model, self.naming, self.background) != (None, None, None):
             raise UsageError("--model, --naming and --background go with --method student.")
         from zeroseg.evaluation import evaluate, iou_per_class, open_dataset
+        from zeroseg.evaluation.cost import encoding_flops
 
         dataset = open_dataset(self.dataset, self.split, self.size)
-        segmenter = self._student() if self.method == "student" else self._yardstick()
+        segmenter = self._segmenter()
         with counting("evaluating", len(dataset), "scenes") as progress:
             result = evaluate(segmenter, dataset, progress)
+        flops = encoding_flops(segmenter, next(iter(dataset)).image)
         read = result.read_out
         console = Console(highlight=False, soft_wrap=True)
         console.print(_table(dict(zip(result.classes, iou_per_class(result.confusion).tolist(), strict=True))))
         console.print(f"{result.dataset}, {result.images} {self.split} scenes, {self.method}")
         console.print(f"pixels named by {read.naming}; background: ", end="")
-        console.print(_rule(read.background, read.product_threshold, read.margin))
+        console.print(_rule(read.background, read.product_threshold, read.margin), end="")
+        console.print(f"; {read.refinement} rounds of refinement")
         console.print(f"mIoU {result.miou:.3f}")
         console.print(f"mIoU had each of the {read.naming} its majority class: {result.oracle_miou:.3f}")
+        console.print(f"{flops / 1e9:,.2f} GFLOP an image")
         if self.json is not None:
-            figures = {"method": self.method, "model": self.model, "split": self.split, **result.summary()}
+            how = {"method": self.method, "model": self.model, "split": self.split, "flops_an_image": flops}
+            figures = how | result.summary()
             write_text_atomically(self.json, json.dumps(figures, indent=2) + "\n")
         return 0
 
-    def _student(self) -> zeroseg.Segmenter:
-        from zeroseg.student.weights import BUNDLED
-
-        changes = {"background": self.background, "naming": self.naming}
-        given = {name: value for name, value in changes.items() if value is not None}
-        return zeroseg.Segmenter.from_pretrained(self.model or BUNDLED, self.teacher).reading(**given)
-
-    def _yardstick(self) -> zeroseg.Segmenter:
-        """A read-out of the teacher itself, of images at twice its own size (448 for a CLIP that reads 224)."""
-        from zeroseg.baselines import READ_OUT, GridCrops, MaskCLIP
+    def _segmenter(self) -> zeroseg.Segmenter:
+        """The student, or a yardstick with its margin tuned."""
+        if self.method == "student":
+            return self._student()
+        from zeroseg.baselines import READ_OUT, open_yardstick
         from zeroseg.cli.loading import load_teacher
         from zeroseg.evaluation import open_dataset, tune_margin
         from zeroseg.teacher import BUNDLED_NAME
 
         teacher = load_teacher(self.teacher or BUNDLED_NAME)
-        method = MaskCLIP if self.method == "maskclip" else GridCrops
-        segmenter = zeroseg.Segmenter(method(teacher, 2 * teacher.size), teacher, READ_OUT)
+        read_out = replace(READ_OUT, refinement=self.refinement or 0)
+        segmenter = zeroseg.Segmenter(open_yardstick(self.method, teacher), teacher, read_out)
         print(f"tuning the margin on {TUNING_SCENES} validation scenes", flush=True)
         return tune_margin(segmenter, open_dataset(self.dataset, "validation", TUNING_SCENES))
+
+    def _student(self) -> zeroseg.Segmenter:
+        from zeroseg.student.weights import BUNDLED
+
+        changes = {"background": self.background, "naming": self.naming, "refinement": self.refinement}
+        given = {name: value for name, value in changes.items() if value is not None}
+        return zeroseg.Segmenter.from_pretrained(self.model or BUNDLED, self.teacher).reading(**given)
 
 
 def _rule(background: str, threshold: float, margin: float) -> str:

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from zeroseg import baselines
-from zeroseg.baselines import GridCrops, MaskCLIP
+from zeroseg.baselines import DenseCLIP, GridCrops
 from zeroseg.demo.config import DATASET, DemoConfig
 from zeroseg.demo.lesson import Lesson, segmenter_of
 from zeroseg.demo.narrator import Narrator
@@ -58,7 +58,7 @@ def compare(lesson: Lesson, cache: FeatureCache, bundled: Segmenter, config: Dem
         "student at the start": tune_margin(segmenter_of(untrained, by), validation),
         f"student after {lesson.seconds / 60:.1f} minutes": segmenter_of(lesson.student, by),
         "bundled student": bundled,
-        "teacher, MaskCLIP-style": tuned(MaskCLIP(by, 2 * by.size)),
+        "teacher, MaskCLIP-style": tuned(DenseCLIP(by, 2 * by.size, "maskclip")),
         "teacher, 4 x 4 crops": tuned(GridCrops(by, 2 * by.size)),
     }
     with tell.bar("evaluating", len(candidates) * len(held_out)) as advance:

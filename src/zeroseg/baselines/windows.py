@@ -1,0 +1,89 @@
+"""Sliding windows named by the teacher: what its whole-image embeddings can say about every place.
+
+Letters: V window, I J windows down and across, G cells along an axis, h w grid cells, D embedding width, H W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor
+
+from zeroseg.errors import ConfigError
+from zeroseg.segmenter import Encoded
+from zeroseg.teacher import Teacher
+
+AT_ONCE = 128  # windows in one pass of the teacher
+
+
+class SlidingWindows:
+    """Square windows, each embedded on its own; a cell takes the mean of those that show it. An `ImageEncoder`.
+
+    Embeddings count at length 1, with the weights of `losses.dense_matching`: the share of the cell that lies in the
+    window, times (side of the smallest windows / side of the window)^2.
+    """
+
+    def __init__(
+        self,
+        teacher: Teacher,
+        shorter_side: int,
+        sides: Sequence[float] = (1 / 4, 1 / 3),
+        stride: float = 1 / 16,
+        cells: int = 24,
+    ) -> None:
+        """`shorter_side`: what images are resized to, pixels. `sides` of the windows and `stride`: shares of it.
+
+        `cells`: how many there are along the shorter side. Raises `ConfigError` for windows that do not fit in the
+        image or leave gaps.
+        """
+        if not (sides and 0 < stride <= min(sides) and max(sides) <= 1):
+            raise ConfigError(
+                "the sides of windows and their stride are shares of the image's shorter side, the stride no longer "
+                f"than the shortest: not {', '.join(f'{side:g}' for side in sides) or 'none'} and {stride:g}."
+            )
+        if min(shorter_side, cells) < 1:
+            raise ConfigError(f"windows need 1 or more pixels and cells a side, not {shorter_side} and {cells}.")
+        self.teacher, self.sides, self.stride, self.cells = teacher, tuple(sides), stride, cells
+        self.shorter_side, self.multiple = shorter_side, 1
+
+    def encode(self, pixels: Float[Tensor, "1 3 H W"], size: tuple[int, int]) -> Encoded:
+        """One embedding a cell, of length 1 or less; the image's is the teacher's own."""
+        height, width = pixels.shape[2:]
+        short = min(height, width)
+        h, w = round(self.cells * height / short), round(self.cells * width / short)
+        image = self.teacher.embed_images(pixels)[0]
+        total, weight = image.new_zeros(h, w, len(image)), image.new_zeros(h, w, 1)
+        step = max(1, round(self.stride * short))
+        for share in self.sides:
+            side = max(1, round(share * short))
+            tops, lefts = starts(height, side, step), starts(width, side, step)
+            windows = [pixels[0, :, top : top + side, left : left + side] for top in tops for left in lefts]
+            embedded = rearrange(self._embed(windows), "(i j) d -> i j d", i=len(tops))
+            down = shares(tops, side, height, h).to(image) * (min(self.sides) / share) ** 2
+            across = shares(lefts, side, width, w).to(image)
+            total += torch.einsum("ih,jw,ijd->hwd", down, across, embedded)
+            weight += torch.einsum("ih,jw->hw", down, across)[..., None]
+        patches = (total / weight).flatten(0, 1)
+        return Encoded(image, patches, None, None, torch.zeros_like(image), (h, w), size)
+
+    def _embed(self, windows: list[Float[Tensor, "3 H W"]]) -> Float[Tensor, "V D"]:
+        """Embeddings of equal windows, of length 1."""
+        batches = (torch.stack(windows[first : first + AT_ONCE]) for first in range(0, len(windows), AT_ONCE))
+        return F.normalize(torch.cat([self.teacher.embed_images(batch) for batch in batches]), dim=-1)
+
+
+def starts(length: int, side: int, step: int) -> list[int]:
+    """Where windows begin along an axis of `length` pixels, every `step`; the last one ends where the image ends."""
+    return [min(number * step, length - side) for number in range(ceil((length - side) / step) + 1)]
+
+
+def shares(places: Sequence[int], side: int, length: int, cells: int) -> Float[Tensor, "I G"]:
+    """The share of each cell, 0..1, that lies in the window from each place on; all in pixels along one axis."""
+    edges, begin = torch.linspace(0, length, cells + 1), torch.tensor(places)[:, None]
+    common = torch.minimum(edges[1:], begin + side) - torch.maximum(edges[:-1], begin)
+    return common.clamp(min=0) * cells / length
