@@ -36,7 +36,7 @@ def picturebook() -> DistillConfig:
     overlapping views; cosine assignment; the encoder starts from the teacher's. From 7,168 scenes, 30 minutes on one
     CPU core (and 6 minutes on two for the cache); mIoU of .475 on the 300 held-out VOC-like scenes.
     """
-    read_out = ReadOut("patches", "margin", margin=7.0, background_words=STUFF_NAMES, refinement=10)
+    read_out = ReadOut("patches", "margin", margin=5.0, background_words=STUFF_NAMES, refinement=10)
     student = replace(
         SMALL, assignment="cosine", segment_tokens=(32, 16), decoder_layers=0, patch_head=True, read_out=read_out
     )
@@ -44,10 +44,11 @@ def picturebook() -> DistillConfig:
         student=student,
         views=ViewsConfig(side=96, overlapping=True),
         losses=LossWeights(reconstruction=0.0, distillation=0.5, matching=0.0, overlap=1.0, patch_view=1.0, dense=1.0),
+        mask_ratio=0.4,
         flips=True,
         centre=True,
         encoder_from_teacher=True,
-        loop=LoopConfig(steps=5500),
+        loop=LoopConfig(steps=5000, optimiser=OptimiserConfig("muon", learning_rate=5e-3)),
     )
 
 

@@ -105,6 +105,6 @@ def test_changes_change_what_they_say_and_nothing_else():
     assert both.losses.matching == pytest.approx(9.6)
     eight = changes.batch_size(8)(base)
     assert (eight.loop.batch_size, eight.loop.steps) == (8, 4 * base.loop.steps)
-    assert changes.learning_rate(4)(base).loop.optimiser.learning_rate == 4 * base.loop.optimiser.learning_rate
-    for change in (changes.batch_size(8), changes.learning_rate(4), changes.samples(10)):
+    assert changes.optimiser(4)(base).loop.optimiser.learning_rate == 4 * base.loop.optimiser.learning_rate
+    for change in (changes.batch_size(8), changes.optimiser(4), changes.samples(10)):
         assert asdict(replace(change(base), loop=base.loop)) == asdict(base)

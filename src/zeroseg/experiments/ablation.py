@@ -33,7 +33,11 @@ ABLATION = Experiment(
             Variant("gumbel", "the paper's assignment in place of cosines", changes.student(assignment="gumbel")),
             Variant("tokens-8", "8 segment tokens in place of 16", changes.student(segment_tokens=(32, 8))),
             Variant("mask-0", "all patches seen in training", changes.settings(mask_ratio=0.0)),
-            Variant("mask-0.8", "80 % of the patches dropped in training, not 60 %", changes.settings(mask_ratio=0.8)),
+            Variant("mask-0.8", "80 % of the patches dropped in training, not 40 %", changes.settings(mask_ratio=0.8)),
+        ),
+        "Optimiser": (
+            Variant("adamw", "AdamW in place of Muon", changes.optimiser(algorithm="adamw")),
+            Variant("adamw-slow", "AdamW at a quarter of the rate", changes.optimiser(algorithm="adamw", factor=0.25)),
         ),
     },
     readings={"patches": {}, "segments": {"naming": "segments"}},

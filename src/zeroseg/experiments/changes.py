@@ -35,12 +35,12 @@ def batch_size(size: int) -> Change:
     return change
 
 
-def learning_rate(factor: float) -> Change:
-    """The learning rate times a factor."""
+def optimiser(factor: float = 1.0, **values: Any) -> Change:
+    """Settings of the optimiser, and its learning rate times a factor."""
 
     def change(config: DistillConfig) -> DistillConfig:
         optimiser = config.loop.optimiser
-        optimiser = replace(optimiser, learning_rate=factor * optimiser.learning_rate)
+        optimiser = replace(optimiser, learning_rate=factor * optimiser.learning_rate, **values)
         return replace(config, loop=replace(config.loop, optimiser=optimiser))
 
     return change

@@ -33,8 +33,8 @@ FAITHFUL = Experiment(
         "Batch and rate": (
             Variant("batch-8", "batch of 8, equal samples", changes.batch_size(8)),
             Variant("batch-128", "batch of 128, equal samples", changes.batch_size(128)),
-            Variant("rate-quarter", "learning rate divided by 4", changes.learning_rate(0.25)),
-            Variant("rate-4", "learning rate times 4", changes.learning_rate(4.0)),
+            Variant("rate-quarter", "learning rate divided by 4", changes.optimiser(factor=0.25)),
+            Variant("rate-4", "learning rate times 4", changes.optimiser(factor=4.0)),
         ),
         "Assignment": (
             Variant("cosine", "cosine assignment", changes.student(assignment="cosine")),
