@@ -1,8 +1,10 @@
 """Draw the README's picture: held-out scenes as they are, and as the bundled student segments them by words.
 
-python scripts/readme_picture.py  writes docs/images/overlays.jpg
+python scripts/readme_picture.py             writes docs/images/overlays.jpg
+python scripts/readme_picture.py 24 all.jpg  draws the first 24 scenes, to look at
 """
 
+import sys
 from pathlib import Path
 
 from PIL import Image
@@ -11,20 +13,21 @@ from zeroseg import Segmenter
 from zeroseg.drawing import overlay, save_image
 from zeroseg.picturebook import VOC_NOUNS, draw_scene, nouns_named
 
-SCENES = range(4)  # the first ones, not the best ones
+SCENES = 4  # the first ones, not the best ones
 SIDE, GAP, COLUMNS = 300, 12, 2
 OUT = Path(__file__).parents[1] / "docs" / "images" / "overlays.jpg"
 
 
 def main() -> None:
     """Two scenes a row: each drawing with its overlay and legend beside it."""
+    scenes, out = (int(sys.argv[1]), Path(sys.argv[2])) if len(sys.argv) > 2 else (SCENES, OUT)
     segmenter = Segmenter.from_pretrained()
-    cells = [_cell(segmenter, number) for number in SCENES]
+    cells = [_cell(segmenter, number) for number in range(scenes)]
     width, rows = max(cell.width for cell in cells), -(-len(cells) // COLUMNS)
     sheet = Image.new("RGB", (COLUMNS * (width + GAP) - GAP, rows * (SIDE + GAP) - GAP), "white")
     for place, cell in enumerate(cells):
         sheet.paste(cell, (place % COLUMNS * (width + GAP), place // COLUMNS * (SIDE + GAP)))
-    save_image(sheet, OUT)
+    save_image(sheet, out)
 
 
 def _cell(segmenter: Segmenter, number: int) -> Image.Image:

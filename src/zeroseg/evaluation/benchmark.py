@@ -16,7 +16,7 @@ from zeroseg.evaluation.metrics import confusion_matrix, iou_per_class, mean_iou
 from zeroseg.segmenter import Segmenter
 from zeroseg.student.config import Background, ReadOut
 
-MARGINS = tuple(round(-6.0 + 0.5 * k, 1) for k in range(35))  # cosine x 100: -6 .. 11
+MARGINS = tuple(round(-6.0 + 0.5 * k, 1) for k in range(47))  # cosine x 100: -6 .. 17
 FINE_STEPS = (0.0, 1.0, 2.0)  # from the best margin without refinement, when it is tuned again with it
 
 
