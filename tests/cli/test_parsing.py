@@ -28,6 +28,7 @@ PHOTO = ["segment", "photo.jpg", "--labels", "dog"]
         ([*PHOTO, "--margin", "much"], ["'much'", "--margin FLOAT"]),
         ([*PHOTO, "--margin", "1", "--threshold", ".5"], ["--threshold", "--margin"]),
         ([*PHOTO, "--background", "none", "--threshold", ".5"], ["--background product"]),
+        ([*PHOTO, "--refinement", "-1"], ["--refinement must be 0 rounds or more, not -1"]),
         (["cache", "photos"], ["--out"]),
         (["cache", "--out", "cache"], ["IMAGES"]),
         (["cache", "photos", "--out", "cache", "--grids", "one"], ["'one'", "--grids"]),

@@ -100,6 +100,8 @@ class Segment:
             raise UsageError(
                 "--threshold goes with --background product, --margin with --background margin: choose one."
             )
+        if self.refinement is not None and self.refinement < 0:
+            raise UsageError(f"--refinement must be 0 rounds or more, not {self.refinement}.")
         words = self.background_words
         changes = {
             "naming": self.naming,
