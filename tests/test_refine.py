@@ -59,10 +59,10 @@ def test_constants_stay_and_no_value_leaves_its_range(height: int, width: int, r
     pixels = random(3, height, width, seed=seed)
     maps = torch.cat([torch.full((1, height, width), 7.0), random(2, height, width, seed=seed + 1)])
     refined = refine(maps, pixels, rounds)
-    torch.testing.assert_close(refined[0], maps[0])
-    assert float(refined[1:].min()) >= float(maps[1:].min()) - 1e-5
-    assert float(refined[1:].max()) <= float(maps[1:].max()) + 1e-5
-    torch.testing.assert_close(refine(maps + 2.5, pixels, rounds), refined + 2.5)
+    torch.testing.assert_close(refined[0], maps[0], atol=1e-4, rtol=0)
+    assert float(refined[1:].min()) >= float(maps[1:].min()) - 1e-4
+    assert float(refined[1:].max()) <= float(maps[1:].max()) + 1e-4
+    torch.testing.assert_close(refine(maps + 2.5, pixels, rounds), refined + 2.5, atol=1e-4, rtol=0)
 
 
 def test_weights_sum_to_one_also_where_the_picture_is_flat():
