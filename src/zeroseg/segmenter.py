@@ -117,7 +117,12 @@ class Segmenter:
                 f"{text_encoder.width}: name the teacher that it was distilled from."
             )
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        return cls(StudentEncoder(student.to(device)), text_encoder.to(device), student.config.read_out)
+        return cls.of(student.to(device), text_encoder.to(device))
+
+    @classmethod
+    def of(cls, student: Student, teacher: Teacher) -> Segmenter:
+        """A student that is in memory, with the read-out of its config."""
+        return cls(StudentEncoder(student), teacher, student.config.read_out)
 
     def __call__(
         self, image: ImageSource, labels: str | Iterable[str] | Vocabulary, read_out: ReadOut | None = None

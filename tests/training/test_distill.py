@@ -10,7 +10,8 @@ from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, clip, student, teacher, wr
 from zeroseg.errors import ConfigError, TrainingError
 from zeroseg.feature_cache import FeatureCache, build_cache
 from zeroseg.student import Student
-from zeroseg.training.distill import Distillation, DistillConfig, LossWeights, ViewBatch, ViewData, start_from_teacher
+from zeroseg.training.distill import Distillation, DistillConfig, LossWeights, ViewBatch, ViewData
+from zeroseg.training.first_weights import start_from_teacher
 from zeroseg.training.loop import LoopConfig
 from zeroseg.views import ViewsConfig, mirror_order
 

@@ -7,7 +7,6 @@ failed, 2 for words that make no sense, 130 when interrupted.
 
 from __future__ import annotations
 
-import difflib
 import io
 import os
 import sys
@@ -16,7 +15,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 import zeroseg
-from zeroseg.cli.messages import UsageError, complain
+from zeroseg.cli.messages import UsageError, complain, hint
 
 COMMANDS = {
     "segment": "find in photos what you name: masks, overlays with a legend, shares",
@@ -70,9 +69,9 @@ def _run(words: list[str]) -> int:
         print(f"zeroseg {zeroseg.__version__}")
         return 0
     if name not in COMMANDS:
-        near = difflib.get_close_matches(name, COMMANDS, 1, 0.5)
-        hint = f" (did you mean `{near[0]}`?)" if near else ""
-        raise UsageError(f"there is no command {name!r}{hint}: `zeroseg --help` lists all of them.")
+        raise UsageError(
+            f"there is no command {name!r}{hint(name, COMMANDS, '`{}`')}: `zeroseg --help` lists all of them."
+        )
     try:
         return import_module(f"zeroseg.cli.{name}").main(words[1:])
     except SystemExit as stop:  # a --help that has been printed

@@ -17,7 +17,7 @@ from zeroseg.errors import CacheError
 from zeroseg.evaluation import evaluate, open_dataset
 from zeroseg.feature_cache import MANIFEST, FeatureCache
 from zeroseg.images import find_images
-from zeroseg.segmenter import Segmenter, StudentEncoder
+from zeroseg.segmenter import Segmenter
 from zeroseg.student import Student
 from zeroseg.teacher import BUNDLED_NAME, Teacher
 from zeroseg.training.distill import DistillConfig, distill
@@ -98,7 +98,7 @@ class Distill:
         dataset = open_dataset(chosen, "validation", VALIDATION_SCENES)
 
         def figures(student: Student) -> dict[str, Any]:
-            result = evaluate(Segmenter(StudentEncoder(student), teacher, student.config.read_out), dataset)
+            result = evaluate(Segmenter.of(student, teacher), dataset)
             return {"miou": result.miou, "oracle_miou": result.oracle_miou}
 
         return figures

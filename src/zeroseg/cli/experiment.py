@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +11,7 @@ from tyro.conf import Positional, arg
 
 from zeroseg import experiments
 from zeroseg.cli.loading import lasting_name, load_teacher
-from zeroseg.cli.messages import FAILED, INTERRUPTED, UsageError, complain, say
+from zeroseg.cli.messages import FAILED, INTERRUPTED, UsageError, complain, hint, say
 from zeroseg.cli.parsing import parse
 from zeroseg.cli.progress import counting
 from zeroseg.errors import TrainingError
@@ -73,7 +72,7 @@ class Experiment:
         """The experiment that is named. Raises `UsageError` for what makes no sense."""
         if self.name not in EXPERIMENTS:
             raise UsageError(
-                f"there is no experiment {self.name!r}{_near(self.name, EXPERIMENTS)}: "
+                f"there is no experiment {self.name!r}{hint(self.name, EXPERIMENTS)}: "
                 f"choose one of {', '.join(EXPERIMENTS)}."
             )
         counts = {"--seeds": self.seeds, "--steps": self.steps, **self._scenes()}
@@ -84,7 +83,7 @@ class Experiment:
         names = [variant.name for variant in chosen.variants]
         for name in self.only:
             if name not in names:
-                among = f"{_near(name, names)}: choose among {', '.join(names)}."
+                among = f"{hint(name, names)}: choose among {', '.join(names)}."
                 raise UsageError(f"the experiment {chosen.name} has no variant {name!r}{among}")
         return chosen
 
@@ -121,11 +120,6 @@ class Experiment:
                 say(GOES_ON)
                 raise
         return FAILED if failed else 0
-
-
-def _near(name: str, names: Collection[str]) -> str:
-    near = difflib.get_close_matches(name, names, 1, 0.5)
-    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -12,7 +11,7 @@ from typing import Annotated
 import torch
 from tyro.conf import arg
 
-from zeroseg.cli.messages import UsageError
+from zeroseg.cli.messages import UsageError, hint
 from zeroseg.recipes import RECIPES
 from zeroseg.teacher import BUNDLED_NAME, Teacher
 from zeroseg.training.distill import DistillConfig
@@ -36,9 +35,7 @@ def lasting_name(teacher: str) -> str:
 def recipe_named(name: str) -> DistillConfig:
     """A recipe by name. Raises `UsageError`."""
     if name not in RECIPES:
-        near = difflib.get_close_matches(name, RECIPES, 1, 0.5)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise UsageError(f"there is no recipe {name!r}{hint}: choose one of {', '.join(RECIPES)}.")
+        raise UsageError(f"there is no recipe {name!r}{hint(name, RECIPES)}: choose one of {', '.join(RECIPES)}.")
     return RECIPES[name]()
 
 

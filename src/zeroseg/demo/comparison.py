@@ -9,13 +9,13 @@ from rich import box
 from rich.table import Table
 
 from zeroseg import baselines
-from zeroseg.baselines import DenseCLIP, GridCrops
+from zeroseg.baselines import Yardstick, open_yardstick
 from zeroseg.demo.config import DATASET, DemoConfig
-from zeroseg.demo.lesson import Lesson, segmenter_of
+from zeroseg.demo.lesson import Lesson
 from zeroseg.demo.narrator import Narrator
 from zeroseg.evaluation import Result, evaluate, open_dataset, tune_margin
 from zeroseg.feature_cache import FeatureCache
-from zeroseg.segmenter import ImageEncoder, Segmenter
+from zeroseg.segmenter import Segmenter
 from zeroseg.training.distill import build_student
 
 EVALUATE = "`zeroseg evaluate` takes 300 scenes and tunes the teacher's margins on 100: its figures differ a little."
@@ -42,24 +42,24 @@ class Row:
 def compare(lesson: Lesson, cache: FeatureCache, bundled: Segmenter, config: DemoConfig, tell: Narrator) -> list[Row]:
     """mIoU of the student before and after, of the bundled one, and of two read-outs of the teacher itself.
 
-    Margins are tuned on validation scenes; the two trained students bring theirs. The teacher is given images of the
-    side that `zeroseg evaluate --method` gives it, and its maps as many rounds of refinement as the student's.
+    Margins are tuned on validation scenes; the two trained students bring theirs. The teacher's are those of
+    `zeroseg evaluate --method`, with as many rounds of refinement as the student's.
     """
     by = bundled.teacher
     untrained = build_student(lesson.config, cache, by).to(by.device).eval()
     validation = open_dataset(DATASET, "validation", config.tuning_scenes)
     held_out = open_dataset(DATASET, "held-out", config.table_scenes)
 
-    def tuned(encoder: ImageEncoder) -> Segmenter:
+    def tuned(name: Yardstick) -> Segmenter:
         read_out = replace(baselines.READ_OUT, refinement=bundled.read_out.refinement)
-        return tune_margin(Segmenter(encoder, by, read_out), validation)
+        return tune_margin(Segmenter(open_yardstick(name, by), by, read_out), validation)
 
     candidates = {
-        "student at the start": tune_margin(segmenter_of(untrained, by), validation),
-        f"student after {lesson.seconds / 60:.1f} minutes": segmenter_of(lesson.student, by),
+        "student at the start": tune_margin(Segmenter.of(untrained, by), validation),
+        f"student after {lesson.seconds / 60:.1f} minutes": Segmenter.of(lesson.student, by),
         "bundled student": bundled,
-        "teacher, MaskCLIP-style": tuned(DenseCLIP(by, 2 * by.size, "maskclip")),
-        "teacher, 4 x 4 crops": tuned(GridCrops(by, 2 * by.size)),
+        "teacher, MaskCLIP-style": tuned("maskclip"),
+        "teacher, 4 x 4 crops": tuned("crops"),
     }
     with tell.bar("evaluating", len(candidates) * len(held_out)) as advance:
         return [Row(name, evaluate(segmenter, held_out, advance)) for name, segmenter in candidates.items()]

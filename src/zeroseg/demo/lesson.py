@@ -17,7 +17,7 @@ from zeroseg.demo.narrator import Narrator
 from zeroseg.evaluation import evaluate, open_dataset, tune_margin
 from zeroseg.feature_cache import FeatureCache, build_cache, embed_views, read_square
 from zeroseg.picturebook.writing import write_scenes
-from zeroseg.segmenter import Segmenter, StudentEncoder
+from zeroseg.segmenter import Segmenter
 from zeroseg.student import Student
 from zeroseg.teacher import Teacher
 from zeroseg.training.distill import DistillConfig, distill
@@ -104,14 +104,14 @@ def learn(
     held_out = open_dataset(DATASET, "held-out", config.curve_scenes)
 
     def judge(pupil: Student) -> dict[str, Any]:
-        quick = tune_margin(segmenter_of(pupil, by).reading(refinement=0), validation)
+        quick = tune_margin(Segmenter.of(pupil, by).reading(refinement=0), validation)
         result = evaluate(quick.reading(refinement=pupil.config.read_out.refinement), held_out)
         return {"miou": result.miou, "oracle_miou": result.oracle_miou, "margin": result.read_out.margin}
 
     started = time.monotonic()
     pupil = _uninterrupted(distill(images, cache, recipe, folder, by, judge, quiet=tell.quiet))
     seconds = time.monotonic() - started
-    pupil.config = replace(pupil.config, read_out=tune_margin(segmenter_of(pupil, by), validation).read_out)
+    pupil.config = replace(pupil.config, read_out=tune_margin(Segmenter.of(pupil, by), validation).read_out)
     pupil.save_pretrained(folder / "student")  # with its margin, so that `zeroseg evaluate` reads it alike
     return Lesson(folder, pupil, recipe, len(images), seconds, read_log(folder))
 
@@ -148,8 +148,3 @@ def _uninterrupted(pupil: Student | None) -> Student:
 def free_run(out: Path) -> Path:
     """A folder for the next run: `run-1`, `run-2`, ..."""
     return next(path for number in range(1, 10_000) if not (path := out / f"run-{number}").exists())
-
-
-def segmenter_of(pupil: Student, by: Teacher) -> Segmenter:
-    """The student as a segmenter with the read-out of its config."""
-    return Segmenter(StudentEncoder(pupil), by, pupil.config.read_out)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from zeroseg.evaluation import Result, evaluate, open_dataset, tune_margin
 from zeroseg.experiments.design import REFINED, Experiment
 from zeroseg.experiments.records import Scores, short
-from zeroseg.segmenter import Segmenter, StudentEncoder
+from zeroseg.segmenter import Segmenter
 from zeroseg.student import Student
 from zeroseg.teacher import Teacher
 
@@ -32,7 +32,7 @@ class Scenes:
 
 def segmenter_of(student: Student, teacher: Teacher) -> Segmenter:
     """The student as its config reads it, but without refinement."""
-    return Segmenter(StudentEncoder(student), teacher, student.config.read_out).reading(refinement=0)
+    return Segmenter.of(student, teacher).reading(refinement=0)
 
 
 def glance(student: Student, experiment: Experiment, teacher: Teacher, scenes: Scenes) -> dict[str, float]:

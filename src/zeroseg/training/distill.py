@@ -23,12 +23,12 @@ from zeroseg.feature_cache import FeatureCache, image_key, read_square
 from zeroseg.images import resize
 from zeroseg.precision import full_precision
 from zeroseg.student import Student, StudentConfig, StudentOutput
-from zeroseg.student.encoder import random_keep, resize_positions
+from zeroseg.student.encoder import random_keep
 from zeroseg.student.model import patch_pixels
-from zeroseg.student.weights import encoder_from_clip
 from zeroseg.teacher import Teacher
 from zeroseg.training import instruments
-from zeroseg.training.loop import Figures, LoopConfig, train
+from zeroseg.training.first_weights import start_from_teacher
+from zeroseg.training.loop import Figures, LoopConfig, train, without_loop
 from zeroseg.views import ViewsConfig, mirror_order, patch_coverage
 
 
@@ -243,26 +243,6 @@ def build_student(config: DistillConfig, cache: FeatureCache, teacher: Teacher |
     return student
 
 
-def start_from_teacher(student: Student, teacher: Teacher) -> None:
-    """Copy the first layers of the teacher's vision tower into the student's encoder.
-
-    Positions are interpolated to the student's grid. Raises `TrainingError` where widths or patches differ.
-    """
-    tensors = encoder_from_clip(teacher.model.vision_model.state_dict(), student.config.layers)
-    grid = student.config.grid
-    tensors["positions"] = resize_positions(tensors["positions"], grid, grid)
-    own = student.encoder.state_dict()
-    different = [name for name in own if name not in tensors or own[name].shape != tensors[name].shape]
-    if teacher.model.config.vision_config.hidden_act != student.config.activation:
-        different.append("activation")
-    if different or not student.config.input_norm:
-        raise TrainingError(
-            "the student's encoder does not have the form of the teacher's vision tower "
-            f"({', '.join(different[:3]) or 'input_norm is off'}): give both the same form, or start from scratch."
-        )
-    student.encoder.load_state_dict(tensors, strict=True)
-
-
 def distill(
     images: Sequence[Path],
     cache: FeatureCache,
@@ -286,11 +266,7 @@ def distill(
     student = build_student(config, cache, teacher)
     if torch.cuda.is_available():
         student.cuda()
-    settings = {
-        "distill": {k: v for k, v in asdict(config).items() if k != "loop"},
-        "teacher": cache.teacher,
-        "images": len(data.images),
-    }
+    settings = {"distill": without_loop(config), "teacher": cache.teacher, "images": len(data.images)}
     finished = train(
         student,
         data.batch,

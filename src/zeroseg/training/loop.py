@@ -66,6 +66,11 @@ class LoopConfig:
             raise ConfigError(f"workers must be 0 or more, not {self.workers}.")
 
 
+def without_loop(config: Any) -> Figures:
+    """A config's settings but for those of its `loop`, which `train` keeps by itself."""
+    return {name: value for name, value in asdict(config).items() if name != "loop"}
+
+
 class _Steps(Dataset[Any], Generic[B]):
     """Batches by step number, as torch's loader wants them."""
 
@@ -150,7 +155,7 @@ def _begin(
 ) -> tuple[int, int]:
     """Open the run folder; the first step to take and the bad steps so far."""
     path = run / "settings.json"
-    settings = json.loads(json.dumps(settings | {"loop": asdict(config)}))  # the loop's are kept once, here
+    settings = json.loads(json.dumps(settings | {"loop": asdict(config)}))
     if not resume:
         if path.exists():
             raise TrainingError(f"{run} already holds a run: name another --out, or go on with --resume.")

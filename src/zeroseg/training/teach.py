@@ -6,7 +6,7 @@ Letters: B pair, H W pixels, T token.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Protocol, cast, runtime_checkable
@@ -22,7 +22,7 @@ from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPToken
 
 from zeroseg.images import to_tensor
 from zeroseg.teacher import CLIP
-from zeroseg.training.loop import Figures, LoopConfig, train
+from zeroseg.training.loop import Figures, LoopConfig, train, without_loop
 from zeroseg.training.optimiser import OptimiserConfig
 
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
@@ -182,7 +182,7 @@ def teach(source: Pairs, config: TeachConfig, run: Path, name: str, resume: bool
         loss = contrastive_loss(images, texts, batch.captions, scale)
         return loss, {"accuracy": float(right), "scale": float(scale.detach())}
 
-    settings = {"source": name, "teach": {k: v for k, v in asdict(config).items() if k != "loop"}}
+    settings = {"source": name, "teach": without_loop(config)}
     if not train(model, make_batch, loss_of, config.loop, run, "teach", settings, resume=resume):
         return None
     folder = run / "teacher"
