@@ -24,7 +24,6 @@ SEGMENTS, PATCHES, VIEWS = numbers(B, S, D, seed=1), numbers(B, P, D, seed=2), n
 MASKS = numbers(B, S, P, seed=4).softmax(dim=1)
 SALIENCE = numbers(B, P, seed=5)
 COVERAGE = shares(B, P, V, seed=6)
-SHARPNESS = torch.tensor([1.0, 0.25, 0.25, 0.0625], dtype=torch.float64)
 
 
 def l1(ours: Tensor, theirs: Tensor) -> float:
@@ -152,10 +151,10 @@ def test_dense_matching():
     errors = []
     for b in range(B):
         for p in range(P):
-            weights = [float(COVERAGE[b, p, v]) * float(SHARPNESS[v]) for v in range(V)]
+            weights = [float(COVERAGE[b, p, v]) for v in range(V)]
             target = sum(weights[v] / sum(weights) * VIEWS[b, v] for v in range(V))
             errors.append(l1(PATCHES[b, p], target))
-    close(losses.dense_matching(PATCHES, COVERAGE, SHARPNESS, VIEWS), sum(errors) / len(errors))
+    close(losses.dense_matching(PATCHES, COVERAGE, VIEWS), sum(errors) / len(errors))
 
 
 def test_losses_vanish_where_every_view_is_explained():
@@ -164,10 +163,9 @@ def test_losses_vanish_where_every_view_is_explained():
     coverage = torch.eye(2, dtype=torch.float64)[None]
     salience = numbers(1, 2, seed=1)
     masks = torch.eye(2, dtype=torch.float64)[None]
-    ones = torch.ones(2, dtype=torch.float64)
     assert float(losses.overlap_matching(embeddings, masks, salience, coverage, embeddings)) < 1e-9
     assert float(losses.patch_view_matching(embeddings, salience, coverage, embeddings)) < 1e-9
-    assert float(losses.dense_matching(embeddings, coverage, ones, embeddings)) < 1e-9
+    assert float(losses.dense_matching(embeddings, coverage, embeddings)) < 1e-9
 
 
 @pytest.mark.parametrize("name", ["reconstruction", "distillation", "matching", "overlap", "patch_view", "dense"])
@@ -183,7 +181,7 @@ def test_gradients_are_finite_even_where_views_are_empty(name: str, empty: str):
         "matching": lambda: losses.segment_matching(segments, v),
         "overlap": lambda: losses.overlap_matching(segments, masks, salience, c, v),
         "patch_view": lambda: losses.patch_view_matching(patches, salience, c, v),
-        "dense": lambda: losses.dense_matching(patches, c, SHARPNESS.float(), v),
+        "dense": lambda: losses.dense_matching(patches, c, v),
     }[name]()
     loss.backward()
     assert math.isfinite(float(loss.detach()))

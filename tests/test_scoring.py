@@ -88,6 +88,16 @@ def test_threshold_below_the_best_score_stands_as_it_is():
     assert channels.argmax(dim=1).tolist() == [1, 0, 0]
 
 
+# --- probabilities ----------------------------------------------------------------------------------
+
+
+def test_probabilities_by_hand():
+    """A lead of five points makes a class e times as likely."""
+    ours = scoring.probabilities(torch.tensor([[20.0, 25.0, 10.0]]))[0]
+    powers = [math.exp(4), math.exp(5), math.exp(2)]
+    assert ours.tolist() == pytest.approx([power / sum(powers) for power in powers])
+
+
 # --- the margin rule --------------------------------------------------------------------------------
 
 

@@ -78,6 +78,14 @@ def test_images_of_another_size_are_resized_to_the_teachers():
     assert float(F.cosine_similarity(embedded, teacher().embed_images(small))) > 0.99
 
 
+def test_many_images(monkeypatch: pytest.MonkeyPatch):
+    """More images than go through at once."""
+    images = torch.stack([to_tensor(photo(seed=n)) for n in range(5)]).float() / 255
+    whole = teacher().embed_images(images)
+    monkeypatch.setattr("zeroseg.teacher.IMAGES_AT_ONCE", 2)
+    torch.testing.assert_close(teacher().embed_images(images), whole, atol=0.01, rtol=0.01)
+
+
 def test_text_embeddings_are_clips_normalised(folder: Path):
     model = CLIPModel.from_pretrained(folder).eval()
     ours = teacher().embed_texts(TEXTS)

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zeroseg.errors import ConfigError
-from zeroseg.views import ViewsConfig, grid_boxes, mirror_order, patch_coverage
+from zeroseg.losses import EMPTY
+from zeroseg.views import ViewsConfig, grid_boxes, mirror_order, patch_coverage, patch_relevance
 
 PAPER = ViewsConfig()
 
@@ -131,3 +132,23 @@ def test_key_tells_different_views_apart():
         for overlapping in (False, True)
     ] + [ViewsConfig(side=48, grids=(1, 2))]
     assert len({config.key for config in configs}) == len(configs)
+
+
+@pytest.mark.parametrize("focus", [0.0, 1.0, 2.0])
+def test_relevance_is_coverage_times_nearness_times_fineness(focus: float):
+    """Against a loop over patches and views; patches of 12 pixels, views of 96, 48, 36 (not whole patches) and 24."""
+    config = ViewsConfig(side=96, grids=(1, 2, 3, 4), overlapping=True)
+    relevance, coverage = patch_relevance(config, 8, focus), patch_coverage(config, 8)
+    for patch in range(64):
+        y, x = 12 * (patch // 8) + 6, 12 * (patch % 8) + 6
+        for view, (left, top, right, bottom) in enumerate(config.boxes()):
+            side = right - left
+            from_middle = [abs(x - (left + right) / 2) / (side / 2), abs(y - (top + bottom) / 2) / (side / 2)]
+            nearness = np.prod([max(0.0, 1 - d) for d in from_middle])
+            expected = coverage[patch, view] * nearness**focus * 24 / side
+            assert float(relevance[patch, view]) == pytest.approx(float(expected), abs=1e-5)
+
+
+@pytest.mark.parametrize("grids", [(1,), (1, 2, 3, 4), (1, 2, 4, 6)])
+def test_every_patch_has_a_view_that_says_something_about_it(grids: tuple[int, ...]):
+    assert (patch_relevance(ViewsConfig(side=96, grids=grids, overlapping=True), 12, 2.0).sum(dim=1) > 10 * EMPTY).all()

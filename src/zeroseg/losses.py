@@ -70,14 +70,10 @@ def patch_view_matching(
 
 
 def dense_matching(
-    patches: Float[Tensor, "B P D"],
-    coverage: Float[Tensor, "B P V"],
-    sharpness: Float[Tensor, " V"],
-    views: Float[Tensor, "B V D"],
+    patches: Float[Tensor, "B P D"], relevance: Float[Tensor, "B P V"], views: Float[Tensor, "B V D"]
 ) -> Float[Tensor, ""]:
-    """Every patch against the mean of the views that contain it, weighted by coverage x sharpness of the view."""
-    weight = coverage * sharpness
-    weight = weight / weight.sum(dim=2, keepdim=True).clamp(min=EMPTY)
+    """Every patch against the mean of the views, weighted by how much they say about it."""
+    weight = relevance / relevance.sum(dim=2, keepdim=True).clamp(min=EMPTY)
     return (patches - weight @ views).abs().mean()
 
 

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 SCALE = 100.0  # CLIP's factor on cosines; scores and margins are cosine x 100
+SOFTNESS = 5.0  # a lead of so many points makes a class e times as likely
 TOP_CLASSES = 5
 STRIP = 1 << 25  # numbers interpolated at once
 MANY = 64  # with more classes than this, only those that win somewhere on the grid are drawn at full size
@@ -67,6 +68,11 @@ def class_map(maps: Float[Tensor, "M h w"], values: Int[Tensor, " M"], size: tup
         places = winners(maps, size)
         maps, values = maps[places], values[places]
     return _best_map(maps, values, size)
+
+
+def probabilities(scores: Float[Tensor, "R C"]) -> Float[Tensor, "R C"]:
+    """Scores (cosines x 100) as numbers that may be averaged over places: softmax over the classes, a soft one."""
+    return (scores / SOFTNESS).softmax(dim=1)
 
 
 def winners(maps: Float[Tensor, "M h w"], size: tuple[int, int]) -> Int[Tensor, " W"]:

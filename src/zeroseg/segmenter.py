@@ -166,6 +166,7 @@ class Segmenter:
         else:
             scores = scores + _leads(vocabulary, read_out).to(scores.device)
             channels = scoring.with_margin_background(scores, rivals, read_out.margin) if has_background else scores
+            channels = scoring.probabilities(channels)
         class_map = _paint(channels, encoded, read_out)
         everything = torch.cat([rivals[:, None], scores], dim=1) if has_background else scores
         names = (BACKGROUND, *vocabulary.labels) if has_background else vocabulary.labels

@@ -22,12 +22,12 @@ from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPToken
 
 from zeroseg.errors import TeacherError
 from zeroseg.images import resize
-from zeroseg.precision import mixed_precision
+from zeroseg.precision import mixed_precision, plain_attention
 
 CLIP = Any  # transformers' own annotations of CLIPModel do not hold
 BUNDLED_NAME = "bundled"
 BUNDLED = Path(__file__).parent / "weights" / "teacher"
-TEXTS_AT_ONCE = 256
+TEXTS_AT_ONCE, IMAGES_AT_ONCE = 256, 128
 
 
 class Teacher:
@@ -39,6 +39,7 @@ class Teacher:
 
     def __init__(self, model: CLIP, tokenizer: CLIPTokenizer, mean: list[float], std: list[float]) -> None:
         self.model: CLIP = model.eval().requires_grad_(False)
+        choose_attention(self.model)
         self._tokenizer = tokenizer
         self.mean = torch.tensor(mean).view(3, 1, 1)
         self.std = torch.tensor(std).view(3, 1, 1)
@@ -94,12 +95,16 @@ class Teacher:
     def to(self, device: torch.device | str) -> Teacher:
         """Move the weights; returns itself."""
         self.model.to(torch.device(device))
+        choose_attention(self.model)
         self.mean, self.std = self.mean.to(device), self.std.to(device)
         return self
 
     @torch.inference_mode()
     def embed_images(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D"]:
         """Embeddings of RGB images (values 0..1), not normalised. Each image is resized to the teacher's input."""
+        return torch.cat([self._embed_images(some) for some in images.split(IMAGES_AT_ONCE)])
+
+    def _embed_images(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D"]:
         images = resize(images, (self.size, self.size)) if images.shape[-2:] != (self.size, self.size) else images
         with mixed_precision(self.device):
             pixels = (images.to(self.device) - self.mean) / self.std
@@ -116,6 +121,11 @@ class Teacher:
             features = self.model.get_text_features(**tokens.to(self.device))
             parts.append(F.normalize(features.pooler_output.float(), dim=-1))
         return torch.cat(parts)
+
+
+def choose_attention(model: CLIP) -> None:
+    """The fastest of `transformers`' attentions where the model is."""
+    model.set_attn_implementation("eager" if plain_attention(model.device) else "sdpa")
 
 
 def _fingerprint(model: CLIP) -> str:

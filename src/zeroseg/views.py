@@ -78,6 +78,23 @@ def patch_coverage(config: ViewsConfig, patches: int) -> Float[Tensor, "P V"]:
     return (down[:, None, :] * across[None, :, :]).flatten(0, 1)
 
 
+def patch_relevance(config: ViewsConfig, patches: int, focus: float) -> Float[Tensor, "P V"]:
+    """How much the embedding of each view says about each patch, 0..1.
+
+    The share of the patch that lies in the view, times nearness to its middle to the power `focus`, times smallest
+    side / side. Nearness falls from 1 in the middle evenly to 0 at the edges, along both axes.
+    """
+    boxes = torch.tensor(config.boxes()).float()
+    sides = boxes[:, 2] - boxes[:, 0]
+    middles = (torch.arange(patches) + 0.5)[:, None] * config.side / patches
+    across, down = (
+        1 - (middles - boxes[:, [first, last]].mean(dim=1)).abs() / (boxes[:, last] - boxes[:, first]) * 2
+        for first, last in ((0, 2), (1, 3))
+    )
+    nearness = (down[:, None, :].clamp(min=0) * across[None, :, :].clamp(min=0)).flatten(0, 1)
+    return patch_coverage(config, patches) * nearness**focus * (sides.min() / sides)
+
+
 def _shared(a: float, b: float, low: float, high: float) -> float:
     """The share of the interval a..b that lies in low..high."""
     return max(0.0, min(b, high) - max(a, low)) / (b - a)

@@ -47,11 +47,8 @@ def naive_cells(pixels: Tensor, sides: Sequence[int], step: int, grid: tuple[int
 
 
 @pytest.mark.parametrize(("height", "width", "grid"), [(24, 24, (5, 5)), (24, 38, (5, 8)), (50, 24, (10, 5))])
-def test_cells_are_those_of_a_loop_over_windows(
-    height: int, width: int, grid: tuple[int, int], monkeypatch: pytest.MonkeyPatch
-):
+def test_cells_are_those_of_a_loop_over_windows(height: int, width: int, grid: tuple[int, int]):
     """Windows of 6 and 12 pixels every 4; cells of 4.8 pixels, so that windows cover parts of them."""
-    monkeypatch.setattr(windows, "AT_ONCE", 10)
     pixels = pixels_of(height, width)
     encoded = SlidingWindows(teacher(), 24, sides=(1 / 2, 1 / 4), stride=1 / 6, cells=5).encode(pixels, (height, width))
     assert encoded.grid == grid
@@ -61,18 +58,14 @@ def test_cells_are_those_of_a_loop_over_windows(
     torch.testing.assert_close(encoded.image, teacher().embed_images(pixels)[0])
 
 
-def test_by_default_windows_are_a_quarter_and_a_third_of_the_shorter_side(monkeypatch: pytest.MonkeyPatch):
-    """24 and 32 of 96 pixels, every 6: 13 x 13 and 12 x 12 of them, at most 128 at once, for 24 x 24 cells."""
+def test_by_default_windows_are_a_sixth_to_a_half_of_the_shorter_side(monkeypatch: pytest.MonkeyPatch):
+    """16, 24, 32 and 48 of 96 pixels, every 6: 619 of them, for 24 x 24 cells."""
     seen: list[tuple[int, ...]] = []
     embed = teacher().embed_images
     monkeypatch.setattr(teacher(), "embed_images", lambda images: seen.append(tuple(images.shape)) or embed(images))
     encoded = SlidingWindows(teacher(), 96).encode(pixels_of(96, 96), (96, 96))
     assert encoded.grid == (24, 24)
-    assert seen == [
-        (1, 3, 96, 96),
-        (128, 3, 24, 24), (41, 3, 24, 24),
-        (128, 3, 32, 32), (16, 3, 32, 32),
-    ]  # fmt: skip
+    assert seen == [(1, 3, 96, 96), (225, 3, 16, 16), (169, 3, 24, 24), (144, 3, 32, 32), (81, 3, 48, 48)]
 
 
 def test_starts_go_to_the_edge_of_the_image():
@@ -83,7 +76,7 @@ def test_starts_go_to_the_edge_of_the_image():
 
 @pytest.mark.parametrize("size", [(64, 64), (90, 40), (5, 200)])
 def test_windows_segment_a_picture_of_any_size(size: tuple[int, int]):
-    segmenter = Segmenter(SlidingWindows(teacher(), 16, stride=1 / 4, cells=4), teacher(), READ_OUT)
+    segmenter = Segmenter(SlidingWindows(teacher(), 16, stride=1 / 8, cells=4), teacher(), READ_OUT)
     assert segmenter(photo(*size), "dog, cat").size == size
 
 

@@ -13,7 +13,7 @@ from transformers import CLIPVisionConfig, CLIPVisionModel, ViTMAEConfig, ViTMAE
 
 from tests.tiny import STUDENT, shake, student
 from zeroseg.student import StudentConfig
-from zeroseg.student.encoder import Attention, Encoder, put_back, random_keep, resize_positions, take
+from zeroseg.student.encoder import Attention, Encoder, attend, put_back, random_keep, resize_positions, take
 from zeroseg.student.model import patch_pixels
 from zeroseg.student.weights import encoder_from_clip, encoder_from_mae
 
@@ -151,6 +151,29 @@ def test_attention_is_torchs_multi_head_attention():
         theirs.out_proj.load_state_dict(ours.out.state_dict())
         queries, tokens = random(2, 3, 8), random(2, 7, 8, seed=1)
         torch.testing.assert_close(ours(queries, tokens), theirs(queries, tokens, tokens)[0])
+
+
+@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_attention_and_its_gradients_are_those_of_float64(
+    plain: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+):
+    """Plain products and torch's fused kernel alike; queries and keys differ in number, as in grouping."""
+    monkeypatch.setattr("zeroseg.student.encoder.plain_attention", lambda _: plain)
+    leaves = [random(2, 3, count, 8, seed=count).to(dtype).requires_grad_() for count in (5, 7, 9)]
+    queries, keys, values = leaves[0], leaves[1], leaves[2][:, :, :7]
+    out = attend(queries, keys, values)
+    out.float().square().sum().backward()
+    exact = [leaf.detach().double().requires_grad_() for leaf in leaves]
+    logits = torch.einsum("bhkd,bhnd->bhkn", exact[0], exact[1]) / 8**0.5
+    expected = torch.einsum("bhkn,bhnd->bhkd", logits.exp() / logits.exp().sum(dim=3, keepdim=True), exact[2][:, :, :7])
+    expected.square().sum().backward()
+    tolerance = 0.05 if dtype == torch.bfloat16 else 1e-5
+    torch.testing.assert_close(out.double(), expected, atol=tolerance, rtol=tolerance)
+    for leaf, truth in zip(leaves, exact, strict=True):
+        assert leaf.grad is not None
+        assert truth.grad is not None
+        torch.testing.assert_close(leaf.grad.double(), truth.grad, atol=tolerance, rtol=tolerance)
 
 
 # --- towers of transformers -------------------------------------------------------------------------

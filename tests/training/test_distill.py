@@ -1,4 +1,4 @@
-"""Distilling: which images come when, what the targets are, where the encoder starts."""
+"""Distilling: which images come when, what the targets are."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,12 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, clip, student, teacher, write_photos
+from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, student, teacher, write_photos
 from zeroseg.errors import ConfigError, TrainingError
 from zeroseg.feature_cache import FeatureCache, build_cache
-from zeroseg.student import Student
 from zeroseg.training.distill import Distillation, DistillConfig, LossWeights, ViewBatch, ViewData
-from zeroseg.training.first_weights import start_from_teacher
 from zeroseg.training.loop import LoopConfig
 from zeroseg.views import ViewsConfig, mirror_order
 
@@ -88,40 +86,6 @@ def test_batches_know_how_far_the_run_is(data: ViewData):
     assert [data.batch(step).progress for step in (0, 1, steps - 1)] == [0, 1 / steps, (steps - 1) / steps]
 
 
-def towers_form() -> Student:
-    """A student whose encoder has the form of the tiny teacher's vision tower."""
-    vision = clip().config.vision_config
-    config = replace(
-        STUDENT,
-        image_size=vision.image_size,
-        patch_size=vision.patch_size,
-        width=vision.hidden_size,
-        layers=vision.num_hidden_layers,
-        heads=vision.num_attention_heads,
-        input_norm=True,
-    )
-    return Student(config)
-
-
-def test_the_encoder_starts_as_the_teachers_tower():
-    pupil, tower = towers_form(), clip().vision_model
-    start_from_teacher(pupil, teacher())
-    torch.testing.assert_close(pupil.encoder.blocks[0].mlp.first.weight, tower.encoder.layers[0].mlp.fc1.weight)
-
-
-def test_another_activation_is_refused():
-    """Its weights would fit and mean something else."""
-    pupil = towers_form()
-    pupil.config = replace(pupil.config, activation="quick_gelu")
-    with pytest.raises(TrainingError, match="activation"):
-        start_from_teacher(pupil, teacher())
-
-
-def test_another_width_is_refused():
-    with pytest.raises(TrainingError, match="form"):
-        start_from_teacher(student(STUDENT), teacher())
-
-
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -131,6 +95,7 @@ def test_another_width_is_refused():
         ({"losses": LossWeights(0.0, 1.0, 1.0), "views": ViewsConfig(32, (1,))}, "local views"),
         ({"pretraining": 0.5}, "decoder_layers"),
         ({"pretraining": 1.0}, "share of the run"),
+        ({"focus": -1.0}, "focus"),
     ],
 )
 def test_recipes_that_cannot_be_run_are_refused(changes: dict[str, object], said: str):

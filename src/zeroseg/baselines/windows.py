@@ -18,21 +18,19 @@ from zeroseg.errors import ConfigError
 from zeroseg.segmenter import Encoded
 from zeroseg.teacher import Teacher
 
-AT_ONCE = 128  # windows in one pass of the teacher
-
 
 class SlidingWindows:
     """Square windows, each embedded on its own; a cell takes the mean of those that show it. An `ImageEncoder`.
 
-    Embeddings count at length 1, with the weights of `losses.dense_matching`: the share of the cell that lies in the
-    window, times (side of the smallest windows / side of the window)^2.
+    Embeddings count at length 1, by the share of the cell that lies in the window, times (side of the smallest windows
+    / side of the window)^2.
     """
 
     def __init__(
         self,
         teacher: Teacher,
         shorter_side: int,
-        sides: Sequence[float] = (1 / 4, 1 / 3),
+        sides: Sequence[float] = (1 / 6, 1 / 4, 1 / 3, 1 / 2),
         stride: float = 1 / 16,
         cells: int = 24,
     ) -> None:
@@ -63,18 +61,14 @@ class SlidingWindows:
             side = max(1, round(share * short))
             tops, lefts = starts(height, side, step), starts(width, side, step)
             windows = [pixels[0, :, top : top + side, left : left + side] for top in tops for left in lefts]
-            embedded = rearrange(self._embed(windows), "(i j) d -> i j d", i=len(tops))
+            embedded = F.normalize(self.teacher.embed_images(torch.stack(windows)), dim=-1)
+            embedded = rearrange(embedded, "(i j) d -> i j d", i=len(tops))
             down = shares(tops, side, height, h).to(image) * (min(self.sides) / share) ** 2
             across = shares(lefts, side, width, w).to(image)
             total += torch.einsum("ih,jw,ijd->hwd", down, across, embedded)
             weight += torch.einsum("ih,jw->hw", down, across)[..., None]
         patches = (total / weight).flatten(0, 1)
         return Encoded(image, patches, None, None, torch.zeros_like(image), (h, w), size)
-
-    def _embed(self, windows: list[Float[Tensor, "3 H W"]]) -> Float[Tensor, "V D"]:
-        """Embeddings of equal windows, of length 1."""
-        batches = (torch.stack(windows[first : first + AT_ONCE]) for first in range(0, len(windows), AT_ONCE))
-        return F.normalize(torch.cat([self.teacher.embed_images(batch) for batch in batches]), dim=-1)
 
 
 def starts(length: int, side: int, step: int) -> list[int]:

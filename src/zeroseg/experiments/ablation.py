@@ -19,10 +19,11 @@ ABLATION = Experiment(
             Variant("no-dense", "no dense targets", changes.losses(dense=0.0)),
             Variant("no-distillation", "no multi-scale distillation", changes.losses(distillation=0.0)),
             Variant(
-                "plus-matching", "the paper's segment matching beside them, at weight .1", changes.losses(matching=0.1)
+                "plus-matching", "the paper's segment matching beside them, at weight .2", changes.losses(matching=0.2)
             ),
         ),
         "Data, targets, first weights": (
+            Variant("no-focus", "views count evenly for all patches in them", changes.settings(focus=0.0)),
             Variant("no-flips", "no mirrored images", changes.settings(flips=False)),
             Variant("no-centre", "targets neither centred nor scaled", changes.settings(centre=False)),
             Variant(
@@ -33,7 +34,7 @@ ABLATION = Experiment(
             Variant("gumbel", "the paper's assignment in place of cosines", changes.student(assignment="gumbel")),
             Variant("tokens-8", "8 segment tokens in place of 16", changes.student(segment_tokens=(32, 8))),
             Variant("mask-0", "all patches seen in training", changes.settings(mask_ratio=0.0)),
-            Variant("mask-0.8", "80 % of the patches dropped in training, not 40 %", changes.settings(mask_ratio=0.8)),
+            Variant("mask-0.6", "60 % of the patches dropped in training, not 25 %", changes.settings(mask_ratio=0.6)),
         ),
         "Optimiser": (
             Variant("adamw", "AdamW in place of Muon", changes.optimiser(algorithm="adamw")),

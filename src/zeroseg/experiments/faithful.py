@@ -3,15 +3,26 @@
 All variants read one cache, that of the paper's 30 views.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from zeroseg.experiments import changes
 from zeroseg.experiments.design import Column, Experiment, Variant
-from zeroseg.recipes import picturebook_faithful
+from zeroseg.recipes import picturebook, picturebook_faithful
+from zeroseg.training.distill import DistillConfig
+from zeroseg.training.first_weights import NOT_OF_THE_FORM
 
 VOC = "picturebook-voc"
 
 MEANS = changes.together(changes.student(patch_head=True, segment_embedding="mean"), changes.losses(dense=1.0))
+
+
+def from_ours(config: DistillConfig) -> DistillConfig:
+    """Begin with the bundled student, which tells things apart, and go on with the losses of `config`."""
+    own = config.student
+    student = replace(picturebook().student, **{name: getattr(own, name) for name in NOT_OF_THE_FORM})
+    return replace(config, student=student, start_from="bundled", losses=replace(config.losses, reconstruction=0.0))
+
 
 FAITHFUL = Experiment(
     name="faithful",
@@ -68,6 +79,12 @@ FAITHFUL = Experiment(
                 changes.together(changes.student(input_norm=True), changes.settings(encoder_from_teacher=True)),
             ),
             Variant("mae", "the first half of the run is MAE pretraining", changes.settings(pretraining=0.5)),
+            Variant("from-ours", "the bundled student goes on with the paper's losses", from_ours),
+            Variant(
+                "from-ours-no-matching",
+                "the same without segment matching",
+                changes.together(from_ours, changes.losses(matching=0.0)),
+            ),
         ),
         "Longer": (
             Variant(

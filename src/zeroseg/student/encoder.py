@@ -11,6 +11,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from zeroseg.precision import plain_attention
 from zeroseg.student.config import StudentConfig
 
 
@@ -28,7 +29,17 @@ class Attention(nn.Module):
             rearrange(part, "b n (h d) -> b h n d", h=self.heads)
             for part in (self.query(queries), self.key(tokens), self.value(tokens))
         )
-        return self.out(rearrange(F.scaled_dot_product_attention(q, k, v), "b h n d -> b n (h d)"))
+        return self.out(rearrange(attend(q, k, v), "b h n d -> b n (h d)"))
+
+
+def attend(
+    queries: Float[Tensor, "B H K D"], keys: Float[Tensor, "B H N D"], values: Float[Tensor, "B H N D"]
+) -> Float[Tensor, "B H K D"]:
+    """Softmax of the scaled dot products, times the values."""
+    if queries.dtype == torch.bfloat16 and plain_attention(queries.device):
+        logits = queries @ keys.transpose(-1, -2) * queries.shape[-1] ** -0.5
+        return logits.softmax(dim=-1) @ values
+    return F.scaled_dot_product_attention(queries, keys, values)
 
 
 class MLP(nn.Module):

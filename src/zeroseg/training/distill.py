@@ -27,9 +27,9 @@ from zeroseg.student.encoder import random_keep
 from zeroseg.student.model import patch_pixels
 from zeroseg.teacher import Teacher
 from zeroseg.training import instruments
-from zeroseg.training.first_weights import start_from_teacher
+from zeroseg.training.first_weights import start_from_student, start_from_teacher
 from zeroseg.training.loop import Figures, LoopConfig, train, without_loop
-from zeroseg.views import ViewsConfig, mirror_order, patch_coverage
+from zeroseg.views import ViewsConfig, mirror_order, patch_coverage, patch_relevance
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,12 @@ class DistillConfig:
     """Scale targets to length 1: the paper is silent, but L1 between raw embeddings would weigh views by length."""
     centre: bool = False
     """Take the mean of all targets out and scale the rest to a root mean square of 1; the weights carry both."""
+    focus: float = 0.0
+    """How much more a view counts in the dense targets of the patches in its middle (`views.patch_relevance`)."""
     encoder_from_teacher: bool = False
     """Start the encoder from the teacher's own vision tower."""
+    start_from: str = ""
+    """Start from this student whole (a folder, a hub name, "bundled"), not from chance or the teacher's tower."""
     pretraining: float = 0.0
     """The share of the run, at its beginning, that reconstruction has for itself: MAE pretraining of the encoder."""
     loop: LoopConfig = field(default_factory=LoopConfig)
@@ -82,6 +86,8 @@ class DistillConfig:
             raise ConfigError("segment matching needs local views: add a grid beside 1x1, or set its weight to 0.")
         if not any(asdict(weights).values()):
             raise ConfigError("every loss has weight 0: there is nothing to learn.")
+        if self.focus < 0:
+            raise ConfigError(f"focus must be 0 or more, not {self.focus}.")
         if not 0 <= self.pretraining < 1:
             raise ConfigError(f"pretraining must be a share of the run, 0 .. 1 (1 excluded), not {self.pretraining}.")
         if (weights.reconstruction or self.pretraining) and not self.student.decoder_layers:
@@ -165,8 +171,7 @@ class Distillation:
         self.mirror = mirror_order(config.views).to(device)
         self.local = torch.tensor(config.views.is_local(), device=device)
         self.coverage = patch_coverage(config.views, config.student.grid).to(device)
-        sides = torch.tensor([right - left for left, _, right, _ in config.views.boxes()], device=device)
-        self.sharpness = (sides.min() / sides) ** 2  # fine views say more about a patch
+        self.relevance = patch_relevance(config.views, config.student.grid, config.focus).to(device)
 
     def __call__(self, batch: ViewBatch, generator: torch.Generator) -> tuple[Tensor, Figures]:
         """Weighted sum of the losses in use, and each of them."""
@@ -224,19 +229,21 @@ class Distillation:
             if weights.patch_view:
                 parts["patch_view"] = losses.patch_view_matching(output.patches, salience, coverage, views)
             if weights.dense:
-                parts["dense"] = losses.dense_matching(output.patches, coverage, self.sharpness, views)
+                parts["dense"] = losses.dense_matching(output.patches, self.relevance[keep], views)
         return parts
 
 
 def build_student(config: DistillConfig, cache: FeatureCache, teacher: Teacher | None) -> Student:
-    """An untrained student: targets' mean and scale from the cache, the encoder from the teacher if asked for."""
+    """A student before training: targets' mean and scale from the cache, first weights from where the recipe says."""
     torch.manual_seed(config.loop.seed)
     student = Student(config.student)
     if config.centre:
         mean, scale = cache.statistics(config.normalise)
         student.target_mean.copy_(mean)
         student.target_scale.fill_(scale)
-    if config.encoder_from_teacher:
+    if config.start_from:
+        start_from_student(student, config.start_from)
+    elif config.encoder_from_teacher:
         if teacher is None:
             raise TrainingError("this recipe starts from the teacher's own vision tower: name it with --teacher.")
         start_from_teacher(student, teacher)

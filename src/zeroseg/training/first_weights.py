@@ -1,12 +1,32 @@
-"""Where a student's encoder starts, when not from chance."""
+"""Where a student starts, when not from chance."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from zeroseg.errors import TrainingError
-from zeroseg.student import Student
+from zeroseg.student import Student, weights
 from zeroseg.student.encoder import resize_positions
 from zeroseg.student.weights import encoder_from_clip
-from zeroseg.teacher import Teacher
+from zeroseg.teacher import BUNDLED_NAME, Teacher
+
+NOT_OF_THE_FORM = ("teacher", "read_out", "inference_size")  # settings in which a student may differ from its start
+
+
+def start_from_student(student: Student, name: str) -> None:
+    """Copy all weights of another student (a folder, a hub name, "bundled"), its targets' mean and scale with them.
+
+    Raises `WeightsError` where there is none, `TrainingError` where it is of another form.
+    """
+    config, tensors = weights.read(weights.BUNDLED if name == BUNDLED_NAME else name)
+    ours, theirs = asdict(student.config), asdict(config)
+    different = [setting for setting in ours if setting not in NOT_OF_THE_FORM and ours[setting] != theirs[setting]]
+    if different:
+        raise TrainingError(
+            f"the student {name} is of another form than the recipe's ({', '.join(different[:3])}): start from one of "
+            "the same form, or change these settings."
+        )
+    weights.fill(student, tensors, name)
 
 
 def start_from_teacher(student: Student, teacher: Teacher) -> None:

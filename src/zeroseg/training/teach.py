@@ -21,7 +21,7 @@ from torch import Tensor
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
 from zeroseg.images import to_tensor
-from zeroseg.teacher import CLIP
+from zeroseg.teacher import CLIP, choose_attention
 from zeroseg.training.loop import Figures, LoopConfig, train, without_loop
 from zeroseg.training.optimiser import OptimiserConfig
 
@@ -151,6 +151,7 @@ def teach(source: Pairs, config: TeachConfig, run: Path, name: str, resume: bool
     model = build_clip(config, tokenizer)
     if torch.cuda.is_available():
         model.cuda()
+    choose_attention(model)
     processor = CLIPImageProcessorPil(
         size={"shortest_edge": config.image_size}, crop_size={"height": config.image_size, "width": config.image_size}
     )

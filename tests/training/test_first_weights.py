@@ -1,0 +1,88 @@
+"""First weights: copied from where the recipe says, refused where they do not fit."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, clip, shake, student, teacher, write_photos
+from zeroseg.errors import TrainingError
+from zeroseg.feature_cache import FeatureCache, build_cache
+from zeroseg.student import Student
+from zeroseg.student.config import ReadOut
+from zeroseg.training.distill import DistillConfig, LossWeights, build_student
+from zeroseg.training.first_weights import start_from_student, start_from_teacher
+
+
+def towers_form() -> Student:
+    """A student whose encoder has the form of the tiny teacher's vision tower."""
+    vision = clip().config.vision_config
+    config = replace(
+        STUDENT,
+        image_size=vision.image_size,
+        patch_size=vision.patch_size,
+        width=vision.hidden_size,
+        layers=vision.num_hidden_layers,
+        heads=vision.num_attention_heads,
+        input_norm=True,
+    )
+    return Student(config)
+
+
+def test_the_encoder_starts_as_the_teachers_tower():
+    pupil, tower = towers_form(), clip().vision_model
+    start_from_teacher(pupil, teacher())
+    torch.testing.assert_close(pupil.encoder.blocks[0].mlp.first.weight, tower.encoder.layers[0].mlp.fc1.weight)
+
+
+def test_another_activation_is_refused():
+    """Its weights would fit and mean something else."""
+    pupil = towers_form()
+    pupil.config = replace(pupil.config, activation="quick_gelu")
+    with pytest.raises(TrainingError, match="activation"):
+        start_from_teacher(pupil, teacher())
+
+
+def test_another_width_is_refused():
+    with pytest.raises(TrainingError, match="form"):
+        start_from_teacher(student(STUDENT), teacher())
+
+
+def saved_student(folder: Path) -> Student:
+    """A student with weights like no untrained one's, in a folder."""
+    first = student(PATCH_STUDENT)
+    shake(first, seed=9)
+    first.target_mean.fill_(0.25)
+    first.save_pretrained(folder)
+    return first
+
+
+def test_a_recipe_starts_from_a_whole_student(tmp_path: Path):
+    """With its targets' mean, although the recipe would take that from the cache; the teacher's tower is left out."""
+    first = saved_student(tmp_path / "first")
+    build_cache(write_photos(tmp_path, 2), teacher(), VIEWS, tmp_path / "cache")
+    config = DistillConfig(
+        student=PATCH_STUDENT,
+        views=VIEWS,
+        losses=LossWeights(reconstruction=0.0),
+        start_from=str(tmp_path / "first"),
+        centre=True,
+        encoder_from_teacher=True,
+    )
+    pupil = build_student(config, FeatureCache(tmp_path / "cache"), teacher())
+    for (name, ours), theirs in zip(pupil.state_dict().items(), first.state_dict().values(), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=1e-3, msg=name)
+
+
+def test_a_student_may_be_read_in_another_way_than_its_start(tmp_path: Path):
+    first = saved_student(tmp_path)
+    pupil = Student(replace(PATCH_STUDENT, read_out=ReadOut("segments"), teacher="another", inference_size=64))
+    start_from_student(pupil, str(tmp_path))
+    torch.testing.assert_close(pupil.target_mean, first.target_mean)
+
+
+def test_a_start_of_another_form_is_refused(tmp_path: Path):
+    saved_student(tmp_path)
+    with pytest.raises(TrainingError, match="segment_tokens"):
+        start_from_student(Student(replace(PATCH_STUDENT, segment_tokens=(5, 2))), str(tmp_path))
