@@ -320,6 +320,23 @@ def test_two_thousand_labels():
     assert result.shares.sum() == pytest.approx(1)
 
 
+@pytest.mark.parametrize("naming", ["patches", "segments"])
+@pytest.mark.parametrize("refinement", [0, 3])
+def test_regions_are_painted_with_the_labels_they_are_given(naming: str, refinement: int):
+    """One label for all fills the picture; a label of its own for each gives the map of the regions."""
+    ours = segmenter(SEGMENTS if naming == "segments" else PATCHES).reading(background="none", refinement=refinement)
+    encoded = ours.encode(photo(48, 48))
+    regions = len(encoded.regions(ours.read_out.naming))
+    painted = ours.paint(encoded, np.zeros(regions, int), 3)
+    assert painted.shape == (48, 48)
+    assert (painted == 0).all()
+    painted = ours.paint(encoded, np.arange(regions), regions)
+    if naming == "segments" or not refinement:
+        np.testing.assert_array_equal(painted, ours.region_map(encoded))
+    else:  # refinement moves patches' edges
+        assert 0 < (painted != ours.region_map(encoded)).mean() < 0.9
+
+
 def test_region_map_says_which_region_a_pixel_belongs_to():
     ours = segmenter(PATCHES)
     encoded = ours.encode(photo(64, 32))

@@ -195,6 +195,12 @@ class Segmenter:
         rows, columns = np.arange(height) * h // height, np.arange(width) * w // width
         return rows[:, None] * w + columns[None, :]
 
+    @torch.inference_mode()
+    def paint(self, encoded: Encoded, labels: Int[np.ndarray, " R"], classes: int) -> Int[np.ndarray, "H W"]:
+        """The map if every region had the label given for it: drawn and refined as the regions' own names are."""
+        channels = torch.nn.functional.one_hot(torch.as_tensor(labels), classes).float()
+        return _paint(channels.to(encoded.image.device), encoded, self.read_out).cpu().numpy()
+
     def reading(self, **changes: object) -> Segmenter:
         """The same networks under another read-out: `segmenter.reading(naming="segments")`."""
         return Segmenter(self.encoder, self.teacher, replace(self.read_out, **changes))

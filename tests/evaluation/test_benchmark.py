@@ -120,9 +120,9 @@ def test_summary_is_json_with_every_class():
 
 
 def test_majority_label_of_each_region():
-    truth = np.array([[1, 1, 0, 255], [1, 2, 2, 255]])
+    truth = np.array([[1, 1, 0, 255], [1, 2, 2, 255]], np.uint8)
     regions = np.array([[0, 0, 1, 1], [0, 0, 1, 2]])
-    assert _majority(truth, regions, 3).tolist() == [[1, 1, 0, 0], [1, 1, 0, 0]]
+    assert _majority(truth, regions, 4, 3).tolist() == [1, 0, 0, 0]
 
 
 def test_margin_is_tuned_to_the_best_on_the_data_set():

@@ -88,7 +88,7 @@ class Evaluate:
         console.print(_rule(read.background, read.product_threshold, read.margin), end="")
         console.print(f"; {read.refinement} rounds of refinement")
         console.print(f"mIoU {result.miou:.3f}")
-        console.print(f"mIoU had each of the {read.naming} its majority class: {result.oracle_miou:.3f}")
+        console.print(f"mIoU had each of the {read.naming} its majority class, drawn alike: {result.oracle_miou:.3f}")
         console.print(f"{flops / 1e9:,.2f} GFLOP an image")
         if self.json is not None:
             how = {"method": self.method, "model": self.model, "split": self.split, "flops_an_image": flops}

@@ -104,8 +104,9 @@ def _table_part(rows: Sequence[Row], config: DemoConfig) -> tuple[Html, ...]:
             ("who segments", "mIoU, %", "ceiling, %", "margin"),
             cells,
             f"{scenes} held-out scenes, {classes} nouns and background. Ceiling: mIoU if every patch, segment or crop "
-            "carried its most frequent class. Margin: by how much (cosine x 100) a label must beat the best background "
-            f"word; tuned on {config.tuning_scenes} validation scenes, but for the bundled student's own. {EVALUATE}",
+            "carried its most frequent class, drawn alike. Margin: by how much (cosine x 100) a label must beat the "
+            f"best background word; tuned on {config.tuning_scenes} validation scenes, but for the bundled student's "
+            f"own. {EVALUATE}",
             strong=(1,),
         ),
     )

@@ -1,6 +1,6 @@
 """Running a segmenter over a data set.
 
-Letters: C class, H W pixels.
+Letters: C class, R region, H W pixels.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Int, Int64, UInt8
 
 from zeroseg.evaluation.dataset import Dataset
 from zeroseg.evaluation.metrics import confusion_matrix, iou_per_class, mean_iou
@@ -28,7 +28,7 @@ class Result:
     classes: tuple[str, ...]
     images: int
     confusion: Int64[np.ndarray, "C C"]
-    oracle: Int64[np.ndarray, "C C"]  # had every region its majority label: the masks' own quality
+    oracle: Int64[np.ndarray, "C C"]  # had every region its majority label, drawn alike: the ceiling
     read_out: ReadOut
 
     @property
@@ -68,7 +68,9 @@ def evaluate(segmenter: Segmenter, dataset: Dataset, progress: Callable[[int], N
         predicted = segmenter.name(encoded, dataset.vocabulary, read_out)
         shift = int(dataset.has_background and not predicted.has_background)
         confusion += confusion_matrix(sample.truth, predicted.class_map + np.uint16(shift), count)
-        oracle += confusion_matrix(sample.truth, _majority(sample.truth, segmenter.region_map(encoded), count), count)
+        regions = len(encoded.regions(read_out.naming))
+        labels = _majority(sample.truth, segmenter.region_map(encoded), regions, count)
+        oracle += confusion_matrix(sample.truth, segmenter.paint(encoded, labels, count), count)
         progress(1)
     return Result(dataset.name, dataset.classes, len(dataset), confusion, oracle, read_out)
 
@@ -101,9 +103,11 @@ def _best_margin(segmenter: Segmenter, dataset: Dataset, margins: Sequence[float
     return segmenter.reading(margin=margins[best])
 
 
-def _majority(truth: np.ndarray, regions: np.ndarray, classes: int) -> np.ndarray:
-    """For each pixel the most frequent true class of its region (ignored pixels do not vote)."""
-    votes = np.zeros((int(regions.max()) + 1, classes), np.int64)
+def _majority(
+    truth: UInt8[np.ndarray, "H W"], region_map: Int[np.ndarray, "H W"], regions: int, classes: int
+) -> Int[np.ndarray, " R"]:
+    """The most frequent true class of each region (ignored pixels do not vote)."""
+    votes = np.zeros((regions, classes), np.int64)
     counted = truth < classes
-    np.add.at(votes, (regions[counted], truth[counted]), 1)
-    return votes.argmax(axis=1)[regions]
+    np.add.at(votes, (region_map[counted], truth[counted]), 1)
+    return votes.argmax(axis=1)
