@@ -40,7 +40,7 @@ def row(text: str, variant: str, which: int = 0) -> list[str]:
 def test_means_and_deviations_are_those_worked_out_by_hand(experiment: Experiment):
     text = page(experiment, found(record(miou=0.40), record(seed=1, miou=0.43), record(seed=2, miou=0.46)))
     # mean .43, deviations -.03, 0, .03: sqrt((.0009 + 0 + .0009) / 2) = .03
-    assert row(text, "base") == ["`base`", "as it is", "43.0 ± 3.0", "80.0 ± 0.0", "-", "3"]
+    assert row(text, "base") == ["`base`", "as it is", "43.0 ± 3.0", "80.0 ± 0.0", "-", "-", "-", "3"]
     # minutes 1, 2, 3; token cosine at the end 1; segments in use 1
     assert row(text, "base", 1) == [
         "`base`", "8", "2.0 ± 1.0", "100 ± 0", "1.00 ± 0.00", "1.00 ± 0.00", "-", "-", "-",
@@ -57,7 +57,7 @@ def test_spread(values: list[float | None], text: str):
 
 def test_what_is_missing_is_a_dash_and_said(experiment: Experiment):
     text = page(experiment, found(record(), record(seed=2), record("centred", 0)), seeds=3)
-    assert row(text, "batch-1") == ["`batch-1`", "one image at a time", "-", "-", "-", "0"]
+    assert row(text, "batch-1") == ["`batch-1`", "one image at a time", *["-"] * 5, "0"]
     assert row(text, "centred")[-1] == "1"
     assert "`base` (seed 1), `centred` (seeds 1, 2), `batch-1` (seeds 0, 1, 2)" in text
 

@@ -59,7 +59,7 @@ def test_a_run_leaves_a_record_a_student_and_no_checkpoint(experiment: Experimen
     assert record.curve["validation"]["step"] == [0, 1, 2, 3, 4]
     for split in ("validation", "held-out"):
         readings = record.scores[split][toy.VOC]
-        assert list(readings) == ["product", "margin", "product, refined", "margin, refined"]
+        assert list(readings) == ["product", "product, refined", "margin", "margin, refined"]
         assert "margin" not in readings["product"]
         assert readings["margin"]["margin"] == readings["margin, refined"]["margin"]
     own = record.scores["validation"][toy.VOC]["product"]

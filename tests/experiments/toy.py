@@ -32,11 +32,12 @@ def experiment(folder: Path, config: DistillConfig = CONFIG) -> Experiment:
             "Batch": (Variant("batch-1", "one image at a time", changes.batch_size(1)),),
         },
         readings={"product": {}, "margin": {"background": "margin"}},
-        datasets=(VOC,),
         columns=(
             Column("mIoU", VOC, "product"),
             Column("oracle", VOC, "product", "oracle_miou"),
             Column("refined", VOC, "product", refined=True),
+            Column("margin", VOC, "margin"),
+            Column("margin, refined", VOC, "margin", refined=True),
         ),
         template=template,
     )

@@ -42,7 +42,6 @@ ABLATION = Experiment(
         ),
     },
     readings={"patches": {}, "segments": {"naming": "segments"}},
-    datasets=(VOC, CONTEXT, COCO),
     columns=(
         Column("voc", VOC, "patches"),
         Column("voc, refined", VOC, "patches", refined=True),

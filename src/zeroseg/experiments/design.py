@@ -36,14 +36,19 @@ class Column:
     figure: Literal["miou", "oracle_miou"] = "miou"
     refined: bool = False
 
+    @property
+    def name(self) -> str:
+        """The reading's, in the scores of a record."""
+        return self.reading + (REFINED if self.refined else "")
+
 
 @dataclass(frozen=True)
 class Experiment:
     """A question that is asked of a recipe with short runs.
 
     `readings` are ways to read a student, by name, as changes of its recipe's read-out: the first is the recipe's own.
-    Margins are tuned on validation scenes of the first data set. Those in `columns` are shown on the page, whose prose
-    is `template`. Variants of a group share a chart with the base, so a group holds five at most.
+    Margins are tuned on validation scenes of the first data set. What `columns` ask for is measured, and shown on the
+    page, whose prose is `template`. Variants of a group share a chart with the base, so a group holds five at most.
     """
 
     name: str
@@ -51,7 +56,6 @@ class Experiment:
     base: Variant
     groups: Mapping[str, tuple[Variant, ...]]
     readings: Mapping[str, Mapping[str, Any]]
-    datasets: tuple[str, ...]
     columns: tuple[Column, ...]
     template: Path = field(repr=False)
 
@@ -59,6 +63,15 @@ class Experiment:
     def variants(self) -> tuple[Variant, ...]:
         """All of them, the base first."""
         return (self.base, *(variant for group in self.groups.values() for variant in group))
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Those of the columns, each once."""
+        return tuple(dict.fromkeys(column.dataset for column in self.columns))
+
+    def columns_of(self, refines: bool) -> tuple[Column, ...]:
+        """All columns, or for a recipe that refines nothing those without refinement."""
+        return tuple(column for column in self.columns if refines or not column.refined)
 
     def config(self, variant: Variant, base: DistillConfig, seed: int) -> DistillConfig:
         """The run of a variant: `base` (the recipe, perhaps with fewer steps) changed, watched at even distances."""

@@ -95,7 +95,6 @@ FAITHFUL = Experiment(
         ),
     },
     readings={"product": {}, "margin": {"background": "margin"}},
-    datasets=(VOC,),
     columns=(
         Column("mIoU, product score", VOC, "product"),
         Column("mIoU, margin rule", VOC, "margin"),

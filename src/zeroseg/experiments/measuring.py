@@ -1,4 +1,4 @@
-"""What an experiment measures of a student: every reading of it, on validation and on held-out scenes."""
+"""What an experiment measures of a student: its columns, on validation and on held-out scenes."""
 
 from __future__ import annotations
 
@@ -44,32 +44,27 @@ def glance(student: Student, experiment: Experiment, teacher: Teacher, scenes: S
 
 
 def measure(student: Student, experiment: Experiment, teacher: Teacher, scenes: Scenes, counting: Counting) -> Scores:
-    """Every reading of a student, on scenes of both splits of all data sets.
+    """What the experiment's columns are about, on scenes of both splits.
 
-    Each is measured without refinement and, where the read-out has some, with it, at the same margin.
+    A reading with refinement has the margin that was tuned without.
     """
     plain = segmenter_of(student, teacher)
     readings = {name: plain.reading(**changes) for name, changes in experiment.readings.items()}
     rounds, splits = student.config.read_out.refinement, scenes.by_split()
     tuned = [name for name, segmenter in readings.items() if segmenter.read_out.background == "margin"]
-    passes = len(experiment.datasets) * len(readings) * (2 if rounds else 1)
-    with counting("measuring", len(tuned) * scenes.validation + passes * sum(splits.values()), "scenes") as progress:
+    asked = list(dict.fromkeys((column.dataset, column.name) for column in experiment.columns_of(rounds > 0)))
+    scores: Scores = {split: {dataset: {} for dataset in experiment.datasets} for split in splits}
+    with counting("measuring", len(tuned) * scenes.validation + len(asked) * sum(splits.values()), "scenes") as progress:
         for name in tuned:
             validation = open_dataset(experiment.datasets[0], "validation", scenes.validation)
             readings[name] = tune_margin(readings[name], validation)
             progress(scenes.validation)
-        if rounds:
-            readings |= {name + REFINED: segmenter.reading(refinement=rounds) for name, segmenter in readings.items()}
-        return {
-            split: {
-                dataset: {
-                    name: _figures(evaluate(segmenter, open_dataset(dataset, split, count), progress))
-                    for name, segmenter in readings.items()
-                }
-                for dataset in experiment.datasets
-            }
-            for split, count in splits.items()
-        }
+        readings |= {name + REFINED: segmenter.reading(refinement=rounds) for name, segmenter in readings.items()}
+        for split, count in splits.items():
+            for dataset, name in asked:
+                result = evaluate(readings[name], open_dataset(dataset, split, count), progress)
+                scores[split][dataset][name] = _figures(result)
+    return scores
 
 
 def _figures(result: Result) -> dict[str, float | None]:

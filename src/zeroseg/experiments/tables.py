@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean, stdev
 
-from zeroseg.experiments.design import REFINED, Column, Experiment
+from zeroseg.experiments.design import Column, Experiment
 from zeroseg.experiments.records import Record
 
 NOTHING = "-"
@@ -22,8 +22,7 @@ INSTRUMENTS = {
 
 def results_table(experiment: Experiment, found: Found) -> str:
     """Held-out mIoU in per cent, a row for each variant. Columns of refinement are there if the recipe has some."""
-    refines = experiment.recipe().student.read_out.refinement > 0
-    columns = [column for column in experiment.columns if refines or not column.refined]
+    columns = experiment.columns_of(experiment.recipe().student.read_out.refinement > 0)
     rows: list[list[str]] = []
     for variant in experiment.variants:
         records = found[variant.name]
@@ -62,7 +61,7 @@ def spread(values: Sequence[float | None], decimals: int = 1) -> str:
 
 def _percent(record: Record, column: Column) -> float | None:
     readings = record.scores.get("held-out", {}).get(column.dataset, {})
-    value = readings.get(column.reading + (REFINED if column.refined else ""), {}).get(column.figure)
+    value = readings.get(column.name, {}).get(column.figure)
     return None if value is None else 100 * value
 
 
