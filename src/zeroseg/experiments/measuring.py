@@ -54,7 +54,8 @@ def measure(student: Student, experiment: Experiment, teacher: Teacher, scenes: 
     tuned = [name for name, segmenter in readings.items() if segmenter.read_out.background == "margin"]
     asked = list(dict.fromkeys((column.dataset, column.name) for column in experiment.columns_of(rounds > 0)))
     scores: Scores = {split: {dataset: {} for dataset in experiment.datasets} for split in splits}
-    with counting("measuring", len(tuned) * scenes.validation + len(asked) * sum(splits.values()), "scenes") as progress:
+    total = len(tuned) * scenes.validation + len(asked) * sum(splits.values())
+    with counting("measuring", total, "scenes") as progress:
         for name in tuned:
             validation = open_dataset(experiment.datasets[0], "validation", scenes.validation)
             readings[name] = tune_margin(readings[name], validation)
