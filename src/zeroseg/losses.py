@@ -1,4 +1,5 @@
-"""What the student learns from, as pure functions. The first three are the paper's, the others ours.
+"""What the student learns from, as pure functions. The first three are the paper's, the last its rival's,
+the others ours.
 
 Distances are L1, and a mean over the embedding's dimensions: a sum would only rescale the loss with the teacher's
 width, and the weights between losses with it. `docs/method.md` says which equation each is.
@@ -9,6 +10,7 @@ Letters: B image, P patch (the visible ones, in training), S segment, V view, D 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -75,6 +77,22 @@ def dense_matching(
     """Every patch against the mean of the views, weighted by how much they say about it."""
     weight = relevance / relevance.sum(dim=2, keepdim=True).clamp(min=EMPTY)
     return (patches - weight @ views).abs().mean()
+
+
+def multi_label_contrast(
+    images: Float[Tensor, "B D"], texts: Float[Tensor, "L D"], says: Bool[Tensor, "B L"], scale: Float[Tensor, ""]
+) -> Float[Tensor, ""]:
+    """Contrast of images with texts of which each image says some (GroupViT's multi-label contrastive loss).
+
+    An image is to find any of its texts among all texts, a text its images among all images, each mean of both ways.
+    With one text an image it is CLIP's loss. Images that say nothing do not count.
+    """
+    logits = scale * F.normalize(images, dim=-1) @ F.normalize(texts, dim=-1).T
+    speaks = says.any(dim=1)
+    chances = logits.log_softmax(dim=1).masked_fill(~says, -torch.inf)[speaks].logsumexp(dim=1)
+    truth = says.float() / says.sum(dim=0, keepdim=True).clamp(min=1)
+    back = F.cross_entropy(logits.T, truth.T)
+    return (back - chances.sum() / speaks.sum().clamp(min=1)) / 2
 
 
 def _explained(

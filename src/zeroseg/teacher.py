@@ -40,7 +40,7 @@ class Teacher:
     def __init__(self, model: CLIP, tokenizer: CLIPTokenizer, mean: list[float], std: list[float]) -> None:
         self.model: CLIP = model.eval().requires_grad_(False)
         choose_attention(self.model)
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self.mean = torch.tensor(mean).view(3, 1, 1)
         self.std = torch.tensor(std).view(3, 1, 1)
         self.size: int = model.config.vision_config.image_size
@@ -117,7 +117,7 @@ class Teacher:
         longest = self.model.config.text_config.max_position_embeddings
         for start in range(0, len(texts), TEXTS_AT_ONCE):
             some = list(texts[start : start + TEXTS_AT_ONCE])
-            tokens = self._tokenizer(some, padding=True, truncation=True, max_length=longest, return_tensors="pt")
+            tokens = self.tokenizer(some, padding=True, truncation=True, max_length=longest, return_tensors="pt")
             features = self.model.get_text_features(**tokens.to(self.device))
             parts.append(F.normalize(features.pooler_output.float(), dim=-1))
         return torch.cat(parts)

@@ -29,9 +29,10 @@ SMALLEST_SHARE = 0.5  # of the centre square's area that a crop shows: with less
 class CaptionedFolder:
     """Captioned images of a folder, by number: a source of `Pairs` for `training.teach`.
 
-    Every line of the file of captions is one number. That all images are there is checked at once, and what they
-    hold when they are first used: an image that cannot be read then stops the run with its name. It is not skipped,
-    because the pair that took its place would depend on what was broken, and a run could not be repeated.
+    Every line of the file of captions is one number, and one pair of `captioned`: an image's path and its caption. That
+    all images are there is checked at once, and what they hold when they are first used: an image that cannot be read
+    then stops the run with its name. It is not skipped, because the pair that took its place would depend on what was
+    broken, and a run could not be repeated.
     """
 
     def __init__(self, folder: Path, size: int) -> None:
@@ -41,14 +42,14 @@ class CaptionedFolder:
         it, an image that is not there.
         """
         self._size = size
-        self._pairs = _read_captions(folder)
+        self.captioned = _read_captions(folder)
 
     def __len__(self) -> int:
-        return len(self._pairs)
+        return len(self.captioned)
 
     def captions(self) -> list[str]:
         """All captions, to train a tokenizer on."""
-        return [caption for _, caption in self._pairs]
+        return [caption for _, caption in self.captioned]
 
     def pairs(self, index: int, random: Random) -> list[tuple[Image.Image, str]]:
         """One pair: a random crop of image `index`, `size` x `size`, RGB, and its caption as it stands.
@@ -56,7 +57,7 @@ class CaptionedFolder:
         The crop is a square of half to all of the centre square's area. Raises `ImageError` with the image's name
         when it cannot be read.
         """
-        path, caption = self._pairs[index]
+        path, caption = self.captioned[index]
         return [(_random_crop(center_square(load_image(path)), self._size, random), caption)]
 
 

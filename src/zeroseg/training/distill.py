@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int, UInt8
@@ -29,6 +28,7 @@ from zeroseg.teacher import Teacher
 from zeroseg.training import instruments
 from zeroseg.training.first_weights import start_from_student, start_from_teacher
 from zeroseg.training.loop import Figures, LoopConfig, train, without_loop
+from zeroseg.training.sampling import mirror, mirrored, numbers_of
 from zeroseg.views import ViewsConfig, mirror_order, patch_coverage, patch_relevance
 
 
@@ -133,22 +133,15 @@ class ViewData:
             )
 
     def batch(self, step: int) -> ViewBatch:
-        """The batch of step 0, 1, 2 ...: epochs follow each other without a seam, each in an order of its own."""
-        size, count = self._config.loop.batch_size, len(self.images)
-        order: dict[int, np.ndarray] = {}
-        chosen: list[tuple[Path, str]] = []
-        for place in range(step * size, (step + 1) * size):
-            epoch = place // count
-            if epoch not in order:
-                order[epoch] = np.random.default_rng([self._config.loop.seed, epoch]).permutation(count)
-            chosen.append(self.images[order[epoch][place % count]])
-        flips = np.random.default_rng([self._config.loop.seed, 7, step]).random(size) < 0.5
+        """The batch of step 0, 1, 2 ... (`training.sampling`)."""
+        loop = self._config.loop
+        chosen = [self.images[n] for n in numbers_of(step, loop.batch_size, len(self.images), loop.seed)]
         return ViewBatch(
             torch.stack([self._square(path) for path, _ in chosen]),
             torch.stack([self.cache[key] for _, key in chosen]),
-            torch.from_numpy(flips & self._config.flips),
+            mirrored(step, loop.batch_size, loop.seed) & self._config.flips,
             [path.name for path, _ in chosen],
-            step / self._config.loop.steps,
+            step / loop.steps,
         )
 
     def _square(self, path: Path) -> UInt8[Tensor, "3 S S"]:
@@ -199,9 +192,8 @@ class Distillation:
         images = batch.images.float() / 255
         size = self.config.student.image_size
         images = resize(images, (size, size)) if images.shape[-1] != size else images
-        flip = batch.mirrored[:, None, None]
-        images = torch.where(flip[..., None], images.flip(-1), images)
-        return images, torch.where(flip, batch.features[:, self.mirror], batch.features)
+        features = torch.where(batch.mirrored[:, None, None], batch.features[:, self.mirror], batch.features)
+        return mirror(images, batch.mirrored), features
 
     def _parts(
         self,

@@ -186,8 +186,13 @@ def teach(source: Pairs, config: TeachConfig, run: Path, name: str, resume: bool
     settings = {"source": name, "teach": without_loop(config)}
     if not train(model, make_batch, loss_of, config.loop, run, "teach", settings, resume=resume):
         return None
-    folder = run / "teacher"
+    save_clip(model, tokenizer, processor, run / "teacher")
+    return model
+
+
+def save_clip(model: CLIP, tokenizer: CLIPTokenizer, processor: CLIPImageProcessorPil, folder: Path) -> None:
+    """Write a CLIP as a folder of `transformers`, its weights in float16."""
     model.half().save_pretrained(folder)
+    model.float()
     tokenizer.save_pretrained(folder)
     processor.save_pretrained(folder)
-    return model.float()

@@ -1,0 +1,226 @@
+"""Text supervision of the same student body, as GroupViT has it (Xu et al. 2022): image-caption pairs alone.
+
+The paper's central comparison is with it. The global token of an image and the embedding of its caption are drawn
+together, those of other pairs apart; segments come to light because the global token is made of them.
+
+Letters: B pair, L text, D embedding width, T token, S pixels along a side.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor, nn
+from transformers import CLIPImageProcessorPil, CLIPModel
+
+from zeroseg.errors import ConfigError
+from zeroseg.feature_cache import read_square
+from zeroseg.losses import multi_label_contrast
+from zeroseg.precision import full_precision
+from zeroseg.student import Student, StudentConfig
+from zeroseg.student.encoder import random_keep
+from zeroseg.teacher import CLIP, Teacher, choose_attention
+from zeroseg.training import instruments
+from zeroseg.training.first_weights import start_from_teacher
+from zeroseg.training.loop import Figures, LoopConfig, train, without_loop
+from zeroseg.training.sampling import mirror, mirrored, numbers_of
+from zeroseg.training.teach import LARGEST_SCALE, save_clip
+
+TEXT = "text"  # the folder of the text encoder, in the run's
+
+
+@dataclass(frozen=True)
+class TextSupervisionConfig:
+    """A student that learns from captions, and how. It needs neither decoder nor patch head."""
+
+    student: StudentConfig = field(default_factory=lambda: StudentConfig(decoder_layers=0))
+    labels: int = 0
+    """Multi-label contrast: so many words of each caption stand beside it as texts of their own (GroupViT: 3)."""
+    template: str = "a photo of a {}"
+    """What such a word is put into."""
+    mask_ratio: float = 0.0
+    """Share of the patches that the encoder does not see in training."""
+    flips: bool = False
+    """Mirror half of the images."""
+    encoder_from_teacher: bool = False
+    """Start the encoder from the CLIP's own vision tower."""
+    text_from_teacher: bool = False
+    """Start the text encoder from the CLIP's own."""
+    loop: LoopConfig = field(default_factory=LoopConfig)
+
+    def __post_init__(self) -> None:
+        if self.labels < 0:
+            raise ConfigError(f"labels must be 0 or more, not {self.labels}.")
+        if not 0 <= self.mask_ratio < 1:
+            raise ConfigError(f"the mask ratio must lie in 0 .. 1 (1 excluded), not be {self.mask_ratio}.")
+        if "{}" not in self.template:
+            raise ConfigError(f'the template {self.template!r} needs a place for the word, "{{}}".')
+
+
+@dataclass
+class CaptionBatch:
+    """Square images (0..255), the texts said of them, and who says what: captions first, then single words."""
+
+    images: UInt8[Tensor, "B 3 S S"]
+    mirrored: Bool[Tensor, " B"]
+    captions: Int[Tensor, "L T"]
+    of_captions: Bool[Tensor, "B L"]
+    words: Int[Tensor, "W T"]
+    of_words: Bool[Tensor, "B W"]
+    names: list[str]
+
+    def to(self, device: torch.device) -> CaptionBatch:
+        """The same batch on a device."""
+        tensors = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **tensors)
+
+
+class CaptionData:
+    """Captioned images, in an order that depends on seed and epoch alone."""
+
+    def __init__(
+        self,
+        captioned: Sequence[tuple[Path, str]],
+        words: Sequence[str],
+        tokenize: Callable[[list[str]], Int[Tensor, "L T"]],
+        config: TextSupervisionConfig,
+    ) -> None:
+        self.captioned = captioned
+        self._tokenize, self._config = tokenize, config
+        longest_first = sorted((re.escape(word) for word in words), key=len, reverse=True)
+        self._words = re.compile(rf"\b(?:{'|'.join(longest_first)})\b", re.IGNORECASE) if words else None
+
+    def batch(self, step: int) -> CaptionBatch:
+        """The batch of step 0, 1, 2 ... (`training.sampling`)."""
+        loop = self._config.loop
+        chosen = [self.captioned[n] for n in numbers_of(step, loop.batch_size, len(self.captioned), loop.seed)]
+        captions, of_captions = self._texts([[caption] for _, caption in chosen])
+        random = np.random.default_rng([loop.seed, 11, step])
+        words, of_words = self._texts([self._some_words(caption, random) for _, caption in chosen])
+        return CaptionBatch(
+            torch.stack([read_square(path.read_bytes(), self._config.student.image_size) for path, _ in chosen]),
+            mirrored(step, loop.batch_size, loop.seed) & self._config.flips,
+            captions,
+            of_captions,
+            words,
+            of_words,
+            [path.name for path, _ in chosen],
+        )
+
+    def _some_words(self, caption: str, random: np.random.Generator) -> list[str]:
+        found = dict.fromkeys(word.lower() for word in self._words.findall(caption)) if self._words else {}
+        picked = random.permutation(len(found))[: self._config.labels]
+        return [self._config.template.format(list(found)[place]) for place in picked]
+
+    def _texts(self, said: Sequence[Sequence[str]]) -> tuple[Int[Tensor, "L T"], Bool[Tensor, "B L"]]:
+        """The different texts, as tokens, and which image says which."""
+        places = {text: place for place, text in enumerate(dict.fromkeys(text for texts in said for text in texts))}
+        says = torch.zeros(len(said), len(places), dtype=torch.bool)
+        for image, texts in enumerate(said):
+            for text in texts:
+                says[image, places[text]] = True
+        return self._tokenize(list(places)), says
+
+
+class TextSupervised(nn.Module):
+    """A student beside a text encoder that learns with it, and their loss.
+
+    `clip` is a whole CLIP of `transformers`, so that it can be saved and loaded as one; its vision tower is never used.
+    """
+
+    def __init__(self, config: TextSupervisionConfig, teacher: Teacher) -> None:
+        super().__init__()
+        torch.manual_seed(config.loop.seed)
+        self.config = config
+        self.student = Student(config.student)
+        if config.encoder_from_teacher:
+            start_from_teacher(self.student, teacher)
+        self.clip: CLIP = copy.deepcopy(teacher.model) if config.text_from_teacher else CLIPModel(teacher.model.config)
+        self.clip.to(teacher.device)
+        choose_attention(self.clip)
+        self.clip.requires_grad_(True)
+        self.clip.vision_model.requires_grad_(False)
+        self.clip.visual_projection.requires_grad_(False)
+
+    def loss(self, batch: CaptionBatch, generator: torch.Generator) -> tuple[Tensor, Figures]:
+        """Contrast of images with captions, and with single words where there are some."""
+        config = self.config
+        images = mirror(batch.images.float() / 255, batch.mirrored)
+        keep = random_keep(len(images), config.student.grid**2, config.mask_ratio, generator)
+        output = self.student(images, keep, generator)
+        captions, words = self._embed(batch.captions), self._embed(batch.words)
+        with full_precision(images.device):
+            scale = self.clip.logit_scale.exp().clamp(max=LARGEST_SCALE)
+            parts = {"captions": multi_label_contrast(output.image, captions, batch.of_captions, scale)}
+            if len(words):
+                parts["words"] = multi_label_contrast(output.image, words, batch.of_words, scale)
+            with torch.no_grad():
+                figures = instruments.read(output.segments, output.masks, output.segments[:, :0])
+        return torch.stack(list(parts.values())).sum(), {k: float(v.detach()) for k, v in parts.items()} | figures
+
+    def _embed(self, tokens: Int[Tensor, "L T"]) -> Float[Tensor, "L D"]:
+        if not len(tokens):
+            return torch.zeros(0, self.config.student.embedding_width, device=tokens.device)
+        return self.clip.get_text_features(input_ids=tokens).pooler_output.float()
+
+
+def supervise_with_text(
+    captioned: Sequence[tuple[Path, str]],
+    words: Sequence[str],
+    config: TextSupervisionConfig,
+    run: Path,
+    teacher: Teacher,
+    evaluate: Callable[[Student, Teacher], Figures] | None = None,
+    resume: bool = False,
+    quiet: bool = False,
+) -> Student | None:
+    """Train a student on captioned images; it is saved in `run / "student"`, its text encoder in `run / "text"`.
+
+    `words`: what multi-label contrast looks for in captions. `teacher` gives the text encoder's form and tokenizer, and
+    first weights where the config asks for them; nothing is distilled from it. None when the run was interrupted.
+    Raises `ConfigError` where `labels` are asked for and no words are given, `TrainingError`, `ImageError`.
+    """
+    if config.labels and not words:
+        raise ConfigError("multi-label contrast needs the words that it is to look for in captions.")
+    student = replace(config.student, embedding_width=teacher.width, teacher=str((run / TEXT).resolve()))
+    config = replace(config, student=student)
+    model = TextSupervised(config, teacher).to(teacher.device)
+    longest = teacher.model.config.text_config.max_position_embeddings
+    mean, std = teacher.mean.flatten().tolist(), teacher.std.flatten().tolist()
+
+    def tokenize(texts: list[str]) -> Int[Tensor, "L T"]:
+        if not texts:
+            return torch.zeros(0, 1, dtype=torch.long)
+        options = {"padding": True, "truncation": True, "max_length": longest, "return_tensors": "pt"}
+        return teacher.tokenizer(texts, **options)["input_ids"]
+
+    def judge() -> Figures:
+        assert evaluate is not None
+        text = Teacher(copy.deepcopy(model.clip), teacher.tokenizer, mean, std)
+        return evaluate(model.student.eval(), text.to(teacher.device))
+
+    data = CaptionData(captioned, words, tokenize, config)
+    settings = {
+        "text_supervision": without_loop(config), "teacher": teacher.fingerprint, "pairs": len(captioned),
+        "words": list(words),
+    }  # fmt: skip
+    finished = train(
+        model, data.batch, model.loss, config.loop, run, "text",
+        settings, judge if evaluate is not None else None, resume, quiet,
+    )  # fmt: skip
+    if not finished:
+        return None
+    side = {"height": teacher.size, "width": teacher.size}
+    processor = CLIPImageProcessorPil(
+        size={"shortest_edge": teacher.size}, crop_size=side, image_mean=mean, image_std=std
+    )
+    save_clip(model.clip, teacher.tokenizer, processor, run / TEXT)
+    model.student.eval().save_pretrained(run / "student")
+    return model.student
