@@ -208,3 +208,38 @@ def test_gradient_agrees_with_differences(name: str):
 
     embeddings = (SEGMENTS if name == "overlap" else PATCHES).clone().requires_grad_()
     torch.autograd.gradcheck(loss, (embeddings, SALIENCE.clone().requires_grad_()))
+
+
+# --- the paper's rival ----------------------------------------------------------------------------
+
+
+def test_multi_label_contrast_looks_for_any_own_text_and_for_all_own_images():
+    images, texts = numbers(3, D, seed=20), numbers(4, D, seed=21)
+    says = torch.tensor([[True, True, False, False], [False, True, True, False], [False, False, False, True]])
+    scale = 3.0
+
+    def chance(image: int, text: int) -> float:
+        cosine = float(images[image] @ texts[text] / images[image].norm() / texts[text].norm())
+        return math.exp(scale * cosine)
+
+    found = [
+        -math.log(sum(chance(i, t) for t in range(4) if says[i, t]) / sum(chance(i, t) for t in range(4)))
+        for i in range(3)
+    ]
+    back = [
+        -sum(math.log(chance(i, t) / sum(chance(j, t) for j in range(3))) for i in range(3) if says[i, t])
+        / sum(bool(says[i, t]) for i in range(3))
+        for t in range(4)
+    ]
+    loss = losses.multi_label_contrast(images, texts, says, torch.tensor(scale, dtype=torch.float64))
+    close(loss, (sum(found) / 3 + sum(back) / 4) / 2)
+
+
+def test_an_image_that_says_nothing_is_no_question_of_the_multi_label_contrast():
+    images, texts = numbers(2, D, seed=20).requires_grad_(), numbers(2, D, seed=21)
+    says = torch.tensor([[True, True], [False, False]])
+    loss = losses.multi_label_contrast(images, texts, says, torch.tensor(3.0))
+    assert bool(loss.isfinite())
+    loss.backward()
+    assert images.grad is not None
+    assert bool(images.grad.isfinite().all())

@@ -3,7 +3,7 @@
 The paper's central comparison is with it. The global token of an image and the embedding of its caption are drawn
 together, those of other pairs apart; segments come to light because the global token is made of them.
 
-Letters: B pair, L text, D embedding width, T token, S pixels along a side.
+Letters: B pair, L text, W single word as a text, T U token, D embedding width, S pixels along a side.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class CaptionBatch:
     mirrored: Bool[Tensor, " B"]
     captions: Int[Tensor, "L T"]
     of_captions: Bool[Tensor, "B L"]
-    words: Int[Tensor, "W T"]
+    words: Int[Tensor, "W U"]
     of_words: Bool[Tensor, "B W"]
     names: list[str]
 

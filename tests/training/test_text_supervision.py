@@ -1,0 +1,119 @@
+"""The paper's rival: the same student body learning from captions."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from tests.tiny import STUDENT, photo, teacher
+from zeroseg.errors import ConfigError
+from zeroseg.segmenter import Segmenter
+from zeroseg.teacher import Teacher
+from zeroseg.training.loop import LoopConfig
+from zeroseg.training.text_supervision import CaptionData, TextSupervised, TextSupervisionConfig, supervise_with_text
+
+LOOP = LoopConfig(steps=3, batch_size=3, workers=0, precision="fp32")
+CONFIG = TextSupervisionConfig(student=replace(STUDENT, decoder_layers=0), labels=2, flips=True, loop=LOOP)
+CAPTIONS = ["a red dog on grass", "a cat and a Red dog", "a house", "a house"]
+WORDS = ["dog", "red dog", "cat", "grass", "house"]
+
+
+@pytest.fixture
+def captioned(tmp_path: Path) -> list[tuple[Path, str]]:
+    (tmp_path / "images").mkdir()
+    pairs = [(tmp_path / "images" / f"{number}.png", caption) for number, caption in enumerate(CAPTIONS)]
+    for number, (path, _) in enumerate(pairs):
+        photo(24, 32, number).save(path)
+    return pairs
+
+
+def tokenize(texts: list[str]) -> Int[Tensor, "L T"]:
+    """Texts that can be told apart: the number of their letters."""
+    return torch.tensor([[len(text)] for text in texts]).reshape(-1, 1)
+
+
+def test_a_text_that_two_images_share_is_one_text_of_both(captioned: list[tuple[Path, str]]):
+    config = replace(CONFIG, loop=replace(LOOP, batch_size=4))
+    batch = CaptionData(captioned, WORDS, tokenize, config).batch(0)
+    assert batch.captions.shape == (3, 1)
+    assert batch.of_captions.sum(dim=1).tolist() == [1, 1, 1, 1]
+    houses = [batch.names.index("2.png"), batch.names.index("3.png")]
+    assert torch.equal(batch.of_captions[houses[0]], batch.of_captions[houses[1]])
+    assert batch.of_captions.sum(dim=0).sort().values.tolist() == [1, 1, 2]
+
+
+def test_words_are_found_in_captions_the_longest_first(captioned: list[tuple[Path, str]]):
+    said: list[str] = []
+
+    def listen(texts: list[str]) -> Int[Tensor, "L T"]:
+        said.extend(texts)
+        return tokenize(texts)
+
+    data = CaptionData(captioned[1:2], WORDS, listen, replace(CONFIG, loop=replace(LOOP, batch_size=1)))
+    batch = data.batch(0)
+    assert sorted(said) == ["a cat and a Red dog", "a photo of a cat", "a photo of a red dog"]
+    assert batch.of_words.tolist() == [[True, True]]
+
+
+def test_no_more_words_than_asked_for(captioned: list[tuple[Path, str]]):
+    config = replace(CONFIG, labels=1, loop=replace(LOOP, batch_size=4))
+    data = CaptionData(captioned, WORDS, tokenize, config)
+    assert all(data.batch(step).of_words.sum(dim=1).tolist() == [1, 1, 1, 1] for step in range(4))
+
+
+def test_without_words_there_is_the_contrast_of_captions_alone(captioned: list[tuple[Path, str]], tmp_path: Path):
+    config = replace(CONFIG, labels=0)
+    pupil = supervise_with_text(captioned, (), config, tmp_path / "run", teacher(), quiet=True)
+    assert pupil is not None
+    rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert all("words" not in row and row["loss"] == pytest.approx(row["captions"]) for row in rows)
+
+
+def test_words_are_needed_for_the_contrast_of_words(captioned: list[tuple[Path, str]], tmp_path: Path):
+    with pytest.raises(ConfigError, match="needs the words"):
+        supervise_with_text(captioned, (), CONFIG, tmp_path / "run", teacher())
+
+
+def test_a_run_leaves_a_student_and_its_text_encoder_and_they_segment(
+    captioned: list[tuple[Path, str]], tmp_path: Path
+):
+    seen: list[bool] = []
+
+    def judge(_student: object, text: Teacher) -> dict[str, float]:
+        seen.append(text.fingerprint != teacher().fingerprint)
+        return {"miou": 0.0}
+
+    pupil = supervise_with_text(captioned, WORDS, CONFIG, tmp_path / "run", teacher(), judge, quiet=True)
+    assert pupil is not None
+    assert seen
+    assert all(seen)
+    segmenter = Segmenter.from_pretrained(tmp_path / "run" / "student")
+    assert segmenter.teacher.fingerprint != teacher().fingerprint
+    assert segmenter(photo(24, 32), "dog, cat").class_map.shape == (32, 24)
+
+
+def test_text_encoder_and_student_learn_and_the_vision_tower_stays(captioned: list[tuple[Path, str]], tmp_path: Path):
+    config = replace(CONFIG, text_from_teacher=True)
+    pupil = supervise_with_text(captioned, WORDS, config, tmp_path / "run", teacher(), quiet=True)
+    assert pupil is not None
+    trained, own = Teacher.from_pretrained(tmp_path / "run" / "text").model.state_dict(), teacher().model.state_dict()
+    first = TextSupervised(replace(config, student=pupil.config), teacher()).student.state_dict()
+    for name, weight in own.items():
+        same = torch.allclose(trained[name], weight.half().float())
+        assert same == name.startswith(("vision_model", "visual_projection")), name
+    changed = [name for name, weight in pupil.state_dict().items() if not torch.equal(weight, first[name])]
+    assert any(name.startswith("encoder") for name in changed)
+    assert any(name.startswith("groupings") for name in changed)
+
+
+def test_pairs_are_learnt_by_heart(captioned: list[tuple[Path, str]], tmp_path: Path):
+    """The loss can fall: three pictures with three captions, a hundred steps."""
+    loop = replace(LOOP, steps=100, optimiser=replace(LOOP.optimiser, learning_rate=3e-3))
+    config = replace(CONFIG, labels=0, flips=False, loop=loop)
+    supervise_with_text(captioned[:3], (), config, tmp_path / "run", teacher(), quiet=True)
+    losses = [json.loads(line)["captions"] for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert losses[-1] < 0.2 < losses[0]
