@@ -15,6 +15,7 @@ from torch import Tensor
 SCALE = 100.0  # CLIP's factor on cosines; scores and margins are cosine x 100
 SOFTNESS = 5.0  # a lead of so many points makes a class e times as likely
 TOP_CLASSES = 5
+SIGMOID_MIDDLE, SIGMOID_SLOPE = 0.25, 10.0  # TCL's, of cosines
 STRIP = 1 << 25  # numbers interpolated at once
 MANY = 64  # with more classes than this, only those that win somewhere on the grid are drawn at full size
 
@@ -59,6 +60,23 @@ def with_margin_background(
     """
     level = torch.where(background.isinf(), 0.0, background) + margin
     return torch.cat([level[:, None], scores], dim=1)
+
+
+def softmax_score(similarities: Float[Tensor, "R W"], scale: float) -> Float[Tensor, "R W"]:
+    """The probability of every word, background words among them: softmax of `scale` x cosine (SCLIP)."""
+    return (similarities * (scale / SCALE)).softmax(dim=1)
+
+
+def sigmoid_score(scores: Float[Tensor, "*R"]) -> Float[Tensor, "*R"]:
+    """Each class by itself, 0..1: half-way where the cosine is .25 (TCL)."""
+    return (SIGMOID_SLOPE * (scores / SCALE - SIGMOID_MIDDLE)).sigmoid()
+
+
+def with_level_background(
+    scores: Float[Tensor, "R C"], background: Float[Tensor, " R"], level: float
+) -> Float[Tensor, "R C1"]:
+    """A background channel before the classes: the best background word, but never under `level`."""
+    return torch.cat([background.clamp(min=level)[:, None], scores], dim=1)
 
 
 def class_map(maps: Float[Tensor, "M h w"], values: Int[Tensor, " M"], size: tuple[int, int]) -> Int[Tensor, "H W"]:

@@ -37,6 +37,15 @@ KEPT_VOCABULARIES = 16
 
 
 @dataclass(frozen=True)
+class Window:
+    """A part of a picture that was encoded by itself, its place given in cells of the whole picture's grid."""
+
+    top: int
+    left: int
+    encoded: Encoded
+
+
+@dataclass(frozen=True)
 class Encoded:
     """What a network found in one image: embeddings in the teacher's space, for any vocabulary and read-out.
 
@@ -52,6 +61,7 @@ class Encoded:
     grid: tuple[int, int]  # height, width
     size: tuple[int, int]  # of the picture: height, width
     pixels: Float[Tensor, "3 H W"] | None = None  # of the picture, small: what refinement goes by
+    windows: tuple[Window, ...] = ()  # in place of patches of the whole picture: those of its parts
 
     def regions(self, naming: Naming) -> Float[Tensor, "R D"]:
         """The embeddings to be named. Raises `WeightsError` if the network has none of that kind."""
@@ -59,6 +69,10 @@ class Encoded:
         if found is None:
             raise WeightsError(f"this model has no {naming} to name: choose the other naming, or another model.")
         return found
+
+    def count(self, naming: Naming) -> int:
+        """How many regions there are to be named. Raises `WeightsError` like `regions`."""
+        return self.grid[0] * self.grid[1] if self.windows and naming == "patches" else len(self.regions(naming))
 
 
 @runtime_checkable
@@ -153,24 +167,18 @@ class Segmenter:
         """Give the regions the best names of a vocabulary."""
         read_out = read_out or self.read_out
         words, owners = self.embed(vocabulary)
-        taken_out = torch.zeros_like(encoded.mean) if read_out.keep_mean else encoded.mean
-        regions = encoded.regions(read_out.naming) - taken_out
-        embeddings = torch.cat([regions, (encoded.image - taken_out)[None]])
-        similarities = scoring.similarities(embeddings, words)
+        similarities = _similarities(encoded, words, read_out)
+        if read_out.background == "softmax":
+            similarities = scoring.softmax_score(similarities, read_out.softmax_scale)
         scores, rivals = scoring.best_words(similarities, owners, len(vocabulary.labels))
         scores, image_scores, rivals = scores[:-1], scores[-1], rivals[:-1]
-        has_background = read_out.background != "none"
-        if read_out.background == "product":
-            product = scoring.product_score(scores, image_scores)
-            channels = scoring.with_product_background(product, read_out.product_threshold)
-        else:
-            scores = scores + _leads(vocabulary, read_out).to(scores.device)
-            channels = scoring.with_margin_background(scores, rivals, read_out.margin) if has_background else scores
-            channels = scoring.probabilities(channels)
+        channels = _channels(scores, image_scores, rivals, vocabulary, read_out)
         class_map = _paint(channels, encoded, read_out)
-        everything = torch.cat([rivals[:, None], scores], dim=1) if has_background else scores
+        has_background = read_out.background != "none"
+        likely = torch.cat([rivals[:, None], scores], dim=1) if has_background else scores
+        likely = likely if read_out.background == "softmax" else likely.softmax(dim=1)
         names = (BACKGROUND, *vocabulary.labels) if has_background else vocabulary.labels
-        sure = _confidence(everything, channels, class_map)
+        sure = _confidence(likely, channels, class_map)
         return Segmentation(names, class_map.cpu().numpy().astype(np.uint16), sure, has_background)
 
     @torch.inference_mode()
@@ -188,7 +196,7 @@ class Segmenter:
 
     def region_map(self, encoded: Encoded) -> Int[np.ndarray, "H W"]:
         """The region of every pixel: the segment that it belongs to, or the patch under it."""
-        count = len(encoded.regions(self.read_out.naming))
+        count = encoded.count(self.read_out.naming)
         if self.read_out.naming == "segments":
             return _paint(torch.eye(count, device=encoded.image.device), encoded, self.read_out).cpu().numpy()
         (h, w), (height, width) = encoded.grid, encoded.size
@@ -204,6 +212,56 @@ class Segmenter:
     def reading(self, **changes: object) -> Segmenter:
         """The same networks under another read-out: `segmenter.reading(naming="segments")`."""
         return Segmenter(self.encoder, self.teacher, replace(self.read_out, **changes))
+
+
+def _similarities(encoded: Encoded, words: Float[Tensor, "W D"], read_out: ReadOut) -> Float[Tensor, "R1 W"]:
+    """Cosines x 100 of all regions, and in the last row of the whole picture; over windows they are averaged."""
+    if encoded.windows:
+        if read_out.naming != "patches":
+            raise WeightsError("windows can only be read by patches: choose that naming, or no windows.")
+        return _averaged(encoded, words, read_out)
+    taken_out = torch.zeros_like(encoded.mean) if read_out.keep_mean else encoded.mean
+    regions = encoded.regions(read_out.naming) - taken_out
+    embeddings = torch.cat([regions, (encoded.image - taken_out)[None]])
+    return scoring.similarities(embeddings, words)
+
+
+def _averaged(encoded: Encoded, words: Float[Tensor, "W D"], read_out: ReadOut) -> Float[Tensor, "R1 W"]:
+    """Every cell's mean over the windows that show it."""
+    total = words.new_zeros(*encoded.grid, len(words))
+    times = words.new_zeros(*encoded.grid, 1)
+    pictures: list[Tensor] = []
+    for window in encoded.windows:
+        h, w = window.encoded.grid
+        found = _similarities(window.encoded, words, read_out)
+        total[window.top : window.top + h, window.left : window.left + w] += found[:-1].view(h, w, -1)
+        times[window.top : window.top + h, window.left : window.left + w] += 1
+        pictures.append(found[-1])
+    return torch.cat([(total / times).flatten(0, 1), torch.stack(pictures).mean(dim=0)[None]])
+
+
+def _channels(
+    scores: Float[Tensor, "R C"],
+    image_scores: Float[Tensor, " C"],
+    rivals: Float[Tensor, " R"],
+    vocabulary: Vocabulary,
+    read_out: ReadOut,
+) -> Float[Tensor, "R K"]:
+    """What every region gives to each class, the background's first where there is one; the highest wins."""
+    match read_out.background:
+        case "product":
+            product = scoring.product_score(scores, image_scores)
+            return scoring.with_product_background(product, read_out.product_threshold)
+        case "softmax":
+            return scoring.with_level_background(scores, rivals, read_out.threshold)
+        case "sigmoid":
+            scores, rivals = scoring.sigmoid_score(scores), scoring.sigmoid_score(rivals)
+            return scoring.with_level_background(scores, rivals, read_out.threshold)
+        case "margin":
+            scores = scores + _leads(vocabulary, read_out).to(scores.device)
+            return scoring.probabilities(scoring.with_margin_background(scores, rivals, read_out.margin))
+        case "none":
+            return scoring.probabilities(scores + _leads(vocabulary, read_out).to(scores.device))
 
 
 def _paint(channels: Float[Tensor, "R C"], encoded: Encoded, read_out: ReadOut) -> Int[Tensor, "H W"]:
@@ -234,16 +292,15 @@ def _leads(vocabulary: Vocabulary, read_out: ReadOut) -> Float[Tensor, " C"]:
 
 
 def _confidence(
-    everything: Float[Tensor, "R C"], channels: Float[Tensor, "R C"], class_map: Int[Tensor, "H W"]
+    likely: Float[Tensor, "R C"], channels: Float[Tensor, "R C"], class_map: Int[Tensor, "H W"]
 ) -> np.ndarray:
     """For each class the mean probability (softmax over all words) of the regions that it wins, 0 where absent.
 
     A class that wins pixels between the regions but no region gets its best probability anywhere.
     """
-    sure = everything.softmax(dim=1)
     winners = torch.nn.functional.one_hot(channels.argmax(dim=1), channels.shape[1]).float()
     won = winners.sum(dim=0)
-    mean = (sure * winners).sum(dim=0) / won.clamp(min=1)
-    score = torch.where(won > 0, mean, sure.max(dim=0).values)
+    mean = (likely * winners).sum(dim=0) / won.clamp(min=1)
+    score = torch.where(won > 0, mean, likely.max(dim=0).values)
     present = torch.bincount(class_map.flatten(), minlength=channels.shape[1]) > 0
     return torch.where(present, score, 0.0).cpu().numpy().astype(np.float32)

@@ -68,7 +68,7 @@ def evaluate(segmenter: Segmenter, dataset: Dataset, progress: Callable[[int], N
         predicted = segmenter.name(encoded, dataset.vocabulary, read_out)
         shift = int(dataset.has_background and not predicted.has_background)
         confusion += confusion_matrix(sample.truth, predicted.class_map + np.uint16(shift), count)
-        regions = len(encoded.regions(read_out.naming))
+        regions = encoded.count(read_out.naming)
         labels = _majority(sample.truth, segmenter.region_map(encoded), regions, count)
         oracle += confusion_matrix(sample.truth, segmenter.paint(encoded, labels, count), count)
         progress(1)

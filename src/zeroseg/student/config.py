@@ -11,7 +11,7 @@ from zeroseg.vocabulary import BACKGROUND_WORDS
 Assignment = Literal["gumbel", "cosine"]
 SegmentEmbedding = Literal["token", "mean"]
 Naming = Literal["segments", "patches"]
-Background = Literal["product", "margin", "none"]
+Background = Literal["product", "margin", "softmax", "sigmoid", "none"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,9 @@ class ReadOut:
 
     `naming`: a pixel takes the class of its segment token (the paper), or of its patch embedding.
     `background`: "product" is GroupViT's product score under `product_threshold` (the paper); "margin" asks the
-    best label to beat the best background word by `margin` (cosine x 100); "none" names every pixel.
+    best label to beat the best background word by `margin` (cosine x 100). "softmax" is SCLIP's: probabilities at
+    `softmax_scale` x cosine, background where a background word is the likeliest or nothing reaches `threshold`;
+    "sigmoid" TCL's: every label by itself, background where none reaches `threshold`. "none" names every pixel.
     `keep_mean`: whether the mean of the teacher's embeddings, taken out in training, is put back before they
     are compared with words. `background_words` stand for what nobody asked for, unless a vocabulary has its own; one
     that is asked for as a label keeps its `margin` over the others (under "margin" and "none"). `refinement`: how many
@@ -34,6 +36,8 @@ class ReadOut:
     keep_mean: bool = True
     background_words: tuple[str, ...] = BACKGROUND_WORDS
     refinement: int = 0
+    softmax_scale: float = 40.0
+    threshold: float = 0.1
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,134 @@
+"""Protocols of the field by name: how pictures are seen and named beside what data they are measured on.
+
+They disagree, and figures under different protocols cannot be compared. A protocol is one frozen value that is printed
+and saved with every result.
+
+| | `own` | `paper` | `tcl` | `scliplike` |
+|---|---|---|---|---|
+| shorter side | the model's own | 448 | 448 | 336; COCO-Stuff 448, Cityscapes 560 |
+| window, stride | whole picture | whole picture | 448, 224 | 224, 112 |
+| templates | 3 | "a photo of a {}" | 9 | CLIP's 80 |
+| words of a class | its name | its name | its name | its name and aliases |
+| background | the model's own rule | product score, a threshold each set | .5 (.4 refined) | words, and probability under .1 |
+| refinement | the model's own | none | 10 rounds | none |
+
+Sources: Chen et al. 2023 (paper, and GroupViT for the score); Cha et al. 2023 (TCL); Wang et al. 2023 (SCLIP; "like",
+because scores are averaged and interpolated on the grid of patches, and its rule against small classes on VOC is left out).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from zeroseg.errors import ConfigError
+from zeroseg.evaluation.templates import CLIP_TEMPLATES, TCL_TEMPLATES
+from zeroseg.evaluation.windowed import Windowed
+from zeroseg.segmenter import ImageEncoder
+from zeroseg.student.config import Background, ReadOut
+from zeroseg.vocabulary import Vocabulary
+
+PROTOCOLS = ("own", "paper", "tcl", "scliplike")
+
+PAPER_THRESHOLDS = {"voc": 0.95, "context": 0.05, "coco": 0.35}
+SCLIP_SCALES = {"voc": 65.0, "context": 50.0, "coco-object": 50.0}
+SCLIP_SIDES = {"coco-stuff": 448, "cityscapes": 560}
+SCLIP_BACKGROUND = (
+    "sky", "wall", "tree", "wood", "grass", "road", "sea", "river", "mountain", "sands", "desk", "bed", "building",
+    "cloud", "lamp", "door", "window", "wardrobe", "ceiling", "shelf", "curtain", "stair", "floor", "hill", "rail", "fence",
+)  # fmt: skip
+PEOPLE = ("person", *(f"person in {worn}" for worn in ("shirt", "jeans", "dress", "sweater", "skirt", "jacket")))
+SCLIP_WORDS = {
+    "voc": {
+        "boat": ("ship",),
+        "diningtable": ("table",),
+        "person": PEOPLE,
+        "tvmonitor": ("television monitor", "tv monitor", "monitor", "television", "screen"),
+    },
+    "coco-object": {"person": (*PEOPLE, "body")},
+}
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a model is measured on a data set; None leaves a matter to the model.
+
+    Sides, window and stride in pixels. `words` stand in place of a class's own name. `background_words` stand for what
+    belongs to no class. The other fields are those of `ReadOut`.
+    """
+
+    name: str
+    dataset: str
+    shorter_side: int | None = None
+    window: int | None = None
+    stride: int | None = None
+    templates: tuple[str, ...] | None = None
+    words: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    background_words: tuple[str, ...] | None = None
+    background: Background | None = None
+    product_threshold: float | None = None
+    softmax_scale: float | None = None
+    threshold: float | None = None
+    refinement: int | None = None
+
+    def sees(self, encoder: ImageEncoder) -> ImageEncoder:
+        """An encoder as this protocol shows it pictures. Raises `ConfigError` for windows that do not fit its patches."""
+        return encoder if self.shorter_side is None else Windowed(encoder, self.shorter_side, self.window, self.stride)
+
+    def reads(self, read_out: ReadOut) -> ReadOut:
+        """A model's read-out with what this protocol lays down."""
+        names = ("background", "product_threshold", "softmax_scale", "threshold", "refinement")
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return replace(read_out, **given)
+
+    def speaks(self, vocabulary: Vocabulary) -> Vocabulary:
+        """A data set's vocabulary in the words of this protocol."""
+        own = dict(self.words)
+        words = [own.get(label, (label,)) for label in vocabulary.labels]
+        aliases = [
+            (*rest, *also) for (_, *rest), also in zip(words, vocabulary.aliases or [()] * len(words), strict=True)
+        ]
+        return replace(
+            vocabulary,
+            labels=tuple(first for first, *_ in words),
+            aliases=tuple(aliases) if any(aliases) else (),
+            background=vocabulary.background if self.background_words is None else self.background_words,
+            templates=self.templates or vocabulary.templates,
+        )
+
+
+def protocol_for(name: str, dataset: str, refined: bool = False) -> Protocol:
+    """A protocol by name, for a data set by name; `refined`: TCL's second column, with refinement.
+
+    Raises `ConfigError` for a name that is not in `PROTOCOLS`.
+    """
+    chosen = _in_full(name, dataset, refined)
+    if dataset.startswith("picturebook"):  # its scenes are 96 pixels wide: they are seen as the model sees them
+        return replace(chosen, shorter_side=None, window=None, stride=None)
+    return chosen
+
+
+def _in_full(name: str, dataset: str, refined: bool) -> Protocol:
+    family = dataset.removeprefix("picturebook-").rstrip("0123456789")  # voc21 and voc20 share what they can
+    match name:
+        case "own":
+            return Protocol(name, dataset)
+        case "paper":
+            threshold = PAPER_THRESHOLDS.get(family.split("-")[0])
+            return Protocol(
+                name, dataset, shorter_side=448, templates=("a photo of a {}",), background_words=(),
+                background="product", product_threshold=threshold, refinement=0,
+            )  # fmt: skip
+        case "tcl":
+            return Protocol(
+                name, dataset, shorter_side=448, window=448, stride=224, templates=TCL_TEMPLATES, background_words=(),
+                background="sigmoid", threshold=0.4 if refined else 0.5, refinement=10 if refined else 0,
+            )  # fmt: skip
+        case "scliplike":
+            return Protocol(
+                name, dataset, shorter_side=SCLIP_SIDES.get(family, 336), window=224, stride=112,
+                templates=CLIP_TEMPLATES, words=tuple(SCLIP_WORDS.get(family, {}).items()),
+                background_words=("background",) if family == "context" else SCLIP_BACKGROUND, background="softmax",
+                softmax_scale=SCLIP_SCALES.get(family, 40.0), threshold=0.1, refinement=0,
+            )  # fmt: skip
+        case _:
+            raise ConfigError(f"there is no protocol {name!r}: choose one of {', '.join(PROTOCOLS)}.")

@@ -1,0 +1,52 @@
+"""Large pictures seen through windows, as the field's protocols ask for: each is encoded by itself.
+
+Letters: D embedding width, H W pixels.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from zeroseg.baselines.windows import starts
+from zeroseg.errors import ConfigError
+from zeroseg.segmenter import Encoded, ImageEncoder, Window
+
+
+class Windowed:
+    """Another encoder, shown pictures at another size and, where `window` says so, in square windows. An `ImageEncoder`.
+
+    Windows begin every `stride` pixels, the last one where the picture ends; a side shorter than the window is seen
+    whole. Where windows overlap, what they say of a word is averaged (`Segmenter.name`), as the field does it.
+    """
+
+    def __init__(self, encoder: ImageEncoder, shorter_side: int, window: int | None = None, stride: int | None = None):
+        """`shorter_side`: what pictures are resized to; all in pixels. Without `stride` windows do not overlap.
+
+        Raises `ConfigError` unless window and stride are whole cells, and the stride no longer than the window.
+        """
+        stride = stride or window
+        if window and stride and (stride > window or window % encoder.multiple or stride % encoder.multiple):
+            raise ConfigError(
+                f"windows of {window} pixels every {stride} do not fit cells of {encoder.multiple}: choose multiples of "
+                "it, the stride no longer than the window."
+            )
+        self.encoder, self.window, self.stride = encoder, window, stride
+        self.shorter_side, self.multiple = shorter_side, encoder.multiple
+
+    def encode(self, pixels: Float[Tensor, "1 3 H W"], size: tuple[int, int]) -> Encoded:
+        """All windows, with the picture's embedding as the mean of theirs."""
+        if not self.window or not self.stride:
+            return self.encoder.encode(pixels, size)
+        height, width = pixels.shape[2:]
+        down, across = min(self.window, height), min(self.window, width)
+        cell = self.multiple
+        windows: list[Window] = []
+        for top in starts(height, down, self.stride):
+            for left in starts(width, across, self.stride):
+                part = pixels[:, :, top : top + down, left : left + across]
+                windows.append(Window(top // cell, left // cell, self.encoder.encode(part, (down, across))))
+        image = torch.stack([window.encoded.image for window in windows]).mean(dim=0)
+        mean, grid = windows[0].encoded.mean, (height // cell, width // cell)
+        return Encoded(image, None, None, None, mean, grid, size, windows=tuple(windows))
