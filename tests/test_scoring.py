@@ -214,3 +214,20 @@ def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch):
     for strip in (1, 5 * 47, 5 * 47 * 7):
         monkeypatch.setattr(scoring, "STRIP", strip)
         assert torch.equal(class_map(scores, (3, 4), (61, 47)), whole)
+
+
+def test_softmax_score_is_a_softmax_over_all_words_at_its_scale():
+    similarities = torch.tensor([[30.0, 20.0, 10.0]])
+    weights = [math.exp(65 * cosine) for cosine in (0.3, 0.2, 0.1)]
+    expected = [weight / sum(weights) for weight in weights]
+    assert scoring.softmax_score(similarities, 65.0)[0].tolist() == pytest.approx(expected)
+
+
+def test_sigmoid_score_is_half_way_at_a_cosine_of_a_quarter():
+    scores = scoring.sigmoid_score(torch.tensor([[25.0, 35.0]]))[0].tolist()
+    assert scores == pytest.approx([0.5, 1 / (1 + math.exp(-1.0))])
+
+
+def test_background_is_the_best_background_word_or_the_level():
+    channels = scoring.with_level_background(torch.tensor([[0.3], [0.05]]), torch.tensor([0.4, -torch.inf]), 0.1)
+    torch.testing.assert_close(channels, torch.tensor([[0.4, 0.3], [0.1, 0.05]]))

@@ -1,6 +1,6 @@
 """Running a segmenter over a data set.
 
-Letters: C class, R region, H W pixels.
+Letters: C class, R region, N image, H W pixels.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Int, Int64, UInt8
 
 from zeroseg.evaluation.dataset import Dataset
-from zeroseg.evaluation.metrics import confusion_matrix, iou_per_class, mean_iou
+from zeroseg.evaluation.metrics import bootstrap_interval, confusion_matrix, iou_per_class, mean_iou, tallies
 from zeroseg.segmenter import Segmenter
 from zeroseg.student.config import Background, ReadOut
 
@@ -30,6 +30,7 @@ class Result:
     confusion: Int64[np.ndarray, "C C"]
     oracle: Int64[np.ndarray, "C C"]  # had every region its majority label, drawn alike: the ceiling
     read_out: ReadOut
+    tallies: Int64[np.ndarray, "N 3 C"]  # of each image (`metrics.tallies`)
 
     @property
     def miou(self) -> float:
@@ -41,6 +42,11 @@ class Result:
         """mIoU if each region had its majority label, 0..1."""
         return mean_iou(self.oracle)
 
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where the mIoU lies, 0..1, with other images of the kind: 95 %, by bootstrap."""
+        return bootstrap_interval(self.tallies)
+
     def summary(self) -> dict[str, object]:
         """As plain JSON values."""
         ious = iou_per_class(self.confusion)
@@ -49,6 +55,7 @@ class Result:
             "images": self.images,
             "read_out": vars(self.read_out),
             "miou": round(self.miou, 4),
+            "miou_interval": [round(bound, 4) for bound in self.interval],
             "oracle_miou": round(self.oracle_miou, 4),
             "iou": {n: None if np.isnan(v) else round(float(v), 4) for n, v in zip(self.classes, ious, strict=True)},
             "confusion": self.confusion.tolist(),
@@ -63,16 +70,19 @@ def evaluate(segmenter: Segmenter, dataset: Dataset, progress: Callable[[int], N
     read_out = segmenter.read_out if dataset.has_background else replace(segmenter.read_out, background="none")
     count = len(dataset.classes)
     confusion, oracle = np.zeros((count, count), np.int64), np.zeros((count, count), np.int64)
+    images: list[Int64[np.ndarray, "3 C"]] = []
     for sample in dataset:
         encoded = segmenter.encode(sample.image)
         predicted = segmenter.name(encoded, dataset.vocabulary, read_out)
         shift = int(dataset.has_background and not predicted.has_background)
-        confusion += confusion_matrix(sample.truth, predicted.class_map + np.uint16(shift), count)
+        found = confusion_matrix(sample.truth, predicted.class_map + np.uint16(shift), count)
+        confusion += found
+        images.append(tallies(found))
         regions = encoded.count(read_out.naming)
         labels = _majority(sample.truth, segmenter.region_map(encoded), regions, count)
         oracle += confusion_matrix(sample.truth, segmenter.paint(encoded, labels, count), count)
         progress(1)
-    return Result(dataset.name, dataset.classes, len(dataset), confusion, oracle, read_out)
+    return Result(dataset.name, dataset.classes, len(dataset), confusion, oracle, read_out, np.stack(images))
 
 
 def tune_margin(segmenter: Segmenter, dataset: Dataset, margins: Sequence[float] = MARGINS) -> Segmenter:

@@ -9,11 +9,12 @@ and saved with every result.
 | window, stride | whole picture | whole picture | 448, 224 | 224, 112 |
 | templates | 3 | "a photo of a {}" | 9 | CLIP's 80 |
 | words of a class | its name | its name | its name | its name and aliases |
-| background | the model's own rule | product score, a threshold each set | .5 (.4 refined) | words, and probability under .1 |
+| background | the model's own | product score under a threshold | .5 (.4 refined) | words, and probability under .1 |
 | refinement | the model's own | none | 10 rounds | none |
 
 Sources: Chen et al. 2023 (paper, and GroupViT for the score); Cha et al. 2023 (TCL); Wang et al. 2023 (SCLIP; "like",
-because scores are averaged and interpolated on the grid of patches, and its rule against small classes on VOC is left out).
+because scores are averaged and turned into probabilities on the grid of patches, and its rule against small classes on
+VOC is left out).
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ SCLIP_SCALES = {"voc": 65.0, "context": 50.0, "coco-object": 50.0}
 SCLIP_SIDES = {"coco-stuff": 448, "cityscapes": 560}
 SCLIP_BACKGROUND = (
     "sky", "wall", "tree", "wood", "grass", "road", "sea", "river", "mountain", "sands", "desk", "bed", "building",
-    "cloud", "lamp", "door", "window", "wardrobe", "ceiling", "shelf", "curtain", "stair", "floor", "hill", "rail", "fence",
+    "cloud", "lamp", "door", "window", "wardrobe", "ceiling", "shelf", "curtain", "stair", "floor", "hill", "rail",
+    "fence",
 )  # fmt: skip
 PEOPLE = ("person", *(f"person in {worn}" for worn in ("shirt", "jeans", "dress", "sweater", "skirt", "jacket")))
 SCLIP_WORDS = {
@@ -71,7 +73,7 @@ class Protocol:
     refinement: int | None = None
 
     def sees(self, encoder: ImageEncoder) -> ImageEncoder:
-        """An encoder as this protocol shows it pictures. Raises `ConfigError` for windows that do not fit its patches."""
+        """An encoder as this protocol shows it pictures. Raises `ConfigError` where windows do not fit its patches."""
         return encoder if self.shorter_side is None else Windowed(encoder, self.shorter_side, self.window, self.stride)
 
     def reads(self, read_out: ReadOut) -> ReadOut:

@@ -15,7 +15,7 @@ from zeroseg.segmenter import Encoded, ImageEncoder, Window
 
 
 class Windowed:
-    """Another encoder, shown pictures at another size and, where `window` says so, in square windows. An `ImageEncoder`.
+    """Another encoder, shown pictures at another size, and in square windows if `window` says so. An `ImageEncoder`.
 
     Windows begin every `stride` pixels, the last one where the picture ends; a side shorter than the window is seen
     whole. Where windows overlap, what they say of a word is averaged (`Segmenter.name`), as the field does it.
@@ -29,8 +29,8 @@ class Windowed:
         stride = stride or window
         if window and stride and (stride > window or window % encoder.multiple or stride % encoder.multiple):
             raise ConfigError(
-                f"windows of {window} pixels every {stride} do not fit cells of {encoder.multiple}: choose multiples of "
-                "it, the stride no longer than the window."
+                f"windows of {window} pixels every {stride} do not fit cells of {encoder.multiple}: choose multiples "
+                "of it, the stride no longer than the window."
             )
         self.encoder, self.window, self.stride = encoder, window, stride
         self.shorter_side, self.multiple = shorter_side, encoder.multiple

@@ -1,0 +1,123 @@
+"""Protocols: what they lay down, and that windows are averaged as the field does it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from tests.tiny import PATCH_STUDENT, photo, student, teacher
+from zeroseg.baselines import READ_OUT, DenseCLIP
+from zeroseg.errors import ConfigError, WeightsError
+from zeroseg.evaluation.protocols import PROTOCOLS, protocol_for
+from zeroseg.evaluation.templates import CLIP_TEMPLATES, TCL_TEMPLATES
+from zeroseg.evaluation.windowed import Windowed
+from zeroseg.images import resize, to_tensor
+from zeroseg.segmenter import Segmenter, StudentEncoder
+from zeroseg.student.config import ReadOut
+from zeroseg.vocabulary import Vocabulary
+
+WORDS = Vocabulary(("dog", "cat", "house"), background=("grass",), templates=("{}",))
+
+
+def dense() -> DenseCLIP:
+    return DenseCLIP(teacher(), 32, "naclip")
+
+
+def test_the_papers_thresholds_are_those_of_its_protocol():
+    found = {name: protocol_for("paper", name).product_threshold for name in ("voc21", "context60", "coco-object")}
+    assert found == {"voc21": 0.95, "context60": 0.05, "coco-object": 0.35}
+    read = protocol_for("paper", "voc21").reads(ReadOut(refinement=10))
+    assert (read.background, read.product_threshold, read.refinement) == ("product", 0.95, 0)
+    assert protocol_for("paper", "voc21").shorter_side == 448
+
+
+def test_the_fields_two_protocols_number_by_number():
+    tcl, refined = protocol_for("tcl", "voc21"), protocol_for("tcl", "voc21", refined=True)
+    assert (tcl.shorter_side, tcl.window, tcl.stride, tcl.threshold, tcl.refinement) == (448, 448, 224, 0.5, 0)
+    assert (refined.threshold, refined.refinement) == (0.4, 10)
+    assert len(TCL_TEMPLATES) == 9
+    assert set(TCL_TEMPLATES) - set(CLIP_TEMPLATES) == {"a photo of {}s."}
+    sides = {name: protocol_for("scliplike", name).shorter_side for name in ("voc21", "coco-stuff", "cityscapes")}
+    assert sides == {"voc21": 336, "coco-stuff": 448, "cityscapes": 560}
+    assert len(set(CLIP_TEMPLATES)) == 80
+    assert protocol_for("scliplike", "context60").background_words == ("background",)
+    scales = [protocol_for("scliplike", name).softmax_scale for name in ("voc21", "coco-object", "ade20k")]
+    assert scales == [65.0, 50.0, 40.0]
+
+
+def test_words_stand_in_for_a_class_and_its_place_stays():
+    spoken = protocol_for("scliplike", "voc21").speaks(Vocabulary(("boat", "person", "dog"), background=()))
+    assert spoken.labels == ("ship", "person", "dog")
+    assert spoken.aliases[0] == spoken.aliases[2] == ()
+    assert "person in jeans" in spoken.aliases[1]
+    assert spoken.templates == CLIP_TEMPLATES
+    assert "sky" in spoken.background
+
+
+def test_the_models_own_protocol_changes_nothing():
+    own, read_out = protocol_for("own", "voc21"), ReadOut(refinement=7)
+    encoder = dense()
+    assert own.sees(encoder) is encoder
+    assert own.reads(read_out) == read_out
+    assert own.speaks(WORDS) == WORDS
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_scenes_of_the_picturebook_are_seen_as_the_model_sees_them(name: str):
+    encoder = dense()
+    assert protocol_for(name, "picturebook-voc").sees(encoder) is encoder
+
+
+def test_a_protocol_that_there_is_not():
+    with pytest.raises(ConfigError, match=r"there is no protocol 'mine': choose one of own, paper, tcl, scliplike\."):
+        protocol_for("mine", "voc21")
+
+
+def test_windows_are_averaged_cosine_by_cosine_like_a_loop_over_the_grid():
+    """56 x 32 pixels in windows of 32 every 16: at 0, 16 and 24, where the last one ends with the picture."""
+    inner, picture = dense(), photo(56, 32)
+    segmenter = Segmenter(Windowed(inner, 32, 32, 16), teacher(), replace(READ_OUT, background="none"))
+    encoded = segmenter.encode(picture)
+    assert [(window.top, window.left) for window in encoded.windows] == [(0, 0), (0, 2), (0, 3)]
+    words, _ = segmenter.embed(WORDS)
+    unit = torch.nn.functional.normalize(words, dim=-1)
+    pixels = resize(to_tensor(picture), (32, 56))
+    total, times = np.zeros((4, 7, len(words))), np.zeros((4, 7, 1))
+    for left in (0, 16, 24):
+        patches = inner.patches(pixels[None, :, :, left : left + 32])[0]
+        for number, patch in enumerate(patches):
+            row, column = number // 4, number % 4 + left // 8
+            total[row, column] += 100 * (patch / patch.norm() @ unit.T).numpy()
+            times[row, column] += 1
+    best = (total / times)[..., :3].argmax(axis=2)
+    on_the_grid = segmenter.name(replace(encoded, size=encoded.grid), WORDS).class_map
+    assert (on_the_grid == best).all()
+
+
+def test_one_window_over_all_is_no_window():
+    picture = photo(40, 40)
+    plain = Segmenter(dense(), teacher(), READ_OUT)(picture, WORDS)
+    seen = Segmenter(Windowed(dense(), 32, 32, 32), teacher(), READ_OUT)(picture, WORDS)
+    assert (plain.class_map == seen.class_map).all()
+
+
+@pytest.mark.parametrize(("window", "stride"), [(30, 8), (32, 12), (16, 24)])
+def test_windows_that_do_not_fit_the_patches_are_refused(window: int, stride: int):
+    with pytest.raises(ConfigError, match="do not fit cells of 8"):
+        Windowed(dense(), 32, window, stride)
+
+
+def test_windows_cannot_be_read_by_segments():
+    segmenter = Segmenter(Windowed(StudentEncoder(student(PATCH_STUDENT)), 64, 32, 16), teacher(), ReadOut("segments"))
+    with pytest.raises(WeightsError, match="windows can only be read by patches"):
+        segmenter(photo(64, 64), WORDS)
+
+
+@pytest.mark.parametrize("name", ["paper", "tcl", "scliplike"])
+def test_a_picture_of_any_shape_is_segmented_under_every_protocol(name: str):
+    protocol = protocol_for(name, "voc21")
+    small = replace(protocol, shorter_side=64, window=protocol.window and 32, stride=protocol.stride and 16)
+    segmenter = Segmenter(small.sees(dense()), teacher(), small.reads(READ_OUT))
+    for size in ((90, 50), (20, 70)):
+        assert segmenter(photo(*size), small.speaks(WORDS)).size == size
