@@ -93,6 +93,24 @@ def test_read_out_can_be_chosen(call: Call, models: Models, picture: Path, tmp_p
 # --- labels -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("method", ["maskclip", "sclip", "naclip", "clearclip"])
+def test_any_clip_segments_without_training(method: str, call: Call, models: Models, picture: Path, tmp_path: Path):
+    said = call(
+        *("segment", picture, "--labels", LABELS, "--out", tmp_path / "out"),
+        *("--method", method, "--model", models.teacher),
+    )
+    assert (said.code, said.err) == (0, "")
+    figures = json.loads((tmp_path / "out" / "picture.json").read_text())
+    assert figures["method"] == method
+    assert opened(tmp_path / "out" / "picture.png").size == (40, 32)
+
+
+@pytest.mark.parametrize("option", [("--teacher", "bundled"), ("--naming", "segments")])
+def test_what_goes_with_students_alone(option: tuple[str, str], call: Call, picture: Path, tmp_path: Path):
+    said = call("segment", picture, "--labels", LABELS, "--method", "naclip", *option, "--out", tmp_path / "out")
+    assert_one_sentence(said, 2, "go with --method student")
+
+
 def test_labels_may_repeat_and_be_in_any_script(call: Call, models: Models, picture: Path, tmp_path: Path):
     labels = "Hund, hund,  狗; سماء, {}, background, traffic   light"
     said = call("segment", picture, "--labels", labels, "--model", models.student, "--out", tmp_path / "out")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain, count
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,6 +21,7 @@ from zeroseg.files import write_text_atomically
 MASK, OVERLAY, FIGURES = ".png", ".overlay.jpg", ".json"
 OWN = "(default: the model's own)"
 LABELS_SHOWN = 8
+ROUNDS = 10  # of refinement, where a CLIP segments by itself
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,12 @@ class Segment:
     NAME.overlay.jpg (the photo tinted, with a legend) and NAME.json (each label's share of the picture and score).
     Photos may have any size and orientation. Photos that cannot be read are reported and left out.
 
+    Without a student of your own, any CLIP can segment as it is: --method names one of four ways to read its patches.
+
     examples:
       zeroseg segment photo.jpg --labels "dog, grass, traffic light"
       zeroseg segment holiday/ --labels-file words.txt --out masks --background none
+      zeroseg segment photo.jpg --labels "dog, grass" --method naclip --model openai/clip-vit-base-patch16
     """
 
     photos: Positional[Annotated[tuple[Path, ...], arg(metavar="PHOTO...", help_behavior_hint="(required)")]] = ()
@@ -43,7 +47,9 @@ class Segment:
     labels_file: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
     """A text file with more labels, one a line."""
     model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="(default: the bundled one)")] = None
-    """A student: a folder, or the name of a hub repository."""
+    """A student, or with --method a CLIP: a folder, or the name of a hub repository."""
+    method: Literal["student", "maskclip", "sclip", "naclip", "clearclip"] = "student"
+    """What segments: a distilled student, or a CLIP without any training."""
     teacher: Annotated[str | None, arg(metavar="CLIP", help_behavior_hint="(default: the one the model names)")] = None
     """The CLIP whose text encoder reads the labels: a folder, or the name of a hub repository."""
     out: Annotated[Path, arg(metavar="FOLDER")] = Path("out")
@@ -65,13 +71,13 @@ class Segment:
     def run(self) -> int:
         """Segment photo after photo; 1 if one of them could not be read."""
         self._vocabulary()  # what is wrong with the words is said before anything is loaded
+        if self.method != "student" and (self.teacher is not None or self.naming == "segments"):
+            raise UsageError("--teacher and --naming segments go with --method student: --model names the CLIP itself.")
         read_out = self._read_out()
         photos, failed = self._find_photos()
         if not photos:
             return FAILED
-        from zeroseg.student.weights import BUNDLED
-
-        segmenter = zeroseg.Segmenter.from_pretrained(self.model or BUNDLED, self.teacher).reading(**read_out)
+        segmenter = self._segmenter().reading(**read_out)
         vocabulary = self._vocabulary(segmenter.read_out.background_words)
         for photo, name in zip(photos, output_names(photos, self.out), strict=True):
             try:
@@ -81,6 +87,18 @@ class Segment:
                 failed += 1
                 complain(error)
         return FAILED if failed else 0
+
+    def _segmenter(self) -> zeroseg.Segmenter:
+        from zeroseg.baselines import READ_OUT, open_yardstick
+        from zeroseg.cli.loading import load_teacher
+        from zeroseg.student.weights import BUNDLED
+        from zeroseg.teacher import BUNDLED_NAME
+
+        if self.method == "student":
+            return zeroseg.Segmenter.from_pretrained(self.model or BUNDLED, self.teacher)
+        teacher = load_teacher(self.model or BUNDLED_NAME)
+        read_out = replace(READ_OUT, refinement=ROUNDS)
+        return zeroseg.Segmenter(open_yardstick(self.method, teacher), teacher, read_out)
 
     def _vocabulary(self, background_words: Sequence[str] = ()) -> zeroseg.Vocabulary:
         """What was asked for, with words for what was not."""
@@ -145,6 +163,7 @@ class Segment:
         save_image(overlay(picture, segmentation), self.out / (name + OVERLAY))
         figures = {
             "photo": os.fsencode(photo).decode(errors="replace"),
+            "method": self.method,
             "model": self.model or "bundled",
             "teacher": self.teacher or "the model's own",
             "read_out": asdict(segmenter.read_out),
