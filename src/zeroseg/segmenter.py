@@ -194,6 +194,14 @@ class Segmenter:
                 self._embedded.popitem(last=False)
         return self._embedded[vocabulary]
 
+    @torch.inference_mode()
+    def leads(self, encoded: Encoded, vocabulary: Vocabulary) -> Float[np.ndarray, " R"]:
+        """By how much the best label of each region leads the best background word (cosine x 100)."""
+        words, owners = self.embed(vocabulary)
+        similarities = _similarities(encoded, words, self.read_out)[:-1]
+        scores, rivals = scoring.best_words(similarities, owners, len(vocabulary.labels))
+        return (scores.amax(dim=1) - rivals).cpu().numpy()
+
     def region_map(self, encoded: Encoded) -> Int[np.ndarray, "H W"]:
         """The region of every pixel: the segment that it belongs to, or the patch under it."""
         count = encoded.count(self.read_out.naming)

@@ -5,7 +5,7 @@ Letters: C class, R region, N image, H W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,10 +14,7 @@ from jaxtyping import Int, Int64, UInt8
 from zeroseg.evaluation.dataset import Dataset
 from zeroseg.evaluation.metrics import bootstrap_interval, confusion_matrix, iou_per_class, mean_iou, tallies
 from zeroseg.segmenter import Segmenter
-from zeroseg.student.config import Background, ReadOut
-
-MARGINS = tuple(round(-6.0 + 0.5 * k, 1) for k in range(47))  # cosine x 100: -6 .. 17
-FINE_STEPS = (0.0, 1.0, 2.0)  # from the best margin without refinement, when it is tuned again with it
+from zeroseg.student.config import ReadOut
 
 
 @dataclass(frozen=True)
@@ -83,34 +80,6 @@ def evaluate(segmenter: Segmenter, dataset: Dataset, progress: Callable[[int], N
         oracle += confusion_matrix(sample.truth, segmenter.paint(encoded, labels, count), count)
         progress(1)
     return Result(dataset.name, dataset.classes, len(dataset), confusion, oracle, read_out, np.stack(images))
-
-
-def tune_margin(segmenter: Segmenter, dataset: Dataset, margins: Sequence[float] = MARGINS) -> Segmenter:
-    """The segmenter with the margin that gives the best mIoU on `dataset`: validation scenes, never held-out ones.
-
-    Where the data set has no background, it is the margin that its words for stuff have over the things. All margins
-    are tried without refinement, which is quick and hardly moves the best one; then those near the best, with it.
-    """
-    rule: Background = "margin" if dataset.has_background else "none"
-    refinement = segmenter.read_out.refinement
-    tuned = _best_margin(segmenter.reading(background=rule, refinement=0), dataset, margins)
-    if refinement:
-        near = [margin for margin in margins if abs(margin - tuned.read_out.margin) in FINE_STEPS]
-        tuned = _best_margin(tuned.reading(refinement=refinement), dataset, near)
-    return tuned
-
-
-def _best_margin(segmenter: Segmenter, dataset: Dataset, margins: Sequence[float]) -> Segmenter:
-    count = len(dataset.classes)
-    read_outs = [replace(segmenter.read_out, margin=margin) for margin in margins]
-    totals = np.zeros((len(margins), count, count), np.int64)
-    for sample in dataset:
-        encoded = segmenter.encode(sample.image)
-        for total, read_out in zip(totals, read_outs, strict=True):
-            predicted = segmenter.name(encoded, dataset.vocabulary, read_out)
-            total += confusion_matrix(sample.truth, predicted.class_map, count)
-    best = int(np.argmax([mean_iou(total) for total in totals]))
-    return segmenter.reading(margin=margins[best])
 
 
 def _majority(

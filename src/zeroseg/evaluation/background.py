@@ -1,0 +1,115 @@
+"""Where the background begins: the threshold of a background rule, swept over true masks, or calibrated without any.
+
+Letters: N number of leads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, Int64
+
+from zeroseg.errors import ConfigError
+from zeroseg.evaluation.dataset import Dataset
+from zeroseg.evaluation.metrics import confusion_matrix, mean_iou
+from zeroseg.images import ImageSource
+from zeroseg.segmenter import Segmenter
+from zeroseg.student.config import Background
+from zeroseg.vocabulary import Vocabulary
+
+MARGINS = tuple(round(-6.0 + 0.5 * k, 1) for k in range(47))  # cosine x 100: -6 .. 17
+FINE_STEPS = (0.0, 1.0, 2.0)  # from the best margin without refinement, when it is tuned again with it
+SHARES = tuple(round(0.025 * k, 3) for k in range(1, 40))  # of a probability: .025 .. .975
+BINS = 256  # of the histogram that is parted in two
+
+THRESHOLDS: dict[Background, tuple[str, tuple[float, ...]]] = {
+    "margin": ("margin", MARGINS),
+    "product": ("product_threshold", SHARES),
+    "softmax": ("threshold", SHARES),
+    "sigmoid": ("threshold", SHARES),
+    "none": ("margin", MARGINS),
+}
+"""What a rule's threshold is called in `ReadOut`, and the values to try. Under "none" the margin is that of words for
+stuff over things."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """mIoU (0..1) at each value of a rule's threshold, on one data set."""
+
+    threshold: str
+    values: tuple[float, ...]
+    mious: tuple[float, ...]
+
+    @property
+    def best(self) -> float:
+        """The value of the highest mIoU."""
+        return self.values[int(np.argmax(self.mious))]
+
+
+def sweep(
+    segmenter: Segmenter,
+    dataset: Dataset,
+    values: Sequence[float] = (),
+    progress: Callable[[int], None] = lambda _: None,
+) -> Sweep:
+    """Try the threshold of the segmenter's background rule on true masks; every image is encoded once.
+
+    `values`: those of `THRESHOLDS` by default. `progress` hears of every image done.
+    """
+    name, usual = THRESHOLDS[segmenter.read_out.background]
+    values = tuple(values or usual)
+    count = len(dataset.classes)
+    read_outs = [replace(segmenter.read_out, **{name: value}) for value in values]
+    totals: Int64[np.ndarray, "T C C"] = np.zeros((len(values), count, count), np.int64)
+    for sample in dataset:
+        encoded = segmenter.encode(sample.image)
+        for total, read_out in zip(totals, read_outs, strict=True):
+            predicted = segmenter.name(encoded, dataset.vocabulary, read_out)
+            shift = int(dataset.has_background and not predicted.has_background)
+            total += confusion_matrix(sample.truth, predicted.class_map + np.uint16(shift), count)
+        progress(1)
+    return Sweep(name, values, tuple(mean_iou(total) for total in totals))
+
+
+def tune_margin(segmenter: Segmenter, dataset: Dataset, margins: Sequence[float] = MARGINS) -> Segmenter:
+    """The segmenter with the margin that gives the best mIoU on `dataset`: validation scenes, never held-out ones.
+
+    Where the data set has no background, it is the margin that its words for stuff have over the things. All margins
+    are tried without refinement, which is quick and hardly moves the best one; then those near the best, with it.
+    """
+    rule: Background = "margin" if dataset.has_background else "none"
+    refinement = segmenter.read_out.refinement
+    plain = segmenter.reading(background=rule, refinement=0)
+    best = sweep(plain, dataset, margins).best
+    if refinement:
+        near = [margin for margin in margins if abs(margin - best) in FINE_STEPS]
+        best = sweep(plain.reading(refinement=refinement), dataset, near).best
+    return plain.reading(margin=best, refinement=refinement)
+
+
+def calibrate_margin(segmenter: Segmenter, images: Iterable[ImageSource], vocabulary: Vocabulary) -> Segmenter:
+    """The segmenter with a margin that needs no label: it parts the leads on unlabelled images in two (`otsu`).
+
+    Where things are, the best label leads the best background word by much; where there are none, it falls behind.
+    Raises `ConfigError` for a vocabulary without background words, or no images.
+    """
+    if not vocabulary.background:
+        raise ConfigError("a margin can only be calibrated over background words: name some.")
+    found = [segmenter.leads(segmenter.encode(image), vocabulary) for image in images]
+    if not found:
+        raise ConfigError("a margin can only be calibrated on images: name at least one.")
+    return segmenter.reading(background="margin", margin=round(otsu(np.concatenate(found)), 2))
+
+
+def otsu(values: Float[np.ndarray, " N"]) -> float:
+    """The value that parts others in two groups that are as much alike within as can be (Otsu 1979)."""
+    counts, edges = np.histogram(values, BINS)
+    middles = (edges[1:] + edges[:-1]) / 2
+    below, sums = counts.cumsum(), (counts * middles).cumsum()
+    above = below[-1] - below
+    apart = (sums[-1] * below / below[-1] - sums) ** 2 / np.maximum(below * above, 1)
+    best = np.flatnonzero(apart == apart.max())
+    return float(edges[1:][best].mean())  # between two clear groups all values are equally good: the middle one

@@ -1,0 +1,64 @@
+"""The background's threshold: found by trying on true masks, or without any."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.evaluation.test_benchmark import Blots, segmenter
+from zeroseg.errors import ConfigError
+from zeroseg.evaluation import calibrate_margin, evaluate, sweep
+from zeroseg.evaluation.background import otsu
+
+
+def test_a_sweep_is_one_evaluation_for_each_value():
+    values = (-200.0, 0.01, 200.0)
+    found = sweep(segmenter(), Blots(), values)
+    assert found.threshold == "margin"
+    one_by_one = [evaluate(segmenter().reading(margin=value), Blots()).miou for value in values]
+    assert list(found.mious) == pytest.approx(one_by_one)
+    assert found.best == 0.01
+
+
+@pytest.mark.parametrize(
+    ("rule", "threshold"), [("product", "product_threshold"), ("softmax", "threshold"), ("sigmoid", "threshold")]
+)
+def test_every_rule_has_a_threshold_to_sweep(rule: str, threshold: str):
+    heard: list[int] = []
+    found = sweep(segmenter().reading(background=rule), Blots(), progress=heard.append)
+    assert found.threshold == threshold
+    assert len(found.mious) == len(found.values) == 39
+    assert heard == [1, 1, 1]
+    at = segmenter().reading(background=rule, **{threshold: found.best})
+    assert evaluate(at, Blots()).miou == pytest.approx(max(found.mious))
+
+
+def test_a_margin_that_is_calibrated_without_labels_finds_the_things():
+    """Regions that show the sky fall behind its word; all things are taken for dogs, and lead it."""
+    blots = Blots()
+    wrong = segmenter(("sky", "dog", "dog", "dog")).reading(margin=200.0)
+    calibrated = calibrate_margin(wrong, [sample.image for sample in blots], blots.vocabulary)
+    for reading, background in ((wrong, 0.0), (calibrated, 1.0)):
+        confusion = evaluate(reading, blots).confusion
+        assert (confusion[1:, 0].sum() == 0) == bool(background)
+        assert confusion[0, 0] == confusion[0].sum()
+
+
+def test_there_is_nothing_to_calibrate_without_background_words_or_images():
+    with pytest.raises(ConfigError, match="background words"):
+        calibrate_margin(segmenter(), [], replace(Blots().vocabulary, background=()))
+    with pytest.raises(ConfigError, match="on images"):
+        calibrate_margin(segmenter(), [], Blots().vocabulary)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 1000), st.floats(5, 50), st.floats(0.2, 0.8))
+def test_otsu_parts_two_groups_that_lie_apart(seed: int, gap: float, share: float):
+    random = np.random.default_rng(seed)
+    low = random.uniform(-1, 1, 400)
+    high = random.uniform(-1, 1, 400) + gap
+    values = np.concatenate([low[: int(800 * share) + 1], high])
+    assert low.max() <= otsu(values) + gap / 100
+    assert otsu(values) <= high.min() + gap / 100
