@@ -9,12 +9,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Int, Int64, UInt8
+from jaxtyping import Int, Int64, UInt8, UInt16
+from PIL import Image
 
 from zeroseg.evaluation.dataset import Dataset
 from zeroseg.evaluation.metrics import bootstrap_interval, confusion_matrix, iou_per_class, mean_iou, tallies
 from zeroseg.segmenter import Segmenter
 from zeroseg.student.config import ReadOut
+from zeroseg.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """An image of a data set as it was predicted, with its own mIoU (0..1, over the classes that occur in it)."""
+
+    name: str
+    image: Image.Image
+    truth: UInt8[np.ndarray, "H W"]
+    predicted: UInt16[np.ndarray, "H W"]
+    miou: float
 
 
 @dataclass(frozen=True)
@@ -28,6 +41,8 @@ class Result:
     oracle: Int64[np.ndarray, "C C"]  # had every region its majority label, drawn alike: the ceiling
     read_out: ReadOut
     tallies: Int64[np.ndarray, "N 3 C"]  # of each image (`metrics.tallies`)
+    worst: tuple[Example, ...] = ()  # the lowest first
+    best: tuple[Example, ...] = ()  # the highest first
 
     @property
     def miou(self) -> float:
@@ -59,27 +74,42 @@ class Result:
         }
 
 
-def evaluate(segmenter: Segmenter, dataset: Dataset, progress: Callable[[int], None] = lambda _: None) -> Result:
+def evaluate(
+    segmenter: Segmenter,
+    dataset: Dataset,
+    progress: Callable[[int], None] = lambda _: None,
+    vocabulary: Vocabulary | None = None,
+    examples: int = 0,
+) -> Result:
     """mIoU of a segmenter on a data set. `progress` hears of every image done.
 
-    A data set without background is read without one, whatever the read-out says.
+    A data set without background is read without one, whatever the read-out says. `vocabulary`: other words for the
+    same classes than the data set's own. `examples`: how many of the best and of the worst images are kept.
     """
     read_out = segmenter.read_out if dataset.has_background else replace(segmenter.read_out, background="none")
     count = len(dataset.classes)
     confusion, oracle = np.zeros((count, count), np.int64), np.zeros((count, count), np.int64)
     images: list[Int64[np.ndarray, "3 C"]] = []
+    kept: list[Example] = []
     for sample in dataset:
         encoded = segmenter.encode(sample.image)
-        predicted = segmenter.name(encoded, dataset.vocabulary, read_out)
-        shift = int(dataset.has_background and not predicted.has_background)
-        found = confusion_matrix(sample.truth, predicted.class_map + np.uint16(shift), count)
+        named = segmenter.name(encoded, vocabulary or dataset.vocabulary, read_out)
+        predicted = named.class_map + np.uint16(dataset.has_background and not named.has_background)
+        found = confusion_matrix(sample.truth, predicted, count)
         confusion += found
         images.append(tallies(found))
         regions = encoded.count(read_out.naming)
         labels = _majority(sample.truth, segmenter.region_map(encoded), regions, count)
         oracle += confusion_matrix(sample.truth, segmenter.paint(encoded, labels, count), count)
+        if examples and found.any():
+            kept.append(Example(sample.name, sample.image, sample.truth, predicted, mean_iou(found)))
+            kept.sort(key=lambda example: example.miou)
+            del kept[examples:-examples]
         progress(1)
-    return Result(dataset.name, dataset.classes, len(dataset), confusion, oracle, read_out, np.stack(images))
+    return Result(
+        dataset.name, dataset.classes, len(dataset), confusion, oracle, read_out, np.stack(images),
+        tuple(kept[:examples]), tuple(kept[:-examples - 1 : -1]),
+    )  # fmt: skip
 
 
 def _majority(
