@@ -198,6 +198,22 @@ def test_other_teacher_and_other_views_are_refused(photos: list[Path], tmp_path:
     assert len(FeatureCache(folder)) == 2
 
 
+def test_a_cache_serves_every_recipe_whose_views_it_holds(photos: list[Path], tmp_path: Path):
+    """The paper's tiles are among overlapping windows; what is cut from a large cache is what a small one holds."""
+    large, small = ViewsConfig(side=32, grids=(1, 2, 4), overlapping=True), ViewsConfig(side=32, grids=(4, 1))
+    build_cache(photos[:3], teacher(), large, tmp_path / "large")
+    build_cache(photos[:3], teacher(), small, tmp_path / "small")
+    whole, expected = FeatureCache(tmp_path / "large"), FeatureCache(tmp_path / "small")
+    whole.check(teacher(), small)
+    for cut in (whole.only(small), whole.only(ViewsConfig(side=32, grids=(1, 2, 4))).only(small)):
+        assert cut.views == small
+        key = image_key(photos[1].read_bytes())
+        torch.testing.assert_close(cut[key], expected[key], atol=2e-3, rtol=2e-2)
+        for ours, theirs in zip(cut.statistics(), expected.statistics(), strict=True):
+            torch.testing.assert_close(torch.as_tensor(ours), torch.as_tensor(theirs), atol=2e-3, rtol=2e-2)
+    assert whole.views == large
+
+
 def test_folder_that_is_no_cache_is_refused(tmp_path: Path):
     with pytest.raises(CacheError, match="zeroseg cache"):
         FeatureCache(tmp_path)

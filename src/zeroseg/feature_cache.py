@@ -9,6 +9,7 @@ Letters: N image, V view, D embedding width.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections import defaultdict
@@ -68,6 +69,7 @@ class FeatureCache:
         self.folder = folder
         self.teacher: str = manifest["teacher"]
         self.views = _views(manifest)
+        self._columns = np.arange(len(self.views.boxes()))  # where the views are in a shard
         self._shards: list[Path] = []
         self._places: dict[str, tuple[int, int]] = {}
         for path in sorted(folder.glob("*.keys.json")):
@@ -90,18 +92,31 @@ class FeatureCache:
     def __getitem__(self, key: str) -> Float[Tensor, "V D"]:
         """The embeddings of an image's views, as the teacher gave them (not normalised)."""
         shard, row = self._places[key]
-        return torch.from_numpy(_shard(self._shards[shard])[row].astype(np.float32))
+        return torch.from_numpy(_shard(self._shards[shard])[row][self._columns].astype(np.float32))
 
     def check(self, teacher: Teacher, views: ViewsConfig) -> None:
-        """Raise `CacheError` unless the cache was made with this teacher and these views."""
-        _check(self.folder, self.teacher, self.views, teacher, views)
+        """Raise `CacheError` unless the cache was made with this teacher and holds these views."""
+        _check_teacher(self.folder, self.teacher, teacher)
+        self.only(views)
+
+    def only(self, views: ViewsConfig) -> FeatureCache:
+        """The same cache with some of its views: all those of `views`. Raises `CacheError` where it has not got them."""
+        places = {box: place for place, box in enumerate(self.views.boxes())}
+        boxes = views.boxes()
+        if views.side != self.views.side or not places.keys() >= set(boxes):
+            raise CacheError(
+                f"the cache {self.folder} has the views {self.views.key}, not {views.key}: name another folder."
+            )
+        some = copy.copy(self)
+        some.views, some._columns = views, self._columns[[places[box] for box in boxes]]
+        return some
 
     def statistics(self, normalise: bool = True) -> tuple[Float[Tensor, " D"], float]:
         """Mean over all images and views, and the root mean square of what is left once it is taken out."""
         total, square, count = 0.0, 0.0, 0
         for path in self._shards:
             shard = _shard(path)
-            rows = shard.astype(np.float64).reshape(-1, shard.shape[-1])
+            rows = shard[:, self._columns].astype(np.float64).reshape(-1, shard.shape[-1])
             if normalise:
                 rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
             total, square, count = total + rows.sum(axis=0), square + (rows**2).mean(axis=1).sum(), count + len(rows)
@@ -246,7 +261,11 @@ def _views(manifest: dict[str, Any]) -> ViewsConfig:
 
 
 def _check(folder: Path, made_by: str, made_with: ViewsConfig, teacher: Teacher, views: ViewsConfig) -> None:
-    if made_by != teacher.fingerprint:
-        raise CacheError(f"the cache {folder} was made with another teacher: name that teacher, or another folder.")
+    _check_teacher(folder, made_by, teacher)
     if made_with != views:
         raise CacheError(f"the cache {folder} has the views {made_with.key}, not {views.key}: name another folder.")
+
+
+def _check_teacher(folder: Path, made_by: str, teacher: Teacher) -> None:
+    if made_by != teacher.fingerprint:
+        raise CacheError(f"the cache {folder} was made with another teacher: name that teacher, or another folder.")

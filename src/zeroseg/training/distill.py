@@ -256,11 +256,7 @@ def distill(
 
     Raises `TrainingError`, `CacheError`.
     """
-    if cache.views != config.views:
-        raise TrainingError(
-            f"the cache holds the views {cache.views.key}, the recipe wants {config.views.key}: cache again with the "
-            "recipe's views."
-        )
+    cache = cache.only(config.views)
     data = ViewData(images, cache, config)
     student = build_student(config, cache, teacher)
     if torch.cuda.is_available():
