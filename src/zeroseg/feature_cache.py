@@ -100,7 +100,7 @@ class FeatureCache:
         self.only(views)
 
     def only(self, views: ViewsConfig) -> FeatureCache:
-        """The same cache with some of its views: all those of `views`. Raises `CacheError` where it has not got them."""
+        """The same cache with some of its views: those of `views`. Raises `CacheError` where it has not got them."""
         places = {box: place for place, box in enumerate(self.views.boxes())}
         boxes = views.boxes()
         if views.side != self.views.side or not places.keys() >= set(boxes):

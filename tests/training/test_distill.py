@@ -119,3 +119,34 @@ def test_images_that_the_cache_lacks_are_told_of(data: ViewData, tmp_path: Path,
     paths = [path for path, _ in data.images] + write_photos(tmp_path, 1, side=40)
     assert len(ViewData(paths, data.cache, CONFIG).images) == 6
     assert "1 of 7 images" in caplog.text
+
+
+def test_the_global_token_learns_from_the_whole_image_alone_where_it_is_told_to(data: ViewData):
+    weights = LossWeights(reconstruction=0.0, matching=0.0, distillation=1.0)
+    config = replace(CONFIG, losses=weights, flips=False, multi_scale=False)
+    pupil, batch = student(PATCH_STUDENT), data.batch(0)
+    batch = replace(batch, mirrored=torch.zeros_like(batch.mirrored))
+    loss, _ = Distillation(pupil, config)(batch, torch.Generator().manual_seed(0))
+    changed = batch.features.clone()
+    changed[:, 1:] += 5.0  # the crops, of which it is not told
+    same, _ = Distillation(pupil, config)(replace(batch, features=changed), torch.Generator().manual_seed(0))
+    all_of_them, _ = Distillation(pupil, replace(config, multi_scale=True))(batch, torch.Generator().manual_seed(0))
+    assert float(same.detach()) == pytest.approx(float(loss.detach()))
+    assert float(all_of_them.detach()) != pytest.approx(float(loss.detach()))
+
+
+def test_only_the_first_images_are_learnt_from(data: ViewData):
+    few = ViewData([path for path, _ in data.images], data.cache, replace(CONFIG, first_images=2))
+    assert [path for path, _ in few.images] == [path for path, _ in data.images[:2]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"multi_scale": False, "views": ViewsConfig(side=32, grids=(2,))}, "needs it among the views"),
+        ({"first_images": -1}, "first_images"),
+    ],
+)
+def test_settings_that_cannot_be(changes: dict[str, object], words: str):
+    with pytest.raises(ConfigError, match=words):
+        replace(CONFIG, **changes)

@@ -58,6 +58,10 @@ class DistillConfig:
     student: StudentConfig = field(default_factory=StudentConfig)
     views: ViewsConfig = field(default_factory=ViewsConfig)
     losses: LossWeights = field(default_factory=LossWeights)
+    multi_scale: bool = True
+    """Distil all views into the global token, not the whole image alone (the base of the paper's table 4)."""
+    first_images: int = 0
+    """Learn from so many images, the first ones; 0: from all."""
     mask_ratio: float = 0.6
     """Share of the patches that the encoder does not see in training."""
     flips: bool = False
@@ -84,6 +88,10 @@ class DistillConfig:
             raise ConfigError("overlap, patch-view and dense matching need a student with patch_head.")
         if weights.matching and not any(self.views.is_local()):
             raise ConfigError("segment matching needs local views: add a grid beside 1x1, or set its weight to 0.")
+        if weights.distillation and not self.multi_scale and all(self.views.is_local()):
+            raise ConfigError("distilling the whole image alone needs it among the views: add the grid 1x1.")
+        if self.first_images < 0:
+            raise ConfigError(f"first_images must be 0 or more, not {self.first_images}.")
         if not any(asdict(weights).values()):
             raise ConfigError("every loss has weight 0: there is nothing to learn.")
         if self.focus < 0:
@@ -121,9 +129,10 @@ class ViewData:
         """Keeps the images that the cache holds, warns of the others. Raises `TrainingError` if there are none."""
         self.cache, self._config = cache, config
         keyed = [(path, _key_of(path)) for path in images]
-        self.images = [(path, key) for path, key in keyed if key in cache]
-        left_out = len(images) - len(self.images)
-        if not self.images:
+        known = [(path, key) for path, key in keyed if key in cache]
+        left_out = len(images) - len(known)
+        self.images = known[: config.first_images or None]
+        if not known:
             raise TrainingError(
                 f"the cache {cache.folder} holds none of the {len(images)} images: run `zeroseg cache` on them first."
             )
@@ -211,7 +220,9 @@ class Distillation:
             dropped = torch.ones(pixels.shape[:2], dtype=torch.bool, device=pixels.device).scatter(1, keep, False)
             parts["reconstruction"] = losses.reconstruction(rebuilt, pixels, dropped)
         if weights.distillation:
-            parts["distillation"] = losses.multi_scale_distillation(output.image, views)
+            parts["distillation"] = losses.multi_scale_distillation(
+                output.image, views if self.config.multi_scale else views[:, ~self.local]
+            )
         if weights.matching:
             parts["matching"] = losses.segment_matching(output.segments, views[:, self.local])
         if output.patches is not None and output.salience is not None:
