@@ -17,7 +17,18 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from zeroseg.errors import ImageError
-from zeroseg.images import MAX_PIXELS, center_square, find_images, load_image, resize, to_pil, to_tensor
+from zeroseg.images import (
+    MAX_PIXELS,
+    UPRIGHT,
+    center_square,
+    find_images,
+    load_image,
+    load_label_map,
+    resize,
+    to_pil,
+    to_tensor,
+    upright_turn,
+)
 
 
 def gradient(width: int = 24, height: int = 16) -> Image.Image:
@@ -396,3 +407,55 @@ def test_resize_to_its_own_size_changes_nothing():
 def test_center_square_cuts_the_middle():
     assert_close(center_square(gradient()), gradient().crop((4, 0, 20, 16)))
     assert center_square(Image.new("RGB", (1, 900))).size == (1, 1)
+
+
+# --- pictures whose numbers are labels -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("P", "uint8"), ("L", "uint8"), ("1", "bool"), ("I;16", "uint16")])
+def test_label_maps_keep_their_numbers(mode: str, kind: str, tmp_path: Path):
+    largest = {"bool": 1, "uint8": 255}.get(kind, 40_000)
+    rows = [[0, 1, largest], [largest // 2, 0, 1]]
+    numbers = np.array(rows, kind)
+    picture = Image.fromarray(numbers)
+    if mode == "P":
+        picture.putpalette(bytes(255 - number // 3 for number in range(768)))
+    assert picture.mode == mode
+    exif = Image.Exif()
+    exif[0x0112] = 6  # which turns a photo, and not a label map
+    picture.save(tmp_path / "map.png", exif=exif)
+    assert load_label_map(tmp_path / "map.png").tolist() == rows
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
+def test_label_maps_of_several_channels_are_refused(mode: str, tmp_path: Path):
+    Image.new(mode, (3, 2)).save(tmp_path / "map.png")
+    with pytest.raises(ImageError, match=rf"map.png.*channels \({mode}\)"):
+        load_label_map(tmp_path / "map.png")
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", stored(gradient().convert("P"), "PNG")[:200]])
+def test_label_maps_that_are_damaged_are_refused(data: bytes, tmp_path: Path):
+    path = tmp_path / "map.png"
+    path.write_bytes(data)
+    with pytest.raises(ImageError, match=r"map\.png"):
+        load_label_map(path)
+
+
+def test_label_maps_that_are_nowhere_are_refused(tmp_path: Path):
+    with pytest.raises(ImageError, match="no file"):
+        load_label_map(tmp_path / "map.png")
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("orientation", [None, 1, *UPRIGHT])
+def test_the_turn_is_the_one_that_loading_does(orientation: int | None, suffix: str, tmp_path: Path):
+    exif = Image.Exif()
+    if orientation is not None:
+        exif[0x0112] = orientation
+    path = tmp_path / f"photo.{suffix}"
+    gradient().save(path, exif=exif)
+    turn = upright_turn(path)
+    expected = gradient() if turn is None else gradient().transpose(turn)
+    assert_close(load_image(path), expected)
+    assert (turn is None) == (orientation in {None, 1})

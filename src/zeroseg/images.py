@@ -8,27 +8,29 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from io import BufferedReader, BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 import numpy as np
 import torch
 from einops import rearrange
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Integer, UInt8
 from PIL import ExifTags, Image, UnidentifiedImageError
 from torch import Tensor
 from torch.nn import functional
 
 from zeroseg.errors import ImageError
 
+T = TypeVar("T")
 BinaryFile = BytesIO | BufferedReader | IO[bytes]
 ImageSource = str | os.PathLike[str] | bytes | BinaryFile | Image.Image
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 MAX_PIXELS = 200_000_000
+ONE_CHANNEL = frozenset({"1", "L", "P", "I;16"})  # modes of PNGs that hold a number for every pixel
 
 UPRIGHT = {  # EXIF orientation -> what undoes it
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -62,9 +64,31 @@ def load_image(source: ImageSource) -> Image.Image:
         if isinstance(source, str | os.PathLike):
             path = Path(source)
             with _opened(path) as file:
-                return _decoded(file, repr(str(path)))
+                return _upright_rgb(_recognised(file, repr(str(path))), repr(str(path)))
         data = source if isinstance(source, bytes) else source.read()
-        return _decoded(BytesIO(data), "The given data")
+        return _upright_rgb(_recognised(BytesIO(data), "The given data"), "The given data")
+
+
+def load_label_map(path: str | os.PathLike[str]) -> Integer[np.ndarray, "H W"]:
+    """Read the numbers of a PNG with one channel as they are stored: of a palette the indices, not the colours.
+
+    Nothing is turned, scaled or converted. Raises `ImageError` as `load_image` does, and for several channels.
+    """
+    name = repr(str(path))
+    with _pillow_limit_lifted(), _opened(Path(path)) as file:
+        image = _recognised(file, name)
+        if image.mode not in ONE_CHANNEL:
+            raise ImageError(
+                f"{name} has several channels ({image.mode}), not one with a number for every pixel; "
+                "save it as a grey or palette PNG."
+            )
+        return _loaded(image, name, _numbers)
+
+
+def upright_turn(path: str | os.PathLike[str]) -> Image.Transpose | None:
+    """How `load_image` turns a file's stored pixels, by its EXIF block; None if not at all. Raises `ImageError`."""
+    with _pillow_limit_lifted(), _opened(Path(path)) as file:
+        return UPRIGHT.get(_orientation(_recognised(file, repr(str(path)))))
 
 
 def find_images(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
@@ -171,21 +195,25 @@ def _opened(path: Path) -> BufferedReader:
         raise ImageError(f"{str(path)!r} cannot be opened ({error}); check the path.") from error
 
 
-def _decoded(file: BytesIO | BufferedReader, name: str) -> Image.Image:
+def _recognised(file: BytesIO | BufferedReader, name: str) -> Image.Image:
     if not file.read(1):
         raise ImageError(f"{name} is empty (0 bytes); save or download it again.")
     try:
-        image = Image.open(file, formats=FORMATS)
+        return Image.open(file, formats=FORMATS)
     except UnidentifiedImageError as error:
         raise ImageError(
             f"{name} is not a picture that can be read, or its beginning is damaged; give one of {', '.join(FORMATS)}."
         ) from error
     except Exception as error:  # decoders raise nearly anything on hostile bytes
         raise ImageError(f"{name} is damaged ({error}); save or download it again.") from error
-    return _upright_rgb(image, name)
 
 
 def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
+    return _loaded(image, name, _turned_rgb)
+
+
+def _loaded(image: Image.Image, name: str, convert: Callable[[Image.Image], T]) -> T:
+    """Decode the pixels, not too many of them, and convert them."""
     width, height = image.size
     if width * height == 0:
         raise ImageError(f"{name} has no pixels ({width} x {height}); give another picture.")
@@ -196,14 +224,23 @@ def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
         )
     try:
         image.load()
-        rgb = _rgb(image)
-        rgb.info.clear()  # its EXIF block would turn the picture again when loaded again
-        undo = UPRIGHT.get(_orientation(image))
-        return rgb if undo is None else rgb.transpose(undo)
+        return convert(image)
     except MemoryError as error:
         raise ImageError(f"{name} ({width} x {height}) needs more memory than there is.") from error
     except Exception as error:  # decoders raise nearly anything on hostile bytes
         raise ImageError(f"{name} is truncated or damaged ({error}); save or download it again.") from error
+
+
+def _turned_rgb(image: Image.Image) -> Image.Image:
+    rgb = _rgb(image)
+    rgb.info.clear()  # its EXIF block would turn the picture again when loaded again
+    undo = UPRIGHT.get(_orientation(image))
+    return rgb if undo is None else rgb.transpose(undo)
+
+
+def _numbers(image: Image.Image) -> Integer[np.ndarray, "H W"]:
+    values = np.array(image)
+    return values.astype(np.uint8) if values.dtype == np.bool_ else values
 
 
 def _orientation(image: Image.Image) -> int:

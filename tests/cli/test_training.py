@@ -224,7 +224,7 @@ def test_evaluate_prints_what_it_measured_and_how(dataset: str, call: Call, mode
 def test_evaluate_tunes_the_margin_of_a_yardstick_and_says_so(
     method: str, call: Call, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(evaluate, "TUNING_SCENES", 1)
+    monkeypatch.setattr(evaluate, "TUNING_IMAGES", 1)
     path = tmp_path / "figures.json"
     words = ["--teacher", models.teacher, "--size", 1, "--refinement", 2, "--json", path]
     said = call("evaluate", "--method", method, *words)

@@ -10,8 +10,9 @@ import torch
 from PIL import Image
 
 from tests.tiny import teacher
+from zeroseg.dataset_names import PICTUREBOOKS
 from zeroseg.errors import DatasetError
-from zeroseg.evaluation import DATASETS, Sample, evaluate, open_dataset, tune_margin
+from zeroseg.evaluation import Sample, evaluate, open_dataset, tune_margin
 from zeroseg.evaluation.benchmark import _majority
 from zeroseg.picturebook import ALL_NOUNS, STUFF_NAMES, VOC_NOUNS, name_of
 from zeroseg.segmenter import Encoded, Segmenter
@@ -147,7 +148,7 @@ def test_margin_is_tuned_with_refinement_near_the_best_without():
 # --- the picturebook as data set --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("name", PICTUREBOOKS)
 def test_picturebook_data_sets_hold_what_their_vocabularies_say(name: str):
     dataset = open_dataset(name, size=4)
     samples = list(dataset)
@@ -164,7 +165,7 @@ def test_picturebook_data_sets_hold_what_their_vocabularies_say(name: str):
 
 
 def test_vocabularies_are_those_of_the_papers_benchmarks():
-    voc, context, coco = (open_dataset(name, size=1) for name in DATASETS)
+    voc, context, coco = (open_dataset(name, size=1) for name in PICTUREBOOKS)
     assert voc.classes == ("background", *VOC_NOUNS)
     assert len(VOC_NOUNS) == 20
     assert context.classes == (*ALL_NOUNS, *STUFF_NAMES)

@@ -13,6 +13,7 @@ from tyro.conf import arg
 from zeroseg.cli.loading import DEFAULT_RECIPE, LoopFlags, RecipeName, lasting_name, load_teacher, recipe_in
 from zeroseg.cli.messages import INTERRUPTED
 from zeroseg.cli.parsing import parse
+from zeroseg.dataset_names import PicturebookName
 from zeroseg.errors import CacheError
 from zeroseg.evaluation import evaluate, open_dataset
 from zeroseg.feature_cache import MANIFEST, FeatureCache
@@ -52,7 +53,7 @@ class Distill:
     teacher: Annotated[str | None, arg(metavar="CLIP", help_behavior_hint="(default: the recipe's)")] = None
     """The CLIP that made the cache: a folder, the name of a hub repository, or "bundled"."""
     validate_on: Annotated[
-        Literal["picturebook-voc", "picturebook-context", "picturebook-coco", "none"] | None,
+        Literal[PicturebookName, "none"] | None,
         arg(help_behavior_hint="(default: picturebook-voc with the bundled teacher, else none)"),
     ] = None
     """mIoU on 100 validation scenes now and then, in the log."""

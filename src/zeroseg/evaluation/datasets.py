@@ -2,15 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from zeroseg.dataset_names import DATASETS, PICTUREBOOKS, splits_of
 from zeroseg.errors import DatasetError
+from zeroseg.evaluation.ade20k import open_ade20k
+from zeroseg.evaluation.cityscapes import open_cityscapes
+from zeroseg.evaluation.coco_json import open_coco_instances, open_coco_panoptic
+from zeroseg.evaluation.coco_object import open_coco_object
+from zeroseg.evaluation.coco_stuff import open_coco_stuff
+from zeroseg.evaluation.context import open_context
 from zeroseg.evaluation.dataset import Dataset
+from zeroseg.evaluation.folder import open_folder
 from zeroseg.evaluation.picturebook import PicturebookDataset
+from zeroseg.evaluation.voc import open_voc
 
-DATASETS = ("picturebook-voc", "picturebook-context", "picturebook-coco")
+HELD_OUT_SCENES = 300  # the picturebook has no end: figures are of so many scenes
+
+ON_DISK: dict[str, Callable[[Path, str, int | None], Dataset]] = {
+    "voc21": open_voc,
+    "voc20": partial(open_voc, background=False),
+    "context60": open_context,
+    "context59": partial(open_context, background=False),
+    "coco-object": open_coco_object,
+    "coco-stuff": open_coco_stuff,
+    "ade20k": open_ade20k,
+    "cityscapes": open_cityscapes,
+    "folder": lambda folder, _, size: open_folder(folder, size),
+    "coco-instances": open_coco_instances,
+    "coco-panoptic": open_coco_panoptic,
+}
 
 
-def open_dataset(name: str, split: str = "held-out", size: int = 300) -> Dataset:
-    """A data set by name. Raises `DatasetError` for a name that is not in `DATASETS`."""
+def open_dataset(name: str, split: str | None = None, size: int | None = None, folder: Path | None = None) -> Dataset:
+    """A data set by name: of a split (the one that figures are reported on) the first `size` images (all; 300 scenes).
+
+    `folder` is where a real data set's download was unpacked; the picturebook has none. Raises `DatasetError` for a
+    name that is not in `DATASETS`, a split that the data set has not, and what is missing in the folder.
+    """
     if name not in DATASETS:
         raise DatasetError(f"there is no data set {name!r}: choose one of {', '.join(DATASETS)}.")
-    return PicturebookDataset(name.removeprefix("picturebook-"), split, size)
+    splits = splits_of(name)
+    if split is not None and split not in splits:
+        raise DatasetError(f"{name} has no split {split!r}: choose one of {', '.join(splits)}.")
+    if name in PICTUREBOOKS:
+        if folder is not None:
+            raise DatasetError(f"{name} is drawn and not read from a folder: leave {str(folder)!r} (--data) out.")
+        return PicturebookDataset(name.removeprefix("picturebook-"), split or splits[0], size or HELD_OUT_SCENES)
+    if folder is None:
+        raise DatasetError(
+            f"{name} is read from a folder, and none was named (--data FOLDER): docs/datasets.md says where to get it."
+        )
+    return ON_DISK[name](folder, split or splits[0], size)
+
+
+def open_tuning_set(name: str, split: str | None, size: int, folder: Path | None = None) -> Dataset:
+    """What a margin may be tuned on when `split` is measured: validation scenes, or images of the official train split.
+
+    Raises `DatasetError` where there is nothing of the kind but what is measured.
+    """
+    if name in PICTUREBOOKS:
+        return open_dataset(name, "validation", size)
+    if split == "train" or "train" not in splits_of(name):
+        raise DatasetError(f"{name} has no other images than those that are measured.")
+    return open_dataset(name, "train", size, folder)

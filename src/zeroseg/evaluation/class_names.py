@@ -1,0 +1,54 @@
+"""The classes of a data set by name: as it writes them, and the words that a person says for them.
+
+Each table in `classes/` has a class a line, in the order of the numbers, without the background. Where the data set's
+own name is no phrase, the words follow it: "diningtable = dining table".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from zeroseg.errors import DatasetError
+from zeroseg.vocabulary import BACKGROUND, BACKGROUND_WORDS, Vocabulary
+
+TABLES = Path(__file__).parent / "classes"
+MOST_CLASSES = 254  # class maps are bytes: 255 is what counts for nothing, and the background takes one number
+
+
+@dataclass(frozen=True)
+class ClassNames:
+    """Classes without the background: `names` are the data set's own, `words` are what stands in prompts."""
+
+    names: tuple[str, ...]
+    words: tuple[str, ...]
+
+    def vocabulary(self, has_background: bool) -> Vocabulary:
+        """The words as labels; words for the background only where there is one."""
+        return Vocabulary(self.words, background=BACKGROUND_WORDS if has_background else ())
+
+
+def read_table(name: str) -> ClassNames:
+    """The classes in a table of `classes/`."""
+    lines = (TABLES / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    parts = [line.partition(" = ") for line in lines]
+    return ClassNames(tuple(own for own, _, _ in parts), tuple(words or own for own, _, words in parts))
+
+
+def names_from(path: Path, names: Sequence[object]) -> ClassNames:
+    """Names from somebody's own file. Raises `DatasetError` where they could not be told apart."""
+    tidy = tuple(" ".join(str(name).split()) for name in names)
+    folded = [name.casefold() for name in tidy]
+    twice = next((name for k, name in enumerate(tidy) if name.casefold() in folded[:k]), None)
+    problems = {
+        "names no class": not tidy,
+        "has a class without a name": "" in tidy,
+        f"names {twice!r} twice": twice is not None,
+        f"gives the name {BACKGROUND!r} to another number than 0": BACKGROUND in folded,
+        f"names {len(tidy)} classes, more than {MOST_CLASSES}": len(tidy) > MOST_CLASSES,
+    }
+    for problem, found in problems.items():
+        if found:
+            raise DatasetError(f"{str(path)!r} {problem}: mend the file.")
+    return ClassNames(tidy, tidy)

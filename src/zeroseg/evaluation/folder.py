@@ -1,0 +1,85 @@
+"""Any folder of images and masks.
+
+FOLDER/images and FOLDER/masks; or FOLDER itself, with the masks in a folder beside it, FOLDER-masks. A mask is a PNG of
+one channel, grey or with a palette, under its image's name; its numbers stand for classes, 255 is ignored.
+
+The classes' names are in labels.json or labels.txt, with the masks or in FOLDER: a list, or a line for each, in the
+order of the numbers from 0; or a JSON object, {"0": "background", "1": "cat", "7": "dog"}. A class 0 that is called
+"background" is one. What `zeroseg picturebook write --out scenes --masks scenes-masks` writes is read as it is.
+
+Of images that EXIF turns, see `LabelledImages`: masks fit the stored pixels.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+
+from zeroseg.errors import DatasetError, ImageError
+from zeroseg.evaluation.class_names import names_from
+from zeroseg.evaluation.download import Download
+from zeroseg.evaluation.labelled_images import LabelledImages, masked_items
+from zeroseg.evaluation.masks import Numbering
+from zeroseg.evaluation.metrics import IGNORE
+from zeroseg.images import IMAGE_SUFFIXES, find_images
+from zeroseg.vocabulary import BACKGROUND
+
+REMEDY = "docs/datasets.md says what is read"
+
+
+def open_folder(folder: Path, size: int | None = None) -> LabelledImages:
+    """The first `size` images by name, or all. Raises `DatasetError` for what is missing."""
+    given = Download("folder", folder, REMEDY)
+    beside = f"../{folder.resolve().name}-masks"
+    masks = given.directory("masks", beside)
+    images = given.directory("images") if masks == folder / "masks" else folder
+    path = _names_file(masks, folder)
+    labels = _labels(path)
+    has_background = labels.get(0, "").casefold() == BACKGROUND
+    numbering = Numbering({IGNORE: IGNORE, **{number: place for place, number in enumerate(labels)}})
+    names = names_from(path, list(labels.values())[int(has_background) :])
+    found, truths = _by_name(images, IMAGE_SUFFIXES), _by_name(masks, {".png"})
+    pairs = given.pairs(sorted(found.keys() | truths.keys()), found, truths)
+    items = masked_items(pairs[:size], numbering)
+    return LabelledImages("folder", names, has_background, items)
+
+
+def _names_file(*folders: Path) -> Path:
+    found = [folder / name for folder in folders for name in ("labels.json", "labels.txt")]
+    for path in found:
+        if path.is_file():
+            return path
+    raise DatasetError(f"folder: no file names the classes, such as {str(found[0])!r}; {REMEDY}.")
+
+
+def _labels(path: Path) -> dict[int, str]:
+    """Names by number, in the order of the numbers."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        names = json.loads(text) if path.suffix == ".json" else text.rstrip().splitlines()
+        pairs = enumerate(names) if isinstance(names, list) else ((int(key), name) for key, name in names.items())
+        labels = {number: str(name) for number, name in sorted(pairs)}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise DatasetError(
+            f"{str(path)!r} is neither a list of names nor a JSON object of numbers with names: mend the file."
+        ) from error
+    outside = [number for number in labels if not 0 <= number < IGNORE]
+    if outside:
+        raise DatasetError(f"{str(path)!r} names the number {outside[0]}: classes have numbers from 0 to {IGNORE - 1}.")
+    return labels
+
+
+def _by_name(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
+    """The pictures of a folder and of those in it, by their paths without suffix."""
+    try:
+        paths = find_images([folder])
+    except ImageError as error:
+        raise DatasetError(str(error)) from error
+    found: dict[str, Path] = {}
+    for path in (path for path in paths if path.suffix.lower() in suffixes):
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        if name in found:
+            raise DatasetError(f"{str(found[name])!r} and {str(path)!r} have one name: remove one of them.")
+        found[name] = path
+    return found

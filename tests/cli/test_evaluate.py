@@ -1,0 +1,96 @@
+"""`zeroseg evaluate` on data sets that are read from a folder."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.conftest import Call, Models, assert_one_sentence
+from tests.evaluation.miniature import voc_palette, write_list, write_mask, write_photo
+from zeroseg.cli import evaluate
+
+SIDE = 96
+PAGE = (Path(__file__).parents[2] / "docs/datasets.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def voc(tmp_path: Path) -> Path:
+    """Two images of val, one of train; a dog in the first, a person in the second, edges of 255."""
+    root = tmp_path / "VOCdevkit/VOC2012"
+    for number, label in enumerate((12, 15, 8)):
+        truth = np.zeros((SIDE, SIDE + 8), np.uint8)
+        truth[20:60, 10:50] = label
+        truth[20, 10:50] = 255
+        write_photo(root / f"JPEGImages/{number}.jpg", SIDE + 8, SIDE)
+        write_mask(root / f"SegmentationClass/{number}.png", truth, voc_palette())
+    write_list(root / "ImageSets/Segmentation/val.txt", ["0", "1"])
+    write_list(root / "ImageSets/Segmentation/train.txt", ["2"])
+    return tmp_path
+
+
+def test_the_bundled_student_on_voc(call: Call, voc: Path, tmp_path: Path):
+    path = tmp_path / "figures.json"
+    said = call("evaluate", "--dataset", "voc21", "--data", voc, "--json", path)
+    assert (said.code, said.err) == (0, "")
+    assert "voc21, 2 val images, student\n" in said.out
+    assert "│ diningtable " in said.out
+    figures = json.loads(path.read_text())
+    assert (figures["dataset"], figures["split"], figures["images"]) == ("voc21", "val", 2)
+    confusion = np.array(figures["confusion"])
+    assert confusion.shape == (21, 21)
+    assert confusion.sum(axis=1)[[0, 12, 15]].tolist() == [2 * (SIDE * (SIDE + 8) - 1600), 1560, 1560]
+    assert confusion.sum() == 2 * (SIDE * (SIDE + 8) - 40)  # 255 counts for nothing
+    assert f"mIoU {figures['miou']:.3f}\n" in said.out
+
+
+def test_the_first_images_of_another_split_and_no_background(call: Call, voc: Path, models: Models):
+    words = ["--dataset", "voc20", "--data", voc, "--model", models.student]
+    said = call("evaluate", *words, "--size", 1)
+    assert "voc20, 1 val images, student\n" in said.out
+    assert "every pixel is named" in said.out
+    assert "voc20, 1 train images, student\n" in call("evaluate", *words, "--split", "train").out
+
+
+def test_margins_are_tuned_on_the_train_split_or_not_at_all(call: Call, voc: Path, models: Models):
+    words = ["--dataset", "voc21", "--data", voc, "--method", "maskclip", "--teacher", models.teacher, "--size", 1]
+    assert call("evaluate", *words).out.splitlines()[0] == "tuning the margin on 1 train images"
+    first = call("evaluate", *words, "--split", "train").out.splitlines()[0]
+    assert first == "the margin stays 0, not tuned: voc21 has no other images than those that are measured."
+    train = voc / "VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt"
+    train.unlink()
+    said = call("evaluate", *words)
+    assert said.code == 0
+    assert said.out.startswith(f"the margin stays 0, not tuned: voc21: there is no file {str(train)!r}; ")
+    assert "+ 0 (cosine x 100)" in said.out
+
+
+def test_what_does_not_fit_is_one_sentence(call: Call, voc: Path):
+    assert_one_sentence(call("evaluate", "--dataset", "voc21"), 1, "voc21", "--data FOLDER")
+    assert_one_sentence(call("evaluate", "--data", voc), 1, "picturebook-voc", "--data")
+    words = ["evaluate", "--dataset", "voc21", "--data", voc]
+    assert_one_sentence(call(*words, "--split", "held-out"), 1, "voc21", "'held-out'", "val, train")
+    assert_one_sentence(call(*words, "--split", "test"), 2, "'test'", "--split")
+    assert_one_sentence(call(*words, "--size", 0), 2, "--size")
+    (voc / "VOCdevkit/VOC2012/SegmentationClass/1.png").unlink()
+    assert_one_sentence(call(*words), 1, "1 of 2 masks are missing", "'1'", "http://host.robots.ox.ac.uk")
+
+
+def test_the_commands_of_the_page_run(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    lines = [line for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
+    assert len(lines) >= 2
+    for line in lines:
+        name, *words = shlex.split(line)
+        said = call(*words)
+        assert (name, said.code) == ("zeroseg", 0), said.err
+
+
+def test_every_command_of_the_page_can_be_parsed(call: Call, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(evaluate.Evaluate, "run", lambda _: 0)
+    commands = re.findall(r"^zeroseg evaluate (.*)$", PAGE, re.MULTILINE)
+    assert len(commands) > 5
+    for command in commands:
+        assert call("evaluate", *shlex.split(command)).code == 0
