@@ -81,12 +81,13 @@ def test_a_full_page_says_so_and_how_it_was_made(experiment: Experiment):
     assert "| teacher | `cafe` |" in text
     assert "| scenes measured on | 1 validation, 1 held-out |" in text
     assert "torch 2" in text
-    assert text.endswith("\nzeroseg experiment toy --images images --cache cache --seeds 1\n")
+    assert text.endswith("--cache cache --seeds 1 --scenes.validation 1 --scenes.held-out 1\n")
 
 
-def test_other_steps_are_part_of_the_command(tmp_path: Path):
+def test_other_steps_and_scenes_are_part_of_the_command(tmp_path: Path):
     longer = toy.experiment(tmp_path, replace(CONFIG, loop=replace(CONFIG.loop, steps=9)))
-    assert page(longer, found(record())).endswith(" --steps 4\n")
+    assert " --steps 4 --scenes.validation 1 " in page(longer, found(record()))
+    assert page(longer, found()).endswith("\nzeroseg experiment toy --images images --cache cache --seeds 3\n")
 
 
 def test_columns_of_refinement_need_a_recipe_that_refines(tmp_path: Path):
@@ -158,7 +159,7 @@ def test_a_slot_that_there_is_not_is_a_mistake_of_ours(experiment: Experiment):
 def test_the_prose_has_all_slots(name: str):
     prose = EXPERIMENTS[name].template.read_text(encoding="utf-8")
     slots = re.findall(r"\{(\w+)\}", prose)
-    assert sorted(slots) == ["command", "curves", "missing", "setup", "table", "training"]
+    assert sorted(slots) == ["command", "curves", "images", "missing", "setup", "table", "training"]
     assert "| `" in page(EXPERIMENTS[name], {variant.name: [] for variant in EXPERIMENTS[name].variants})
 
 

@@ -50,6 +50,11 @@ FAITHFUL = Experiment(
         "Assignment": (
             Variant("cosine", "cosine assignment", changes.student(assignment="cosine")),
             Variant(
+                "cosine-no-matching",
+                "the same without segment matching",
+                changes.together(changes.student(assignment="cosine"), changes.losses(matching=0.0)),
+            ),
+            Variant(
                 "cosine-teacher-centred",
                 "cosine assignment, encoder from the teacher's, centred targets",
                 changes.together(

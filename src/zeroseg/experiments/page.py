@@ -9,6 +9,7 @@ from pathlib import Path
 
 from zeroseg.errors import DatasetError
 from zeroseg.experiments.design import Experiment
+from zeroseg.experiments.measuring import Scenes
 from zeroseg.experiments.plots import MEASURES, plot
 from zeroseg.experiments.records import Record, Values, read_records, same_settings, without_seed
 from zeroseg.experiments.tables import NOTHING, Found, results_table, table, training_table
@@ -41,6 +42,7 @@ def page(experiment: Experiment, found: Found, seeds: int = 3) -> str:
         "table": results_table(experiment, found),
         "training": training_table(experiment, found),
         "curves": "\n\n".join(curves),
+        "images": _images(found),
         "command": _command(experiment, found, seeds),
     }
     prose = experiment.template.read_text(encoding="utf-8")
@@ -121,4 +123,11 @@ def _command(experiment: Experiment, found: Found, seeds: int) -> str:
     command = f"zeroseg experiment {experiment.name} --images images --cache cache --seeds {seeds}"
     base = found[experiment.base.name]
     steps: int = base[0].settings["distill"]["loop"]["steps"] if base else experiment.recipe().loop.steps
-    return command + (f" --steps {steps}" if steps != experiment.recipe().loop.steps else "")
+    command += f" --steps {steps}" if steps != experiment.recipe().loop.steps else ""
+    scenes, usual = (base[0].settings["scenes"] if base else {}), Scenes().by_split()
+    return command + "".join(f" --scenes.{split} {count}" for split, count in scenes.items() if count != usual[split])
+
+
+def _images(found: Found) -> str:
+    """How many images the runs saw, to be written with a command."""
+    return next((f"{record.settings['images']}" for some in found.values() for record in some), "N")
