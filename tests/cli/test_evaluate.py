@@ -35,7 +35,7 @@ def test_the_bundled_student_on_voc(call: Call, voc: Path, tmp_path: Path):
     path = tmp_path / "figures.json"
     said = call("evaluate", "--dataset", "voc21", "--data", voc, "--json", path)
     assert (said.code, said.err) == (0, "")
-    assert "voc21, 2 val images, student\n" in said.out
+    assert "voc21, 2 val images, student, protocol own\n" in said.out
     assert "│ diningtable " in said.out
     figures = json.loads(path.read_text())
     assert (figures["dataset"], figures["split"], figures["images"]) == ("voc21", "val", 2)
@@ -43,15 +43,17 @@ def test_the_bundled_student_on_voc(call: Call, voc: Path, tmp_path: Path):
     assert confusion.shape == (21, 21)
     assert confusion.sum(axis=1)[[0, 12, 15]].tolist() == [2 * (SIDE * (SIDE + 8) - 1600), 1560, 1560]
     assert confusion.sum() == 2 * (SIDE * (SIDE + 8) - 40)  # 255 counts for nothing
-    assert f"mIoU {figures['miou']:.3f}\n" in said.out
+    printed = re.search(r"\nmIoU ([.\d]+) \(", said.out)
+    assert printed is not None
+    assert float(printed[1]) == pytest.approx(figures["miou"], abs=0.0006)
 
 
 def test_the_first_images_of_another_split_and_no_background(call: Call, voc: Path, models: Models):
     words = ["--dataset", "voc20", "--data", voc, "--model", models.student]
     said = call("evaluate", *words, "--size", 1)
-    assert "voc20, 1 val images, student\n" in said.out
+    assert "voc20, 1 val images, student, protocol own\n" in said.out
     assert "every pixel is named" in said.out
-    assert "voc20, 1 train images, student\n" in call("evaluate", *words, "--split", "train").out
+    assert "voc20, 1 train images, student, protocol own\n" in call("evaluate", *words, "--split", "train").out
 
 
 def test_margins_are_tuned_on_the_train_split_or_not_at_all(call: Call, voc: Path, models: Models):
@@ -94,3 +96,58 @@ def test_every_command_of_the_page_can_be_parsed(call: Call, monkeypatch: pytest
     assert len(commands) > 5
     for command in commands:
         assert call("evaluate", *shlex.split(command)).code == 0
+
+
+@pytest.mark.parametrize(
+    ("protocol", "rule"),
+    [("paper", "product score under 0.95"), ("tcl", "no label reaches 0.5"), ("scliplike", "nothing reaches 0.1")],
+)
+def test_every_protocol_is_printed_and_saved_with_its_result(
+    protocol: str, rule: str, call: Call, voc: Path, models: Models, tmp_path: Path
+):
+    path = tmp_path / "figures.json"
+    words = ["--dataset", "voc21", "--data", voc, "--size", 1, "--protocol", protocol, "--json", path]
+    said = call("evaluate", *words, "--method", "naclip", "--teacher", models.teacher)
+    assert (said.code, said.err) == (0, "")
+    assert f"protocol {protocol}\n" in said.out
+    assert rule in said.out
+    saved = json.loads(path.read_text())["protocol"]
+    assert (saved["name"], saved["dataset"]) == (protocol, "voc21")
+    assert saved["shorter_side"] == {"paper": 448, "tcl": 448, "scliplike": 336}[protocol]
+
+
+def test_a_report_has_everything_and_a_sweep_has_its_curve(call: Call, voc: Path, models: Models, tmp_path: Path):
+    out = tmp_path / "report"
+    words = ["--dataset", "voc21", "--data", voc, "--model", models.student]
+    said = call("evaluate", *words, "--background", "softmax", "--sweep", "--report", out)
+    assert (said.code, said.err) == (0, "")
+    assert sorted(path.name for path in out.iterdir()) == ["report.html", "result.json", "result.md"]
+    figures = json.loads((out / "result.json").read_text())
+    assert len(figures["sweep"]["values"]) == len(figures["sweep"]["mious"])
+    assert f"on what is measured, {figures['sweep']['values'][np.argmax(figures['sweep']['mious'])]:g}: " in said.out
+    assert {"zeroseg", "python"} <= figures["versions"].keys()
+    assert "- mIoU: " in (out / "result.md").read_text()
+    page = (out / "report.html").read_text()
+    assert page.count("<img ") == 2 * 2 * 2  # both images, among the best and the worst, truth and prediction
+    assert "Over threshold" in page
+
+
+def test_a_margin_is_calibrated_without_labels(call: Call, voc: Path, models: Models, monkeypatch: pytest.MonkeyPatch):
+    words = ["--dataset", "voc21", "--data", voc, "--model", models.student, "--size", 1, "--calibrate"]
+    assert call("evaluate", *words).out.startswith("calibrating the margin on 1 images, without their masks\n")
+    monkeypatch.setattr(evaluate, "TUNING_IMAGES", 2)
+    scenes = call("evaluate", "--model", models.student, "--size", 1, "--calibrate")
+    assert scenes.out.startswith("calibrating the margin on 2 scenes, without their masks\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (("--protocol", "tcl", "--background", "margin"), "--background"),
+        (("--protocol", "tcl", "--calibrate"), "--calibrate"),
+        (("--protocol", "paper", "--refinement", "3"), "--refinement"),
+        (("--protocol", "clip"), "'clip'"),
+    ],
+)
+def test_what_a_protocol_lays_down_cannot_be_changed(options: tuple[str, ...], word: str, call: Call):
+    assert_one_sentence(call("evaluate", *options), 2, word)

@@ -10,7 +10,7 @@ from zeroseg.cli.evaluate import Evaluate
 from zeroseg.cli.parsing import parse
 from zeroseg.cli.picturebook import Write
 from zeroseg.cli.segment import Segment
-from zeroseg.evaluation import DATASETS
+from zeroseg.evaluation import DATASETS, PROTOCOLS
 from zeroseg.picturebook import SPLITS
 from zeroseg.student.config import Background, Naming
 
@@ -75,5 +75,7 @@ def test_choices_are_those_of_the_parts_that_they_belong_to():
         assert parse(Write, "picturebook write", ["--out", "a", "--split", split]).split == split
     for method in ("student", *get_args(Yardstick)):
         assert parse(Evaluate, "evaluate", ["--method", method]).method == method
+    for protocol in PROTOCOLS:
+        assert parse(Evaluate, "evaluate", ["--protocol", protocol]).protocol == protocol
     for dataset in DATASETS:
         assert parse(Evaluate, "evaluate", ["--dataset", dataset]).dataset == dataset

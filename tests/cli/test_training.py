@@ -211,8 +211,10 @@ def test_evaluate_prints_what_it_measured_and_how(dataset: str, call: Call, mode
     assert (said.code, said.err) == (0, "")
     figures = json.loads(path.read_text())
     assert figures["images"] == 2
-    printed = [float(figure) for figure in re.findall(r"mIoU.* ([.\d]+)\n", said.out)]
-    assert printed == pytest.approx([figures["miou"], figures["oracle_miou"]], abs=0.0006)
+    printed = re.search(r"\nmIoU ([.\d]+) \(95 % interval ([.\d]+) to ([.\d]+)\)\n.*alike: ([.\d]+)\n", said.out)
+    assert printed is not None
+    expected = [figures["miou"], *figures["miou_interval"], figures["oracle_miou"]]
+    assert [float(figure) for figure in printed.groups()] == pytest.approx(expected, abs=0.0006)
     assert f"\n{figures['flops_an_image'] / 1e9:.2f} GFLOP an image\n" in said.out
     assert figures["flops_an_image"] == cost.count_flops(PATCH_STUDENT, 0.0)["total"]
     assert "patches" in said.out

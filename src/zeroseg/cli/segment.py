@@ -54,9 +54,12 @@ class Segment:
     """The CLIP whose text encoder reads the labels: a folder, or the name of a hub repository."""
     out: Annotated[Path, arg(metavar="FOLDER")] = Path("out")
     """Where the results go."""
-    background: Annotated[Literal["product", "margin", "none"] | None, arg(help_behavior_hint=OWN)] = None
+    background: Annotated[
+        Literal["product", "margin", "softmax", "sigmoid", "none"] | None, arg(help_behavior_hint=OWN)
+    ] = None
     """When a pixel is none of the labels: GroupViT's product score stays under --threshold (product, the paper's);
-    the best label does not beat the best background word by --margin (margin); never (none)."""
+    the best label does not beat the best background word by --margin (margin); a background word is the likeliest, or
+    nothing likely (softmax, SCLIP's); no label fits by itself (sigmoid, TCL's); never (none)."""
     threshold: Annotated[float | None, arg(help_behavior_hint=OWN)] = None
     """0 to 1; implies --background product."""
     margin: Annotated[float | None, arg(help_behavior_hint=OWN)] = None

@@ -54,10 +54,12 @@ def sweep(
     dataset: Dataset,
     values: Sequence[float] = (),
     progress: Callable[[int], None] = lambda _: None,
+    vocabulary: Vocabulary | None = None,
 ) -> Sweep:
     """Try the threshold of the segmenter's background rule on true masks; every image is encoded once.
 
-    `values`: those of `THRESHOLDS` by default. `progress` hears of every image done.
+    `values`: those of `THRESHOLDS` by default. `progress` hears of every image done. `vocabulary`: other words for the
+    same classes than the data set's own.
     """
     name, usual = THRESHOLDS[segmenter.read_out.background]
     values = tuple(values or usual)
@@ -67,7 +69,7 @@ def sweep(
     for sample in dataset:
         encoded = segmenter.encode(sample.image)
         for total, read_out in zip(totals, read_outs, strict=True):
-            predicted = segmenter.name(encoded, dataset.vocabulary, read_out)
+            predicted = segmenter.name(encoded, vocabulary or dataset.vocabulary, read_out)
             shift = int(dataset.has_background and not predicted.has_background)
             total += confusion_matrix(sample.truth, predicted.class_map + np.uint16(shift), count)
         progress(1)

@@ -19,7 +19,7 @@ VOC is left out).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from zeroseg.errors import ConfigError
 from zeroseg.evaluation.templates import CLIP_TEMPLATES, TCL_TEMPLATES
@@ -42,9 +42,10 @@ PEOPLE = ("person", *(f"person in {worn}" for worn in ("shirt", "jeans", "dress"
 SCLIP_WORDS = {
     "voc": {
         "boat": ("ship",),
-        "diningtable": ("table",),
+        "dining table": ("table",),
         "person": PEOPLE,
-        "tvmonitor": ("television monitor", "tv monitor", "monitor", "television", "screen"),
+        "potted plant": ("pottedplant",),
+        "tv monitor": ("television monitor", "tv monitor", "monitor", "television", "screen"),
     },
     "coco-object": {"person": (*PEOPLE, "body")},
 }
@@ -71,6 +72,10 @@ class Protocol:
     softmax_scale: float | None = None
     threshold: float | None = None
     refinement: int | None = None
+
+    def settings(self) -> dict[str, object]:
+        """What it lays down, as plain JSON values."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     def sees(self, encoder: ImageEncoder) -> ImageEncoder:
         """An encoder as this protocol shows it pictures. Raises `ConfigError` where windows do not fit its patches."""
