@@ -23,6 +23,7 @@ from zeroseg.errors import DatasetError
 from zeroseg.files import write_text_atomically
 
 if TYPE_CHECKING:  # torch is loaded when something is measured, not for --help
+    from zeroseg.baselines import Yardstick
     from zeroseg.evaluation import Protocol, Result, Sweep
     from zeroseg.student.config import ReadOut
     from zeroseg.vocabulary import Vocabulary
@@ -190,21 +191,21 @@ class Evaluate:
 
     def _segmenter(self, protocol: Protocol, vocabulary: Vocabulary) -> zeroseg.Segmenter:
         """The student or a yardstick under the protocol, its margin tuned or calibrated where it has one to choose."""
-        segmenter = self._student() if self.method == "student" else self._yardstick()
+        segmenter = self._student() if self.method == "student" else self._yardstick(self.method)
         encoder, read_out = protocol.sees(segmenter.encoder), protocol.reads(segmenter.read_out)
         segmenter = zeroseg.Segmenter(encoder, segmenter.teacher, read_out)
         if self.calibrate:
             return self._calibrated(segmenter, vocabulary)
         return self._tuned(segmenter) if self.method != "student" and self.protocol == "own" else segmenter
 
-    def _yardstick(self) -> zeroseg.Segmenter:
+    def _yardstick(self, method: Yardstick) -> zeroseg.Segmenter:
         from zeroseg.baselines import READ_OUT, open_yardstick
         from zeroseg.cli.loading import load_teacher
         from zeroseg.teacher import BUNDLED_NAME
 
         teacher = load_teacher(self.teacher or BUNDLED_NAME)
         read_out = replace(READ_OUT, refinement=self.refinement or 0)
-        return zeroseg.Segmenter(open_yardstick(self.method, teacher), teacher, read_out)
+        return zeroseg.Segmenter(open_yardstick(method, teacher), teacher, read_out)
 
     def _tuned(self, segmenter: zeroseg.Segmenter) -> zeroseg.Segmenter:
         """With its margin tuned, where there is something to tune it on."""

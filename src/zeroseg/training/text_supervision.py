@@ -198,8 +198,8 @@ def supervise_with_text(
     def tokenize(texts: list[str]) -> Int[Tensor, "L T"]:
         if not texts:
             return torch.zeros(0, 1, dtype=torch.long)
-        options = {"padding": True, "truncation": True, "max_length": longest, "return_tensors": "pt"}
-        return teacher.tokenizer(texts, **options)["input_ids"]
+        tokens = teacher.tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
+        return tokens["input_ids"]
 
     def judge() -> Figures:
         assert evaluate is not None
