@@ -6,6 +6,7 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import date
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -182,7 +183,8 @@ class Evaluate:
             }
             write_text_atomically(self.report / "result.json", text)
             write_text_atomically(self.report / "result.md", page.markdown(result, said))
-            write_text_atomically(self.report / "report.html", page.page(result, said, tried))
+            footer = f"Made by zeroseg {zeroseg.__version__} evaluate on {date.today().isoformat()}."
+            write_text_atomically(self.report / "report.html", page.page(result, said, tried, footer))
             print(f"the report: {self.report / 'report.html'}")
 
     @property

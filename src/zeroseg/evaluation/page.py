@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 
-from zeroseg import __version__, report
+from zeroseg import report
 from zeroseg.drawing import overlay
 from zeroseg.evaluation.background import Sweep
 from zeroseg.evaluation.benchmark import Example, Result
@@ -64,7 +63,7 @@ def markdown(result: Result, settings: Mapping[str, Cell]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def page(result: Result, settings: Mapping[str, Cell], sweep: Sweep | None = None) -> str:
+def page(result: Result, settings: Mapping[str, Cell], sweep: Sweep | None = None, footer: str = "") -> str:
     """The result as one HTML page that needs nothing but itself."""
     ious = dict(zip(result.classes, (100 * iou_per_class(result.confusion)).tolist(), strict=True))
     by_iou = dict(sorted(ious.items(), key=lambda item: -np.nan_to_num(item[1], nan=-1)))
@@ -83,7 +82,6 @@ def page(result: Result, settings: Mapping[str, Cell], sweep: Sweep | None = Non
         if examples:
             sections.append(Section(title, tuple(_shown(example, result) for example in examples)))
     sections.append(Section("Settings", (report.facts(settings),)))
-    footer = f"Made by zeroseg {__version__} evaluate on {date.today().isoformat()}."
     title = f"{result.dataset}: mIoU {100 * result.miou:.1f}"
     return report.page(title, sections, [report.chips(figures(result))], footer)
 
