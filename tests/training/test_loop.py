@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, teacher, write_photos
-from zeroseg.errors import ConfigError, TrainingError
+from zeroseg.errors import CacheError, ConfigError, TrainingError
 from zeroseg.feature_cache import FeatureCache, build_cache
 from zeroseg.student import Student
 from zeroseg.training.distill import DistillConfig, LossWeights, distill
@@ -383,7 +383,7 @@ def test_distillation_learns_and_logs_its_losses_and_instruments(
 def test_distillation_refuses_what_does_not_fit(pictures: tuple[list[Path], FeatureCache], tmp_path: Path):
     images, cache = pictures
     other_views = replace(PAPER, views=replace(VIEWS, grids=(1, 3)))
-    with pytest.raises(TrainingError, match="views"):
+    with pytest.raises(CacheError, match="views"):
         distill(images, cache, other_views, tmp_path / "a", quiet=True)
     stranger = tmp_path / "stranger"
     stranger.mkdir()
