@@ -29,6 +29,7 @@ def test_the_paper_has_rows_that_are_run_and_its_column_is_measured(table: Paper
     assert set(table.paper) <= set(names)
     assert table.column in experiment.columns
     assert experiment.name == table.name
+    assert [row.name for row in table.rows][: len(table.paper)] == list(table.paper)
     assert all(re.fullmatch(r"[a-z0-9.-]+", name) for name in names)
     assert len({repr(experiment.config(variant, experiment.recipe(), 0)) for variant in experiment.variants}) == len(
         names
@@ -104,12 +105,12 @@ def test_a_page_without_records_says_so(table: PaperTable):
 
 
 def test_bars_and_whiskers_are_at_their_heights():
-    """Levels 0 .. 50 over 188 units: 25 is half-way up, and the whisker reaches from 20 to 30."""
+    """Levels 0 .. 50 over 208 units: 25 is half-way up, and the whisker reaches from 20 to 30."""
     drawing = ElementTree.fromstring(side_by_side("T <1>", {"a": (50.0, [20.0, 25.0, 30.0]), "b": (None, [])}))
     space = {"s": "http://www.w3.org/2000/svg"}
     bars = [bar for bar in drawing.iterfind(".//s:rect[@y]", space) if bar.find("s:title", space) is not None]
-    assert [float(bar.attrib["height"]) for bar in bars] == pytest.approx([188.0, 94.0], abs=0.1)
+    assert [float(bar.attrib["height"]) for bar in bars] == pytest.approx([208.0, 104.0], abs=0.1)
     (whisker,) = drawing.iterfind(".//s:path", space)
     found = re.fullmatch(r"M[\d.]+ ([\d.]+)h10m-5 0V([\d.]+)m-5 0h10", whisker.attrib["d"])
     assert found is not None
-    assert [float(y) for y in found.groups()] == pytest.approx([244 - 188 * 0.6, 244 - 188 * 0.4], abs=0.1)
+    assert [float(y) for y in found.groups()] == pytest.approx([264 - 208 * 0.6, 264 - 208 * 0.4], abs=0.1)

@@ -8,7 +8,7 @@ from itertools import combinations
 from math import hypot
 from statistics import mean, stdev
 
-from zeroseg.experiments import Column, Experiment
+from zeroseg.experiments import Column, Experiment, Variant
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,13 @@ class PaperTable:
     experiment: Experiment
     paper: Mapping[str, float]
     column: Column
+
+    @property
+    def rows(self) -> list[Variant]:
+        """Those of the paper in its order, then the others."""
+        order = list(self.paper)
+        variants = self.experiment.variants
+        return sorted(variants, key=lambda row: order.index(row.name) if row.name in order else len(order))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from zeroseg.report.charts import ticks
 from zeroseg.report.html import STYLE
 
 WIDTH, HEIGHT = 720, 300
-LEFT, TOP, BOTTOM = 40, 56, 56
+LEFT, TOP, BOTTOM = 40, 56, 36
 Row = tuple[float | None, Sequence[float]]  # the paper's figure, ours of all seeds
 
 
@@ -38,7 +38,7 @@ def side_by_side(title: str, rows: Mapping[str, Row]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}">\n'
         f"<title>{escape(title)}</title>\n<style>\n{escape(STYLE.read_text(encoding='utf-8'))}</style>\n"
         f'<rect width="100%" height="100%" style="fill: var(--paper)"/>\n<g class="chart">'
-        f'<text class="named" x="0" y="18" font-weight="600">{escape(title)}, mIoU in per cent</text>{keys}\n'
+        f'<text class="named" x="{LEFT}" y="20" font-weight="600">{escape(title)}, mIoU in per cent</text>{keys}\n'
         f"{''.join(drawn)}</g>\n</svg>\n"
     )
 
@@ -68,6 +68,4 @@ def _whisker(x: float, ours: Sequence[float], levels: Sequence[float]) -> str:
     if len(ours) < 2:
         return ""
     high, low = (_down(mean(ours) + sign * stdev(ours), levels) for sign in (1, -1))
-    return (
-        f'<path class="line" fill="none" stroke="currentColor" d="M{x - 5:.1f} {high:.1f}h10m-5 0V{low:.1f}m-5 0h10"/>'
-    )
+    return f'<path class="line" style="fill: none; stroke: var(--ink)" d="M{x - 5:.1f} {high:.1f}h10m-5 0V{low:.1f}m-5 0h10"/>'

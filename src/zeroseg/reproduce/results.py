@@ -52,7 +52,7 @@ def _section(paper: PaperTable, found: Found) -> str:
 def _table(paper: PaperTable, found: Found) -> str:
     columns = paper.experiment.columns_of(refines=False)
     rows: list[list[str]] = []
-    for variant in paper.experiment.variants:
+    for variant in paper.rows:
         records = found[variant.name]
         cells = [spread([percent(record, column) for record in records]) for column in columns]
         rate = spread([record.images_per_second for record in records], 0)
@@ -70,7 +70,7 @@ def _ours(records: Iterable[Record], column: Column) -> list[float]:
 def _rows(paper: PaperTable, found: Found) -> dict[str, tuple[float | None, list[float]]]:
     return {
         variant.name: (paper.paper.get(variant.name), _ours(found[variant.name], paper.column))
-        for variant in paper.experiment.variants
+        for variant in paper.rows
     }
 
 
