@@ -23,7 +23,8 @@ QUICK_SCENES = Scenes(20, 40)
 class Reproduce(RunOptions):
     """Train the rows of the paper's tables in the small, and set our figures beside the paper's.
 
-    t3: window scales; t4: losses; t5: mask ratios; t6: more images. All read one cache, of the windows of all scales.
+    t1: distillation against supervision by captions, and by masks; t3: window scales; t4: losses; t5: mask ratios; t6:
+    more images. All read one cache, of the windows of all scales, and t1 the captions and masks of the same scenes.
     Each run leaves a small record; the page with tables and plots is written from the records alone. A run that has a
     record of the same settings is not made again. Ctrl-C saves; the same command goes on.
 

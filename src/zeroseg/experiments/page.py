@@ -62,7 +62,7 @@ def by_variant(experiment: Experiment, records: Sequence[Record]) -> dict[str, l
     ours = [record for some in found.values() for record in some]
     for some in found.values():
         _expect_equal([(record, without_seed(record.settings)) for record in some])
-    _expect_equal([(record, {**record.settings, "distill": {}}) for record in ours])
+    _expect_equal([(record, {**record.settings, "distill": {}, "learns_from": ""}) for record in ours])
     return found
 
 

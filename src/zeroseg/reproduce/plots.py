@@ -68,4 +68,5 @@ def _whisker(x: float, ours: Sequence[float], levels: Sequence[float]) -> str:
     if len(ours) < 2:
         return ""
     high, low = (_down(mean(ours) + sign * stdev(ours), levels) for sign in (1, -1))
-    return f'<path class="line" style="fill: none; stroke: var(--ink)" d="M{x - 5:.1f} {high:.1f}h10m-5 0V{low:.1f}m-5 0h10"/>'
+    path = f"M{x - 5:.1f} {high:.1f}h10m-5 0V{low:.1f}m-5 0h10"
+    return f'<path class="line" style="fill: none; stroke: var(--ink)" d="{path}"/>'
