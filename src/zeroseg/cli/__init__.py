@@ -25,6 +25,7 @@ COMMANDS = {
     "distill": "train a student on cached views, without any label",
     "evaluate": "mIoU of a student, or of its teacher's own dense read-outs",
     "experiment": "short runs side by side, kept as records, written up as a page",
+    "reproduce": "the paper's tables in the small, beside the paper's figures",
     "picturebook": "look at the embedded world, or write it to files",
     "cost": "parameters and FLOPs of a recipe",
 }

@@ -19,11 +19,19 @@ REFINED = ", refined"  # ends the name of a reading with the refinement of the r
 
 @dataclass(frozen=True)
 class Variant:
-    """An experiment's base with a change; `words` say in one line what is changed."""
+    """An experiment's base with a change; `words` say in one line what is changed.
+
+    `learns_from` is what trains the student, distillation if it is not said otherwise; `train` does it, then: it is
+    called with the run, its folder, the laboratory, a judge of students, and whether to resume, and returns False when
+    it was interrupted (see `running.carry_out`). It leaves the student in `student`, and in `text` a CLIP where the
+    student speaks to another text encoder than the teacher's.
+    """
 
     name: str
     words: str
     change: Change = lambda config: config
+    learns_from: str = "views"
+    train: Callable[..., bool] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

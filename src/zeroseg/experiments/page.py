@@ -25,7 +25,7 @@ def write_page(experiment: Experiment, records: Path, pages: Path, seeds: int = 
     `seeds`: how many are wanted of each variant, to say what is missing. Raises `DatasetError` for records that are
     damaged or were made under settings that cannot be compared, `OutputError`.
     """
-    found = _by_variant(experiment, read_records(records, experiment.name))
+    found = by_variant(experiment, read_records(records, experiment.name))
     for measure in MEASURES:
         write_text_atomically(pages / _image(experiment, measure.name), plot(experiment, found, measure))
     path = pages / f"{experiment.name}.md"
@@ -56,13 +56,13 @@ def _image(experiment: Experiment, name: str) -> str:
     return f"images/{experiment.name}-{name}.svg"
 
 
-def _by_variant(experiment: Experiment, records: Sequence[Record]) -> dict[str, list[Record]]:
+def by_variant(experiment: Experiment, records: Sequence[Record]) -> dict[str, list[Record]]:
     """The records of each variant. Those of one may differ by their seeds, those of all by their configs, no more."""
     found = {v.name: [record for record in records if record.variant == v.name] for v in experiment.variants}
     ours = [record for some in found.values() for record in some]
     for some in found.values():
         _expect_equal([(record, without_seed(record.settings)) for record in some])
-    _expect_equal([(record, {**record.settings, "distill": {}}) for record in ours])
+    _expect_equal([(record, {**record.settings, "distill": {}, "learns_from": ""}) for record in ours])
     return found
 
 

@@ -25,6 +25,7 @@ from zeroseg.teacher import Teacher
 from zeroseg.training import checkpoint
 from zeroseg.training.distill import DistillConfig, ViewData, distill
 from zeroseg.training.monitor import read_log
+from zeroseg.training.text_supervision import TEXT
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ def plan(
             if not only or variant.name in only:
                 config = experiment.config(variant, base, seed)
                 settings = settings_of(config, lab.teacher.fingerprint, images, lab.scenes.by_split())
+                if variant.learns_from != "views":
+                    settings["learns_from"] = variant.learns_from
                 runs.append(Run(experiment, variant, seed, config, settings))
     return runs
 
@@ -100,6 +103,7 @@ def carry_out(run: Run, lab: Laboratory, counting: Counting) -> Record | None:
     if not _train(run, folder, lab):
         return None
     student = Student.from_pretrained(folder / "student").to(lab.teacher.device)
+    speaks_to = Teacher.from_pretrained(folder / TEXT) if (folder / TEXT).is_dir() else lab.teacher
     loop, log = run.config.loop, read_log(folder)
     samples, seconds = loop.steps * loop.batch_size, seconds_trained(log, loop.batch_size)
     record = Record(
@@ -112,7 +116,7 @@ def carry_out(run: Run, lab: Laboratory, counting: Counting) -> Record | None:
         images_per_second=round(samples / seconds, 1),
         versions=_versions(),
         curve=curve_of(log),
-        scores=measure(student, run.experiment, lab.teacher, lab.scenes, counting),
+        scores=measure(student, run.experiment, speaks_to.to(lab.teacher.device), lab.scenes, counting),
     )
     record.write(lab.records)
     (folder / checkpoint.NAME).unlink(missing_ok=True)
@@ -127,9 +131,11 @@ def _train(run: Run, folder: Path, lab: Laboratory) -> bool:
     if not resume:
         shutil.rmtree(folder, ignore_errors=True)  # a run that was killed before its first checkpoint
 
-    def judge(student: Student) -> Values:
-        return {**glance(student, run.experiment, lab.teacher, lab.scenes)}
+    def judge(student: Student, teacher: Teacher = lab.teacher) -> Values:
+        return {**glance(student, run.experiment, teacher, lab.scenes)}
 
+    if run.variant.train is not None:
+        return run.variant.train(run, folder, lab, judge, resume)
     return distill(lab.images, lab.cache, run.config, folder, lab.teacher, judge, resume, lab.quiet) is not None
 
 

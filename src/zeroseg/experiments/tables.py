@@ -26,7 +26,7 @@ def results_table(experiment: Experiment, found: Found) -> str:
     rows: list[list[str]] = []
     for variant in experiment.variants:
         records = found[variant.name]
-        cells = [spread([_percent(record, column) for record in records]) for column in columns]
+        cells = [spread([percent(record, column) for record in records]) for column in columns]
         rows.append([f"`{variant.name}`", variant.words, *cells, f"{len(records)}"])
     return table(["variant", "what is changed", *(column.title for column in columns), "seeds"], rows, words=2)
 
@@ -59,7 +59,8 @@ def spread(values: Sequence[float | None], decimals: int = 1) -> str:
     return middle if len(numbers) == 1 else f"{middle} ± {stdev(numbers):,.{decimals}f}"
 
 
-def _percent(record: Record, column: Column) -> float | None:
+def percent(record: Record, column: Column) -> float | None:
+    """A record's figure in a column, per cent; None where it has none."""
     readings = record.scores.get("held-out", {}).get(column.dataset, {})
     value = readings.get(column.name, {}).get(column.figure)
     return None if value is None else 100 * value

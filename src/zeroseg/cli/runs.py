@@ -1,0 +1,81 @@
+"""What commands share that train runs side by side and keep them as records."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
+
+from zeroseg import experiments
+from zeroseg.cli.loading import lasting_name, load_teacher
+from zeroseg.cli.messages import FAILED, INTERRUPTED, UsageError, complain, say
+from zeroseg.cli.progress import counting
+from zeroseg.errors import TrainingError
+from zeroseg.experiments import Laboratory, Scenes, carry_out, plan
+from zeroseg.feature_cache import FeatureCache
+from zeroseg.images import find_images
+
+GOES_ON = "stopped; the same command goes on where it was."
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where runs find what they need and leave what they made, how many and how long they are."""
+
+    images: Annotated[tuple[Path, ...], arg(metavar="IMAGES...", help_behavior_hint="(required for runs)")] = ()
+    """Pictures, or folders of them."""
+    cache: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(required for runs)")] = None
+    """Their views as `zeroseg cache` embedded them, with the recipe of the experiment."""
+    teacher: Annotated[str | None, arg(metavar="CLIP", help_behavior_hint="(default: the recipe's)")] = None
+    """The CLIP that made the cache: a folder, the name of a hub repository, or "bundled"."""
+    out: Annotated[Path, arg(metavar="RUNS")] = Path("runs")
+    """Where runs train. Students and logs stay there: a record that was deleted is made anew from them."""
+    records: Annotated[Path, arg(metavar="FOLDER")] = Path("docs/records")
+    """Where the records of all experiments are."""
+    pages: Annotated[Path, arg(metavar="FOLDER")] = Path("docs")
+    """Where the page goes, its plots to images/ beside it."""
+    seeds: int = 3
+    """How many runs of each variant."""
+    steps: Annotated[int | None, arg(help_behavior_hint="(default: the recipe's)")] = None
+    """Steps of the base; the variants' follow."""
+    page_only: bool = False
+    """Run nothing, write the page from the records that there are."""
+    scenes: Scenes = field(default_factory=Scenes)
+
+    def check(self) -> None:
+        """Refuse counts that make no sense."""
+        splits = {"--scenes.validation": self.scenes.validation, "--scenes.held-out": self.scenes.held_out}
+        for option, count in {"--seeds": self.seeds, "--steps": self.steps, **splits}.items():
+            if count is not None and count < 1:
+                raise UsageError(f"{option} must be 1 or more, not {count}.")
+
+    def laboratory(self, recipes_teacher: str) -> Laboratory:
+        """What all runs share. Raises `UsageError` where images or cache are not named."""
+        if not self.images or self.cache is None:
+            raise UsageError("runs need --images and --cache; --page-only writes the page without them (see --help).")
+        name = self.teacher or recipes_teacher
+        images, cache, teacher = find_images(self.images), FeatureCache(self.cache), load_teacher(name)
+        return Laboratory(images, cache, teacher, lasting_name(name), self.out, self.records, self.scenes)
+
+    def make_runs(self, chosen: experiments.Experiment, lab: Laboratory, only: Collection[str] = ()) -> int:
+        """Run after run of an experiment; 1 if one of them failed."""
+        runs = plan(chosen, lab, self.seeds, self.steps, only)
+        wanted = [run for run in runs if not run.is_recorded(lab)]
+        print(f"{len(runs)} runs, {len(runs) - len(wanted)} of them recorded already", flush=True)
+        failed = 0
+        for number, run in enumerate(wanted, 1):
+            print(f"{number}/{len(wanted)}  {run.title}", flush=True)
+            try:
+                if carry_out(run, lab, counting) is None:
+                    say(GOES_ON)
+                    return INTERRUPTED
+            except TrainingError as error:
+                failed += 1
+                complain(error)
+            except KeyboardInterrupt:
+                say(GOES_ON)
+                raise
+        return FAILED if failed else 0

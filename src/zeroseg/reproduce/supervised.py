@@ -1,0 +1,108 @@
+"""The rivals of table 1 on the scenes that our students see: one that learns from captions, one from true masks.
+
+Both have the body of our student, begin with the same weights and take equally many steps. The scenes' numbers are in
+their file names (`zeroseg picturebook write`), so their captions and masks are drawn anew and need no files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from zeroseg.errors import TrainingError
+from zeroseg.experiments import Laboratory, Run
+from zeroseg.picturebook import ALL_NOUNS, COLOURS, NOUNS, STUFF, STUFF_NAMES, caption, draw_scene
+from zeroseg.segmenter import Segmenter
+from zeroseg.student import Student
+from zeroseg.training.distill import ViewData
+from zeroseg.training.loop import Figures
+from zeroseg.training.mask_supervision import MaskSupervisionConfig, supervise_with_masks
+from zeroseg.training.text_supervision import TextSupervisionConfig, supervise_with_text
+from zeroseg.vocabulary import Vocabulary
+
+LABELS = 3  # words of each caption in multi-label contrast: GroupViT's value
+Judge = Callable[..., Figures]
+
+
+def numbers_of(images: Sequence[Path]) -> list[tuple[str, int]]:
+    """Split and number of scenes, from the names of their files. Raises `TrainingError` for other pictures."""
+    found: list[tuple[str, int]] = []
+    for image in images:
+        split, _, number = image.stem.rpartition("-")
+        if not split or not number.isdigit():
+            raise TrainingError(
+                f"{image} is no scene of the picturebook, so it has neither caption nor mask: give images that "
+                "`zeroseg picturebook write` wrote."
+            )
+        found.append((split, int(number)))
+    return found
+
+
+def train_with_captions(run: Run, folder: Path, lab: Laboratory, judge: Judge, resume: bool, labels: int = 0) -> bool:
+    """A run on a caption for each scene; with `labels`, multi-label contrast of nouns, stuff and colours."""
+    config, images = run.config, _images(run, lab)
+    captioned = [(image, _caption(*scene)) for image, scene in zip(images, numbers_of(images), strict=True)]
+    words = [word for kind in (NOUNS, STUFF, COLOURS) for thing in kind for word in (thing.name, *thing.synonyms)]
+    text = TextSupervisionConfig(
+        student=config.student,
+        labels=labels,
+        mask_ratio=config.mask_ratio,
+        flips=config.flips,
+        encoder_from_teacher=config.encoder_from_teacher,
+        text_from_teacher=config.encoder_from_teacher,
+        loop=config.loop,
+    )
+    chosen = words if labels else ()
+    return supervise_with_text(captioned, chosen, text, folder, lab.teacher, judge, resume, lab.quiet) is not None
+
+
+def train_with_words(run: Run, folder: Path, lab: Laboratory, judge: Judge, resume: bool) -> bool:
+    """The same with GroupViT's multi-label contrast."""
+    return train_with_captions(run, folder, lab, judge, resume, LABELS)
+
+
+def train_with_masks(run: Run, folder: Path, lab: Laboratory, judge: Judge, resume: bool) -> bool:
+    """A run on the true class of every pixel, all nouns and kinds of stuff."""
+    config = run.config
+    masks = MaskSupervisionConfig(
+        student=config.student,
+        mask_ratio=config.mask_ratio,
+        flips=config.flips,
+        encoder_from_teacher=config.encoder_from_teacher,
+        loop=config.loop,
+    )
+    classes = Vocabulary((*ALL_NOUNS, *STUFF_NAMES), background=())
+    words, _ = Segmenter.of(Student(config.student), lab.teacher).embed(classes)
+    source = _Scenes(numbers_of(_images(run, lab)), classes.labels)
+    name = f"{len(source)} scenes"
+    return supervise_with_masks(source, words, masks, folder, name, lab.teacher, judge, resume, lab.quiet) is not None
+
+
+class _Scenes:
+    """Scenes with the true class of every pixel."""
+
+    def __init__(self, scenes: Sequence[tuple[str, int]], classes: Sequence[str]) -> None:
+        self._scenes, self._classes = scenes, classes
+
+    def __len__(self) -> int:
+        return len(self._scenes)
+
+    def labelled(self, number: int) -> tuple[Image.Image, UInt8[np.ndarray, "H W"]]:
+        """A scene, and class ids; every pixel has a class."""
+        scene = draw_scene(*self._scenes[number])
+        return scene.image, scene.class_map(self._classes, missing=255)
+
+
+def _images(run: Run, lab: Laboratory) -> list[Path]:
+    """The images that a distillation of the run would see."""
+    return [path for path, _ in ViewData(lab.images, lab.cache, run.config).images]
+
+
+def _caption(split: str, number: int) -> str:
+    scene = draw_scene(split, number)
+    return caption(scene, (0, 0, *scene.image.size), Random(f"caption:{split}:{number}"))
