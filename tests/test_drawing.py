@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageChops, ImageDraw
 
-from zeroseg.drawing import contact_sheet, lettering, overlay, overlay_palette, palette, save_image, save_palette_png
+from zeroseg.drawing import (
+    contact_sheet,
+    display_size,
+    lettering,
+    overlay,
+    overlay_palette,
+    palette,
+    save_image,
+    save_palette_png,
+)
 from zeroseg.drawing.palettes import PAPER
 from zeroseg.errors import OutputError
 from zeroseg.segmentation import Segmentation
@@ -139,6 +148,15 @@ def test_small_masks_are_enlarged_with_hard_edges():
     drawn = overlay(Image.new("RGB", (2, 2)), segmentation(np.array([[0, 1], [1, 0]])), opacity=1.0)
     colours = {drawn.getpixel((x, y)) for x in range(0, 384, 7) for y in range(0, 384, 7)}
     assert len(colours - {(0, 0, 0), (230, 230, 230)}) <= 2  # the tint and the line drawn over it
+
+
+def test_colours_can_be_given_by_name():
+    """Overlays that are compared need the same colours; a label without one stays as it is."""
+    picture = Image.new("RGB", (400, 400), "black")
+    drawn = np.asarray(overlay(picture, segmentation(halves(400, 400)), 1.0, {"dog": (10, 200, 30)}))
+    np.testing.assert_array_equal(drawn[200, 300], (10, 200, 30))
+    np.testing.assert_array_equal(drawn[200, 100], (0, 0, 0))
+    assert drawn.shape[0] == display_size(picture.size)[1]
 
 
 def test_legend_lists_only_labels_that_occur():

@@ -10,7 +10,7 @@ import pytest
 
 from zeroseg import errors
 from zeroseg.errors import OutputError, ZeroSegError
-from zeroseg.files import atomic_path, write_bytes_atomically, write_text_atomically
+from zeroseg.files import atomic_folder, atomic_path, write_bytes_atomically, write_text_atomically
 
 
 def names_in(folder: Path) -> list[str]:
@@ -129,3 +129,41 @@ def test_block_that_writes_nothing_is_refused(tmp_path: Path):
     with pytest.raises(OutputError), atomic_path(tmp_path / "result.txt"):
         pass
     assert names_in(tmp_path) == []
+
+
+def test_a_folder_appears_whole_under_new_parents(tmp_path: Path):
+    target = tmp_path / "new" / "folder"
+    with atomic_folder(target) as draft:
+        write_text_atomically(draft / "deep" / "result.txt", "whole")
+        assert not target.exists()
+    assert (target / "deep" / "result.txt").read_text() == "whole"
+    assert names_in(target.parent) == ["folder"]
+
+
+def test_an_empty_folder_is_filled(tmp_path: Path):
+    (tmp_path / "empty").mkdir()
+    with atomic_folder(tmp_path / "empty") as draft:
+        write_text_atomically(draft / "result.txt", "whole")
+    assert names_in(tmp_path / "empty") == ["result.txt"]
+
+
+@pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt])
+def test_a_folder_half_filled_goes_away(tmp_path: Path, interruption: type):
+    def write_half() -> None:
+        with atomic_folder(tmp_path / "folder") as draft:
+            write_text_atomically(draft / "result.txt", "half")
+            raise interruption
+
+    with pytest.raises(interruption):
+        write_half()
+    assert names_in(tmp_path) == []
+
+
+def test_a_folder_or_file_in_the_way_is_refused_and_kept(tmp_path: Path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").write_text("mine")
+    for name, why in (("full", "not empty"), ("full/mine", "a file, not a folder")):
+        with pytest.raises(OutputError, match=why), atomic_folder(tmp_path / name):
+            pass
+    assert names_in(tmp_path) == ["full"]
+    assert (tmp_path / "full" / "mine").read_text() == "mine"

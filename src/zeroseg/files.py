@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Generator
 from pathlib import Path
 
@@ -25,6 +26,7 @@ REASONS = {
     errno.EISDIR: "a folder of that name is in the way; choose another name",
     errno.ENOTDIR: "part of the path is a file, not a folder; choose another folder",
     errno.EEXIST: "part of the path is a file, not a folder; choose another folder",
+    errno.ENOTEMPTY: "the folder is not empty; name a new one",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
 }
 
@@ -55,6 +57,33 @@ def atomic_path(path: str | os.PathLike[str]) -> Generator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str | os.PathLike[str]) -> Generator[Path]:
+    """Yield an empty temporary sibling of `path` to fill; it becomes the folder `path` when the block succeeds.
+
+    The files in it are to be written with the functions here, which flush them. If the block raises
+    anything, the sibling is removed with all that is in it and `path` stays as it was.
+
+    Raises:
+        OutputError: when `path` is a file or a folder that is not empty, and for any `OSError`.
+    """
+    target = Path(path).resolve()
+    temporary = target.with_name(f".zeroseg-{secrets.token_hex(6)}")
+    try:
+        if target.exists() and any(target.iterdir()):
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(target))
+        temporary.mkdir(parents=True)
+        yield temporary
+        if target.exists():
+            target.rmdir()  # Windows renames over nothing that exists
+        temporary.rename(target)
+        _flush_folder(target.parent)
+    except OSError as error:
+        raise OutputError(_sentence(target, error)) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_bytes_atomically(path: str | os.PathLike[str], content: bytes) -> None:

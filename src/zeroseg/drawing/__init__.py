@@ -1,8 +1,8 @@
 """Segmentations as pictures: masks with a palette, overlays with a legend, contact sheets."""
 
-from zeroseg.drawing.overlays import overlay
+from zeroseg.drawing.overlays import display_size, overlay
 from zeroseg.drawing.palettes import overlay_palette, palette
 from zeroseg.drawing.saving import save_image, save_palette_png
 from zeroseg.drawing.sheets import contact_sheet
 
-__all__ = ["contact_sheet", "overlay", "overlay_palette", "palette", "save_image", "save_palette_png"]
+__all__ = ["contact_sheet", "display_size", "overlay", "overlay_palette", "palette", "save_image", "save_palette_png"]

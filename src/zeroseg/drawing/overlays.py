@@ -6,6 +6,7 @@ Shapes: H, W height and width in pixels; h, w those of the drawing.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Bool, UInt16
@@ -19,7 +20,9 @@ SMALLEST_SIDE, LARGEST_SIDE = 384, 1600  # of an overlay's longer side
 THINNEST_SIDE = 32  # of its shorter side
 
 
-def overlay(image: Image.Image, segmentation: Segmentation, opacity: float = 0.55) -> Image.Image:
+def overlay(
+    image: Image.Image, segmentation: Segmentation, opacity: float = 0.55, colours: Mapping[str, RGB] | None = None
+) -> Image.Image:
     """Tint each label's pixels, draw thin light contours with a dark rim, and add a legend.
 
     The picture is enlarged or reduced to a longer side of 384 to 1600 pixels and drawn at least 32
@@ -32,6 +35,8 @@ def overlay(image: Image.Image, segmentation: Segmentation, opacity: float = 0.5
         image: the picture, in any mode that converts to RGB.
         segmentation: of the same size.
         opacity: of the tint, 0..1.
+        colours: of the labels, in place of the vocabulary's, so that several overlays can agree; what
+            has none keeps the photo's colours.
 
     Raises:
         ValueError: when sizes differ or `opacity` is out of range.
@@ -40,13 +45,13 @@ def overlay(image: Image.Image, segmentation: Segmentation, opacity: float = 0.5
         raise ValueError(f"the picture is {image.size}, its segmentation {segmentation.size}")
     if not 0 <= opacity <= 1:
         raise ValueError(f"opacity must lie in 0..1, not {opacity}")
-    size = _display_size(image.size)
-    colours = _colours(segmentation)
+    size = display_size(image.size)
+    tints = _colours(segmentation) if colours is None else _chosen(segmentation, colours)
     class_map = _sampled(segmentation.class_map, size)
     photo = np.asarray(image.convert("RGB").resize(size, Image.Resampling.BICUBIC), dtype=np.float32)
     tint = np.zeros((len(segmentation.labels), 3), dtype=np.float32)
     strength = np.zeros((len(segmentation.labels), 1), dtype=np.float32)
-    for index, colour in colours.items():
+    for index, colour in tints.items():
         tint[index], strength[index] = colour, opacity
     weight = strength[class_map]
     painted = photo * (1 - weight) + tint[class_map] * weight
@@ -56,7 +61,7 @@ def overlay(image: Image.Image, segmentation: Segmentation, opacity: float = 0.5
     rim = _grown(line) & ~line
     painted[rim] *= 0.45
     painted[line] = painted[line] * 0.1 + 255 * 0.9
-    return with_legend(Image.fromarray(painted.round().astype(np.uint8)), segmentation, colours)
+    return with_legend(Image.fromarray(painted.round().astype(np.uint8)), segmentation, tints)
 
 
 def _colours(segmentation: Segmentation) -> dict[int, RGB]:
@@ -76,7 +81,13 @@ def _colours(segmentation: Segmentation) -> dict[int, RGB]:
     return colours
 
 
-def _display_size(size: tuple[int, int]) -> tuple[int, int]:
+def _chosen(segmentation: Segmentation, colours: Mapping[str, RGB]) -> dict[int, RGB]:
+    labels = segmentation.labels
+    return {index: colours[labels[index]] for index in segmentation.present_indices if labels[index] in colours}
+
+
+def display_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Width and height at which `overlay` draws a picture of this width and height, its legend not counted."""
     longer = max(size)
     scale = min(math.ceil(SMALLEST_SIDE / longer), LARGEST_SIDE / longer)
     width, height = (max(THINNEST_SIDE, round(side * scale)) for side in size)
