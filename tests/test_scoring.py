@@ -98,7 +98,21 @@ def test_probabilities_by_hand():
     assert ours.tolist() == pytest.approx([power / sum(powers) for power in powers])
 
 
+def test_confidence_by_hand():
+    """Of four classes one wins two regions, one wins one, one only pixels between regions, one nothing."""
+    likely = torch.tensor([[0.6, 0.2, 0.1, 0.1], [0.4, 0.1, 0.3, 0.2], [0.1, 0.7, 0.1, 0.1]])
+    channels = torch.tensor([[9.0, 1.0, 2.0, 0.0], [5.0, 0.0, 4.0, 0.0], [0.0, 3.0, 2.0, 0.0]])
+    seen = torch.tensor([[0, 0, 2, 1]])
+    assert scoring.confidence(likely, channels, seen).tolist() == pytest.approx([0.5, 0.7, 0.3, 0.0])
+    hidden = torch.tensor([[0, 0, 2, 0]])  # class 1 wins a region that no pixel shows
+    assert scoring.confidence(likely, channels, hidden).tolist() == pytest.approx([0.5, 0.0, 0.3, 0.0])
+
+
 # --- the margin rule --------------------------------------------------------------------------------
+
+
+def test_labels_that_are_background_words_keep_the_margin():
+    assert scoring.head_starts(["dog", "Sky"], ("sky", "grass"), 7.0).tolist() == [0.0, 7.0]
 
 
 def test_margin_is_what_a_label_must_be_ahead_of_the_best_background_word():

@@ -396,3 +396,15 @@ def test_another_reading_shares_the_networks():
     other = ours.reading(naming="segments")
     assert other.encoder is ours.encoder
     assert (other.read_out.naming, ours.read_out.naming) == ("segments", "patches")
+
+
+@pytest.mark.parametrize("rule", ["softmax", "sigmoid", "margin", "product"])
+def test_every_rule_does_without_background_words(rule: str):
+    """What no label fits is background, and how sure that is remains a number from 0 to 1."""
+    read_out = ReadOut("patches", rule, threshold=2.0, margin=200.0, product_threshold=2.0)
+    cells = teacher().embed_texts(["dog", "sky"])
+    vocabulary = Vocabulary(("dog", "cat"), background=(), templates=("{}",))
+    found = Segmenter(Cells(cells, cells[0]), teacher(), read_out)(photo(2, 1), vocabulary)
+    assert found.has_background
+    assert ((found.scores >= 0) & (found.scores <= 1)).all()
+    assert (found.class_map == 0).all() == (rule != "product")  # whose cap lets one region survive

@@ -5,7 +5,7 @@ Letters: R region (a segment, or a patch), W word, C class, M map, D embedding w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -51,6 +51,12 @@ def with_product_background(score: Float[Tensor, "R C"], threshold: float) -> Fl
     return torch.cat([level, score], dim=1)
 
 
+def head_starts(labels: Sequence[str], background_words: Iterable[str], margin: float) -> Float[Tensor, " C"]:
+    """What each label is given beforehand: background words that are asked for as labels keep their margin."""
+    words = {word.casefold() for word in background_words}
+    return torch.tensor([margin if label.casefold() in words else 0.0 for label in labels])
+
+
 def with_margin_background(
     scores: Float[Tensor, "R C"], background: Float[Tensor, " R"], margin: float
 ) -> Float[Tensor, "R C1"]:
@@ -91,6 +97,21 @@ def class_map(maps: Float[Tensor, "M h w"], values: Int[Tensor, " M"], size: tup
 def probabilities(scores: Float[Tensor, "R C"]) -> Float[Tensor, "R C"]:
     """Scores (cosines x 100) as numbers that may be averaged over places: softmax over the classes, a soft one."""
     return (scores / SOFTNESS).softmax(dim=1)
+
+
+def confidence(
+    likely: Float[Tensor, "R C"], channels: Float[Tensor, "R C"], class_map: Int[Tensor, "H W"]
+) -> Float[Tensor, " C"]:
+    """For each class the mean probability (`likely`) of the regions that it wins in `channels`, 0 where absent.
+
+    A class that wins pixels between the regions but no region gets its best probability anywhere.
+    """
+    wins = F.one_hot(channels.argmax(dim=1), channels.shape[1]).float()
+    won = wins.sum(dim=0)
+    mean = (likely * wins).sum(dim=0) / won.clamp(min=1)
+    score = torch.where(won > 0, mean, likely.max(dim=0).values)
+    present = torch.bincount(class_map.flatten(), minlength=channels.shape[1]) > 0
+    return torch.where(present, score, 0.0)
 
 
 def winners(maps: Float[Tensor, "M h w"], size: tuple[int, int]) -> Int[Tensor, " W"]:

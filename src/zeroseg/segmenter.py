@@ -168,17 +168,20 @@ class Segmenter:
         read_out = read_out or self.read_out
         words, owners = self.embed(vocabulary)
         similarities = _similarities(encoded, words, read_out)
-        if read_out.background == "softmax":
+        are_probabilities = read_out.background == "softmax"
+        if are_probabilities:
             similarities = scoring.softmax_score(similarities, read_out.softmax_scale)
         scores, rivals = scoring.best_words(similarities, owners, len(vocabulary.labels))
+        if are_probabilities:
+            rivals = rivals.clamp(min=0)  # a word that is not there has the probability 0
         scores, image_scores, rivals = scores[:-1], scores[-1], rivals[:-1]
         channels = _channels(scores, image_scores, rivals, vocabulary, read_out)
         class_map = _paint(channels, encoded, read_out)
         has_background = read_out.background != "none"
         likely = torch.cat([rivals[:, None], scores], dim=1) if has_background else scores
-        likely = likely if read_out.background == "softmax" else likely.softmax(dim=1)
+        likely = likely if are_probabilities else likely.softmax(dim=1)
         names = (BACKGROUND, *vocabulary.labels) if has_background else vocabulary.labels
-        sure = _confidence(likely, channels, class_map)
+        sure = scoring.confidence(likely, channels, class_map).cpu().numpy()
         return Segmentation(names, class_map.cpu().numpy().astype(np.uint16), sure, has_background)
 
     @torch.inference_mode()
@@ -265,11 +268,12 @@ def _channels(
         case "sigmoid":
             scores, rivals = scoring.sigmoid_score(scores), scoring.sigmoid_score(rivals)
             return scoring.with_level_background(scores, rivals, read_out.threshold)
-        case "margin":
-            scores = scores + _leads(vocabulary, read_out).to(scores.device)
-            return scoring.probabilities(scoring.with_margin_background(scores, rivals, read_out.margin))
-        case "none":
-            return scoring.probabilities(scores + _leads(vocabulary, read_out).to(scores.device))
+        case "margin" | "none":
+            starts = scoring.head_starts(vocabulary.labels, read_out.background_words, read_out.margin)
+            scores = scores + starts.to(scores.device)
+            if read_out.background == "margin":
+                scores = scoring.with_margin_background(scores, rivals, read_out.margin)
+            return scoring.probabilities(scores)
 
 
 def _paint(channels: Float[Tensor, "R C"], encoded: Encoded, read_out: ReadOut) -> Int[Tensor, "H W"]:
@@ -291,24 +295,3 @@ def working_size(height: int, width: int, shorter_side: int, multiple: int) -> t
     short = max(multiple, round(shorter_side / multiple) * multiple)
     long = max(multiple, round(shorter_side * aspect / multiple) * multiple)
     return (long, short) if height > width else (short, long)
-
-
-def _leads(vocabulary: Vocabulary, read_out: ReadOut) -> Float[Tensor, " C"]:
-    """What each label is given beforehand: background words that are asked for as labels keep their margin."""
-    words = {word.casefold() for word in read_out.background_words}
-    return torch.tensor([read_out.margin if label.casefold() in words else 0.0 for label in vocabulary.labels])
-
-
-def _confidence(
-    likely: Float[Tensor, "R C"], channels: Float[Tensor, "R C"], class_map: Int[Tensor, "H W"]
-) -> np.ndarray:
-    """For each class the mean probability (softmax over all words) of the regions that it wins, 0 where absent.
-
-    A class that wins pixels between the regions but no region gets its best probability anywhere.
-    """
-    winners = torch.nn.functional.one_hot(channels.argmax(dim=1), channels.shape[1]).float()
-    won = winners.sum(dim=0)
-    mean = (likely * winners).sum(dim=0) / won.clamp(min=1)
-    score = torch.where(won > 0, mean, likely.max(dim=0).values)
-    present = torch.bincount(class_map.flatten(), minlength=channels.shape[1]) > 0
-    return torch.where(present, score, 0.0).cpu().numpy().astype(np.float32)
