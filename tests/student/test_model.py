@@ -37,6 +37,22 @@ def test_what_is_asked_of_mean_segments_moves_masks_and_no_patch_embedding():
     assert all(weight.grad is None for weight in model.patch_projection.parameters())
 
 
+def test_segments_that_go_the_global_tokens_way_are_taught_by_it():
+    """GroupViT's: what is asked of the global token alone gives the segments their names, too."""
+    config = replace(STUDENT, segment_embedding="global")
+    model, shown = student(config), images(config)
+    before = model(shown).segments.detach()
+    wanted = torch.ones(config.embedding_width)
+    optimiser = torch.optim.SGD(model.global_projection.parameters(), lr=0.1)
+    for _ in range(20):
+        optimiser.zero_grad()
+        (model(shown).image - wanted).square().mean().backward()
+        optimiser.step()
+    after = model(shown).segments.detach()
+    assert (after - wanted).square().mean() < 0.5 * (before - wanted).square().mean()
+    assert not [name for name, _ in model.named_parameters() if name.startswith("segment_projection")]
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

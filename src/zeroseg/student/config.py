@@ -9,7 +9,7 @@ from zeroseg.errors import ConfigError
 from zeroseg.vocabulary import BACKGROUND_WORDS
 
 Assignment = Literal["gumbel", "cosine"]
-SegmentEmbedding = Literal["token", "mean"]
+SegmentEmbedding = Literal["token", "global", "mean"]
 Naming = Literal["segments", "patches"]
 Background = Literal["product", "margin", "softmax", "sigmoid", "none"]
 
@@ -59,7 +59,9 @@ class StudentConfig:
     segment_tokens: tuple[int, int] = (32, 8)
     assignment: Assignment = "gumbel"  # the paper's; "cosine" is ours, see student/grouping.py
     temperature: float = 1.0  # of "gumbel": below 1 the assignment is surer, and its gradient steeper
-    segment_embedding: SegmentEmbedding = "token"  # "mean", to study the losses: the mean of a mask's patch embeddings
+    segment_embedding: SegmentEmbedding = "token"
+    """A projection of its own (the paper). "global": the way to the global token, which is then a mean of segments
+    (GroupViT), for losses that know no segments. "mean", to study losses: the mean of a mask's patch embeddings."""
     embedding_width: int = 768
     patch_head: bool = False  # ours: an embedding and a salience for every patch
     inference_size: int = 448  # shorter side of the image

@@ -70,6 +70,11 @@ def training_flops(config: StudentConfig, mask_ratio: float) -> float:
     return (1 + BACKWARD) * count_flops(config, mask_ratio)["total"]
 
 
+def transformer_flops(tokens: int, width: int, layers: int) -> float:
+    """Operations of so many transformer layers over some tokens."""
+    return float(layers * _block(tokens, width))
+
+
 def _product(rows: int, inner: int, columns: int) -> int:
     """A matrix product: rows x inner by inner x columns."""
     return 2 * rows * inner * columns

@@ -87,11 +87,14 @@ class Student(nn.Module):
                 x, assignment = groupings[number](x, generator)
                 masks = assignment if masks is None else compose(assignment, masks)
         assert masks is not None  # the config has two groupings within the layers
+        seen = self.global_layer(x)
+        image = self.global_projection(seen.mean(dim=1)).float()
         if patches is not None and self.config.segment_embedding == "mean":
             segments = masks / masks.sum(dim=2, keepdim=True) @ patches.detach()  # losses on it can only move masks
+        elif self.config.segment_embedding == "global":
+            segments = self.global_projection(seen).float()
         else:
             segments = self.segment_projection(x).float()
-        image = self.global_projection(self.global_layer(x).mean(dim=1)).float()
         return StudentOutput(tokens, segments, image, masks, patches, salience)
 
     def reconstruct(self, tokens: Float[Tensor, "B K D"], keep: Int[Tensor, "B K"]) -> Float[Tensor, "B P X"]:
