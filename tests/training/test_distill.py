@@ -47,7 +47,7 @@ def test_a_mirrored_image_goes_with_its_mirrored_views(data: ViewData):
     distillation = Distillation(student(PATCH_STUDENT), CONFIG)
     batch = replace(data.batch(0), mirrored=torch.tensor([True, True]))
     by_hand = ViewBatch(
-        batch.images.flip(-1), batch.features[:, mirror_order(VIEWS)], torch.tensor([False, False]), batch.names
+        batch.images.flip(-1), batch.features[:, mirror_order(VIEWS)], torch.tensor([False, False]), names=batch.names
     )
     one, _ = distillation(batch, torch.Generator().manual_seed(0))
     other, _ = distillation(by_hand, torch.Generator().manual_seed(0))

@@ -18,8 +18,8 @@ from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, teacher, write_photos
 from zeroseg.errors import CacheError, ConfigError, TrainingError
 from zeroseg.feature_cache import FeatureCache, build_cache
 from zeroseg.student import Student
-from zeroseg.training.distill import DistillConfig, LossWeights, distill
-from zeroseg.training.loop import LoopConfig, train
+from zeroseg.training.distill import DistillConfig, LossWeights, ViewBatch, distill
+from zeroseg.training.loop import Batch, LoopConfig, train
 from zeroseg.training.monitor import read_log
 from zeroseg.training.optimiser import OptimiserConfig
 
@@ -31,12 +31,8 @@ LOOP = LoopConfig(
 
 
 @dataclass
-class Points:
+class Points(Batch):
     values: Tensor
-    names: list[str]
-
-    def to(self, device: torch.device) -> "Points":
-        return Points(self.values.to(device), self.names)
 
 
 class Toy:
@@ -50,7 +46,7 @@ class Toy:
 
     def batch(self, step: int) -> Points:
         values = np.random.default_rng(step).normal(size=(4, 3)).astype(np.float32)
-        return Points(torch.from_numpy(values), [f"step{step}-{k}.png" for k in range(4)])
+        return Points(torch.from_numpy(values), names=[f"step{step}-{k}.png" for k in range(4)])
 
     def loss(self, batch: Points, generator: torch.Generator) -> tuple[Tensor, dict[str, object]]:
         step = int(batch.names[0].removeprefix("step").split("-")[0])
@@ -80,6 +76,15 @@ def assert_same(ours: list[Tensor], theirs: list[Tensor]) -> None:
 def stop_at(step: int, number: int = signal.SIGINT) -> Callable[[int], None]:
     """Sends this process a signal in the middle of a step, as Ctrl-C would."""
     return lambda now: os.kill(os.getpid(), number) if now == step else None
+
+
+def test_batch_moves_with_all_its_tensors_and_keeps_the_rest():
+    parts = (torch.zeros(2, 3, 4, 4, dtype=torch.uint8), torch.zeros(2, 5, 6), torch.zeros(2, dtype=torch.bool))
+    batch = ViewBatch(*parts, progress=0.5, names=["a", "b"])
+    moved = batch.to(torch.device("meta"))
+    assert {part.device.type for part in (moved.images, moved.features, moved.mirrored)} == {"meta"}
+    assert (type(moved), moved.progress, moved.names) == (ViewBatch, 0.5, ["a", "b"])
+    assert batch.images.device.type == "cpu"
 
 
 # --- going on where it was --------------------------------------------------------------------------

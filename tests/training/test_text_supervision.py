@@ -17,7 +17,9 @@ from zeroseg.training.loop import LoopConfig
 from zeroseg.training.text_supervision import CaptionData, TextSupervised, TextSupervisionConfig, supervise_with_text
 
 LOOP = LoopConfig(steps=3, batch_size=3, workers=0, precision="fp32")
-CONFIG = TextSupervisionConfig(student=replace(STUDENT, decoder_layers=0), labels=2, flips=True, loop=LOOP)
+CONFIG = TextSupervisionConfig(
+    student=replace(STUDENT, decoder_layers=0, segment_embedding="global"), labels=2, flips=True, loop=LOOP
+)
 CAPTIONS = ["a red dog on grass", "a cat and a Red dog", "a house", "a house"]
 WORDS = ["dog", "red dog", "cat", "grass", "house"]
 
@@ -76,6 +78,11 @@ def test_without_words_there_is_the_contrast_of_captions_alone(captioned: list[t
 def test_words_are_needed_for_the_contrast_of_words(captioned: list[tuple[Path, str]], tmp_path: Path):
     with pytest.raises(ConfigError, match="needs the words"):
         supervise_with_text(captioned, (), CONFIG, tmp_path / "run", teacher())
+
+
+def test_captions_cannot_name_segments_that_have_a_projection_of_their_own():
+    with pytest.raises(ConfigError, match='choose the segment embedding "global"'):
+        replace(CONFIG, student=replace(CONFIG.student, segment_embedding="token"))
 
 
 def test_a_run_leaves_a_student_and_its_text_encoder_and_they_segment(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -27,7 +27,7 @@ from zeroseg.student.model import patch_pixels
 from zeroseg.teacher import Teacher
 from zeroseg.training import instruments
 from zeroseg.training.first_weights import start_from_student, start_from_teacher
-from zeroseg.training.loop import Figures, LoopConfig, train, without_loop
+from zeroseg.training.loop import Batch, Figures, LoopConfig, train, without_loop
 from zeroseg.training.sampling import mirror, mirrored, numbers_of
 from zeroseg.views import ViewsConfig, mirror_order, patch_coverage, patch_relevance
 
@@ -103,23 +103,13 @@ class DistillConfig:
 
 
 @dataclass
-class ViewBatch:
+class ViewBatch(Batch):
     """Square images (0..255), their views' embeddings as cached, and which are to be mirrored."""
 
     images: UInt8[Tensor, "B 3 S S"]
     features: Float[Tensor, "B V D"]
     mirrored: Bool[Tensor, " B"]
-    names: list[str]
     progress: float = 0.0  # the share of the run that lies behind it
-
-    def to(self, device: torch.device) -> ViewBatch:
-        """The same batch on a device."""
-        return replace(
-            self,
-            images=self.images.to(device, non_blocking=True),
-            features=self.features.to(device, non_blocking=True),
-            mirrored=self.mirrored.to(device, non_blocking=True),
-        )
 
 
 class ViewData:
@@ -149,8 +139,8 @@ class ViewData:
             torch.stack([self._square(path) for path, _ in chosen]),
             torch.stack([self.cache[key] for _, key in chosen]),
             mirrored(step, loop.batch_size, loop.seed) & self._config.flips,
-            [path.name for path, _ in chosen],
-            step / loop.steps,
+            progress=step / loop.steps,
+            names=[path.name for path, _ in chosen],
         )
 
     def _square(self, path: Path) -> UInt8[Tensor, "3 S S"]:

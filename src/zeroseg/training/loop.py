@@ -10,9 +10,9 @@ import math
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -27,20 +27,19 @@ from zeroseg.training.monitor import Monitor, forget_after
 from zeroseg.training.optimiser import Optimiser, OptimiserConfig, build_optimiser, learning_rate
 
 Figures = dict[str, Any]
+B = TypeVar("B", bound="Batch")
 
 
-@runtime_checkable
-class Batch(Protocol):
-    """What a batch has to offer to the loop: the names of its images, and a move to another device."""
+@dataclass
+class Batch:
+    """What a step learns from: tensors, which heirs add, and the names of the images that they come from."""
 
-    names: list[str]
+    names: list[str] = field(kw_only=True)
 
-    def to(self, device: torch.device) -> Any:
+    def to(self: B, device: torch.device) -> B:
         """The same batch on a device."""
-        ...
-
-
-B = TypeVar("B", bound=Batch)
+        tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **{name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()})
 
 
 @dataclass(frozen=True)

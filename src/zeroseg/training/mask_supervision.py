@@ -28,7 +28,7 @@ from zeroseg.student import Student, StudentConfig
 from zeroseg.student.encoder import random_keep, take
 from zeroseg.teacher import Teacher
 from zeroseg.training.first_weights import start_from_teacher
-from zeroseg.training.loop import Figures, LoopConfig, train, without_loop
+from zeroseg.training.loop import Batch, Figures, LoopConfig, train, without_loop
 from zeroseg.training.sampling import mirror, mirrored, numbers_of
 
 IGNORED = 255
@@ -66,19 +66,12 @@ class Labelled(Protocol):
 
 
 @dataclass
-class MaskBatch:
+class MaskBatch(Batch):
     """Square images (0..255) and the class ids of their pixels, some to be mirrored."""
 
     images: UInt8[Tensor, "B 3 S S"]
     truth: UInt8[Tensor, "B S S"]
     mirrored: Bool[Tensor, " B"]
-    names: list[str]
-
-    def to(self, device: torch.device) -> MaskBatch:
-        """The same batch on a device."""
-        return replace(
-            self, images=self.images.to(device), truth=self.truth.to(device), mirrored=self.mirrored.to(device)
-        )
 
 
 class MaskSupervision:
@@ -140,7 +133,7 @@ def supervise_with_masks(
             torch.stack([image for image, _ in squares]),
             torch.stack([truth for _, truth in squares]),
             mirrored(step, loop.batch_size, loop.seed) & config.flips,
-            [str(number) for number in numbers],
+            names=[str(number) for number in numbers],
         )
 
     finished = train(

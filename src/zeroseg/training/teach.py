@@ -6,7 +6,7 @@ Letters: B pair, H W pixels, T token.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Protocol, cast, runtime_checkable
@@ -22,7 +22,7 @@ from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPToken
 
 from zeroseg.images import to_tensor
 from zeroseg.teacher import CLIP, choose_attention
-from zeroseg.training.loop import Figures, LoopConfig, train, without_loop
+from zeroseg.training.loop import Batch, Figures, LoopConfig, train, without_loop
 from zeroseg.training.optimiser import OptimiserConfig
 
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
@@ -68,19 +68,12 @@ class TeachConfig:
 
 
 @dataclass
-class PairBatch:
+class PairBatch(Batch):
     """Pixels 0..255, token ids padded with the end token, and which captions say the same."""
 
     images: UInt8[Tensor, "B 3 H W"]
     tokens: Int[Tensor, "B T"]
     captions: Int[Tensor, " B"]
-    names: list[str]
-
-    def to(self, device: torch.device) -> PairBatch:
-        """The same batch on a device."""
-        return replace(
-            self, images=self.images.to(device), tokens=self.tokens.to(device), captions=self.captions.to(device)
-        )
 
 
 def train_tokenizer(captions: list[str], size: int) -> CLIPTokenizer:
@@ -170,7 +163,7 @@ def teach(source: Pairs, config: TeachConfig, run: Path, name: str, resume: bool
             torch.stack([to_tensor(image) for _, image, _ in pairs]),
             tokens["input_ids"],
             torch.tensor([places[text] for text in texts]),
-            [str(number) for number, _, _ in pairs],
+            names=[str(number) for number, _, _ in pairs],
         )
 
     def loss_of(batch: PairBatch, _: torch.Generator) -> tuple[Tensor, Figures]:

@@ -29,7 +29,7 @@ from zeroseg.student.encoder import random_keep
 from zeroseg.teacher import CLIP, Teacher, choose_attention
 from zeroseg.training import instruments
 from zeroseg.training.first_weights import start_from_teacher
-from zeroseg.training.loop import Figures, LoopConfig, train, without_loop
+from zeroseg.training.loop import Batch, Figures, LoopConfig, train, without_loop
 from zeroseg.training.sampling import mirror, mirrored, numbers_of
 from zeroseg.training.teach import LARGEST_SCALE, save_clip
 
@@ -38,9 +38,12 @@ TEXT = "text"  # the folder of the text encoder, in the run's
 
 @dataclass(frozen=True)
 class TextSupervisionConfig:
-    """A student that learns from captions, and how. It needs neither decoder nor patch head."""
+    """A student that learns from captions, and how. It needs neither decoder nor patch head.
 
-    student: StudentConfig = field(default_factory=lambda: StudentConfig(decoder_layers=0))
+    Captions teach the global token alone, so segments must go its way (`segment_embedding` "global") to have names.
+    """
+
+    student: StudentConfig = field(default_factory=lambda: StudentConfig(decoder_layers=0, segment_embedding="global"))
     labels: int = 0
     """Multi-label contrast: so many words of each caption stand beside it as texts of their own (GroupViT: 3)."""
     template: str = "a photo of a {}"
@@ -56,6 +59,8 @@ class TextSupervisionConfig:
     loop: LoopConfig = field(default_factory=LoopConfig)
 
     def __post_init__(self) -> None:
+        if self.student.segment_embedding == "token":
+            raise ConfigError('captions teach no segment tokens: choose the segment embedding "global".')
         if self.labels < 0:
             raise ConfigError(f"labels must be 0 or more, not {self.labels}.")
         if not 0 <= self.mask_ratio < 1:
@@ -65,7 +70,7 @@ class TextSupervisionConfig:
 
 
 @dataclass
-class CaptionBatch:
+class CaptionBatch(Batch):
     """Square images (0..255), the texts said of them, and who says what: captions first, then single words."""
 
     images: UInt8[Tensor, "B 3 S S"]
@@ -74,12 +79,6 @@ class CaptionBatch:
     of_captions: Bool[Tensor, "B L"]
     words: Int[Tensor, "W U"]
     of_words: Bool[Tensor, "B W"]
-    names: list[str]
-
-    def to(self, device: torch.device) -> CaptionBatch:
-        """The same batch on a device."""
-        tensors = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
-        return replace(self, **tensors)
 
 
 class CaptionData:
@@ -111,7 +110,7 @@ class CaptionData:
             of_captions,
             words,
             of_words,
-            [path.name for path, _ in chosen],
+            names=[path.name for path, _ in chosen],
         )
 
     def _some_words(self, caption: str, random: np.random.Generator) -> list[str]:
@@ -193,7 +192,6 @@ def supervise_with_text(
     config = replace(config, student=student)
     model = TextSupervised(config, teacher).to(teacher.device)
     longest = teacher.model.config.text_config.max_position_embeddings
-    mean, std = teacher.mean.flatten().tolist(), teacher.std.flatten().tolist()
 
     def tokenize(texts: list[str]) -> Int[Tensor, "L T"]:
         if not texts:
@@ -203,6 +201,7 @@ def supervise_with_text(
 
     def judge() -> Figures:
         assert evaluate is not None
+        mean, std = teacher.mean.flatten().tolist(), teacher.std.flatten().tolist()
         text = Teacher(copy.deepcopy(model.clip), teacher.tokenizer, mean, std)
         return evaluate(model.student.eval(), text.to(teacher.device))
 
@@ -217,10 +216,16 @@ def supervise_with_text(
     )  # fmt: skip
     if not finished:
         return None
+    _save_text_encoder(model.clip, teacher, run / TEXT)
+    model.student.eval().save_pretrained(run / "student")
+    return model.student
+
+
+def _save_text_encoder(clip: CLIP, teacher: Teacher, folder: Path) -> None:
+    """Save a CLIP that learned, with the tokenizer and the picture format of the teacher whose form it has."""
+    mean, std = teacher.mean.flatten().tolist(), teacher.std.flatten().tolist()
     side = {"height": teacher.size, "width": teacher.size}
     processor = CLIPImageProcessorPil(
         size={"shortest_edge": teacher.size}, crop_size=side, image_mean=mean, image_std=std
     )
-    save_clip(model.clip, teacher.tokenizer, processor, run / TEXT)
-    model.student.eval().save_pretrained(run / "student")
-    return model.student
+    save_clip(clip, teacher.tokenizer, processor, folder)
