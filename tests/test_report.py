@@ -6,6 +6,7 @@ import re
 from html.parser import HTMLParser
 from io import BytesIO
 from itertools import pairwise
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -226,3 +227,27 @@ def test_numbers_are_short():
     assert [number_text(value) for value in (0.0, 0.25, 46.31, 999.7, 1200.0, 3e-5)] == [
         "0", "0.25", "46.3", "1,000", "1,200", "3e-05",
     ]  # fmt: skip
+
+
+def test_a_markdown_page_becomes_one_html_page(tmp_path: Path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/bars & more.svg").write_text("<svg/>")
+    text = (
+        "# Title & all\n\nA *lead* with <b>tags</b>.\n\n## First `code`\n\n| a | b |\n| --- | ---: |\n| x | 1 |\n\n"
+        "![Bars](<images/bars & more.svg>)\n\n## Second\n\n```sh\nzeroseg --help\n```\n"
+    )
+    made = report.from_markdown(text, tmp_path, "the end")
+    parser = Balance()
+    parser.feed(made)
+    assert not parser.open
+    assert "<title>Title &amp; all</title>" in made
+    assert re.findall(r'<a href="#part-\d">([^<]*)</a>', made) == ["First code", "Second"]
+    assert f'src="data:image/svg+xml;base64,{base64.b64encode(b"<svg/>").decode()}"' in made
+    assert '<td style="text-align:right">1</td>' in made
+    assert 'href="images' not in made
+    assert 'src="images' not in made
+
+
+def test_a_markdown_page_whose_picture_is_not_there_is_not_made(tmp_path: Path):
+    with pytest.raises(OSError, match=r"gone\.svg"):
+        report.from_markdown("# T\n\n![gone](gone.svg)\n", tmp_path)

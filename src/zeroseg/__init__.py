@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from zeroseg.versions import ZEROSEG
+
 if TYPE_CHECKING:
     from zeroseg.errors import ZeroSegError
     from zeroseg.feature_cache import FeatureCache
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from zeroseg.training.distill import distill
     from zeroseg.vocabulary import Vocabulary
 
-__version__ = "0.1.0"
+__version__ = ZEROSEG
 __all__ = [
     "FeatureCache",
     "Segmentation",

@@ -1,0 +1,21 @@
+"""Which software made a figure."""
+
+from __future__ import annotations
+
+import platform
+
+ZEROSEG = "0.1.0"
+
+
+def versions() -> dict[str, str]:
+    """Our version, and those of what computes."""
+    # Here, not above: the public face takes its version from this room, and is to load neither.
+    import numpy as np
+    import torch
+
+    return {
+        "zeroseg": ZEROSEG,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
