@@ -22,6 +22,15 @@ def test_a_sweep_is_one_evaluation_for_each_value():
     assert found.best == 0.01
 
 
+def test_without_a_background_the_lead_of_stuff_is_swept():
+    """As it is evaluated: every pixel is named, whatever rule the read-out has."""
+    found = sweep(segmenter(), Blots(has_background=False), (0.0, 0.01))
+    blots = Blots(has_background=False)
+    one_by_one = [evaluate(segmenter().reading(margin=value), blots).miou for value in found.values]
+    assert found.threshold == "margin"
+    assert list(found.mious) == pytest.approx(one_by_one)
+
+
 @pytest.mark.parametrize(
     ("rule", "threshold"), [("product", "product_threshold"), ("softmax", "threshold"), ("sigmoid", "threshold")]
 )

@@ -2,10 +2,11 @@
 
 from zeroseg.baselines.crops import GridCrops
 from zeroseg.baselines.dense import DenseCLIP
+from zeroseg.baselines.oracle import TrueRegions
 from zeroseg.baselines.windows import SlidingWindows
-from zeroseg.baselines.yardsticks import Yardstick, open_yardstick
-from zeroseg.student.config import ReadOut
+from zeroseg.baselines.yardsticks import READ_OUT, Yardstick, open_yardstick, yardstick_segmenter
 
-READ_OUT = ReadOut(naming="patches", background="margin")
-
-__all__ = ["READ_OUT", "DenseCLIP", "GridCrops", "SlidingWindows", "Yardstick", "open_yardstick"]
+__all__ = [
+    "READ_OUT", "DenseCLIP", "GridCrops", "SlidingWindows", "TrueRegions", "Yardstick",
+    "open_yardstick", "yardstick_segmenter",
+]  # fmt: skip

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import date
 from math import isnan
 from pathlib import Path
@@ -17,11 +16,12 @@ from tyro.conf import arg
 
 import zeroseg
 from zeroseg.cli.messages import UsageError
-from zeroseg.cli.parsing import parse
+from zeroseg.cli.parsing import check_rounds, parse
 from zeroseg.cli.progress import counting
 from zeroseg.dataset_names import PICTUREBOOKS, DatasetName, SplitName, splits_of
 from zeroseg.errors import DatasetError
 from zeroseg.files import write_text_atomically
+from zeroseg.versions import versions
 
 if TYPE_CHECKING:  # torch is loaded when something is measured, not for --help
     from zeroseg.baselines import Yardstick
@@ -61,8 +61,11 @@ class Evaluate:
     """Where a real data set is."""
     model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="(default: the bundled one)")] = None
     """A student: a folder, or the name of a hub repository."""
-    method: Literal["student", "maskclip", "sclip", "naclip", "clearclip", "crops", "windows"] = "student"
-    """What segments."""
+    method: Literal[
+        "student", "maskclip", "sclip", "naclip", "clearclip", "crops", "windows", "background", "oracle"
+    ] = "student"
+    """What segments. The last two are the ends of the scale: background everywhere, and true regions that the teacher
+    names."""
     teacher: Annotated[
         str | None, arg(metavar="CLIP", help_behavior_hint="(default: the one the student names, or the bundled one)")
     ] = None
@@ -119,8 +122,7 @@ class Evaluate:
         """Refuse what makes no sense, before anything is loaded."""
         if self.size is not None and self.size < 1:
             raise UsageError(f"--size must be 1 or more, not {self.size}.")
-        if self.refinement is not None and self.refinement < 0:
-            raise UsageError(f"--refinement must be 0 rounds or more, not {self.refinement}.")
+        check_rounds(self.refinement)
         if self.method != "student" and (self.model, self.naming, self.background) != (None, None, None):
             raise UsageError("--model, --naming and --background go with --method student.")
         if self.protocol != "own" and (self.background is not None or self.calibrate):
@@ -162,7 +164,7 @@ class Evaluate:
             "protocol": protocol.settings(),
             "calibrated": self.calibrate,
             "flops_an_image": flops,
-            "versions": {"zeroseg": zeroseg.__version__, "python": platform.python_version()},
+            "versions": versions(),
         }
         figures = how | result.summary() | ({} if tried is None else {"sweep": asdict(tried)})
         text = json.dumps(figures, indent=2) + "\n"
@@ -201,13 +203,12 @@ class Evaluate:
         return self._tuned(segmenter) if self.method != "student" and self.protocol == "own" else segmenter
 
     def _yardstick(self, method: Yardstick) -> zeroseg.Segmenter:
-        from zeroseg.baselines import READ_OUT, open_yardstick
+        from zeroseg.baselines import yardstick_segmenter
         from zeroseg.cli.loading import load_teacher
         from zeroseg.teacher import BUNDLED_NAME
 
         teacher = load_teacher(self.teacher or BUNDLED_NAME)
-        read_out = replace(READ_OUT, refinement=self.refinement or 0)
-        return zeroseg.Segmenter(open_yardstick(method, teacher), teacher, read_out)
+        return yardstick_segmenter(method, teacher, self.refinement or 0)
 
     def _tuned(self, segmenter: zeroseg.Segmenter) -> zeroseg.Segmenter:
         """With its margin tuned, where there is something to tune it on."""

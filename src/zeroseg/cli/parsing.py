@@ -42,6 +42,12 @@ def parse(command: Callable[..., T], name: str, arguments: Sequence[str], descri
         raise
 
 
+def check_rounds(refinement: int | None) -> None:
+    """Raises `UsageError` for a number of rounds that --refinement cannot have; None is the model's own."""
+    if refinement is not None and refinement < 0:
+        raise UsageError(f"--refinement must be 0 rounds or more, not {refinement}.")
+
+
 def _filled(docstring: str) -> str:
     """A docstring whose paragraphs fill the terminal; indented lines (the examples) stay as they are."""
     width = min(100, shutil.get_terminal_size().columns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import chain, count
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,7 +14,7 @@ from tyro.conf import Positional, arg
 
 import zeroseg
 from zeroseg.cli.messages import FAILED, UsageError, complain
-from zeroseg.cli.parsing import parse
+from zeroseg.cli.parsing import check_rounds, parse
 from zeroseg.errors import ImageError, VocabularyError
 from zeroseg.files import write_text_atomically
 
@@ -92,7 +92,7 @@ class Segment:
         return FAILED if failed else 0
 
     def _segmenter(self) -> zeroseg.Segmenter:
-        from zeroseg.baselines import READ_OUT, open_yardstick
+        from zeroseg.baselines import yardstick_segmenter
         from zeroseg.cli.loading import load_teacher
         from zeroseg.student.weights import BUNDLED
         from zeroseg.teacher import BUNDLED_NAME
@@ -100,8 +100,7 @@ class Segment:
         if self.method == "student":
             return zeroseg.Segmenter.from_pretrained(self.model or BUNDLED, self.teacher)
         teacher = load_teacher(self.model or BUNDLED_NAME)
-        read_out = replace(READ_OUT, refinement=ROUNDS)
-        return zeroseg.Segmenter(open_yardstick(self.method, teacher), teacher, read_out)
+        return yardstick_segmenter(self.method, teacher, ROUNDS)
 
     def _vocabulary(self, background_words: Sequence[str] = ()) -> zeroseg.Vocabulary:
         """What was asked for, with words for what was not."""
@@ -121,8 +120,7 @@ class Segment:
             raise UsageError(
                 "--threshold goes with --background product, --margin with --background margin: choose one."
             )
-        if self.refinement is not None and self.refinement < 0:
-            raise UsageError(f"--refinement must be 0 rounds or more, not {self.refinement}.")
+        check_rounds(self.refinement)
         words = self.background_words
         changes = {
             "naming": self.naming,

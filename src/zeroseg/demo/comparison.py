@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rich import box
 from rich.table import Table
 
-from zeroseg import baselines
-from zeroseg.baselines import Yardstick, open_yardstick
+from zeroseg.baselines import Yardstick, yardstick_segmenter
 from zeroseg.demo.config import DATASET, DemoConfig
 from zeroseg.demo.lesson import Lesson
 from zeroseg.demo.narrator import Narrator
@@ -51,8 +50,7 @@ def compare(lesson: Lesson, cache: FeatureCache, bundled: Segmenter, config: Dem
     held_out = open_dataset(DATASET, "held-out", config.table_scenes)
 
     def tuned(name: Yardstick) -> Segmenter:
-        read_out = replace(baselines.READ_OUT, refinement=bundled.read_out.refinement)
-        return tune_margin(Segmenter(open_yardstick(name, by), by, read_out), validation)
+        return tune_margin(yardstick_segmenter(name, by, bundled.read_out.refinement), validation)
 
     candidates = {
         "student at the start": tune_margin(Segmenter.of(untrained, by), validation),

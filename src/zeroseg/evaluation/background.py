@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from zeroseg.errors import ConfigError
+from zeroseg.evaluation.benchmark import class_ids, encode_sample, read_out_for
 from zeroseg.evaluation.dataset import Dataset
 from zeroseg.evaluation.metrics import confusion_matrix, mean_iou
 from zeroseg.images import ImageSource
@@ -20,6 +21,7 @@ from zeroseg.student.config import Background
 from zeroseg.vocabulary import Vocabulary
 
 MARGINS = tuple(round(-6.0 + 0.5 * k, 1) for k in range(47))  # cosine x 100: -6 .. 17
+EVERY = 4  # margin is tried at first
 FINE_STEPS = (0.0, 1.0, 2.0)  # from the best margin without refinement, when it is tuned again with it
 SHARES = tuple(round(0.025 * k, 3) for k in range(1, 40))  # of a probability: .025 .. .975
 BINS = 256  # of the histogram that is parted in two
@@ -58,20 +60,21 @@ def sweep(
 ) -> Sweep:
     """Try the threshold of the segmenter's background rule on true masks; every image is encoded once.
 
+    As in `evaluate`, a data set without background is read without one: then it is the lead of stuff over things.
     `values`: those of `THRESHOLDS` by default. `progress` hears of every image done. `vocabulary`: other words for the
     same classes than the data set's own.
     """
-    name, usual = THRESHOLDS[segmenter.read_out.background]
+    read_out = read_out_for(segmenter, dataset)
+    name, usual = THRESHOLDS[read_out.background]
     values = tuple(values or usual)
     count = len(dataset.classes)
-    read_outs = [replace(segmenter.read_out, **{name: value}) for value in values]
+    read_outs = [replace(read_out, **{name: value}) for value in values]
     totals: Int64[np.ndarray, "T C C"] = np.zeros((len(values), count, count), np.int64)
     for sample in dataset:
-        encoded = segmenter.encode(sample.image)
-        for total, read_out in zip(totals, read_outs, strict=True):
-            predicted = segmenter.name(encoded, vocabulary or dataset.vocabulary, read_out)
-            shift = int(dataset.has_background and not predicted.has_background)
-            total += confusion_matrix(sample.truth, predicted.class_map + np.uint16(shift), count)
+        encoded = encode_sample(segmenter, sample)
+        for total, tried in zip(totals, read_outs, strict=True):
+            named = segmenter.name(encoded, vocabulary or dataset.vocabulary, tried)
+            total += confusion_matrix(sample.truth, class_ids(named, dataset), count)
         progress(1)
     return Sweep(name, values, tuple(mean_iou(total) for total in totals))
 
@@ -79,13 +82,16 @@ def sweep(
 def tune_margin(segmenter: Segmenter, dataset: Dataset, margins: Sequence[float] = MARGINS) -> Segmenter:
     """The segmenter with the margin that gives the best mIoU on `dataset`: validation scenes, never held-out ones.
 
-    Where the data set has no background, it is the margin that its words for stuff have over the things. All margins
-    are tried without refinement, which is quick and hardly moves the best one; then those near the best, with it.
+    Where the data set has no background, it is the margin that its words for stuff have over the things. Every fourth
+    margin is tried, then those round the best; all without refinement, which is quick and hardly moves the best one.
+    With it, two on either side are tried in the end.
     """
     rule: Background = "margin" if dataset.has_background else "none"
     refinement = segmenter.read_out.refinement
     plain = segmenter.reading(background=rule, refinement=0)
-    best = sweep(plain, dataset, margins).best
+    coarse = sweep(plain, dataset, margins[::EVERY]).best
+    middle = margins.index(coarse)
+    best = sweep(plain, dataset, margins[max(0, middle - EVERY + 1) : middle + EVERY]).best
     if refinement:
         near = [margin for margin in margins if abs(margin - best) in FINE_STEPS]
         best = sweep(plain.reading(refinement=refinement), dataset, near).best

@@ -12,9 +12,12 @@ import numpy as np
 from jaxtyping import Int, Int64, UInt8, UInt16
 from PIL import Image
 
-from zeroseg.evaluation.dataset import Dataset
+from zeroseg.baselines import TrueRegions
+from zeroseg.evaluation.dataset import Dataset, Sample
 from zeroseg.evaluation.metrics import bootstrap_interval, confusion_matrix, iou_per_class, mean_iou, tallies
-from zeroseg.segmenter import Segmenter
+from zeroseg.images import resize, to_tensor
+from zeroseg.segmentation import Segmentation
+from zeroseg.segmenter import Encoded, Segmenter
 from zeroseg.student.config import ReadOut
 from zeroseg.vocabulary import Vocabulary
 
@@ -86,15 +89,14 @@ def evaluate(
     A data set without background is read without one, whatever the read-out says. `vocabulary`: other words for the
     same classes than the data set's own. `examples`: how many of the best and of the worst images are kept.
     """
-    read_out = segmenter.read_out if dataset.has_background else replace(segmenter.read_out, background="none")
+    read_out = read_out_for(segmenter, dataset)
     count = len(dataset.classes)
     confusion, oracle = np.zeros((count, count), np.int64), np.zeros((count, count), np.int64)
     images: list[Int64[np.ndarray, "3 C"]] = []
     kept: list[Example] = []
     for sample in dataset:
-        encoded = segmenter.encode(sample.image)
-        named = segmenter.name(encoded, vocabulary or dataset.vocabulary, read_out)
-        predicted = named.class_map + np.uint16(dataset.has_background and not named.has_background)
+        encoded = encode_sample(segmenter, sample)
+        predicted = class_ids(segmenter.name(encoded, vocabulary or dataset.vocabulary, read_out), dataset)
         found = confusion_matrix(sample.truth, predicted, count)
         confusion += found
         images.append(tallies(found))
@@ -110,6 +112,25 @@ def evaluate(
         dataset.name, dataset.classes, len(dataset), confusion, oracle, read_out, np.stack(images),
         tuple(kept[:examples]), tuple(kept[:-examples - 1 : -1]),
     )  # fmt: skip
+
+
+def encode_sample(segmenter: Segmenter, sample: Sample) -> Encoded:
+    """What the segmenter's encoder sees in a sample: the picture, and the truth if it is the oracle."""
+    encoder = segmenter.encoder
+    if isinstance(encoder, TrueRegions):
+        size = (sample.image.height, sample.image.width)
+        return encoder.encode_true(resize(to_tensor(sample.image), size)[None], sample.truth, size)
+    return segmenter.encode(sample.image)
+
+
+def read_out_for(segmenter: Segmenter, dataset: Dataset) -> ReadOut:
+    """The segmenter's own; for a data set without background the same without one."""
+    return segmenter.read_out if dataset.has_background else replace(segmenter.read_out, background="none")
+
+
+def class_ids(named: Segmentation, dataset: Dataset) -> UInt16[np.ndarray, "H W"]:
+    """Its classes as the data set counts them: the background is 0, whether the read-out could choose it or not."""
+    return named.class_map + np.uint16(dataset.has_background and not named.has_background)
 
 
 def _majority(

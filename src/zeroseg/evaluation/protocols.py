@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 
+from zeroseg.baselines import TrueRegions
 from zeroseg.errors import ConfigError
 from zeroseg.evaluation.templates import CLIP_TEMPLATES, TCL_TEMPLATES
 from zeroseg.evaluation.windowed import Windowed
@@ -78,8 +79,13 @@ class Protocol:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     def sees(self, encoder: ImageEncoder) -> ImageEncoder:
-        """An encoder as this protocol shows it pictures. Raises `ConfigError` where windows do not fit its patches."""
-        return encoder if self.shorter_side is None else Windowed(encoder, self.shorter_side, self.window, self.stride)
+        """An encoder as this protocol shows it pictures; true regions are seen as they are.
+
+        Raises `ConfigError` where windows do not fit its patches.
+        """
+        if self.shorter_side is None or isinstance(encoder, TrueRegions):
+            return encoder
+        return Windowed(encoder, self.shorter_side, self.window, self.stride)
 
     def reads(self, read_out: ReadOut) -> ReadOut:
         """A model's read-out with what this protocol lays down."""
