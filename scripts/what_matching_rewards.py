@@ -7,9 +7,12 @@ On 300 validation scenes with the paper's 30 views, by the bundled teacher. Kind
   constant  the same token for all pictures, fitted to the loss: it knows nothing
   STUDENT   the segment tokens of students: folders, or the bundled one
 For each: the loss, how many different views of a picture the tokens are nearest to, and what share of all tokens are
-nearest to a view without any thing in it. Last: how well a constant foretells views with and without things.
+nearest to a view without any thing in it. Then: how well a constant foretells views with and without things. Last, of
+the assignment: how far a patch's dot products with the segments differ in fresh students of the paper's recipe, beside
+the Gumbel noise that training adds to them.
 """
 
+import math
 import sys
 from collections.abc import Sequence
 
@@ -22,6 +25,7 @@ from zeroseg.feature_cache import embed_views
 from zeroseg.images import to_tensor
 from zeroseg.losses import pairwise_l1, segment_matching
 from zeroseg.picturebook import Scene, Thing, draw_scene
+from zeroseg.recipes import picturebook_faithful
 from zeroseg.student import Student
 from zeroseg.student.weights import BUNDLED
 from zeroseg.teacher import Teacher
@@ -32,10 +36,12 @@ SCENES = 300
 VIEWS = ViewsConfig(side=96)
 SMALLEST = 40  # pixels of a thing that gets a token
 STEPS, RATE = 600, 0.02  # of fitting the constant
+FRESH = 4  # students before any training
+GUMBEL = math.pi / math.sqrt(6)  # standard deviation of the noise
 
 
 def main() -> None:
-    """Print a line for each kind of tokens."""
+    """Print a line for each kind of tokens, and those on views and assignment."""
     teacher = Teacher.from_pretrained()
     scenes = [draw_scene("validation", number) for number in range(SCENES)]
     images = torch.stack([to_tensor(scene.image) for scene in scenes]).float() / 255
@@ -59,6 +65,7 @@ def main() -> None:
         f"from the constant to views without things {float(distance[empty].mean()):.4f}, "
         f"with things {float(distance[~empty].mean()):.4f}"
     )
+    print(f"a patch's dot products differ by {first_spread(images):.3f} at the start, the noise by {GUMBEL:.3f}")
 
 
 def without_things(scene: Scene) -> Bool[Tensor, " V"]:
@@ -100,6 +107,23 @@ def report(tokens: Sequence[Float[Tensor, "S D"]], views: Float[Tensor, "B V D"]
         loss += float(pairwise_l1(mine[None], theirs[None]).min(dim=2).values.mean()) / len(tokens)
         chosen, cheap, count = chosen + len(nearest.unique()), cheap + int(bare[nearest].sum()), count + len(mine)
     return f"matching {loss:.4f}, {chosen / len(tokens):.1f} views, {cheap / count:.0%} of the tokens at bare views"
+
+
+@torch.inference_mode()
+def first_spread(images: Float[Tensor, "B 3 H W"]) -> float:
+    """Standard deviation over the first stage's segments of a patch's logits: the mean of patches and fresh students.
+
+    The logits are read from the soft assignment: its logarithm differs from them by a constant for each patch.
+    """
+    spreads: list[float] = []
+    for seed in range(FRESH):
+        torch.manual_seed(seed)
+        student = Student(picturebook_faithful().student).eval()
+        student.groupings[0].register_forward_hook(
+            lambda _module, _tokens, output: spreads.append(float(output[1].log().std(dim=1).mean()))
+        )
+        student(images)
+    return sum(spreads) / len(spreads)
 
 
 if __name__ == "__main__":
