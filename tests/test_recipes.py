@@ -38,7 +38,7 @@ batch = ViewBatch(
     torch.randint(0, 256, (8, 3, 224, 224), dtype=torch.uint8),
     torch.randn(8, 30, 768),
     torch.zeros(8, dtype=torch.bool),
-    [str(number) for number in range(8)],
+    names=[str(number) for number in range(8)],
 )
 before = student.encoder.positions.detach().clone()
 with mixed_precision(torch.device("cpu"), config.loop.precision == "bf16"):

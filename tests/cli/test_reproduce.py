@@ -1,5 +1,6 @@
 """`zeroseg reproduce`: from a cache to the page of tables, again without work, and what it refuses."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,22 +9,21 @@ import pytest
 from tests.cli.conftest import Call, Models, assert_one_sentence
 from tests.experiments import toy
 from tests.experiments.toy import CONFIG
-from tests.reproduce.test_trained_tables import paper_table
+from tests.reproduce.test_results import scale_of
 from tests.tiny import VIEWS, teacher, write_photos
 from zeroseg.cli import reproduce
 from zeroseg.feature_cache import build_cache
-from zeroseg.reproduce import TRAINED
+from zeroseg.reproduce import SCALES
 
 Words = list[object]
 
 
 @pytest.fixture(autouse=True)
-def only_a_toy(models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One table of toys in place of the paper's."""
+def only_toys(models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table of toys in place of the paper's, in the small; the paper's own scale as it is."""
     config = replace(CONFIG, student=replace(CONFIG.student, teacher=str(models.teacher)))
-    for name in list(TRAINED):
-        monkeypatch.delitem(TRAINED, name)
-    monkeypatch.setitem(TRAINED, "toy", paper_table(toy.experiment(tmp_path, config)))
+    monkeypatch.setitem(SCALES, "picturebook", scale_of(toy.experiment(tmp_path, config)))
+    monkeypatch.setattr(reproduce, "NAMES", (*reproduce.NAMES, "t9"))
 
 
 @pytest.fixture
@@ -32,14 +32,13 @@ def words(tmp_path: Path) -> Words:
     build_cache(write_photos(tmp_path / "photos", 4), teacher(), VIEWS, tmp_path / "cache")
     read = ["--images", tmp_path / "photos", "--cache", tmp_path / "cache"]
     kept = ["--out", tmp_path / "runs", "--records", tmp_path / "records", "--pages", tmp_path / "docs"]
-    return ["reproduce", "toy", *read, *kept, "--seeds", 1, "--scenes.validation", 1, "--scenes.held-out", 1]
+    return ["reproduce", "t9", *read, *kept, "--seeds", 1, "--scenes.validation", 1, "--scenes.held-out", 1]
 
 
 def test_runs_records_and_the_page_and_the_second_time_no_work(call: Call, words: Words, tmp_path: Path):
     said = call(*words)
     assert said.code == 0, said.err
     assert said.out.splitlines() == [
-        "Table 9: toys",
         "3 runs, 0 of them recorded already",
         "1/3  toy: base, seed 0",
         "2/3  toy: centred, seed 0",
@@ -48,20 +47,55 @@ def test_runs_records_and_the_page_and_the_second_time_no_work(call: Call, words
     ]
     assert len(list(tmp_path.glob("records/toy/*.json"))) == 3
     assert "3 runs, 3 of them recorded already" in call(*words).out
-    page = call("reproduce", "toy", "--page-only", "--records", tmp_path / "records", "--pages", tmp_path / "again")
+    page = call("reproduce", "t9", "--page-only", "--records", tmp_path / "records", "--pages", tmp_path / "again")
     assert page.code == 0
     assert (tmp_path / "again/results.md").read_text() == (tmp_path / "docs/results.md").read_text()
+    assert (tmp_path / "again/results.html").is_file()
+
+
+def test_tables_share_their_rows(call: Call, words: Words):
+    """Table 8 shows the base alone, which table 9 has run."""
+    assert "1 runs, 0 of them" in call(words[0], "t8", *words[2:]).out
+    assert "3 runs, 1 of them" in call(words[0], "t8", *words[1:]).out
 
 
 def test_a_quick_try_is_short(call: Call, words: Words, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setattr(reproduce, "QUICK_SCENES", reproduce.Scenes(1, 1))
     said = call(*words[:-6], "--steps", 12, "--quick")
     assert said.code == 0, said.err
-    settings = (tmp_path / "records/toy/base-0.json").read_text()
-    assert '"steps": 2' in settings
+    assert json.loads((tmp_path / "records/toy/base-0.json").read_text())["settings"]["distill"]["loop"]["steps"] == 2
+
+
+def test_a_study_without_its_students_is_not_written(call: Call, words: Words, tmp_path: Path):
+    said = call(words[0], "t2", *words[2:], "--study", tmp_path / "study")
+    assert said.code == 0, said.err
+    assert "not trained yet" in said.out
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_dry_run_prints_what_the_papers_scale_takes(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """9.08e18 operations at 30 TFLOP/s are the paper's 84 hours; 30 views of 768 half numbers make 59 GB."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    said = call("reproduce", "t3", "--scale", "paper", "--dry-run")
+    assert said.code == 0, said.err
+    ours = next(line for line in said.out.splitlines() if " ours " in line)
+    assert [cell.strip() for cell in ours.split("│")[2:7]] == [
+        "1,281,167",
+        "25,022",
+        "102,490,112",
+        "9.08e+18",
+        "84.10",
+    ]
+    assert "1,281,167 images, 30 views each, 6.23e+18 FLOP, 57.66 hours, 59.04 GB" in said.out
+    assert "15 runs (3 seeds): 1,261.5 hours at 30 TFLOP/s" in said.out
+    assert not list(Path().iterdir())
+    halved = call("reproduce", "t3", "--scale", "paper", "--dry-run", "--tflops", 60, "--seeds", 1)
+    assert "5 runs (1 seeds): 210.2 hours at 60 TFLOP/s" in halved.out
 
 
 def test_what_makes_no_sense(call: Call, words: Words):
-    assert_one_sentence(call("reproduce", "t99"), 2, "'t99'", "toy")
-    assert_one_sentence(call("reproduce", "toy"), 2, "--images")
+    assert_one_sentence(call("reproduce", "t99"), 2, "'t99'", "t9")
+    assert_one_sentence(call("reproduce", "t9"), 2, "--images")
     assert_one_sentence(call(*words, "--seeds", 0), 2, "--seeds")
+    assert_one_sentence(call("reproduce", "--dry-run", "--tflops", 0), 2, "--tflops")

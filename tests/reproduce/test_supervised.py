@@ -7,20 +7,20 @@ import pytest
 
 from tests.experiments import toy
 from tests.experiments.toy import silent
-from tests.tiny import PATCH_STUDENT, VIEWS, teacher
-from zeroseg.errors import TrainingError
+from tests.tiny import PATCH_STUDENT, VIEWS, teacher, write_photos
+from zeroseg.errors import DatasetError, TrainingError
 from zeroseg.experiments import Column, Experiment, Laboratory, Scenes, Variant, carry_out, changes, plan
 from zeroseg.experiments.tables import percent
 from zeroseg.feature_cache import FeatureCache, build_cache
 from zeroseg.picturebook import draw_scene
-from zeroseg.reproduce.supervised import _caption, _Scenes, numbers_of, train_with_masks, train_with_words
+from zeroseg.reproduce.supervised import _caption, _Scenes, captions_of, numbers_of, train_with_masks, train_with_words
 from zeroseg.student.config import ReadOut
 from zeroseg.training.distill import DistillConfig, LossWeights
 
 CONFIG = DistillConfig(
     student=PATCH_STUDENT, views=VIEWS, losses=LossWeights(0.0, 1.0, 0.0), loop=replace(toy.LOOP, steps=2)
 )
-SEGMENTS = changes.student(patch_head=False, read_out=ReadOut("segments", "margin"))
+SEGMENTS = changes.student(patch_head=False, segment_embedding="global", read_out=ReadOut("segments", "margin"))
 
 
 @pytest.fixture
@@ -74,6 +74,25 @@ def test_a_scene_has_one_caption_and_it_names_what_is_there():
     assert said == _caption("unlabelled", 3)
     words = {word for content in draw_scene("unlabelled", 3).contents for word in _names(content)}
     assert any(word in said for word in words)
+
+
+def test_captions_of_other_images_stand_beside_them(tmp_path: Path):
+    photos = write_photos(tmp_path, 3)
+    lines = [f"{photo.name}\ta photo of a dog" for photo in photos]
+    (tmp_path / "captions.tsv").write_text("\n".join([*lines, f"{photos[0].name}\tgrass"]))
+    found = captions_of(photos[:2])
+    assert sorted((path.name, said) for path, said in found) == sorted(
+        [(photos[0].name, "a photo of a dog"), (photos[0].name, "grass"), (photos[1].name, "a photo of a dog")]
+    )
+
+
+def test_images_without_captions_are_refused(tmp_path: Path):
+    photos = write_photos(tmp_path, 2)
+    with pytest.raises(DatasetError, match="holds no captions"):
+        captions_of(photos)
+    (tmp_path / "captions.tsv").write_text(f"{photos[0].name}\ta dog")
+    with pytest.raises(DatasetError, match="none of the captions"):
+        captions_of(photos[1:])
 
 
 def _names(content: object) -> list[str]:

@@ -1,71 +1,165 @@
-"""`zeroseg reproduce`: the paper's tables in the small, beside the paper's figures."""
+"""`zeroseg reproduce`: the paper's tables, in the small or at its own size, beside the paper's figures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Annotated
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Literal
 
+from rich.console import Console
+from rich.table import Table
 from tyro.conf import Positional, arg
 
 from zeroseg.cli.messages import INTERRUPTED, UsageError, hint
 from zeroseg.cli.parsing import parse
+from zeroseg.cli.progress import counting
 from zeroseg.cli.runs import RunOptions
-from zeroseg.experiments import Scenes
-from zeroseg.reproduce import TRAINED, PaperTable, write_results
-from zeroseg.reproduce.trained_tables import STEPS
+from zeroseg.experiments import Laboratory, Scenes
+from zeroseg.images import find_images
+from zeroseg.reproduce import SCALES, Scale, draw_figures, prepare_study, write_results
+from zeroseg.reproduce.costs import run_budgets
+from zeroseg.reproduce.study import QUESTIONS
 
 QUICK = 6  # times fewer steps
 QUICK_SCENES = Scenes(20, 40)
+NAMES = ("t1", "t2", "t3", "t4", "t5", "t6", "t7", "t8", "figures")
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where real data sets are (docs/datasets.md): for the paper's scale."""
+
+    voc: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="")] = None
+    """PASCAL VOC 2012."""
+    context: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="")] = None
+    """PASCAL Context."""
+    coco: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="")] = None
+    """COCO with the masks of COCO-Stuff."""
+
+    def by_dataset(self) -> dict[str, Path]:
+        """Those that are given, by the data set's name."""
+        named = {"voc21": self.voc, "context60": self.context, "coco-object": self.coco}
+        return {name: folder for name, folder in named.items() if folder is not None}
 
 
 @dataclass(frozen=True)
 class Reproduce(RunOptions):
-    """Train the rows of the paper's tables in the small, and set our figures beside the paper's.
+    """Train the rows of the paper's tables and set our figures beside the paper's.
 
-    t1: distillation against supervision by captions, and by masks; t3: window scales; t4: losses; t5: mask ratios; t6:
-    more images. All read one cache, of the windows of all scales, and t1 the captions and masks of the same scenes.
-    Each run leaves a small record; the page with tables and plots is written from the records alone. A run that has a
-    record of the same settings is not made again. Ctrl-C saves; the same command goes on.
+    t1: distillation against supervision by captions, by masks, and rivals without training; t2: the human study,
+    prepared as a package; t3: window scales; t4: losses; t5: mask ratios; t6: more images; t7: cost; t8: words in
+    words; figures: overlays of the loss variants, and of words from captions. All read one cache, of the windows of all
+    scales; a row that several tables show is run once. Each run leaves a small record; the page with tables and plots
+    is written from the records alone. A run that has a record of the same settings is not made again. Ctrl-C saves; the
+    same command goes on.
 
     examples:
       zeroseg reproduce t3 t4 --images images --cache cache
       zeroseg reproduce t5 --images images --cache cache --quick --records try/records --pages try
       zeroseg reproduce --page-only
+      zeroseg reproduce --scale paper --dry-run
     """
 
-    tables: Positional[Annotated[tuple[str, ...], arg(metavar=f"{{{','.join(TRAINED)}}}...")]] = tuple(TRAINED)
+    tables: Positional[Annotated[tuple[str, ...], arg(metavar=f"{{{','.join(NAMES)}}}...")]] = NAMES
     """Which tables."""
+    scale: Literal["picturebook", "paper"] = "picturebook"
+    """The embedded world and our recipe, short; or ImageNet, the paper's recipe and its benchmarks."""
     quick: bool = False
     """One seed and a sixth of the steps, measured on few scenes: to see it work, in minutes."""
+    dry_run: bool = False
+    """Run nothing: print what the runs take (images, steps, operations, hours, bytes)."""
+    tflops: Annotated[float | None, arg(help_behavior_hint="(default: 30 at the paper's scale, 0.1 in the small)")] = (
+        None
+    )
+    """Operations a second that a dry run reckons with, in 10^12. 30 is what the paper's 84 V100-hours come to, 0.1 a
+    thread of a CPU core."""
+    study: Annotated[Path, arg(metavar="FOLDER")] = Path("study")
+    """Where the human study goes, a new folder (t2)."""
+    data: Folders = field(default_factory=Folders)
 
     def run(self) -> int:
-        """Make what runs are missing, table by table, then write the page of all tables."""
+        """Make what runs are missing, draw the figures, then write the page of all tables."""
         self.check()
-        chosen = [self._table(name) for name in self.tables]
-        asked = self._quick() if self.quick else self
-        code = 0 if self.page_only else asked._make(chosen)
+        scale = SCALES[self.scale]
+        rows = self._rows(scale)
+        if self.dry_run:
+            self._print_budgets(scale, rows)
+            return 0
+        asked = self._quick(scale) if self.quick else self
+        code = 0 if self.page_only else asked._make(scale, rows)
         if code != INTERRUPTED:
-            print(f"the page: {write_results(TRAINED.values(), self.records, self.pages)}")
+            print(f"the page: {write_results(scale, self.records, self.pages)}")
         return code
 
-    def _table(self, name: str) -> PaperTable:
-        if name not in TRAINED:
-            raise UsageError(f"there is no table {name!r}{hint(name, TRAINED)}: choose among {', '.join(TRAINED)}.")
-        return TRAINED[name]
+    def check(self) -> None:
+        """Refuse what makes no sense."""
+        super().check()
+        if self.tflops is not None and self.tflops <= 0:
+            raise UsageError(f"--tflops must be above 0, not {self.tflops:g}.")
+        for name in self.tables:
+            if name not in NAMES:
+                raise UsageError(f"there is no table {name!r}{hint(name, NAMES)}: choose among {', '.join(NAMES)}.")
 
-    def _quick(self) -> Reproduce:
-        return replace(self, seeds=1, steps=max(1, (self.steps or STEPS) // QUICK), scenes=QUICK_SCENES)
+    def _rows(self, scale: Scale) -> list[str]:
+        """The rows of the chosen tables, each once, in the order of the scale."""
+        chosen = {row for name in self.tables for row in scale.rows_of(name)}
+        return [variant.name for variant in scale.rows.variants if variant.name in chosen]
 
-    def _make(self, chosen: Sequence[PaperTable]) -> int:
-        lab = self.laboratory(chosen[0].experiment.recipe().student.teacher)
-        codes = [0]
-        for paper in chosen:
-            print(paper.title, flush=True)
-            codes.append(self.make_runs(paper.experiment, lab))
-            if codes[-1] == INTERRUPTED:
-                return INTERRUPTED
-        return max(codes)
+    def _quick(self, scale: Scale) -> Reproduce:
+        steps = self.steps or scale.rows.recipe().loop.steps
+        return replace(self, seeds=1, steps=max(1, steps // QUICK), scenes=QUICK_SCENES)
+
+    def _make(self, scale: Scale, rows: Sequence[str]) -> int:
+        lab = self.laboratory(scale.rows.recipe().student.teacher)
+        lab = replace(lab, folders=self.data.by_dataset())
+        if self.scale == "paper" and self.scenes == Scenes():
+            lab = replace(lab, scenes=Scenes(held_out=0))  # all images, as the protocols have it
+        code = self.make_runs(scale.rows, lab, rows)
+        if code == INTERRUPTED:
+            return code
+        for path in draw_figures(scale, lab, self.pages, self.steps):
+            print(f"a figure: {path}")
+        if "t2" in self.tables:
+            self._prepare_study(scale, lab)
+        return code
+
+    def _prepare_study(self, scale: Scale, lab: Laboratory) -> None:
+        if self.study.exists():
+            print(f"the study is there already: {self.study}")
+            return
+        with counting("the study", QUESTIONS, "pictures") as progress:
+            package = prepare_study(scale, lab, self.study, self.steps, progress)
+        print("the study: its two students are not trained yet" if package is None else f"the study: {package}")
+
+    def _print_budgets(self, scale: Scale, rows: Sequence[str]) -> None:
+        """What a whole run of these rows takes, as a table."""
+        images = len(find_images(self.images)) if self.images else scale.images
+        budgets = run_budgets(scale.rows, rows, images, scale.teacher, self.steps)
+        tflops = self.tflops or scale.tflops
+        table = Table("row", "images", "steps", "samples", "FLOP", "hours")
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for name, one in budgets.items():
+            hours = f"{one.hours(tflops):,.2f}"
+            table.add_row(
+                name, f"{one.images:,}", f"{one.steps:,}", f"{one.samples:,}", f"{one.training_flops:.3g}", hours
+            )
+        console = Console(highlight=False, soft_wrap=True)
+        console.print(table)
+        total = self.seeds * sum(one.hours(tflops) for one in budgets.values())
+        cache = max(budgets.values(), key=lambda one: one.cache_flops)
+        runs = self.seeds * len(budgets)
+        weights = sum(one.student_bytes for one in budgets.values()) * self.seeds
+        console.print(
+            f"the cache, once: {images:,} images, {cache.views} views each, {cache.cache_flops:.3g} FLOP, "
+            f"{cache.cache_hours(tflops):,.2f} hours, {cache.cache_bytes / 1e9:,.2f} GB"
+        )
+        console.print(
+            f"{runs} runs ({self.seeds} seeds): {total:,.1f} hours at {tflops:g} TFLOP/s; "
+            f"students {weights / 1e9:,.2f} GB, a checkpoint of the run under way "
+            f"{max(one.checkpoint_bytes for one in budgets.values()) / 1e9:,.2f} GB"
+        )
 
 
 def main(arguments: Sequence[str]) -> int:

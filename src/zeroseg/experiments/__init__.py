@@ -3,9 +3,9 @@
 from zeroseg.experiments.ablation import ABLATION
 from zeroseg.experiments.design import Column, Experiment, Variant
 from zeroseg.experiments.faithful import FAITHFUL
-from zeroseg.experiments.page import write_page
+from zeroseg.experiments.page import by_variant, fill, write_page
 from zeroseg.experiments.records import Record, read_records
-from zeroseg.experiments.running import Laboratory, Run, Scenes, carry_out, plan
+from zeroseg.experiments.running import Laboratory, Run, Scenes, carry_out, plan, trained_segmenter
 
 EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in (ABLATION, FAITHFUL)}
 
@@ -18,8 +18,11 @@ __all__ = [
     "Run",
     "Scenes",
     "Variant",
+    "by_variant",
     "carry_out",
+    "fill",
     "plan",
     "read_records",
+    "trained_segmenter",
     "write_page",
 ]  # fmt: skip

@@ -20,6 +20,11 @@ def student(**values: Any) -> Change:
     return lambda config: replace(config, student=replace(config.student, **values))
 
 
+def read_out(**values: Any) -> Change:
+    """How the student is read out."""
+    return lambda config: student(read_out=replace(config.student.read_out, **values))(config)
+
+
 def losses(**weights: float) -> Change:
     """Weights of losses."""
     return lambda config: replace(config, losses=replace(config.losses, **weights))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from zeroseg.segmenter import Segmenter
 from zeroseg.training.distill import DistillConfig
 from zeroseg.training.loop import LoopConfig
 
@@ -25,6 +26,9 @@ class Variant:
     called with the run, its folder, the laboratory, a judge of students, and whether to resume, and returns False when
     it was interrupted (see `running.carry_out`). It leaves the student in `student`, and in `text` a CLIP where the
     student speaks to another text encoder than the teacher's.
+
+    What learns nothing has `ready` instead: called with the laboratory, it gives the segmenter, which is measured once,
+    in the first reading.
     """
 
     name: str
@@ -32,6 +36,7 @@ class Variant:
     change: Change = lambda config: config
     learns_from: str = "views"
     train: Callable[..., bool] | None = field(default=None, repr=False, compare=False)
+    ready: Callable[..., Segmenter] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,8 @@ class Experiment:
     `readings` are ways to read a student, by name, as changes of its recipe's read-out: the first is the recipe's own.
     Margins are tuned on validation scenes of the first data set. What `columns` ask for is measured, and shown on the
     page, whose prose is `template`. Variants of a group share a chart with the base, so a group holds five at most.
+    `by_class`: data sets of which the IoU of each class is kept, too. `protocol`: one of the field
+    (`evaluation/protocols.py`) that students are measured under.
     """
 
     name: str
@@ -66,6 +73,8 @@ class Experiment:
     readings: Mapping[str, Mapping[str, Any]]
     columns: tuple[Column, ...]
     template: Path = field(repr=False)
+    by_class: tuple[str, ...] = ()
+    protocol: str = "own"
 
     @property
     def variants(self) -> tuple[Variant, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -45,10 +45,15 @@ def page(experiment: Experiment, found: Found, seeds: int = 3) -> str:
         "images": _images(found),
         "command": _command(experiment, found, seeds),
     }
-    prose = experiment.template.read_text(encoding="utf-8")
+    return fill(experiment.template, parts)
+
+
+def fill(template: Path, parts: Mapping[str, str]) -> str:
+    """The prose of a template with its `{slots}` filled. Raises `ValueError` for a slot that there is not."""
+    prose = template.read_text(encoding="utf-8")
     unknown = set(SLOT.findall(prose)) - parts.keys()
     if unknown:
-        raise ValueError(f"{experiment.template} has slots that there are not: {', '.join(sorted(unknown))}")
+        raise ValueError(f"{template} has slots that there are not: {', '.join(sorted(unknown))}")
     return SLOT.sub(lambda slot: parts[slot[1]], prose)
 
 

@@ -15,14 +15,18 @@ from zeroseg.training.distill import DistillConfig
 
 Values = dict[str, Any]
 Curve = dict[str, dict[str, list[Any]]]  # "training" or "validation" -> figure -> its values, None where there is none
-Scores = dict[str, dict[str, dict[str, dict[str, float | None]]]]  # split -> data set -> reading -> figure
+Figures = dict[str, Any]  # numbers from 0 to 1, None where there is none; "iou": those of the classes
+Scores = dict[str, dict[str, dict[str, Figures]]]  # split -> data set -> reading
 
 WATCHING = ("log_every", "evaluate_every", "checkpoint_every", "patience", "workers")  # students do not feel them
 
 
 @dataclass(frozen=True)
 class Record:
-    """A run: `settings` are all that made it what it is (see `settings_of`); times are those of training alone."""
+    """A run: `settings` are all that made it what it is (see `settings_of`); times are those of training alone.
+
+    What was not trained has no samples, no rate and no curve.
+    """
 
     experiment: str
     variant: str
@@ -30,7 +34,7 @@ class Record:
     settings: Values
     samples: int
     minutes: float
-    images_per_second: float
+    images_per_second: float | None
     versions: dict[str, str]
     curve: Curve
     scores: Scores

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-import torch
-
-from zeroseg import __version__
 from zeroseg.experiments.curve import curve_of, seconds_trained
 from zeroseg.experiments.design import Experiment, Variant
-from zeroseg.experiments.measuring import Counting, Scenes, glance, measure
-from zeroseg.experiments.records import Record, Values, read_record, record_path, same_settings, settings_of
+from zeroseg.experiments.measuring import Counting, Scenes, TestSets, glance, measure
+from zeroseg.experiments.records import Curve, Record, Values, read_record, record_path, same_settings, settings_of
 from zeroseg.feature_cache import FeatureCache
+from zeroseg.segmenter import Segmenter
 from zeroseg.student import Student
 from zeroseg.student.weights import CONFIG_NAME
 from zeroseg.teacher import Teacher
@@ -26,6 +22,7 @@ from zeroseg.training import checkpoint
 from zeroseg.training.distill import DistillConfig, ViewData, distill
 from zeroseg.training.monitor import read_log
 from zeroseg.training.text_supervision import TEXT
+from zeroseg.versions import versions
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,13 @@ class Laboratory:
     runs: Path
     records: Path
     scenes: Scenes = field(default_factory=Scenes)
+    folders: Mapping[str, Path] = field(default_factory=dict[str, Path])  # of real data sets, by name
     quiet: bool = False
+
+    @property
+    def sets(self) -> TestSets:
+        """What students are measured on."""
+        return TestSets(self.scenes, self.folders)
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,14 @@ class Run:
         return lab.runs / self.experiment.name / f"{self.variant.name}-{self.seed}-{digest}"
 
     def is_recorded(self, lab: Laboratory) -> bool:
-        """Whether there is a record of the very same settings. Raises `DatasetError` for a damaged one."""
+        """Whether there is such a record. Raises `DatasetError` for a damaged one."""
+        return self.record(lab) is not None
+
+    def record(self, lab: Laboratory) -> Record | None:
+        """Its record, if there is one of the very same settings. Raises `DatasetError` for a damaged one."""
         path = record_path(lab.records, self.experiment.name, self.variant.name, self.seed)
-        return path.exists() and same_settings(read_record(path).settings, self.settings)
+        record = read_record(path) if path.exists() else None
+        return record if record is not None and same_settings(record.settings, self.settings) else None
 
 
 def plan(
@@ -73,6 +81,7 @@ def plan(
 ) -> list[Run]:
     """All runs of an experiment, or those of some variants: every variant with the first seed, then with the second ...
 
+    What learns nothing is measured once.
     `steps`: those of the base, in place of its recipe's. Raises `CacheError` for a cache of another teacher or other
     views, `TrainingError` where it holds none of the images.
     """
@@ -84,9 +93,11 @@ def plan(
     runs: list[Run] = []
     for seed in range(seeds):
         for variant in experiment.variants:
-            if not only or variant.name in only:
+            if (not only or variant.name in only) and not (seed and variant.ready):
                 config = experiment.config(variant, base, seed)
                 settings = settings_of(config, lab.teacher.fingerprint, images, lab.scenes.by_split())
+                if experiment.protocol != "own":
+                    settings["protocol"] = experiment.protocol
                 if variant.learns_from != "views":
                     settings["learns_from"] = variant.learns_from
                 runs.append(Run(experiment, variant, seed, config, settings))
@@ -99,27 +110,53 @@ def carry_out(run: Run, lab: Laboratory, counting: Counting) -> Record | None:
     The run's folder keeps student and log, so that a record that was deleted is made anew without training.
     `counting` shows the progress of measuring. Raises `TrainingError` for a run that fails.
     """
+    if run.variant.ready is not None:
+        return _measured(run, lab, run.variant.ready(lab), counting)
     folder = run.folder(lab)
     if not _train(run, folder, lab):
         return None
-    student = Student.from_pretrained(folder / "student").to(lab.teacher.device)
-    speaks_to = Teacher.from_pretrained(folder / TEXT) if (folder / TEXT).is_dir() else lab.teacher
+    segmenter = trained_segmenter(run, lab)
+    assert segmenter is not None
     loop, log = run.config.loop, read_log(folder)
     samples, seconds = loop.steps * loop.batch_size, seconds_trained(log, loop.batch_size)
+    minutes, rate = round(seconds / 60, 2), round(samples / seconds, 1)
+    record = _measured(run, lab, segmenter, counting, samples, minutes, rate, curve_of(log))
+    (folder / checkpoint.NAME).unlink(missing_ok=True)
+    return record
+
+
+def trained_segmenter(run: Run, lab: Laboratory) -> Segmenter | None:
+    """The student that a run has left in its folder, with the text encoder that it speaks to; None before that."""
+    folder = run.folder(lab)
+    if not (folder / "student" / CONFIG_NAME).is_file():
+        return None
+    student = Student.from_pretrained(folder / "student").to(lab.teacher.device)
+    speaks_to = Teacher.from_pretrained(folder / TEXT) if (folder / TEXT).is_dir() else lab.teacher
+    return Segmenter.of(student, speaks_to.to(lab.teacher.device))
+
+
+def _measured(
+    run: Run, lab: Laboratory, segmenter: Segmenter, counting: Counting, samples: int = 0, minutes: float = 0.0,
+    images_per_second: float | None = None, curve: Curve | None = None,
+) -> Record:  # fmt: skip
+    """Measure what a run came to, and write its record."""
+    experiment = run.experiment
+    columns = experiment.columns_of(segmenter.read_out.refinement > 0)
+    if run.variant.ready is not None:
+        columns = tuple(column for column in columns if column.reading == next(iter(experiment.readings)))
     record = Record(
-        experiment=run.experiment.name,
+        experiment=experiment.name,
         variant=run.variant.name,
         seed=run.seed,
         settings=run.settings,
         samples=samples,
-        minutes=round(seconds / 60, 2),
-        images_per_second=round(samples / seconds, 1),
-        versions=_versions(),
-        curve=curve_of(log),
-        scores=measure(student, run.experiment, speaks_to.to(lab.teacher.device), lab.scenes, counting),
+        minutes=minutes,
+        images_per_second=images_per_second,
+        versions=versions(),
+        curve=curve or {"training": {}, "validation": {}},
+        scores=measure(segmenter, experiment, columns, lab.sets, counting),
     )
     record.write(lab.records)
-    (folder / checkpoint.NAME).unlink(missing_ok=True)
     return record
 
 
@@ -132,13 +169,8 @@ def _train(run: Run, folder: Path, lab: Laboratory) -> bool:
         shutil.rmtree(folder, ignore_errors=True)  # a run that was killed before its first checkpoint
 
     def judge(student: Student, teacher: Teacher = lab.teacher) -> Values:
-        return {**glance(student, run.experiment, teacher, lab.scenes)}
+        return {**glance(student, run.experiment, teacher, lab.sets)}
 
     if run.variant.train is not None:
         return run.variant.train(run, folder, lab, judge, resume)
     return distill(lab.images, lab.cache, run.config, folder, lab.teacher, judge, resume, lab.quiet) is not None
-
-
-def _versions() -> dict[str, str]:
-    numpy, python = np.__version__, platform.python_version()
-    return {"zeroseg": __version__, "torch": torch.__version__, "numpy": numpy, "python": python}

@@ -1,7 +1,22 @@
-"""The paper's tables in the small: runs kept as records, and a page that sets the paper's figures beside ours."""
+"""The paper's tables, in the small and at its own size: runs kept as records, and a page with the paper's figures."""
 
-from zeroseg.reproduce.paper_table import Agreement, PaperTable, compare
+from zeroseg.reproduce.figures import draw_figures
+from zeroseg.reproduce.paper_scale import PAPER
+from zeroseg.reproduce.paper_table import Agreement, PaperTable, Scale, WordsTable, compare
+from zeroseg.reproduce.picturebook_scale import PICTUREBOOK
 from zeroseg.reproduce.results import write_results
-from zeroseg.reproduce.trained_tables import TRAINED
+from zeroseg.reproduce.study import prepare_study
 
-__all__ = ["TRAINED", "Agreement", "PaperTable", "compare", "write_results"]
+SCALES: dict[str, Scale] = {scale.name: scale for scale in (PICTUREBOOK, PAPER)}
+
+__all__ = [
+    "SCALES",
+    "Agreement",
+    "PaperTable",
+    "Scale",
+    "WordsTable",
+    "compare",
+    "draw_figures",
+    "prepare_study",
+    "write_results",
+]

@@ -1,37 +1,90 @@
-"""What a table of the paper is here: runs that answer its question, and the paper's figures to set beside ours."""
+"""What a table of the paper is here: rows that answer its question, and the paper's figures to set beside ours."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from math import hypot
 from statistics import mean, stdev
 
-from zeroseg.experiments import Column, Experiment, Variant
+from zeroseg.experiments import Column, Experiment
+from zeroseg.reproduce.costs import TeacherSizes
 
 
 @dataclass(frozen=True)
 class PaperTable:
-    """A table of the paper whose rows are trained.
+    """A table of the paper: names of rows in its order, then what we set beside them.
 
     `paper` has the paper's mIoU (per cent, VOC) of the rows that it has; `column` is the figure of ours beside it.
-    `note` says what must be known to compare them.
+    `speed_up`: the paper's speed-up in training over its first row, per cent; where it is given, ours is shown, too.
     """
 
     name: str
     title: str
-    note: str
-    experiment: Experiment
+    rows: tuple[str, ...]
     paper: Mapping[str, float]
+    columns: tuple[Column, ...]
     column: Column
+    speed_up: Mapping[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True)
+class WordsTable:
+    """Table 8: the IoU of single words, which are words in words, on a data set; `paper`: their mean, per cent."""
+
+    name: str
+    title: str
+    rows: tuple[str, ...]
+    dataset: str
+    words: tuple[str, ...]
+    paper: Mapping[str, float]
+
+
+WINDOW_SCALES = {"1x1": 21.1, "1x1-2x2": 23.7, "1x1-3x3": 40.2, "1x1-4x4": 32.4, "ours": 40.8}
+LOSSES = {"loss-base": 21.1, "loss-multi-scale": 28.5, "loss-matching": 38.6, "ours": 40.8}
+MASK_RATIOS = {0: 35.6, 20: 37.6, 30: 38.7, 40: 40.4, 50: 39.8, 60: 40.8, 70: 33.3, 80: 32.8}
+"""The paper's mIoU on VOC (tables 3, 4 and 5), by row."""
+SPEED_UPS = {20: 15, 30: 19, 40: 26, 50: 32, 60: 36, 70: 39, 80: 43}  # table 5, per cent over no masking
+
+OTHERS = {
+    "t2": ("ours", "captions"),
+    "t7": ("ours", "captions", "captions-words", "masks"),
+    "figures": ("ours", *LOSSES, "captions"),
+}
+"""Rows behind what is no table of figures: the study, the cost, the pictures."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A size at which the tables are made: all rows as one experiment, so that what several show is run once.
+
+    `images`: how many there are to be, and `command` what makes them and their cache. `teacher`: its sizes. `tflops`:
+    10^12 operations a second, what is to be expected of the machine.
+    """
+
+    name: str
+    rows: Experiment
+    tables: tuple[PaperTable, ...]
+    words: WordsTable
+    images: int
+    command: str
+    teacher: TeacherSizes
+    tflops: float
 
     @property
-    def rows(self) -> list[Variant]:
-        """Those of the paper in its order, then the others."""
-        order = list(self.paper)
-        variants = self.experiment.variants
-        return sorted(variants, key=lambda row: order.index(row.name) if row.name in order else len(order))
+    def names(self) -> tuple[str, ...]:
+        """What can be asked for: tables 1 to 8, and the figures."""
+        return tuple(sorted([table.name for table in self.tables] + [*OTHERS, self.words.name]))
+
+    def rows_of(self, name: str) -> tuple[str, ...]:
+        """The rows that a table (or "figures") needs."""
+        shown = {table.name: table.rows for table in self.tables} | {self.words.name: self.words.rows}
+        return shown[name] if name in shown else tuple(row for row in OTHERS[name] if row in self._trained)
+
+    @property
+    def _trained(self) -> set[str]:
+        return {variant.name for variant in self.rows.variants}
 
 
 @dataclass(frozen=True)

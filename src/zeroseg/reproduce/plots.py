@@ -10,7 +10,8 @@ from zeroseg.report.charts import ticks
 from zeroseg.report.html import STYLE
 
 WIDTH, HEIGHT = 720, 300
-LEFT, TOP, BOTTOM = 40, 56, 36
+LEFT, TOP, BOTTOM = 40, 56, 44
+IN_A_LINE = 7  # names; more stand in two lines by turns
 Row = tuple[float | None, Sequence[float]]  # the paper's figure, ours of all seeds
 
 
@@ -27,7 +28,8 @@ def side_by_side(title: str, rows: Mapping[str, Row]) -> str:
         if ours:
             drawn.append(_bar(left + 0.52 * room, 0.3 * room, mean(ours), levels, 1))
             drawn.append(_whisker(left + 0.67 * room, ours, levels))
-        drawn.append(f'<text class="named" x="{left + room / 2:.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">')
+        down = HEIGHT - BOTTOM + (34 if number % 2 and len(rows) > IN_A_LINE else 18)
+        drawn.append(f'<text class="named" x="{left + room / 2:.1f}" y="{down}" text-anchor="middle">')
         drawn.append(f"{escape(name)}</text>")
     keys = "".join(
         f'<rect class="bar f{colour}" x="{LEFT + place}" y="34" width="12" height="12"/>'

@@ -1,65 +1,137 @@
-"""The page of all tables, written from the records alone."""
+"""The page of all tables, written from the records alone: Markdown, plots, and all in one HTML page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from statistics import mean
 
-from zeroseg.experiments import Column, Record, read_records
-from zeroseg.experiments.page import by_variant
-from zeroseg.experiments.tables import percent, spread, table
+from zeroseg import report
+from zeroseg.experiments import Column, Record, by_variant, fill, read_records
+from zeroseg.experiments.tables import NOTHING, Found, percent, spread, table
 from zeroseg.files import write_text_atomically
-from zeroseg.reproduce.paper_table import Agreement, PaperTable, compare
-from zeroseg.reproduce.plots import side_by_side
+from zeroseg.reproduce.costs import TEXTS, V100_HOURS, step_flops
+from zeroseg.reproduce.paper_table import Agreement, PaperTable, Scale, WordsTable, compare
+from zeroseg.reproduce.plots import Row, side_by_side
 
-PROSE = Path(__file__).with_name("results.md")
-Found = Mapping[str, list[Record]]
+FIGURES = {
+    "losses": "The same scenes under four sets of losses",
+    "captions": "All 54 names at once: learnt from the teacher's views, and learnt from captions",
+}
 
 
-def write_results(tables: Iterable[PaperTable], records: Path, pages: Path) -> Path:
-    """Write `results.md` and a plot of each table (in `images/`) into the folder `pages`.
+def write_results(scale: Scale, records: Path, pages: Path) -> Path:
+    """Write `results.md` with its plots (in `images/`), and `results.html`, into the folder `pages`.
 
-    Raises `DatasetError` for records that are damaged or cannot be compared, `OutputError`.
+    At another scale than the picturebook's the files are called after it. Pictures of the figures are shown where they
+    are (`figures.py` draws them). Raises `DatasetError` for records that are damaged or cannot be compared,
+    `OutputError`.
     """
-    found = {paper.name: by_variant(paper.experiment, read_records(records, paper.name)) for paper in tables}
-    by_name = {paper.name: paper for paper in tables}
-    for name, some in found.items():
-        write_text_atomically(pages / _image(name), side_by_side(by_name[name].title, _rows(by_name[name], some)))
-    path = pages / "results.md"
-    write_text_atomically(path, page(by_name, found))
+    found = by_variant(scale.rows, read_records(records, scale.rows.name))
+    for paper in scale.tables:
+        plot = side_by_side(paper.title, _bars(paper, found))
+        write_text_atomically(pages / _image(scale, paper.name), plot)
+    path = pages / f"{_stem(scale)}.md"
+    text = page(scale, found, {name for name in FIGURES if (pages / figure_path(scale, name)).is_file()})
+    write_text_atomically(path, text)
+    write_text_atomically(path.with_suffix(".html"), report.from_markdown(text, pages))
     return path
 
 
-def page(tables: Mapping[str, PaperTable], found: Mapping[str, Found]) -> str:
-    """The text of the page."""
-    every = [record for some in found.values() for records in some.values() for record in records]
-    images = max((record.settings["images"] for record in every), default="N")
-    parts = {
-        "tables": "\n\n".join(_section(paper, found[name]) for name, paper in tables.items()),
-        "images": f"{images}",
-        "command": f"zeroseg reproduce {' '.join(tables)} --images images --cache cache",
+def figure_path(scale: Scale, name: str) -> str:
+    """Where the picture of a figure is, below the folder of pages."""
+    return f"images/{_stem(scale)}-{name}.png"
+
+
+def page(scale: Scale, found: Found, figures: Iterable[str] = ()) -> str:
+    """The text of the page. Raises `ValueError` for a slot in the prose that there is not."""
+    drawn = set(figures)
+    parts = {paper.name: _section(scale, paper, found) for paper in scale.tables}
+    parts |= {scale.words.name: words_table(scale.words, found), "t7": cost_table(scale, found)}
+    for name, title in FIGURES.items():
+        parts[name] = f"![{title}]({figure_path(scale, name)})" if name in drawn else f"({title}: not drawn yet.)"
+    parts |= {
+        "missing": _missing(scale, found),
+        "setup": scale.command,
+        "command": "zeroseg reproduce --images images --cache cache"
+        + ("" if scale.name == "picturebook" else f" --scale {scale.name}"),
     }
-    return PROSE.read_text(encoding="utf-8").format(**parts)
+    return fill(scale.rows.template, parts)
 
 
-def _section(paper: PaperTable, found: Found) -> str:
-    lines = [f"## {paper.title}", paper.note, _table(paper, found)]
-    lines += [_in_words(compare(paper.paper, {name: _ours(some, paper.column) for name, some in found.items()}))]
-    lines += [f"![{paper.title}: the paper's figures and ours]({_image(paper.name)})"]
-    return "\n\n".join(lines)
+def _section(scale: Scale, paper: PaperTable, found: Found) -> str:
+    """A table with its plot, and where its order agrees with the paper's."""
+    ours = {name: _ours(found[name], paper.column) for name in paper.rows}
+    plot = f"![{paper.title}: the paper's figures and ours]({_image(scale, paper.name)})"
+    return "\n\n".join([_table(scale, paper, found), plot, _in_words(compare(paper.paper, ours))])
 
 
-def _table(paper: PaperTable, found: Found) -> str:
-    columns = paper.experiment.columns_of(refines=False)
+def _table(scale: Scale, paper: PaperTable, found: Found) -> str:
+    variants = {variant.name: variant for variant in scale.rows.variants}
+    first = _rates(found[paper.rows[0]])
     rows: list[list[str]] = []
-    for variant in paper.rows:
-        records = found[variant.name]
-        cells = [spread([percent(record, column) for record in records]) for column in columns]
-        rate = spread([record.images_per_second for record in records], 0)
-        printed = f"{paper.paper[variant.name]:.1f}" if variant.name in paper.paper else "-"
-        rows.append([f"`{variant.name}`", variant.words, printed, *cells, rate, f"{len(records)}"])
-    heads = ["row", "what it is", "the paper, VOC", *(column.title for column in columns), "images/s", "seeds"]
+    for name in paper.rows:
+        records = found[name]
+        cells = [spread([percent(record, column) for record in records]) for column in paper.columns]
+        if paper.speed_up:
+            faster = [100 * (rate / mean(first) - 1) for rate in _rates(records)] if first else []
+            cells += [_number(paper.speed_up.get(name), 0), spread(faster, 0)]
+        printed = _number(paper.paper.get(name))
+        rows.append([f"`{name}`", variants[name].words, printed, *cells, f"{len(records)}"])
+    heads = ["row", "what it is", "the paper, VOC", *(column.title for column in paper.columns)]
+    heads += ["the paper's speed-up", "speed-up"] if paper.speed_up else []
+    return table([*heads, "runs"], rows, words=2)
+
+
+def words_table(words: WordsTable, found: Found) -> str:
+    """IoU of single words, per cent, mean over the seeds; their mean with its spread, and that of all other classes."""
+    heads = ["row", *words.words, "mean", "all other nouns", "the paper, mean", "runs"]
+    rows: list[list[str]] = []
+    for name in words.rows:
+        ious = [_ious(record, words.dataset) for record in found[name]]
+        single = [[100 * some[word] for some in ious if word in some] for word in words.words]
+        means = [100 * mean(some[word] for word in words.words if word in some) for some in ious if some]
+        others = [
+            100 * mean(value for name, value in some.items() if name not in (*words.words, "background"))
+            for some in ious
+            if some
+        ]
+        cells = [_number(mean(values)) if values else NOTHING for values in single]
+        rows.append(
+            [f"`{name}`", *cells, spread(means), spread(others), _number(words.paper.get(name)), f"{len(ious)}"]
+        )
+    return table(heads, rows, words=1)
+
+
+def cost_table(scale: Scale, found: Found) -> str:
+    """Table 7: operations from the sizes, time as it was measured, the paper's hours."""
+    rows: list[list[str]] = []
+    for variant in scale.rows.variants:
+        if variant.name not in scale.rows_of("t7"):
+            continue
+        config = scale.rows.config(variant, scale.rows.recipe(), 0)
+        gflop = step_flops(config.student, config.mask_ratio, TEXTS.get(variant.learns_from, 0), scale.teacher) / 1e9
+        rates = _rates(found[variant.name])
+        minutes = spread([record.minutes for record in found[variant.name]])
+        cells = [f"{gflop:,.2f}", spread(rates, 0), spread([gflop * rate for rate in rates], 0), minutes]
+        rows.append([f"`{variant.name}`", variant.words, *cells, _number(V100_HOURS.get(variant.name), 0)])
+    heads = ["row", "what it is", "GFLOP an image", "images/s", "GFLOP/s", "minutes", "the paper, V100-hours"]
     return table(heads, rows, words=2)
+
+
+def _ious(record: Record, dataset: str) -> dict[str, float]:
+    """IoU of the classes, 0..1, in the record's first reading of a data set."""
+    readings = record.scores.get("held-out", {}).get(dataset, {})
+    figures = next(iter(readings.values()), {})
+    return {name: value for name, value in figures.get("iou", {}).items() if value is not None}
+
+
+def _rates(records: Sequence[Record]) -> list[float]:
+    return [record.images_per_second for record in records if record.images_per_second is not None]
+
+
+def _number(value: float | None, decimals: int = 1) -> str:
+    return NOTHING if value is None else f"{value:,.{decimals}f}"
 
 
 def _ours(records: Iterable[Record], column: Column) -> list[float]:
@@ -67,11 +139,8 @@ def _ours(records: Iterable[Record], column: Column) -> list[float]:
     return [value for value in values if value is not None]
 
 
-def _rows(paper: PaperTable, found: Found) -> dict[str, tuple[float | None, list[float]]]:
-    return {
-        variant.name: (paper.paper.get(variant.name), _ours(found[variant.name], paper.column))
-        for variant in paper.rows
-    }
+def _bars(paper: PaperTable, found: Found) -> dict[str, Row]:
+    return {name: (paper.paper.get(name), _ours(found[name], paper.column)) for name in paper.rows}
 
 
 def _in_words(order: Agreement) -> str:
@@ -84,5 +153,15 @@ def _in_words(order: Agreement) -> str:
     return said + (f"; the paper has {against}, and we the other way round." if against else ".")
 
 
-def _image(name: str) -> str:
-    return f"images/results-{name}.svg"
+def _missing(scale: Scale, found: Found) -> str:
+    """Which rows have no record."""
+    rows = [f"`{variant.name}`" for variant in scale.rows.variants if not found[variant.name]]
+    return f"Not run yet: {', '.join(rows)}." if rows else "Every row was run."
+
+
+def _stem(scale: Scale) -> str:
+    return "results" if scale.name == "picturebook" else f"results-{scale.name}"
+
+
+def _image(scale: Scale, name: str) -> str:
+    return f"images/{_stem(scale)}-{name}.svg"

@@ -1,7 +1,8 @@
-"""The rivals of table 1 on the scenes that our students see: one that learns from captions, one from true masks.
+"""The rivals of table 1 on the images that our students see: one that learns from captions, one from true masks.
 
-Both have the body of our student, begin with the same weights and take equally many steps. The scenes' numbers are in
-their file names (`zeroseg picturebook write`), so their captions and masks are drawn anew and need no files.
+Both have the body of our student, begin with the same weights and take equally many steps. The numbers of scenes are in
+their file names (`zeroseg picturebook write`), so their captions and masks are drawn anew and need no files. Captions
+of other images stand beside them (`training/captioned.py`).
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from zeroseg.errors import TrainingError
+from zeroseg.errors import DatasetError, TrainingError
 from zeroseg.experiments import Laboratory, Run
-from zeroseg.picturebook import ALL_NOUNS, COLOURS, NOUNS, STUFF, STUFF_NAMES, caption, draw_scene
+from zeroseg.picturebook import ALL_NOUNS, COLOURS, NOUNS, SPLITS, STUFF, STUFF_NAMES, caption, draw_scene
 from zeroseg.segmenter import Segmenter
 from zeroseg.student import Student
+from zeroseg.training.captioned import CaptionedFolder
 from zeroseg.training.distill import ViewData
 from zeroseg.training.loop import Figures
 from zeroseg.training.mask_supervision import MaskSupervisionConfig, supervise_with_masks
@@ -31,22 +33,40 @@ Judge = Callable[..., Figures]
 
 def numbers_of(images: Sequence[Path]) -> list[tuple[str, int]]:
     """Split and number of scenes, from the names of their files. Raises `TrainingError` for other pictures."""
-    found: list[tuple[str, int]] = []
-    for image in images:
-        split, _, number = image.stem.rpartition("-")
-        if not split or not number.isdigit():
+    scenes = [(image, _scene(image)) for image in images]
+    for image, scene in scenes:
+        if scene is None:
             raise TrainingError(
                 f"{image} is no scene of the picturebook, so it has neither caption nor mask: give images that "
                 "`zeroseg picturebook write` wrote."
             )
-        found.append((split, int(number)))
-    return found
+    return [scene for _, scene in scenes if scene is not None]
+
+
+def _scene(image: Path) -> tuple[str, int] | None:
+    split, _, number = image.stem.rpartition("-")
+    return (split, int(number)) if split in SPLITS and number.isdigit() else None
+
+
+def captions_of(images: Sequence[Path]) -> list[tuple[Path, str]]:
+    """Images with their captions: drawn for scenes, read from the file beside them for others.
+
+    Raises `DatasetError` where there is no such file, or none of the images is in it.
+    """
+    if all(map(_scene, images)):
+        return [(image, _caption(*scene)) for image, scene in zip(images, numbers_of(images), strict=True)]
+    folders = dict.fromkeys(image.parent for image in images)
+    pairs = [pair for folder in folders for pair in CaptionedFolder(folder, 1).captioned]
+    asked = {image.resolve() for image in images}
+    captioned = [(image, caption) for image, caption in pairs if image.resolve() in asked]
+    if not captioned:
+        raise DatasetError(f"none of the captions in {', '.join(map(str, folders))} is of an image to learn from.")
+    return captioned
 
 
 def train_with_captions(run: Run, folder: Path, lab: Laboratory, judge: Judge, resume: bool, labels: int = 0) -> bool:
     """A run on a caption for each scene; with `labels`, multi-label contrast of nouns, stuff and colours."""
-    config, images = run.config, _images(run, lab)
-    captioned = [(image, _caption(*scene)) for image, scene in zip(images, numbers_of(images), strict=True)]
+    config, captioned = run.config, captions_of(_images(run, lab))
     words = [word for kind in (NOUNS, STUFF, COLOURS) for thing in kind for word in (thing.name, *thing.synonyms)]
     text = TextSupervisionConfig(
         student=config.student,

@@ -1,0 +1,135 @@
+"""Table 7: what learning costs, in operations that follow from the sizes, and in time that was measured.
+
+Operations are counted as in `student/cost.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from zeroseg.experiments import Experiment
+from zeroseg.student.config import StudentConfig
+from zeroseg.student.cost import BACKWARD, count_parameters, training_flops, transformer_flops
+from zeroseg.teacher import CLIP
+from zeroseg.training.distill import DistillConfig
+
+V100_HOURS = {"ours": 84.0, "captions": 768.0}  # the paper's table 7
+TEXTS = {"captions": 1, "words, too": 4}  # beside an image, by what a row learns from (`Variant.learns_from`)
+BYTES = 2  # of a number in the cache: float16
+
+
+@dataclass(frozen=True)
+class TeacherSizes:
+    """The sizes of a CLIP that decide what it costs."""
+
+    image_size: int
+    patch_size: int
+    width: int
+    layers: int
+    text_tokens: int
+    text_width: int
+    text_layers: int
+    embedding_width: int
+
+    @classmethod
+    def of(cls, config: CLIP) -> TeacherSizes:
+        """Those in the `CLIPConfig` of a teacher."""
+        vision, text = config.vision_config, config.text_config
+        return cls(
+            vision.image_size,
+            vision.patch_size,
+            vision.hidden_size,
+            vision.num_hidden_layers,
+            text.max_position_embeddings,
+            text.hidden_size,
+            text.num_hidden_layers,
+            config.projection_dim,
+        )
+
+
+CLIP_VIT_L14 = TeacherSizes(224, 14, 1024, 24, 77, 768, 12, 768)  # the paper's teacher
+
+
+def view_flops(teacher: TeacherSizes) -> float:
+    """Operations of the teacher for one view."""
+    patches = (teacher.image_size // teacher.patch_size) ** 2
+    pixels = 3 * teacher.patch_size**2
+    embedded = 2 * patches * pixels * teacher.width + 2 * teacher.width * teacher.embedding_width
+    return embedded + transformer_flops(patches + 1, teacher.width, teacher.layers)
+
+
+def caption_flops(teacher: TeacherSizes) -> float:
+    """Operations of the text encoder for one caption, padded to its full length."""
+    embedded = 2 * teacher.text_width * teacher.embedding_width
+    return embedded + transformer_flops(teacher.text_tokens, teacher.text_width, teacher.text_layers)
+
+
+def step_flops(student: StudentConfig, mask_ratio: float, captions: int, teacher: TeacherSizes) -> float:
+    """Operations of a training step for one image: the student's, and those of a text encoder that learns with it.
+
+    `captions`: how many texts stand beside an image; 0 for distillation, whose targets are cached.
+    """
+    return training_flops(student, mask_ratio) + (1 + BACKWARD) * captions * caption_flops(teacher)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a run takes; the cache (`views` of each of its images) is made once for all runs on the same images."""
+
+    images: int
+    steps: int
+    samples: int
+    training_flops: float
+    views: int
+    cache_flops: float
+    cache_bytes: int
+    parameters: int
+
+    @property
+    def student_bytes(self) -> int:
+        """Of the student on disk."""
+        return BYTES * self.parameters
+
+    @property
+    def checkpoint_bytes(self) -> int:
+        """Of the run under way: weights and two moments of AdamW, all in full precision."""
+        return 3 * 4 * self.parameters
+
+    def hours(self, tflops: float) -> float:
+        """Of training, at so many TFLOP a second."""
+        return self.training_flops / tflops / 1e12 / 3600
+
+    def cache_hours(self, tflops: float) -> float:
+        """Of the teacher's."""
+        return self.cache_flops / tflops / 1e12 / 3600
+
+
+def budget(config: DistillConfig, images: int, teacher: TeacherSizes, captions: int = 0) -> Budget:
+    """The budget of a run on so many images; one that learns from `captions` reads no cache."""
+    seen = min(images, config.first_images or images)
+    views = 0 if captions else len(config.views.boxes())
+    samples = config.loop.steps * config.loop.batch_size
+    return Budget(
+        images=seen,
+        steps=config.loop.steps,
+        samples=samples,
+        training_flops=samples * step_flops(config.student, config.mask_ratio, captions, teacher),
+        views=views,
+        cache_flops=seen * views * view_flops(teacher),
+        cache_bytes=seen * views * teacher.embedding_width * BYTES,
+        parameters=count_parameters(config.student)["total"],
+    )
+
+
+def run_budgets(
+    experiment: Experiment, rows: Collection[str], images: int, teacher: TeacherSizes, steps: int | None = None
+) -> dict[str, Budget]:
+    """The budgets of an experiment's rows, one run of each; what learns nothing has none."""
+    recipe = experiment.recipe()
+    recipe = replace(recipe, loop=replace(recipe.loop, steps=steps or recipe.loop.steps))
+    return {
+        variant.name: budget(experiment.config(variant, recipe, 0), images, teacher, TEXTS.get(variant.learns_from, 0))
+        for variant in experiment.variants
+        if variant.name in rows and variant.ready is None
+    }

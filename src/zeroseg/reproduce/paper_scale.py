@@ -1,0 +1,135 @@
+"""The paper's tables at its own size: ViT-B/16 on ImageNet from CLIP ViT-L/14, with its losses, recipe and protocol.
+
+Not run by us. The same rows, runs, records and page as in the small; `zeroseg reproduce --scale paper --dry-run` tells
+what they take.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from zeroseg.experiments import Column, Experiment, Variant, changes
+from zeroseg.experiments.design import Change
+from zeroseg.recipes import imagenet_vitb16
+from zeroseg.reproduce.costs import CLIP_VIT_L14
+from zeroseg.reproduce.paper_table import LOSSES, MASK_RATIOS, SPEED_UPS, WINDOW_SCALES, PaperTable, Scale, WordsTable
+from zeroseg.reproduce.ready import TRAINING_FREE, yardstick
+from zeroseg.reproduce.supervised import train_with_captions, train_with_words
+from zeroseg.training.distill import DistillConfig
+from zeroseg.views import ViewsConfig
+
+VOC, CONTEXT, COCO = "voc21", "context60", "coco-object"
+OWN = Column("VOC", VOC, "own")
+CEILING = Column("oracle of segments", VOC, "own", "oracle_miou")
+ON_CONTEXT, ON_COCO = Column("Context", CONTEXT, "own"), Column("COCO", COCO, "own")
+IMAGENET = 1_281_167
+WORDS = ("bedclothes", "ground", "keyboard", "motorbike")
+
+
+def imagenet_recipe() -> DistillConfig:
+    """The paper's run on the first 1,281,167 images, however many are given."""
+    return replace(imagenet_vitb16(), first_images=IMAGENET)
+
+
+def _views(*grids: int) -> Change:
+    return changes.settings(views=ViewsConfig(side=224, grids=grids))
+
+
+def _dropped(*ratios: int) -> tuple[Variant, ...]:
+    return tuple(Variant(f"mask-{r}", f"{r} % dropped", changes.settings(mask_ratio=r / 100)) for r in ratios)
+
+
+NO_MATCHING = changes.together(changes.losses(matching=0.0), changes.student(segment_embedding="global"))
+WHOLE = changes.settings(multi_scale=False)
+BY_CAPTIONS = changes.together(
+    changes.losses(reconstruction=0.0, matching=0.0),
+    changes.student(decoder_layers=0, segment_embedding="global"),
+    changes.settings(mask_ratio=0.0),
+)
+
+ROWS = Experiment(
+    name="tables-paper",
+    recipe=imagenet_recipe,
+    base=Variant("ours", "the paper's recipe: ImageNet, no text"),
+    groups={
+        "Untrained": tuple(
+            Variant(name, words, learns_from="nothing", ready=partial(yardstick, name))
+            for name, words in TRAINING_FREE.items()
+        ),
+        "Supervised": (
+            Variant("captions", "captions of the same images (GroupViT)", BY_CAPTIONS, "captions", train_with_captions),
+            Variant("captions-words", "multi-label contrast, too", BY_CAPTIONS, "words, too", train_with_words),
+        ),
+        "Window scales": (
+            Variant("1x1", "the whole image alone", changes.together(NO_MATCHING, _views(1))),
+            Variant("1x1-2x2", "1x1 and 2x2", _views(1, 2)),
+            Variant("1x1-3x3", "1x1 and 3x3", _views(1, 3)),
+            Variant("1x1-4x4", "1x1 and 4x4", _views(1, 4)),
+        ),
+        "Losses": (
+            Variant("loss-base", "the global token against the whole image", changes.together(NO_MATCHING, WHOLE)),
+            Variant("loss-multi-scale", "the global token against all views", NO_MATCHING),
+            Variant("loss-matching", "the base and segment matching", WHOLE),
+        ),
+        "Up to 40 %": _dropped(0, 20, 30, 40),
+        "From 50 %": _dropped(50, 70, 80),
+        "Images": (
+            Variant("images-more", "all images that are given: ImageNet, then CC12M", changes.settings(first_images=0)),
+        ),
+    },
+    readings={"own": {}},
+    columns=(OWN, CEILING, ON_CONTEXT, ON_COCO),
+    template=Path(__file__).with_name("results_paper.md"),
+    by_class=(CONTEXT,),
+    protocol="paper",
+)
+
+RATIOS = {"ours" if ratio == 60 else f"mask-{ratio}": miou for ratio, miou in MASK_RATIOS.items()}
+RIVALS = ("captions", "captions-words")
+PAPER = Scale(
+    name="paper",
+    rows=ROWS,
+    tables=(
+        PaperTable(
+            name="t1",
+            title="Table 1: supervision, and rivals without training",
+            rows=("ours", *RIVALS, *TRAINING_FREE),
+            paper={"ours": 40.8, "captions": 28.1},
+            columns=(OWN, CEILING, ON_CONTEXT, ON_COCO),
+            column=OWN,
+        ),
+        PaperTable("t3", "Table 3: window scales", tuple(WINDOW_SCALES), WINDOW_SCALES, (OWN, CEILING), OWN),
+        PaperTable("t4", "Table 4: losses", tuple(LOSSES), LOSSES, (OWN, CEILING), OWN),
+        PaperTable(
+            name="t5",
+            title="Table 5: mask ratio",
+            rows=tuple(RATIOS),
+            paper=RATIOS,
+            columns=(OWN, CEILING),
+            column=OWN,
+            speed_up={"ours" if ratio == 60 else f"mask-{ratio}": float(more) for ratio, more in SPEED_UPS.items()},
+        ),
+        PaperTable(
+            name="t6",
+            title="Table 6: more unlabelled images",
+            rows=("ours", "images-more"),
+            paper={"ours": 40.8, "images-more": 42.9},
+            columns=(OWN, ON_CONTEXT, ON_COCO),
+            column=OWN,
+        ),
+    ),
+    words=WordsTable(
+        name="t8",
+        title="Table 8: sub-words and compound words",
+        rows=("ours", *RIVALS),
+        dataset=CONTEXT,
+        words=WORDS,
+        paper={"ours": 27.85, "captions": 9.78},
+    ),
+    images=IMAGENET,
+    command="zeroseg cache imagenet/train --recipe imagenet_vitb16 --out cache",
+    teacher=CLIP_VIT_L14,
+    tflops=30.0,  # the paper's 84 V100-hours
+)

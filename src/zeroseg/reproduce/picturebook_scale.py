@@ -1,0 +1,206 @@
+"""The paper's tables in the small: their rows on the embedded world.
+
+The paper's own losses collapse at this size (docs/faithful.md), so the runs are of our recipe, in which overlap,
+patch-view and dense matching take the place of the paper's segment matching. Each row is one change of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from transformers import CLIPConfig
+
+from zeroseg.experiments import Column, Experiment, Variant, changes
+from zeroseg.experiments.design import Change
+from zeroseg.picturebook import ALL_NOUNS, COMPOUNDS
+from zeroseg.recipes import picturebook
+from zeroseg.reproduce.costs import TeacherSizes
+from zeroseg.reproduce.paper_table import LOSSES, MASK_RATIOS, SPEED_UPS, WINDOW_SCALES, PaperTable, Scale, WordsTable
+from zeroseg.reproduce.ready import TRAINING_FREE, bundled, yardstick
+from zeroseg.reproduce.supervised import train_with_captions, train_with_masks, train_with_words
+from zeroseg.teacher import BUNDLED
+from zeroseg.training.distill import DistillConfig, LossWeights
+from zeroseg.views import ViewsConfig
+
+VOC, CONTEXT, COCO = "picturebook-voc", "picturebook-context", "picturebook-coco"
+OWN = Column("voc", VOC, "own")
+REFINED = Column("voc, refined", VOC, "own", refined=True)
+BY_SEGMENT = Column("voc by segment", VOC, "segments")
+CEILING = Column("oracle of segments", VOC, "segments", "oracle_miou")
+ON_CONTEXT, ON_COCO = Column("context", CONTEXT, "own"), Column("coco", COCO, "own")
+
+STEPS = 200
+IMAGES = 7168
+NOTHING = LossWeights(reconstruction=0.0, distillation=0.0, matching=0.0)
+
+
+def short_recipe() -> DistillConfig:
+    """Our recipe with the paper's four window scales, overlapping; short, and read without refinement.
+
+    200 steps of 64 take two minutes on one thread of a CPU core.
+    """
+    recipe = picturebook()
+    read_out = replace(recipe.student.read_out, refinement=0)
+    return replace(
+        recipe,
+        student=replace(recipe.student, read_out=read_out),
+        views=_views(1, 2, 3, 4),
+        loop=replace(recipe.loop, steps=STEPS),
+    )
+
+
+def _views(*grids: int) -> ViewsConfig:
+    return ViewsConfig(side=96, grids=grids, overlapping=True)
+
+
+def _losses(**weights: float) -> Change:
+    """These losses and no others; segments are named, because nothing teaches the patches."""
+    return changes.together(
+        changes.settings(losses=replace(NOTHING, **weights)),
+        changes.read_out(naming="segments"),
+        changes.student(patch_head=False),
+    )
+
+
+def _dropped(*ratios: int) -> tuple[Variant, ...]:
+    """Rows of table 5; ratios in per cent."""
+    return tuple(Variant(f"mask-{r}", f"{r} % dropped", changes.settings(mask_ratio=r / 100)) for r in ratios)
+
+
+def _images(**counts: int) -> tuple[Variant, ...]:
+    """Rows of table 6."""
+    return tuple(
+        Variant(f"images-{name}", f"{count:,} images", changes.settings(first_images=count))
+        for name, count in counts.items()
+    )
+
+
+ALSO_REFINED = changes.read_out(refinement=picturebook().student.read_out.refinement)
+GLOBAL = changes.student(segment_embedding="global")
+WHOLE = changes.settings(multi_scale=False)
+BY_CAPTIONS = changes.together(
+    changes.losses(overlap=0.0, patch_view=0.0, dense=0.0),
+    changes.read_out(naming="segments"),
+    changes.student(patch_head=False, segment_embedding="global", assignment="gumbel"),
+    changes.settings(mask_ratio=0.0),
+    changes.optimiser(factor=0.25),
+    ALSO_REFINED,
+)
+
+UNTRAINED = (
+    *(
+        Variant(name, words, learns_from="nothing", ready=partial(yardstick, name))
+        for name, words in TRAINING_FREE.items()
+    ),
+    Variant("bundled", "our recipe in full: 21 times the steps", learns_from="nothing", ready=bundled),
+)
+
+ROWS = Experiment(
+    name="tables",
+    recipe=short_recipe,
+    base=Variant("ours", "our recipe: the teacher's views, no text", ALSO_REFINED),
+    groups={
+        "Untrained": UNTRAINED,
+        "Supervised": (
+            Variant("captions", "a caption for each (GroupViT)", BY_CAPTIONS, "captions", train_with_captions),
+            Variant("captions-words", "multi-label contrast, too", BY_CAPTIONS, "words, too", train_with_words),
+            Variant("masks", "the true class of every pixel", ALSO_REFINED, "masks", train_with_masks),
+        ),
+        "Window scales": (
+            Variant("1x1", "the whole image alone", changes.settings(views=_views(1))),
+            Variant("1x1-2x2", "1x1 and 2x2", changes.settings(views=_views(1, 2))),
+            Variant("1x1-3x3", "1x1 and 3x3", changes.settings(views=_views(1, 3))),
+            Variant("1x1-4x4", "1x1 and 4x4", changes.settings(views=_views(1, 4))),
+        ),
+        "Losses": (
+            Variant(
+                "loss-base",
+                "the global token against the whole image",
+                changes.together(_losses(distillation=1.0), GLOBAL, WHOLE),
+            ),
+            Variant(
+                "loss-multi-scale",
+                "the global token against all views",
+                changes.together(_losses(distillation=1.0), GLOBAL),
+            ),
+            Variant("loss-matching", "the base and our matching", WHOLE),
+        ),
+        "Losses with equation 1": (
+            Variant(
+                "equation-1",
+                "the base and the paper's segment matching",
+                changes.together(_losses(distillation=1.0, matching=1.0), WHOLE),
+            ),
+            Variant(
+                "equation-1-multi-scale",
+                "multi-scale distillation and the paper's segment matching",
+                _losses(distillation=1.0, matching=1.0),
+            ),
+        ),
+        "Up to 40 %": _dropped(0, 20, 30, 40),
+        "From 50 %": _dropped(50, 60, 70, 80),
+        "Images": _images(half=IMAGES // 2, quarter=IMAGES // 4, tenth=IMAGES // 10 + 1),
+    },
+    readings={"own": {}, "segments": {"naming": "segments"}},
+    columns=(OWN, REFINED, BY_SEGMENT, CEILING, ON_CONTEXT, ON_COCO),
+    template=Path(__file__).with_name("results.md"),
+    by_class=(COCO, CONTEXT),
+)
+
+NAMED = (OWN, BY_SEGMENT, CEILING)
+RIVALS = ("captions", "captions-words")
+PICTUREBOOK = Scale(
+    name="picturebook",
+    rows=ROWS,
+    tables=(
+        PaperTable(
+            name="t1",
+            title="Table 1: supervision, and rivals without training",
+            rows=("ours", *RIVALS, *(variant.name for variant in UNTRAINED), "masks"),
+            paper={"ours": 37.3, "captions": 28.1},
+            columns=(OWN, REFINED, ON_CONTEXT, ON_COCO),
+            column=OWN,
+        ),
+        PaperTable("t3", "Table 3: window scales", tuple(WINDOW_SCALES), WINDOW_SCALES, NAMED, OWN),
+        PaperTable(
+            name="t4",
+            title="Table 4: losses",
+            rows=(*LOSSES, "equation-1", "equation-1-multi-scale"),
+            paper=LOSSES,
+            columns=(BY_SEGMENT, CEILING, OWN),
+            column=BY_SEGMENT,
+        ),
+        PaperTable(
+            name="t5",
+            title="Table 5: mask ratio",
+            rows=("mask-0", "mask-20", "ours", *(f"mask-{ratio}" for ratio in MASK_RATIOS if ratio > 20)),
+            paper={f"mask-{ratio}": miou for ratio, miou in MASK_RATIOS.items()},
+            columns=NAMED,
+            column=OWN,
+            speed_up={f"mask-{ratio}": float(percent) for ratio, percent in SPEED_UPS.items()},
+        ),
+        PaperTable(
+            name="t6",
+            title="Table 6: more unlabelled images",
+            rows=("images-tenth", "images-quarter", "images-half", "ours"),
+            paper={"images-tenth": 40.8, "ours": 42.9},
+            columns=(OWN, BY_SEGMENT, ON_CONTEXT, ON_COCO),
+            column=OWN,
+        ),
+    ),
+    words=WordsTable(
+        name="t8",
+        title="Table 8: words in words",
+        rows=("ours", *RIVALS),
+        dataset=COCO,
+        words=tuple(word for word in COMPOUNDS if word in ALL_NOUNS),
+        paper={"ours": 27.85, "captions": 9.78},
+    ),
+    images=IMAGES,
+    command=f"zeroseg picturebook write --split unlabelled --count {IMAGES} --out images\n"
+    "zeroseg cache images --grids 1 2 3 4 --out cache",
+    teacher=TeacherSizes.of(CLIPConfig.from_pretrained(BUNDLED)),
+    tflops=0.1,  # a thread of a CPU core
+)

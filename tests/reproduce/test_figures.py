@@ -1,0 +1,60 @@
+"""Figures and study: drawn from the students that runs have left, with the margins of their records, or not at all."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.experiments import toy
+from tests.experiments.toy import CONFIG, silent
+from tests.reproduce.test_results import scale_of
+from tests.tiny import PATCH_STUDENT
+from zeroseg.experiments import Column, Laboratory, carry_out, plan
+from zeroseg.reproduce import Scale, draw_figures, figures, prepare_study, study
+from zeroseg.reproduce.figures import Figure, trained
+from zeroseg.student.config import ReadOut
+
+BY_MARGIN = ReadOut("patches", "margin")
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Laboratory:
+    return toy.laboratory(tmp_path)
+
+
+@pytest.fixture
+def scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scale:
+    """Toys with a margin, in the place of all rows that are drawn and asked about."""
+    losses = replace(CONFIG.losses, reconstruction=0.0, dense=1.0)
+    config = replace(CONFIG, student=replace(PATCH_STUDENT, read_out=BY_MARGIN), losses=losses)
+    own = Column("voc", toy.VOC, "own")
+    experiment = replace(toy.experiment(tmp_path, config), readings={"own": {}}, columns=(own,))
+    monkeypatch.setattr(figures, "FIGURES", {"losses": Figure(("base", "centred"), ("dog", "cat"), ("dog", "cat"))})
+    monkeypatch.setattr(study, "RIVALS", ("base", "centred"))
+    monkeypatch.setattr(study, "QUESTIONS", 2)
+    table = replace(scale_of(toy.experiment(tmp_path)).tables[0], columns=(own,), column=own)
+    return replace(scale_of(experiment), rows=experiment, tables=(table,))
+
+
+def test_nothing_is_drawn_without_all_students(lab: Laboratory, scale: Scale, tmp_path: Path):
+    carry_out(plan(scale.rows, lab, 1, only=["base"])[0], lab, silent)
+    assert draw_figures(scale, lab, tmp_path / "docs") == []
+    assert prepare_study(scale, lab, tmp_path / "study") is None
+    assert not (tmp_path / "study").exists()
+
+
+def test_students_are_set_side_by_side_with_the_margins_of_their_records(lab: Laboratory, scale: Scale, tmp_path: Path):
+    for run in plan(scale.rows, lab, 1, only=["base", "centred"]):
+        record = carry_out(run, lab, silent)
+        assert record is not None
+        found = trained(scale, lab, [run.variant.name])[run.variant.name]
+        assert found.read_out.margin == record.scores["held-out"][toy.VOC]["own"]["margin"]
+    (path,) = draw_figures(scale, lab, tmp_path / "docs")
+    assert path == tmp_path / "docs/images/results-losses.png"
+    with Image.open(path) as sheet:
+        pitch = figures.CELL + 10
+        assert sheet.width == 10 + 3 * pitch  # the picture and two students
+        assert sheet.height > figures.SCENES * pitch
+    assert prepare_study(scale, lab, tmp_path / "study") == tmp_path / "study"
+    assert len(list((tmp_path / "study/pictures").glob("*-left.png"))) == 2
