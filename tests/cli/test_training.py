@@ -228,15 +228,16 @@ def test_evaluate_tunes_the_margin_of_a_yardstick_and_says_so(
 ):
     monkeypatch.setattr(evaluate, "TUNING_IMAGES", 1)
     path = tmp_path / "figures.json"
-    words = ["--teacher", models.teacher, "--size", 1, "--refinement", 2, "--json", path]
+    rounds = 0 if method == "oracle" else 2  # its regions are true
+    words = ["--teacher", models.teacher, "--size", 1, "--refinement", rounds, "--json", path]
     said = call("evaluate", "--method", method, *words)
     assert (said.code, said.err) == (0, "")
     assert "margin" in said.out.splitlines()[0]
     assert "validation scenes" in said.out.splitlines()[0]
     figures = json.loads(path.read_text())
     assert figures["method"] == method
-    assert f"{figures['read_out']['margin']:g} (cosine x 100); 2 rounds of refinement" in said.out
-    assert figures["read_out"]["refinement"] == 2
+    assert f"{figures['read_out']['margin']:g} (cosine x 100); {rounds} rounds of refinement" in said.out
+    assert figures["read_out"]["refinement"] == rounds
     assert f"\n{figures['flops_an_image'] / 1e9:.2f} GFLOP an image\n" in said.out
 
 

@@ -130,6 +130,8 @@ class Evaluate:
                 f"the protocol {self.protocol} has a background rule of its own: leave --background and "
                 "--calibrate out."
             )
+        if self.method == "oracle" and self.refinement:
+            raise UsageError("the oracle's regions are true: leave --refinement out.")
         if self.protocol in ("paper", "scliplike") and self.refinement:
             raise UsageError(f"the protocol {self.protocol} does not refine: leave --refinement out.")
 
