@@ -47,8 +47,8 @@ def test_regions_leave_out_what_is_ignored_and_join_crumbs():
 
 def test_squares_stay_in_the_picture_and_are_not_too_small():
     assert _square((0, 0, 4, 4), 100, 100) == (0, 0, 20, 20)
-    assert _square((90, 40, 100, 60), 100, 100) == (80, 40, 100, 60)
-    assert _square((0, 0, 100, 50), 50, 100) == (0, 0, 100, 50)
+    assert _square((80, 40, 100, 80), 100, 100) == (72, 46, 100, 74)
+    assert _square((0, 0, 100, 50), 50, 100) == (15, 0, 85, 50)
 
 
 class OneBlot:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
@@ -17,12 +18,14 @@ from zeroseg.teacher import Teacher
 from zeroseg.views import Box
 
 IGNORED = 255
+LOOK = 0.7  # of a region's longer side: what surrounds it makes its name worse (docs/log.md)
 SMALLEST = 0.2  # of the picture's shorter side: the teacher knows no smaller crops
 
 
 class TrueRegions:
-    """The ceiling of naming: every region of the truth is embedded from the square round it. An `ImageEncoder`.
+    """The ceiling of naming: every region of the truth is embedded by itself. An `ImageEncoder`.
 
+    It is the mean of two looks at a square in its middle: as it is, and in the region's own colour where it ends.
     Regions are the components of the true classes (`regions.true_regions`), the background's, too. Evaluation shows it
     the truth (`encode_true`); without, the whole picture is one region. It is read by segment, and not refined.
     """
@@ -42,12 +45,15 @@ class TrueRegions:
         masks, boxes = true_regions(truth, IGNORED)
         side = (self.teacher.size, self.teacher.size)
         height, width = truth.shape
-        squares = [_square(box, height, width) for box in boxes]
-        crops = [resize(pixels[..., top:bottom, left:right], side) for left, top, right, bottom in squares]
-        embedded = self.teacher.embed_images(torch.cat([*crops, resize(pixels, side)]))
-        *_, image = embedded
+        looks: list[Float[Tensor, "1 3 h w"]] = []
+        for mask, box in zip(torch.from_numpy(masks), boxes, strict=True):
+            left, top, right, bottom = _square(box, height, width)
+            alone = torch.where(mask, pixels, pixels[..., mask].mean(dim=-1)[..., None, None])
+            looks += [resize(seen[..., top:bottom, left:right], side) for seen in (pixels, alone)]
+        *regions, image = self.teacher.embed_images(torch.cat([*looks, resize(pixels, side)]))
+        embedded = F.normalize(torch.stack(regions), dim=-1).view(len(masks), 2, -1).mean(dim=1)
         drawn = torch.from_numpy(masks).to(image.device, torch.float32)
-        return Encoded(image, None, embedded[:-1], drawn, torch.zeros_like(image), (height, width), size)
+        return Encoded(image, None, embedded, drawn, torch.zeros_like(image), (height, width), size)
 
 
 class Nothing:
@@ -67,12 +73,9 @@ class Nothing:
 
 
 def _square(box: Box, height: int, width: int) -> Box:
-    """The square round a box, moved into the picture; cut where the picture is not as wide.
-
-    More of what surrounds a region makes its name worse (docs/log.md).
-    """
+    """The square in the middle of a box, moved into the picture; cut where the picture is not as wide."""
     left, top, right, bottom = box
-    side = max(right - left, bottom - top, SMALLEST * min(height, width))
+    side = max(LOOK * max(right - left, bottom - top), SMALLEST * min(height, width))
     across, down = min(width, round(side)), min(height, round(side))
     x = min(max(0, round((left + right - across) / 2)), width - across)
     y = min(max(0, round((top + bottom - down) / 2)), height - down)

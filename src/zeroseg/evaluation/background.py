@@ -20,7 +20,7 @@ from zeroseg.segmenter import Segmenter
 from zeroseg.student.config import Background
 from zeroseg.vocabulary import Vocabulary
 
-MARGINS = tuple(round(-6.0 + 0.5 * k, 1) for k in range(47))  # cosine x 100: -6 .. 17
+MARGINS = tuple(round(-6.0 + 0.5 * k, 1) for k in range(85))  # cosine x 100: -6 .. 36
 EVERY = 4  # margin is tried at first
 FINE_STEPS = (0.0, 1.0, 2.0)  # from the best margin without refinement, when it is tuned again with it
 SHARES = tuple(round(0.025 * k, 3) for k in range(1, 40))  # of a probability: .025 .. .975
