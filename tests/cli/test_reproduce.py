@@ -99,3 +99,4 @@ def test_what_makes_no_sense(call: Call, words: Words):
     assert_one_sentence(call("reproduce", "t9"), 2, "--images")
     assert_one_sentence(call(*words, "--seeds", 0), 2, "--seeds")
     assert_one_sentence(call("reproduce", "--dry-run", "--tflops", 0), 2, "--tflops")
+    assert_one_sentence(call("reproduce", "t9", "--quick"), 2, "--records", "--pages")

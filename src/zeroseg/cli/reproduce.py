@@ -23,7 +23,8 @@ from zeroseg.reproduce.study import QUESTIONS
 
 QUICK = 6  # times fewer steps
 QUICK_SCENES = Scenes(20, 40)
-NAMES = ("t1", "t2", "t3", "t4", "t5", "t6", "t7", "t8", "figures")
+NAMES = SCALES["picturebook"].names
+OWN_FOLDERS = RunOptions()  # where a whole run leaves what it made
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,11 @@ class Reproduce(RunOptions):
     """Train the rows of the paper's tables and set our figures beside the paper's.
 
     t1: distillation against supervision by captions, by masks, and rivals without training; t2: the human study,
-    prepared as a package; t3: window scales; t4: losses; t5: mask ratios; t6: more images; t7: cost; t8: words in
-    words; figures: overlays of the loss variants, and of words from captions. All read one cache, of the windows of all
-    scales; a row that several tables show is run once. Each run leaves a small record; the page with tables and plots
-    is written from the records alone. A run that has a record of the same settings is not made again. Ctrl-C saves; the
-    same command goes on.
+    prepared as a package (of scenes); t3: window scales; t4: losses; t5: mask ratios; t6: more images; t7: cost; t8:
+    words in words; figures: overlays of the loss variants, and of words from captions (scenes, too). All read one
+    cache, of the windows of all scales; a row that several tables show is run once. Each run leaves a small record; the
+    page with tables and plots is written from the records alone. A run that has a record of the same settings is not
+    made again. Ctrl-C saves; the same command goes on.
 
     examples:
       zeroseg reproduce t3 t4 --images images --cache cache
@@ -97,6 +98,8 @@ class Reproduce(RunOptions):
         super().check()
         if self.tflops is not None and self.tflops <= 0:
             raise UsageError(f"--tflops must be above 0, not {self.tflops:g}.")
+        if self.quick and (self.records, self.pages) == (OWN_FOLDERS.records, OWN_FOLDERS.pages):
+            raise UsageError("--quick needs --records and --pages, or it would write over those of whole runs.")
         for name in self.tables:
             if name not in NAMES:
                 raise UsageError(f"there is no table {name!r}{hint(name, NAMES)}: choose among {', '.join(NAMES)}.")
@@ -118,10 +121,11 @@ class Reproduce(RunOptions):
         code = self.make_runs(scale.rows, lab, rows)
         if code == INTERRUPTED:
             return code
-        for path in draw_figures(scale, lab, self.pages, self.steps):
-            print(f"a figure: {path}")
-        if "t2" in self.tables:
-            self._prepare_study(scale, lab)
+        if self.scale == "picturebook":  # figures and study are of its scenes
+            for path in draw_figures(scale, lab, self.pages, self.steps):
+                print(f"a figure: {path}")
+            if "t2" in self.tables:
+                self._prepare_study(scale, lab)
         return code
 
     def _prepare_study(self, scale: Scale, lab: Laboratory) -> None:

@@ -7,7 +7,6 @@ what they take.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from zeroseg.experiments import Column, Experiment, Variant, changes
@@ -15,7 +14,7 @@ from zeroseg.experiments.design import Change
 from zeroseg.recipes import imagenet_vitb16
 from zeroseg.reproduce.costs import CLIP_VIT_L14
 from zeroseg.reproduce.paper_table import LOSSES, MASK_RATIOS, SPEED_UPS, WINDOW_SCALES, PaperTable, Scale, WordsTable
-from zeroseg.reproduce.ready import TRAINING_FREE, yardstick
+from zeroseg.reproduce.ready import TRAINING_FREE, UNTRAINED, dropped
 from zeroseg.reproduce.supervised import train_with_captions, train_with_words
 from zeroseg.training.distill import DistillConfig
 from zeroseg.views import ViewsConfig
@@ -37,10 +36,6 @@ def _views(*grids: int) -> Change:
     return changes.settings(views=ViewsConfig(side=224, grids=grids))
 
 
-def _dropped(*ratios: int) -> tuple[Variant, ...]:
-    return tuple(Variant(f"mask-{r}", f"{r} % dropped", changes.settings(mask_ratio=r / 100)) for r in ratios)
-
-
 NO_MATCHING = changes.together(changes.losses(matching=0.0), changes.student(segment_embedding="global"))
 WHOLE = changes.settings(multi_scale=False)
 BY_CAPTIONS = changes.together(
@@ -54,10 +49,7 @@ ROWS = Experiment(
     recipe=imagenet_recipe,
     base=Variant("ours", "the paper's recipe: ImageNet, no text"),
     groups={
-        "Untrained": tuple(
-            Variant(name, words, learns_from="nothing", ready=partial(yardstick, name))
-            for name, words in TRAINING_FREE.items()
-        ),
+        "Untrained": UNTRAINED,
         "Supervised": (
             Variant("captions", "captions of the same images (GroupViT)", BY_CAPTIONS, "captions", train_with_captions),
             Variant("captions-words", "multi-label contrast, too", BY_CAPTIONS, "words, too", train_with_words),
@@ -73,8 +65,8 @@ ROWS = Experiment(
             Variant("loss-multi-scale", "the global token against all views", NO_MATCHING),
             Variant("loss-matching", "the base and segment matching", WHOLE),
         ),
-        "Up to 40 %": _dropped(0, 20, 30, 40),
-        "From 50 %": _dropped(50, 70, 80),
+        "Up to 40 %": dropped(0, 20, 30, 40),
+        "From 50 %": dropped(50, 70, 80),
         "Images": (
             Variant("images-more", "all images that are given: ImageNet, then CC12M", changes.settings(first_images=0)),
         ),

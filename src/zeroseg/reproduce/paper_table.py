@@ -75,16 +75,14 @@ class Scale:
     @property
     def names(self) -> tuple[str, ...]:
         """What can be asked for: tables 1 to 8, and the figures."""
-        return tuple(sorted([table.name for table in self.tables] + [*OTHERS, self.words.name]))
+        every = {table.name for table in self.tables} | {*OTHERS, self.words.name}
+        return (*sorted(every - {"figures"}), "figures")
 
     def rows_of(self, name: str) -> tuple[str, ...]:
         """The rows that a table (or "figures") needs."""
         shown = {table.name: table.rows for table in self.tables} | {self.words.name: self.words.rows}
-        return shown[name] if name in shown else tuple(row for row in OTHERS[name] if row in self._trained)
-
-    @property
-    def _trained(self) -> set[str]:
-        return {variant.name for variant in self.rows.variants}
+        names = {variant.name for variant in self.rows.variants}
+        return shown[name] if name in shown else tuple(row for row in OTHERS[name] if row in names)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
-"""Rows that learn nothing: read-outs of the teacher itself, and the student that ships with the package."""
+"""Rows that both scales have: read-outs of the teacher itself, which learn nothing, and mask ratios."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from zeroseg.baselines import Yardstick, yardstick_segmenter
-from zeroseg.experiments import Laboratory
+from zeroseg.experiments import Laboratory, Variant, changes
 from zeroseg.segmenter import Segmenter
 
 ROUNDS = 10  # of refinement, as in our recipe
@@ -27,3 +29,13 @@ def yardstick(name: Yardstick, lab: Laboratory) -> Segmenter:
 def bundled(lab: Laboratory) -> Segmenter:
     """The student that ships with the package. It speaks to its own teacher, whatever the laboratory's is."""
     return Segmenter.from_pretrained(device=str(lab.teacher.device))
+
+
+UNTRAINED = tuple(
+    Variant(name, words, learns_from="nothing", ready=partial(yardstick, name)) for name, words in TRAINING_FREE.items()
+)
+
+
+def dropped(*ratios: int) -> tuple[Variant, ...]:
+    """Rows of table 5; ratios in per cent."""
+    return tuple(Variant(f"mask-{r}", f"{r} % dropped", changes.settings(mask_ratio=r / 100)) for r in ratios)
