@@ -1,6 +1,7 @@
 """`zeroseg reproduce`: from a cache to the page of tables, again without work, and what it refuses."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tests.reproduce.test_results import scale_of
 from tests.tiny import VIEWS, teacher, write_photos
 from zeroseg.cli import reproduce
 from zeroseg.feature_cache import build_cache
-from zeroseg.reproduce import SCALES
+from zeroseg.reproduce import SCALES, paper_table, study
 
 Words = list[object]
 
@@ -66,11 +67,40 @@ def test_a_quick_try_is_short(call: Call, words: Words, monkeypatch: pytest.Monk
     assert json.loads((tmp_path / "records/toy/base-0.json").read_text())["settings"]["distill"]["loop"]["steps"] == 2
 
 
-def test_a_study_without_its_students_is_not_written(call: Call, words: Words, tmp_path: Path):
+def test_what_is_shown_is_trained_again(call: Call, words: Words, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Records travel with the project, students do not: pictures and study must come from a fresh clone, too."""
+    rows = ("base", "centred")
+    monkeypatch.setitem(paper_table.OTHERS, "t2", rows)
+    monkeypatch.setattr(study, "RIVALS", rows)
+    monkeypatch.setattr(study, "QUESTIONS", 2)
+    monkeypatch.setattr(reproduce, "QUESTIONS", 2)
+    assert call(*words).code == 0
+    records = {path: path.read_bytes() for path in tmp_path.glob("records/*/*.json")}
+    shutil.rmtree(tmp_path / "runs")
     said = call(words[0], "t2", *words[2:], "--study", tmp_path / "study")
     assert said.code == 0, said.err
-    assert "not trained yet" in said.out
-    assert not (tmp_path / "study").exists()
+    assert said.out.splitlines()[:4] == [
+        "2 runs, 2 of them recorded already",
+        "to be shown  toy: base, seed 0",
+        "to be shown  toy: centred, seed 0",
+        f"the study: {tmp_path / 'study'}",
+    ]
+    assert len(list(tmp_path.glob("study/pictures/*-left.png"))) == 2
+    assert {path: path.read_bytes() for path in tmp_path.glob("records/*/*.json")} == records
+
+
+def test_rows_are_timed_once(call: Call, words: Words, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(reproduce, "ROUNDS", 2)
+    assert call(*words).code == 0
+    path = tmp_path / "records/toy-speed.json"
+    seconds = json.loads(path.read_text())["seconds"]
+    assert list(seconds) == ["base", "centred", "batch-1"]
+    assert [len(times) for times in seconds.values()] == [2, 2, 2]
+    before = path.read_bytes()
+    assert call(*words).code == 0
+    assert path.read_bytes() == before
+    path.write_text("{}")
+    assert_one_sentence(call(*words), 1, str(path), "delete the file")
 
 
 def test_a_dry_run_prints_what_the_papers_scale_takes(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -10,6 +10,7 @@ from tests.experiments import toy
 from tests.experiments.toy import CONFIG, silent
 from tests.reproduce.test_results import scale_of
 from tests.tiny import PATCH_STUDENT
+from zeroseg.errors import TrainingError
 from zeroseg.experiments import Column, Laboratory, carry_out, plan
 from zeroseg.reproduce import Scale, draw_figures, figures, prepare_study, study
 from zeroseg.reproduce.figures import Figure, trained
@@ -40,7 +41,8 @@ def scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scale:
 def test_nothing_is_drawn_without_all_students(lab: Laboratory, scale: Scale, tmp_path: Path):
     carry_out(plan(scale.rows, lab, 1, only=["base"])[0], lab, silent)
     assert draw_figures(scale, lab, tmp_path / "docs") == []
-    assert prepare_study(scale, lab, tmp_path / "study") is None
+    with pytest.raises(TrainingError, match="base and centred"):
+        prepare_study(scale, lab, tmp_path / "study")
     assert not (tmp_path / "study").exists()
 
 

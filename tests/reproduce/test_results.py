@@ -16,6 +16,7 @@ from zeroseg.reproduce import PAPER, PICTUREBOOK, PaperTable, Scale, WordsTable,
 from zeroseg.reproduce.costs import TeacherSizes
 from zeroseg.reproduce.plots import side_by_side
 from zeroseg.reproduce.results import cost_table, page, words_table
+from zeroseg.reproduce.speed import Speed, read_speed, speed_path
 
 PROSE = "# Toys\n\n{missing}\n\n## Nine\n\n{t9}\n\n## Words\n\n{t8}\n\n{losses}\n\n```sh\n{setup}\n{command}\n```\n"
 
@@ -57,11 +58,13 @@ def test_the_page_sets_the_papers_figures_beside_ours(scale: Scale, tmp_path: Pa
     records = [record(miou=0.40), record(seed=1, miou=0.44), record("centred", miou=0.50, images_per_second=120.0)]
     for one in records:
         one.write(tmp_path)
+    seconds = {"base": [1.0, 1.0, 1.0, 2.0], "centred": [0.8, 1.0, 0.8, 1.0]}
+    Speed(seconds, 2, 1, "cpu").write(speed_path(tmp_path, "toy"))
     path = write_results(scale, tmp_path, tmp_path / "docs")
     text = path.read_text()
     rows = cells_of(text.split("## Words")[0])
-    assert rows["base"][1:] == ["40.0", "42.0 \u00b1 2.8", "-", "0 \u00b1 0", "2"]
-    assert rows["centred"][1:] == ["30.0", "50.0", "15", "20", "1"]
+    assert rows["base"][1:] == ["40.0", "42.0 \u00b1 2.8", "-", "0 (0 to 0)", "2"]
+    assert rows["centred"][1:] == ["30.0", "50.0", "15", "25 (6 to 81)", "1"]
     assert rows["batch-1"][1:] == ["-", "-", "-", "-", "0"]
     assert "Of 1 pairs of rows that the paper orders, 0 have the same order here; the paper has `base` above" in text
     assert "Not run yet: `batch-1`." in text
@@ -75,7 +78,8 @@ def test_the_page_sets_the_papers_figures_beside_ours(scale: Scale, tmp_path: Pa
 
 def test_a_figure_is_shown_where_it_was_drawn(scale: Scale):
     found = by_variant(scale.rows, [])
-    assert "![The same scenes under four sets of losses](images/results-losses.png)" in page(scale, found, ["losses"])
+    shown = "![The same scenes under four sets of losses](images/results-losses.png)"
+    assert shown in page(scale, found, figures=["losses"])
     assert "not drawn yet" in page(scale, found)
 
 
@@ -117,8 +121,9 @@ def test_rates_are_operations_times_images():
 def test_the_committed_page_is_what_the_records_say():
     docs = Path(__file__).parents[2] / "docs"
     found = by_variant(PICTUREBOOK.rows, read_records(docs / "records", PICTUREBOOK.rows.name))
+    speed = read_speed(speed_path(docs / "records", PICTUREBOOK.rows.name))
     figures = [name for name in ("losses", "captions") if (docs / f"images/results-{name}.png").is_file()]
-    assert (docs / "results.md").read_text(encoding="utf-8") == page(PICTUREBOOK, found, figures)
+    assert (docs / "results.md").read_text(encoding="utf-8") == page(PICTUREBOOK, found, speed, figures)
 
 
 def test_bars_and_whiskers_are_at_their_heights():

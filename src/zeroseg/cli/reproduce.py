@@ -15,14 +15,16 @@ from zeroseg.cli.messages import INTERRUPTED, UsageError, hint
 from zeroseg.cli.parsing import parse
 from zeroseg.cli.progress import counting
 from zeroseg.cli.runs import RunOptions
-from zeroseg.experiments import Laboratory, Scenes
+from zeroseg.experiments import Laboratory, Scenes, plan
 from zeroseg.images import find_images
 from zeroseg.reproduce import SCALES, Scale, draw_figures, prepare_study, write_results
 from zeroseg.reproduce.costs import run_budgets
+from zeroseg.reproduce.speed import ROUNDS, WARM_UP, measure_speed, read_speed, speed_path
 from zeroseg.reproduce.study import QUESTIONS
 
 QUICK = 6  # times fewer steps
 QUICK_SCENES = Scenes(20, 40)
+QUICK_ROUNDS = 5
 NAMES = SCALES["picturebook"].names
 OWN_FOLDERS = RunOptions()  # where a whole run leaves what it made
 
@@ -53,7 +55,7 @@ class Reproduce(RunOptions):
     words in words; figures: overlays of the loss variants, and of words from captions (scenes, too). All read one
     cache, of the windows of all scales; a row that several tables show is run once. Each run leaves a small record; the
     page with tables and plots is written from the records alone. A run that has a record of the same settings is not
-    made again. Ctrl-C saves; the same command goes on.
+    made again, but that t2 and figures need the students themselves. Ctrl-C saves; the same command goes on.
 
     examples:
       zeroseg reproduce t3 t4 --images images --cache cache
@@ -118,15 +120,31 @@ class Reproduce(RunOptions):
         lab = replace(lab, folders=self.data.by_dataset())
         if self.scale == "paper" and self.scenes == Scenes():
             lab = replace(lab, scenes=Scenes(held_out=0))  # all images, as the protocols have it
+        self._measure_speed(scale, lab)
         code = self.make_runs(scale.rows, lab, rows)
         if code == INTERRUPTED:
             return code
         if self.scale == "picturebook":  # figures and study are of its scenes
+            shown = {row for name in ("t2", "figures") if name in self.tables for row in scale.rows_of(name)}
+            if shown and not self.make_students(scale.rows, lab, shown):
+                return INTERRUPTED
             for path in draw_figures(scale, lab, self.pages, self.steps):
                 print(f"a figure: {path}")
             if "t2" in self.tables:
                 self._prepare_study(scale, lab)
         return code
+
+    def _measure_speed(self, scale: Scale, lab: Laboratory) -> None:
+        """Time the rows of the tables that show speed-ups, if they were not timed before."""
+        rows = [row for table in scale.tables if table.speed_up and table.name in self.tables for row in table.rows]
+        path = speed_path(self.records, scale.rows.name)
+        known = read_speed(path)
+        if not rows or (known is not None and set(rows) <= known.seconds.keys()):
+            return
+        runs = plan(scale.rows, lab, 1, self.steps, rows)
+        rounds = QUICK_ROUNDS if self.quick else ROUNDS
+        with counting("speed", len(runs) * (WARM_UP + rounds), "steps") as progress:
+            measure_speed(runs, lab, rounds, progress).write(path)
 
     def _prepare_study(self, scale: Scale, lab: Laboratory) -> None:
         if self.study.exists():
@@ -134,7 +152,7 @@ class Reproduce(RunOptions):
             return
         with counting("the study", QUESTIONS, "pictures") as progress:
             package = prepare_study(scale, lab, self.study, self.steps, progress)
-        print("the study: its two students are not trained yet" if package is None else f"the study: {package}")
+        print(f"the study: {package}")
 
     def _print_budgets(self, scale: Scale, rows: Sequence[str]) -> None:
         """What a whole run of these rows takes, as a table."""

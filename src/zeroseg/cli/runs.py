@@ -14,7 +14,7 @@ from zeroseg.cli.loading import lasting_name, load_teacher
 from zeroseg.cli.messages import FAILED, INTERRUPTED, UsageError, complain, say
 from zeroseg.cli.progress import counting
 from zeroseg.errors import TrainingError
-from zeroseg.experiments import Laboratory, Scenes, carry_out, plan
+from zeroseg.experiments import Laboratory, Scenes, carry_out, plan, train_run, trained_segmenter
 from zeroseg.feature_cache import FeatureCache
 from zeroseg.images import find_images
 
@@ -59,6 +59,19 @@ class RunOptions:
         name = self.teacher or recipes_teacher
         images, cache, teacher = find_images(self.images), FeatureCache(self.cache), load_teacher(name)
         return Laboratory(images, cache, teacher, lasting_name(name), self.out, self.records, self.scenes)
+
+    def make_students(self, chosen: experiments.Experiment, lab: Laboratory, only: Collection[str]) -> bool:
+        """Have the students of the first seed of some variants, recorded or not; False when it was interrupted.
+
+        Raises `TrainingError` for a run that fails.
+        """
+        for run in plan(chosen, lab, 1, self.steps, only):
+            if trained_segmenter(run, lab) is None:
+                print(f"to be shown  {run.title}", flush=True)
+                if not train_run(run, lab):
+                    say(GOES_ON)
+                    return False
+        return True
 
     def make_runs(self, chosen: experiments.Experiment, lab: Laboratory, only: Collection[str] = ()) -> int:
         """Run after run of an experiment; 1 if one of them failed."""

@@ -5,7 +5,7 @@ from zeroseg.experiments.design import Column, Experiment, Variant
 from zeroseg.experiments.faithful import FAITHFUL
 from zeroseg.experiments.page import by_variant, fill, write_page
 from zeroseg.experiments.records import Record, read_records
-from zeroseg.experiments.running import Laboratory, Run, Scenes, carry_out, plan, trained_segmenter
+from zeroseg.experiments.running import Laboratory, Run, Scenes, carry_out, plan, train_run, trained_segmenter
 
 EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in (ABLATION, FAITHFUL)}
 
@@ -23,6 +23,7 @@ __all__ = [
     "fill",
     "plan",
     "read_records",
+    "train_run",
     "trained_segmenter",
     "write_page",
 ]  # fmt: skip

@@ -51,9 +51,9 @@ def optimiser(factor: float = 1.0, **values: Any) -> Change:
     return change
 
 
-def samples(factor: int) -> Change:
+def samples(factor: float) -> Change:
     """So many times the samples, at the same batch."""
-    return lambda config: replace(config, loop=replace(config.loop, steps=factor * config.loop.steps))
+    return lambda config: replace(config, loop=replace(config.loop, steps=round(factor * config.loop.steps)))
 
 
 def summed(config: DistillConfig) -> DistillConfig:

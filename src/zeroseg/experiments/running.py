@@ -113,7 +113,7 @@ def carry_out(run: Run, lab: Laboratory, counting: Counting) -> Record | None:
     if run.variant.ready is not None:
         return _measured(run, lab, run.variant.ready(lab), counting)
     folder = run.folder(lab)
-    if not _train(run, folder, lab):
+    if not train_run(run, lab):
         return None
     segmenter = trained_segmenter(run, lab)
     assert segmenter is not None
@@ -123,6 +123,26 @@ def carry_out(run: Run, lab: Laboratory, counting: Counting) -> Record | None:
     record = _measured(run, lab, segmenter, counting, samples, minutes, rate, curve_of(log))
     (folder / checkpoint.NAME).unlink(missing_ok=True)
     return record
+
+
+def train_run(run: Run, lab: Laboratory) -> bool:
+    """Have the run's student in its folder, without measuring it; False when the training was interrupted.
+
+    Raises `TrainingError` for a run that fails.
+    """
+    folder = run.folder(lab)
+    if (folder / "student" / CONFIG_NAME).is_file():
+        return True
+    resume = (folder / checkpoint.NAME).is_file()
+    if not resume:
+        shutil.rmtree(folder, ignore_errors=True)  # a run that was killed before its first checkpoint
+
+    def judge(student: Student, teacher: Teacher = lab.teacher) -> Values:
+        return {**glance(student, run.experiment, teacher, lab.sets)}
+
+    if run.variant.train is not None:
+        return run.variant.train(run, folder, lab, judge, resume)
+    return distill(lab.images, lab.cache, run.config, folder, lab.teacher, judge, resume, lab.quiet) is not None
 
 
 def trained_segmenter(run: Run, lab: Laboratory) -> Segmenter | None:
@@ -158,19 +178,3 @@ def _measured(
     )
     record.write(lab.records)
     return record
-
-
-def _train(run: Run, folder: Path, lab: Laboratory) -> bool:
-    """Have the run's student in its folder; False when the training was interrupted."""
-    if (folder / "student" / CONFIG_NAME).is_file():
-        return True
-    resume = (folder / checkpoint.NAME).is_file()
-    if not resume:
-        shutil.rmtree(folder, ignore_errors=True)  # a run that was killed before its first checkpoint
-
-    def judge(student: Student, teacher: Teacher = lab.teacher) -> Values:
-        return {**glance(student, run.experiment, teacher, lab.sets)}
-
-    if run.variant.train is not None:
-        return run.variant.train(run, folder, lab, judge, resume)
-    return distill(lab.images, lab.cache, run.config, folder, lab.teacher, judge, resume, lab.quiet) is not None

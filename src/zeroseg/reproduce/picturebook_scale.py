@@ -17,7 +17,7 @@ from zeroseg.picturebook import ALL_NOUNS, COMPOUNDS
 from zeroseg.recipes import picturebook
 from zeroseg.reproduce.costs import TeacherSizes
 from zeroseg.reproduce.paper_table import LOSSES, MASK_RATIOS, SPEED_UPS, WINDOW_SCALES, PaperTable, Scale, WordsTable
-from zeroseg.reproduce.ready import TRAINING_FREE, UNTRAINED, bundled, dropped
+from zeroseg.reproduce.ready import TRAINING_FREE, UNTRAINED, bundled, coarser_crops, dropped
 from zeroseg.reproduce.supervised import train_with_captions, train_with_masks, train_with_words
 from zeroseg.teacher import BUNDLED
 from zeroseg.training.distill import DistillConfig, LossWeights
@@ -32,6 +32,7 @@ ON_CONTEXT, ON_COCO = Column("context", CONTEXT, "own"), Column("coco", COCO, "o
 
 STEPS = 200
 IMAGES = 7168
+DECODER_LAYERS = 2  # of the rows that reconstruct: as many as the faithful recipe has at this size
 NOTHING = LossWeights(reconstruction=0.0, distillation=0.0, matching=0.0)
 
 
@@ -63,6 +64,19 @@ def _losses(**weights: float) -> Change:
     )
 
 
+def _rebuilt(*ratios: int) -> tuple[Variant, ...]:
+    """Rows beside table 5: the paper's reconstruction of what was dropped; ratios in per cent."""
+    decoder = changes.together(changes.student(decoder_layers=DECODER_LAYERS), changes.losses(reconstruction=1.0))
+    return tuple(
+        Variant(
+            f"mask-{r}-rebuilt",
+            f"{r} % dropped, and reconstructed",
+            changes.together(decoder, changes.settings(mask_ratio=r / 100)),
+        )
+        for r in ratios
+    )
+
+
 def _images(**counts: int) -> tuple[Variant, ...]:
     """Rows of table 6."""
     return tuple(
@@ -83,6 +97,7 @@ BY_CAPTIONS = changes.together(
     ALSO_REFINED,
 )
 
+LONGER = changes.together(changes.settings(mask_ratio=0.6), changes.samples(1 / (1 - 0.6)))
 BUNDLED_ROW = Variant("bundled", "our recipe in full: 21 times the steps", learns_from="nothing", ready=bundled)
 
 ROWS = Experiment(
@@ -91,6 +106,7 @@ ROWS = Experiment(
     base=Variant("ours", "our recipe: the teacher's views, no text", ALSO_REFINED),
     groups={
         "Untrained": (*UNTRAINED, BUNDLED_ROW),
+        "Coarser crops": coarser_crops(2, 3),
         "Supervised": (
             Variant("captions", "a caption for each (GroupViT)", BY_CAPTIONS, "captions", train_with_captions),
             Variant("captions-words", "multi-label contrast, too", BY_CAPTIONS, "words, too", train_with_words),
@@ -129,6 +145,10 @@ ROWS = Experiment(
         ),
         "Up to 40 %": dropped(0, 20, 30, 40),
         "From 50 %": dropped(50, 60, 70, 80),
+        "Why every patch counts": (
+            *_rebuilt(20, 40, 60),
+            Variant("mask-60-longer", "60 % dropped; as many patches seen as with 0 %, in 2.5 times the steps", LONGER),
+        ),
         "Images": _images(half=IMAGES // 2, quarter=IMAGES // 4, tenth=IMAGES // 10 + 1),
     },
     readings={"own": {}, "segments": {"naming": "segments"}},
@@ -151,7 +171,14 @@ PICTUREBOOK = Scale(
             columns=(OWN, REFINED, ON_CONTEXT, ON_COCO),
             column=OWN,
         ),
-        PaperTable("t3", "Table 3: window scales", tuple(WINDOW_SCALES), WINDOW_SCALES, NAMED, OWN),
+        PaperTable(
+            name="t3",
+            title="Table 3: window scales",
+            rows=(*WINDOW_SCALES, "crops-2", "crops-3", "crops"),
+            paper=WINDOW_SCALES,
+            columns=NAMED,
+            column=OWN,
+        ),
         PaperTable(
             name="t4",
             title="Table 4: losses",
@@ -163,7 +190,10 @@ PICTUREBOOK = Scale(
         PaperTable(
             name="t5",
             title="Table 5: mask ratio",
-            rows=("mask-0", "mask-20", "ours", *(f"mask-{ratio}" for ratio in MASK_RATIOS if ratio > 20)),
+            rows=(
+                *("mask-0", "mask-20", "ours", *(f"mask-{ratio}" for ratio in MASK_RATIOS if ratio > 20)),
+                *("mask-20-rebuilt", "mask-40-rebuilt", "mask-60-rebuilt", "mask-60-longer"),
+            ),
             paper={f"mask-{ratio}": miou for ratio, miou in MASK_RATIOS.items()},
             columns=NAMED,
             column=OWN,

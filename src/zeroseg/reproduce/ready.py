@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
-from zeroseg.baselines import Yardstick, yardstick_segmenter
+from zeroseg.baselines import READ_OUT, GridCrops, Yardstick, yardstick_segmenter
 from zeroseg.experiments import Laboratory, Variant, changes
 from zeroseg.segmenter import Segmenter
 
@@ -29,6 +30,21 @@ def yardstick(name: Yardstick, lab: Laboratory) -> Segmenter:
 def bundled(lab: Laboratory) -> Segmenter:
     """The student that ships with the package. It speaks to its own teacher, whatever the laboratory's is."""
     return Segmenter.from_pretrained(device=str(lab.teacher.device))
+
+
+def crops(n: int, lab: Laboratory) -> Segmenter:
+    """n x n crops, each named by the teacher, read as all yardsticks are."""
+    return Segmenter(GridCrops(lab.teacher, 2 * lab.teacher.size, n), lab.teacher, replace(READ_OUT, refinement=ROUNDS))
+
+
+def coarser_crops(*grids: int) -> tuple[Variant, ...]:
+    """Rows beside table 3: what the teacher itself knows of views of one scale."""
+    return tuple(
+        Variant(
+            f"crops-{n}", f"{n} x {n} crops, each named by the teacher", learns_from="nothing", ready=partial(crops, n)
+        )
+        for n in grids
+    )
 
 
 UNTRAINED = tuple(

@@ -13,6 +13,7 @@ from zeroseg.files import write_text_atomically
 from zeroseg.reproduce.costs import TEXTS, V100_HOURS, step_flops
 from zeroseg.reproduce.paper_table import Agreement, PaperTable, Scale, WordsTable, compare
 from zeroseg.reproduce.plots import Row, side_by_side
+from zeroseg.reproduce.speed import Speed, read_speed, speed_path
 
 FIGURES = {
     "losses": "The same scenes under four sets of losses",
@@ -28,11 +29,12 @@ def write_results(scale: Scale, records: Path, pages: Path) -> Path:
     `OutputError`.
     """
     found = by_variant(scale.rows, read_records(records, scale.rows.name))
+    speed = read_speed(speed_path(records, scale.rows.name))
     for paper in scale.tables:
         plot = side_by_side(paper.title, _bars(paper, found))
         write_text_atomically(pages / _image(scale, paper.name), plot)
     path = pages / f"{_stem(scale)}.md"
-    text = page(scale, found, {name for name in FIGURES if (pages / figure_path(scale, name)).is_file()})
+    text = page(scale, found, speed, {name for name in FIGURES if (pages / figure_path(scale, name)).is_file()})
     write_text_atomically(path, text)
     write_text_atomically(path.with_suffix(".html"), report.from_markdown(text, pages))
     return path
@@ -43,10 +45,13 @@ def figure_path(scale: Scale, name: str) -> str:
     return f"images/{_stem(scale)}-{name}.png"
 
 
-def page(scale: Scale, found: Found, figures: Iterable[str] = ()) -> str:
-    """The text of the page. Raises `ValueError` for a slot in the prose that there is not."""
+def page(scale: Scale, found: Found, speed: Speed | None = None, figures: Iterable[str] = ()) -> str:
+    """The text of the page; `figures` are those that are drawn.
+
+    Raises `ValueError` for a slot in the prose that there is not.
+    """
     drawn = set(figures)
-    parts = {paper.name: _section(scale, paper, found) for paper in scale.tables}
+    parts = {paper.name: _section(scale, paper, found, speed) for paper in scale.tables}
     parts |= {scale.words.name: words_table(scale.words, found), "t7": cost_table(scale, found)}
     for name, title in FIGURES.items():
         parts[name] = f"![{title}]({figure_path(scale, name)})" if name in drawn else f"({title}: not drawn yet.)"
@@ -59,23 +64,21 @@ def page(scale: Scale, found: Found, figures: Iterable[str] = ()) -> str:
     return fill(scale.rows.template, parts)
 
 
-def _section(scale: Scale, paper: PaperTable, found: Found) -> str:
+def _section(scale: Scale, paper: PaperTable, found: Found, speed: Speed | None) -> str:
     """A table with its plot, and where its order agrees with the paper's."""
     ours = {name: _ours(found[name], paper.column) for name in paper.rows}
     plot = f"![{paper.title}: the paper's figures and ours]({_image(scale, paper.name)})"
-    return "\n\n".join([_table(scale, paper, found), plot, _in_words(compare(paper.paper, ours))])
+    return "\n\n".join([_table(scale, paper, found, speed), plot, _in_words(compare(paper.paper, ours))])
 
 
-def _table(scale: Scale, paper: PaperTable, found: Found) -> str:
+def _table(scale: Scale, paper: PaperTable, found: Found, speed: Speed | None) -> str:
     variants = {variant.name: variant for variant in scale.rows.variants}
-    first = _rates(found[paper.rows[0]])
     rows: list[list[str]] = []
     for name in paper.rows:
         records = found[name]
         cells = [spread([percent(record, column) for record in records]) for column in paper.columns]
         if paper.speed_up:
-            faster = [100 * (rate / mean(first) - 1) for rate in _rates(records)] if first else []
-            cells += [_number(paper.speed_up.get(name), 0), spread(faster, 0)]
+            cells += [_number(paper.speed_up.get(name), 0), _speed_up(speed, name, paper.rows[0])]
         printed = _number(paper.paper.get(name))
         rows.append([f"`{name}`", variants[name].words, printed, *cells, f"{len(records)}"])
     heads = ["row", "what it is", "the paper, VOC", *(column.title for column in paper.columns)]
@@ -117,6 +120,12 @@ def cost_table(scale: Scale, found: Found) -> str:
         rows.append([f"`{variant.name}`", variant.words, *cells, _number(V100_HOURS.get(variant.name), 0)])
     heads = ["row", "what it is", "GFLOP an image", "images/s", "GFLOP/s", "minutes", "the paper, V100-hours"]
     return table(heads, rows, words=2)
+
+
+def _speed_up(speed: Speed | None, row: str, first: str) -> str:
+    """Per cent over the first row: the median of all rounds, and between which values the middle half of them lie."""
+    faster = speed.speed_up(row, first) if speed is not None else None
+    return NOTHING if faster is None else "{} ({} to {})".format(*map(round, faster))
 
 
 def _ious(record: Record, dataset: str) -> dict[str, float]:

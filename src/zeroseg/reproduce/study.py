@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from zeroseg.errors import TrainingError
 from zeroseg.experiments import Laboratory
 from zeroseg.picturebook import ALL_NOUNS, STUFF_NAMES, draw_scene
 from zeroseg.reproduce.figures import trained
@@ -23,14 +24,15 @@ def prepare_study(
     folder: Path,
     steps: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
-) -> Path | None:
-    """Write the package of the study on held-out scenes, all 54 names asked for at once; None without both students.
+) -> Path:
+    """Write the package of the study on held-out scenes, all 54 names asked for at once.
 
-    The sides are drawn from a seed that nobody can guess; it stands in the key. Raises `OutputError`.
+    The sides are drawn from a seed that nobody can guess; it stands in the key. Raises `OutputError`, and
+    `TrainingError` where one of the two students is missing.
     """
     segmenters = trained(scale, lab, RIVALS, steps)
     if len(segmenters) < len(RIVALS):
-        return None
+        raise TrainingError(f"the study needs the students and records of {' and '.join(RIVALS)}: run table 2.")
     first, second = (segmenters[name].reading(background="none") for name in RIVALS)
     scenes = ((f"held-out {number}", draw_scene("held-out", number).image) for number in range(QUESTIONS))
     vocabulary = Vocabulary((*ALL_NOUNS, *STUFF_NAMES), background=())

@@ -118,7 +118,7 @@ def train(
             monitor.record(-1, evaluate())
         for step, batch in enumerate(_prefetch(make_batch, start, config), start):
             generator = torch.Generator(device).manual_seed(config.seed * 1_000_003 + step)
-            figures = _update(model, optimiser, batch.to(device), generator, loss_of, step, config)
+            figures = update(model, optimiser, batch.to(device), generator, loss_of, step, config)
             monitor.advance(step, len(batch.names))
             if not math.isfinite(figures["loss"]):
                 bad += 1
@@ -201,7 +201,7 @@ def _calm(_worker: int) -> None:
     torch.set_num_threads(1)
 
 
-def _update(
+def update(
     model: nn.Module,
     optimiser: Optimiser,
     batch: B,
@@ -210,7 +210,7 @@ def _update(
     step: int,
     config: LoopConfig,
 ) -> Figures:
-    """One step; a non-finite loss or gradient leaves the weights as they were."""
+    """Take a step and return its figures; a non-finite loss or gradient leaves the weights as they were."""
     for group in optimiser.param_groups:
         group["lr"] = learning_rate(step, config.steps, config.optimiser)
     model.train()

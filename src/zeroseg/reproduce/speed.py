@@ -1,0 +1,114 @@
+"""How fast rows train beside each other: a step of each by turns, in one process, so that what else the machine does
+slows all of them alike.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+import torch
+
+from zeroseg.errors import DatasetError
+from zeroseg.experiments import Laboratory, Run
+from zeroseg.files import write_text_atomically
+from zeroseg.training.distill import Distillation, ViewData, build_student
+from zeroseg.training.loop import update
+from zeroseg.training.optimiser import build_optimiser
+from zeroseg.versions import versions
+
+ROUNDS = 20
+WARM_UP = 2  # rounds that do not count
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds that a training step took, by row and round; its batch is in memory."""
+
+    seconds: Mapping[str, list[float]]
+    batch_size: int
+    threads: int
+    device: str
+    versions: Mapping[str, str] = field(default_factory=versions)
+
+    def speed_up(self, row: str, first: str) -> tuple[float, float, float] | None:
+        """How much faster a row is than `first`, per cent: the median of the rounds, and the quarters about it.
+
+        None where one of the two was not measured.
+        """
+        if row not in self.seconds or first not in self.seconds:
+            return None
+        rounds = zip(self.seconds[first], self.seconds[row], strict=True)
+        ratios = [100 * (reference / seconds - 1) for reference, seconds in rounds]
+        low, _, high = quantiles(ratios, n=4) if len(ratios) > 1 else (ratios[0],) * 3
+        return median(ratios), low, high
+
+    def write(self, path: Path) -> None:
+        """As a small JSON file. Raises `OutputError`."""
+        values = asdict(self)
+        rows = ",\n".join(f"  {json.dumps(row)}: {json.dumps(times)}" for row, times in values.pop("seconds").items())
+        write_text_atomically(path, f'{json.dumps(values)[:-1]}, "seconds": {{\n{rows}\n}}}}\n')
+
+
+def speed_path(records: Path, experiment: str) -> Path:
+    """Where the speed of an experiment's rows is kept, beside the folder of its records."""
+    return records / f"{experiment}-speed.json"
+
+
+def read_speed(path: Path) -> Speed | None:
+    """From its file; None where there is none. Raises `DatasetError` for a damaged one."""
+    if not path.exists():
+        return None
+    try:
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return Speed(**values)
+    except (OSError, ValueError, TypeError) as error:
+        raise DatasetError(f"the speeds in {path} cannot be read: delete the file, and run the table again.") from error
+
+
+def measure_speed(
+    runs: Collection[Run], lab: Laboratory, rounds: int = ROUNDS, progress: Callable[[int], None] = lambda _: None
+) -> Speed:
+    """Time training steps of runs that learn from views, a step of each in every round. Raises as `distill` does."""
+    steps = {run.variant.name: _steps_of(run, lab) for run in runs}
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    for number in range(WARM_UP + rounds):
+        for name, step in steps.items():
+            took = _seconds(step, number)
+            if number >= WARM_UP:
+                seconds[name].append(round(took, 5))
+            progress(1)
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    batch_size = next(iter(runs)).config.loop.batch_size
+    return Speed(seconds, batch_size, torch.get_num_threads(), device)
+
+
+def _steps_of(run: Run, lab: Laboratory) -> Callable[[int], None]:
+    """A function that takes a step of the run; its data are those of the first batch at every step."""
+    config = run.config
+    cache = lab.cache.only(config.views)
+    student = build_student(config, cache, lab.teacher)
+    if torch.cuda.is_available():
+        student.cuda()
+    device = student.target_mean.device
+    batch = ViewData(lab.images[: config.loop.batch_size], cache, config).batch(0).to(device)
+    loss, optimiser = Distillation(student, config), build_optimiser(student, config.loop.optimiser)
+
+    def step(number: int) -> None:
+        generator = torch.Generator(device).manual_seed(number)
+        update(student, optimiser, batch, generator, loss, number, config.loop)
+
+    return step
+
+
+def _seconds(step: Callable[[int], None], number: int) -> float:
+    begun = time.perf_counter()
+    step(number)
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - begun
