@@ -18,6 +18,7 @@ from zeroseg.reproduce.plots import side_by_side
 from zeroseg.reproduce.results import cost_table, page, words_table
 from zeroseg.reproduce.speed import Speed, read_speed, speed_path
 
+OTHER = Column("elsewhere", toy.VOC, "product", "oracle_miou")
 PROSE = "# Toys\n\n{missing}\n\n## Nine\n\n{t9}\n\n## Words\n\n{t8}\n\n{losses}\n\n```sh\n{setup}\n{command}\n```\n"
 
 
@@ -27,7 +28,17 @@ def scale_of(experiment: Experiment) -> Scale:
     product = Column("mIoU", toy.VOC, "product")
     paper = {"base": 40.0, "centred": 30.0}
     rows = ("base", "centred", "batch-1")
-    table = PaperTable("t9", "Table 9: toys", rows, paper, (product,), product, {"centred": 15.0})
+    also = {OTHER: {"base": 20.0, "batch-1": 10.0}}
+    table = PaperTable("t9", "Table 9: toys", rows, paper, (product, OTHER), product, also, {"centred": 15.0})
+        "t9",
+        "Table 9: toys",
+        rows,
+        paper,
+        (product, OTHER),
+        product,
+        {OTHER: {"base": 20.0, "batch-1": 10.0}},
+        {"centred": 15.0},
+    )
     words = WordsTable("t8", "Words", ("base",), toy.VOC, ("sunflower", "star fish"), {"base": 27.85})
     sizes = TeacherSizes.of(teacher().model.config)
     return Scale("picturebook", experiment, (table,), words, 6, "zeroseg make toys", sizes, 0.1)
@@ -63,10 +74,13 @@ def test_the_page_sets_the_papers_figures_beside_ours(scale: Scale, tmp_path: Pa
     path = write_results(scale, tmp_path, tmp_path / "docs")
     text = path.read_text()
     rows = cells_of(text.split("## Words")[0])
-    assert rows["base"][1:] == ["40.0", "42.0 \u00b1 2.8", "-", "0 (0 to 0)", "2"]
-    assert rows["centred"][1:] == ["30.0", "50.0", "15", "25 (6 to 81)", "1"]
-    assert rows["batch-1"][1:] == ["-", "-", "-", "-", "0"]
-    assert "Of 1 pairs of rows that the paper orders, 0 have the same order here; the paper has `base` above" in text
+    assert rows["base"][1:] == ["40.0", "20.0", "42.0 \u00b1 2.8", "80.0 \u00b1 0.0", "-", "0 (0 to 0)", "2"]
+    assert rows["centred"][1:] == ["30.0", "-", "50.0", "80.0", "15", "25 (6 to 81)", "1"]
+    assert rows["batch-1"][1:] == ["-", "10.0", "-", "-", "-", "-", "0"]
+    assert (
+        "On *mIoU*, 0 of the 1 pairs of rows that the paper orders stand in its order; the paper has `base`" in text
+    )
+    assert "On *elsewhere* there is nothing to compare yet." in text
     assert "Not run yet: `batch-1`." in text
     assert "zeroseg make toys\nzeroseg reproduce --images images" in text
     ElementTree.fromstring((tmp_path / "docs/images/results-t9.svg").read_text())
@@ -85,7 +99,7 @@ def test_a_figure_is_shown_where_it_was_drawn(scale: Scale):
 
 def test_a_page_without_records_says_so(scale: Scale):
     text = page(scale, by_variant(scale.rows, []))
-    assert "Nothing to compare yet." in text
+    assert "On *mIoU* there is nothing to compare yet." in text
     assert "{" not in text
 
 

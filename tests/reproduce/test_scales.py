@@ -47,8 +47,9 @@ def test_every_table_is_there_and_names_its_rows(scale: Scale):
 
 @BOTH
 def test_the_figures_are_the_papers(scale: Scale):
+    """VOC, Context and COCO where the paper has them."""
     papers = {table.name: list(table.paper.values()) for table in scale.tables}
-    assert papers["t1"][1:] == [28.1]
+    assert papers["t1"][1:] in ([28.1], [28.1, 53.0])
     assert papers["t3"] == [21.1, 23.7, 40.2, 32.4, 40.8]
     assert papers["t4"] == [21.1, 28.5, 38.6, 40.8]
     assert papers["t5"] == [35.6, 37.6, 38.7, 40.4, 39.8, 40.8, 33.3, 32.8]

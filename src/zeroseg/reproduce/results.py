@@ -66,9 +66,10 @@ def page(scale: Scale, found: Found, speed: Speed | None = None, figures: Iterab
 
 def _section(scale: Scale, paper: PaperTable, found: Found, speed: Speed | None) -> str:
     """A table with its plot, and where its order agrees with the paper's."""
-    ours = {name: _ours(found[name], paper.column) for name in paper.rows}
+    orders = {paper.column: paper.paper, **paper.also}
+    compared = [_in_words(column.title, compare(theirs, _figures(found, column))) for column, theirs in orders.items()]
     plot = f"![{paper.title}: the paper's figures and ours]({_image(scale, paper.name)})"
-    return "\n\n".join([_table(scale, paper, found, speed), plot, _in_words(compare(paper.paper, ours))])
+    return "\n\n".join([_table(scale, paper, found, speed), plot, " ".join(compared)])
 
 
 def _table(scale: Scale, paper: PaperTable, found: Found, speed: Speed | None) -> str:
@@ -79,9 +80,11 @@ def _table(scale: Scale, paper: PaperTable, found: Found, speed: Speed | None) -
         cells = [spread([percent(record, column) for record in records]) for column in paper.columns]
         if paper.speed_up:
             cells += [_number(paper.speed_up.get(name), 0), _speed_up(speed, name, paper.rows[0])]
-        printed = _number(paper.paper.get(name))
-        rows.append([f"`{name}`", variants[name].words, printed, *cells, f"{len(records)}"])
-    heads = ["row", "what it is", "the paper, VOC", *(column.title for column in paper.columns)]
+        printed = [_number(theirs.get(name)) for theirs in (paper.paper, *paper.also.values())]
+        rows.append([f"`{name}`", variants[name].words, *printed, *cells, f"{len(records)}"])
+    places = ["VOC", "Context", "COCO"][: 1 + len(paper.also)]
+    heads = ["row", "what it is", *(f"the paper, {place}" for place in places)]
+    heads += [column.title for column in paper.columns]
     heads += ["the paper's speed-up", "speed-up"] if paper.speed_up else []
     return table([*heads, "runs"], rows, words=2)
 
@@ -143,20 +146,22 @@ def _number(value: float | None, decimals: int = 1) -> str:
     return NOTHING if value is None else f"{value:,.{decimals}f}"
 
 
-def _ours(records: Iterable[Record], column: Column) -> list[float]:
-    values = [percent(record, column) for record in records]
-    return [value for value in values if value is not None]
+def _figures(found: Found, column: Column) -> dict[str, list[float]]:
+    """Ours in a column, of all seeds, by row."""
+    every = {name: [percent(record, column) for record in records] for name, records in found.items()}
+    return {name: [value for value in values if value is not None] for name, values in every.items()}
 
 
 def _bars(paper: PaperTable, found: Found) -> dict[str, Row]:
-    return {name: (paper.paper.get(name), _ours(found[name], paper.column)) for name in paper.rows}
+    ours = _figures(found, paper.column)
+    return {name: (paper.paper.get(name), ours[name]) for name in paper.rows}
 
 
-def _in_words(order: Agreement) -> str:
+def _in_words(column: str, order: Agreement) -> str:
     """Where the order of the rows agrees, and where it does not."""
     if not order.pairs:
-        return "Nothing to compare yet."
-    said = f"Of {order.pairs} pairs of rows that the paper orders, {order.agree} have the same order here"
+        return f"On *{column}* there is nothing to compare yet."
+    said = f"On *{column}*, {order.agree} of the {order.pairs} pairs of rows that the paper orders stand in its order"
     said += f", {order.tied} are tied" if order.tied else ""
     against = ", ".join(f"`{first}` above `{second}`" for first, second in order.against)
     return said + (f"; the paper has {against}, and we the other way round." if against else ".")
