@@ -30,15 +30,6 @@ def scale_of(experiment: Experiment) -> Scale:
     rows = ("base", "centred", "batch-1")
     also = {OTHER: {"base": 20.0, "batch-1": 10.0}}
     table = PaperTable("t9", "Table 9: toys", rows, paper, (product, OTHER), product, also, {"centred": 15.0})
-        "t9",
-        "Table 9: toys",
-        rows,
-        paper,
-        (product, OTHER),
-        product,
-        {OTHER: {"base": 20.0, "batch-1": 10.0}},
-        {"centred": 15.0},
-    )
     words = WordsTable("t8", "Words", ("base",), toy.VOC, ("sunflower", "star fish"), {"base": 27.85})
     sizes = TeacherSizes.of(teacher().model.config)
     return Scale("picturebook", experiment, (table,), words, 6, "zeroseg make toys", sizes, 0.1)
@@ -77,9 +68,7 @@ def test_the_page_sets_the_papers_figures_beside_ours(scale: Scale, tmp_path: Pa
     assert rows["base"][1:] == ["40.0", "20.0", "42.0 \u00b1 2.8", "80.0 \u00b1 0.0", "-", "0 (0 to 0)", "2"]
     assert rows["centred"][1:] == ["30.0", "-", "50.0", "80.0", "15", "25 (6 to 81)", "1"]
     assert rows["batch-1"][1:] == ["-", "10.0", "-", "-", "-", "-", "0"]
-    assert (
-        "On *mIoU*, 0 of the 1 pairs of rows that the paper orders stand in its order; the paper has `base`" in text
-    )
+    assert "On *mIoU*, 0 of the 1 pairs of rows that the paper orders stand in its order; the paper has `base`" in text
     assert "On *elsewhere* there is nothing to compare yet." in text
     assert "Not run yet: `batch-1`." in text
     assert "zeroseg make toys\nzeroseg reproduce --images images" in text
