@@ -1,9 +1,12 @@
 """One int64 confusion matrix over a whole data set, and the figures that come from it.
 
-Letters: H W pixels, C class, N image, B resample.
+Letters: H W pixels, C class, N image, B sample of images.
 """
 
 from __future__ import annotations
+
+import math
+from statistics import NormalDist
 
 import numpy as np
 from jaxtyping import Float64, Int64, Integer
@@ -47,17 +50,39 @@ def tallies(confusion: Int64[np.ndarray, "C C"]) -> Int64[np.ndarray, "3 C"]:
 def bootstrap_interval(
     images: Int64[np.ndarray, "N 3 C"], rate: float = 0.95, resamples: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
-    """Between which mIoUs (0..1) that of the whole population lies, at `rate`: percentile bootstrap over images.
+    """Between which mIoUs (0..1) that of the whole population lies, at `rate`: a bootstrap over images.
 
-    `images` are the tallies of each. Raises `ValueError` for no images, or a rate that is not between 0 and 1.
+    `images` are the tallies of each. Samples understate the IoU of rare classes, and resamples do so once more: by as
+    much the middle is moved, and the interval always holds the samples' own mIoU. Its width is that of a normal
+    distribution with the bootstrap's spread, or the jackknife's, which is larger where a class hangs on few images
+    (Efron and Tibshirani 1993, chapters 10 and 11). Raises `ValueError` for no images, or a rate that is not between 0
+    and 1.
     """
-    if not len(images) or not 0 < rate < 1:
-        raise ValueError(f"an interval needs images and a rate between 0 and 1, not {len(images)} and {rate}")
-    drawn = np.random.default_rng(seed).multinomial(len(images), np.full(len(images), 1 / len(images)), resamples)
-    sums = (drawn.astype(np.float64) @ images.reshape(len(images), -1)).reshape(resamples, 3, -1)
-    right, true, predicted = sums[:, 0], sums[:, 1], sums[:, 2]
+    count = len(images)
+    if not count or not 0 < rate < 1:
+        raise ValueError(f"an interval needs images and a rate between 0 and 1, not {count} and {rate}")
+    total = images.sum(axis=0)
+    known = _ious(total)
+    point = float(np.nanmean(known))
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples)
+    sums = (drawn.astype(np.float64) @ images.reshape(count, -1)).reshape(resamples, *total.shape)
+    found, without_one = _mean_of_known(sums, known), _mean_of_known(total - images, known)
+    jackknife = math.sqrt((count - 1) / count * float(((without_one - without_one.mean()) ** 2).sum()))
+    half = NormalDist().inv_cdf((1 + rate) / 2) * max(float(found.std()), jackknife)
+    middle = 2 * point - float(found.mean())
+    return max(0.0, min(middle, point) - half), min(1.0, max(middle, point) + half)
+
+
+def _mean_of_known(
+    tallied: Float64[np.ndarray, "B 3 C"] | Int64[np.ndarray, "B 3 C"], known: Float64[np.ndarray, " C"]
+) -> Float64[np.ndarray, " B"]:
+    """mIoU of every sample; a class that it does not show is as good there as it is elsewhere."""
+    ious = _ious(tallied)
+    return np.nanmean(np.where(np.isnan(ious), known, ious), axis=-1)
+
+
+def _ious(tallied: Float64[np.ndarray, "*B 3 C"] | Int64[np.ndarray, "*B 3 C"]) -> Float64[np.ndarray, "*B C"]:
+    """IoU of every class, 0..1; NaN where it is neither there nor predicted."""
+    right, true, predicted = np.moveaxis(tallied, -2, 0).astype(np.float64)
     union = true + predicted - right
-    ious = np.where(union > 0, right / np.maximum(union, 1), np.nan)
-    tail = 100 * (1 - rate) / 2
-    low, high = np.percentile(np.nanmean(ious, axis=1), [tail, 100 - tail])
-    return float(low), float(high)
+    return np.where(union > 0, right / np.maximum(union, 1), np.nan)
