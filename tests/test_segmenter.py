@@ -401,7 +401,7 @@ def test_another_reading_shares_the_networks():
 @pytest.mark.parametrize("rule", ["softmax", "sigmoid", "margin", "product"])
 def test_every_rule_does_without_background_words(rule: str):
     """What no label fits is background, and how sure that is remains a number from 0 to 1."""
-    read_out = ReadOut("patches", rule, threshold=2.0, margin=200.0, product_threshold=2.0)
+    read_out = ReadOut("patches", rule, threshold=2.0, margin=200.0, product_threshold=2.0, sigmoid_threshold=2.0)
     cells = teacher().embed_texts(["dog", "sky"])
     vocabulary = Vocabulary(("dog", "cat"), background=(), templates=("{}",))
     found = Segmenter(Cells(cells, cells[0]), teacher(), read_out)(photo(2, 1), vocabulary)

@@ -12,6 +12,18 @@ OnDiskName = Literal[
 DatasetName = Literal[PicturebookName, OnDiskName]
 SplitName = Literal["held-out", "validation", "unlabelled", "teacher", "val", "train", "all"]
 
+VOC, CONTEXT, COCO = ({"val": val, "train": train} for val, train in ((1449, 1464), (5104, 4998), (5000, 118_287)))
+OFFICIAL_IMAGES = {
+    "voc21": VOC,
+    "voc20": VOC,
+    "context60": CONTEXT,
+    "context59": CONTEXT,
+    "coco-object": COCO,
+    "coco-stuff": COCO,
+    "ade20k": {"val": 2000, "train": 20_210},
+    "cityscapes": {"val": 500, "train": 2975},
+}
+
 PICTUREBOOKS: tuple[str, ...] = get_args(PicturebookName)
 DATASETS: tuple[str, ...] = get_args(DatasetName)
 
@@ -21,3 +33,8 @@ def splits_of(dataset: str) -> tuple[SplitName, ...]:
     if dataset in PICTUREBOOKS:
         return ("held-out", "validation", "unlabelled", "teacher")
     return ("all",) if dataset == "folder" else ("val", "train")
+
+
+def official_images(dataset: str, split: str) -> int | None:
+    """How many images a benchmark's split has; None for what is no benchmark."""
+    return OFFICIAL_IMAGES.get(dataset, {}).get(split)

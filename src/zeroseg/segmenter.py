@@ -49,7 +49,8 @@ class Window:
 class Encoded:
     """What a network found in one image: embeddings in the teacher's space, for any vocabulary and read-out.
 
-    `patches` are the cells of `grid`, row by row; `segments` come with soft `masks`. A network has one or both.
+    `patches` are the cells of `grid`, row by row; `segments` come with soft `masks`. A network has one or both. With
+    `windows` the regions are the cells of the whole grid, however they are named.
     `mean` is the mean of the teacher's embeddings, as far as the network knows it: part of every embedding.
     """
 
@@ -72,7 +73,7 @@ class Encoded:
 
     def count(self, naming: Naming) -> int:
         """How many regions there are to be named. Raises `WeightsError` like `regions`."""
-        return self.grid[0] * self.grid[1] if self.windows and naming == "patches" else len(self.regions(naming))
+        return self.grid[0] * self.grid[1] if self.windows else len(self.regions(naming))
 
 
 @runtime_checkable
@@ -228,8 +229,6 @@ class Segmenter:
 def _similarities(encoded: Encoded, words: Float[Tensor, "W D"], read_out: ReadOut) -> Float[Tensor, "R1 W"]:
     """Cosines x 100 of all regions, and in the last row of the whole picture; over windows they are averaged."""
     if encoded.windows:
-        if read_out.naming != "patches":
-            raise WeightsError("windows can only be read by patches: choose that naming, or no windows.")
         return _averaged(encoded, words, read_out)
     taken_out = torch.zeros_like(encoded.mean) if read_out.keep_mean else encoded.mean
     regions = encoded.regions(read_out.naming) - taken_out
@@ -238,17 +237,23 @@ def _similarities(encoded: Encoded, words: Float[Tensor, "W D"], read_out: ReadO
 
 
 def _averaged(encoded: Encoded, words: Float[Tensor, "W D"], read_out: ReadOut) -> Float[Tensor, "R1 W"]:
-    """Every cell's mean over the windows that show it."""
+    """Every cell's mean over the windows that show it; named by segments, a cell says there what its segment does."""
     total = words.new_zeros(*encoded.grid, len(words))
     times = words.new_zeros(*encoded.grid, 1)
     pictures: list[Tensor] = []
     for window in encoded.windows:
         h, w = window.encoded.grid
         found = _similarities(window.encoded, words, read_out)
-        total[window.top : window.top + h, window.left : window.left + w] += found[:-1].view(h, w, -1)
+        cells = found[:-1] if read_out.naming == "patches" else found[_segment_of_cells(window.encoded)]
+        total[window.top : window.top + h, window.left : window.left + w] += cells.view(h, w, -1)
         times[window.top : window.top + h, window.left : window.left + w] += 1
         pictures.append(found[-1])
     return torch.cat([(total / times).flatten(0, 1), torch.stack(pictures).mean(dim=0)[None]])
+
+
+def _segment_of_cells(encoded: Encoded) -> Int[Tensor, " P"]:
+    assert encoded.masks is not None  # they come with the segments
+    return encoded.masks.argmax(dim=0).flatten()
 
 
 def _channels(
@@ -267,7 +272,7 @@ def _channels(
             return scoring.with_level_background(scores, rivals, read_out.threshold)
         case "sigmoid":
             scores, rivals = scoring.sigmoid_score(scores), scoring.sigmoid_score(rivals)
-            return scoring.with_level_background(scores, rivals, read_out.threshold)
+            return scoring.with_level_background(scores, rivals, read_out.sigmoid_threshold)
         case "margin" | "none":
             starts = scoring.head_starts(vocabulary.labels, read_out.background_words, read_out.margin)
             scores = scores + starts.to(scores.device)

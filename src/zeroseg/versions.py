@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from importlib.metadata import version
 
 ZEROSEG = "0.1.0"
 
@@ -16,6 +17,8 @@ def versions() -> dict[str, str]:
     return {
         "zeroseg": ZEROSEG,
         "torch": torch.__version__,
+        "transformers": version("transformers"),
         "numpy": np.__version__,
+        "pillow": version("pillow"),
         "python": platform.python_version(),
     }

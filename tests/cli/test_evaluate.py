@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import Call, Models, assert_one_sentence
 from tests.evaluation.miniature import voc_palette, write_list, write_mask, write_photo
-from zeroseg.cli import evaluate
+from zeroseg.cli import evaluate, margins
 
 SIDE = 96
 PAGE = (Path(__file__).parents[2] / "docs/datasets.md").read_text(encoding="utf-8")
@@ -100,7 +100,7 @@ def test_every_command_of_the_page_can_be_parsed(call: Call, monkeypatch: pytest
 
 @pytest.mark.parametrize(
     ("protocol", "rule"),
-    [("paper", "product score under 0.95"), ("tcl", "no label reaches 0.5"), ("scliplike", "nothing reaches 0.1")],
+    [("paper", "product score under 0.95"), ("tcl", "no label reaches 0.4"), ("scliplike", "nothing reaches 0.1")],
 )
 def test_every_protocol_is_printed_and_saved_with_its_result(
     protocol: str, rule: str, call: Call, voc: Path, models: Models, tmp_path: Path
@@ -125,19 +125,60 @@ def test_a_report_has_everything_and_a_sweep_has_its_curve(call: Call, voc: Path
     figures = json.loads((out / "result.json").read_text())
     assert len(figures["sweep"]["values"]) == len(figures["sweep"]["mious"])
     assert f"on what is measured, {figures['sweep']['values'][np.argmax(figures['sweep']['mious'])]:g}: " in said.out
-    assert figures["versions"].keys() == {"zeroseg", "torch", "numpy", "python"}
+    assert figures["versions"].keys() == {"zeroseg", "torch", "transformers", "numpy", "pillow", "python"}
     assert "- mIoU: " in (out / "result.md").read_text()
     page = (out / "report.html").read_text()
-    assert page.count("<img ") == 2 * 2 * 2  # both images, among the best and the worst, truth and prediction
+    assert page.count("<img ") == 2 * 2  # the better and the worse image, truth and prediction
     assert "Over threshold" in page
 
 
-def test_a_margin_is_calibrated_without_labels(call: Call, voc: Path, models: Models, monkeypatch: pytest.MonkeyPatch):
+def test_a_calibrated_margin_stands_beside_the_tuned_one(
+    call: Call, voc: Path, models: Models, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    path = tmp_path / "figures.json"
     words = ["--dataset", "voc21", "--data", voc, "--model", models.student, "--size", 1, "--calibrate"]
-    assert call("evaluate", *words).out.startswith("calibrating the margin on 1 images, without their masks\n")
-    monkeypatch.setattr(evaluate, "TUNING_IMAGES", 2)
+    said = call("evaluate", *words, "--json", path)
+    assert (said.code, said.err) == (0, "")
+    assert "calibrating the margin on 1 train images, without their masks\n" in said.out
+    figures = json.loads(path.read_text())
+    assert figures["margin"] == "calibrated on 1 train images, without masks"
+    assert figures["tuned"]["images"] == "tuned on 1 train images"
+    tuned = figures["tuned"]
+    assert f"mIoU with the margin tuned on 1 train images, {tuned['margin']:g}: {tuned['miou']:.3f}\n" in said.out
+    monkeypatch.setattr(margins, "IMAGES", 2)
     scenes = call("evaluate", "--model", models.student, "--size", 1, "--calibrate")
-    assert scenes.out.startswith("calibrating the margin on 2 scenes, without their masks\n")
+    assert "calibrating the margin on 2 unlabelled scenes, without their masks\n" in scenes.out
+    assert "mIoU with the margin tuned on 2 validation scenes" in scenes.out
+
+
+def test_a_folder_is_calibrated_on_what_is_measured_and_says_so(call: Call, models: Models, tmp_path: Path):
+    write_photo(tmp_path / "mine/images/one.png", SIDE, SIDE)
+    write_mask(tmp_path / "mine/masks/one.png", np.ones((SIDE, SIDE), np.uint8))
+    (tmp_path / "mine/labels.txt").write_text("background\ndog\n")
+    words = ["evaluate", "--dataset", "folder", "--data", tmp_path / "mine", "--model", models.student]
+    said = call(*words, "--calibrate")
+    assert said.code == 0, said.err
+    assert "calibrating the margin on 1 of the measured images, without their masks\n" in said.out
+    assert "not tuned: folder has no other images than those that are measured." in said.out
+    (tmp_path / "mine/labels.txt").write_text("sky\ndog\n")
+    assert_one_sentence(call(*words, "--calibrate"), 2, "folder", "no background", "--calibrate")
+    write_mask(tmp_path / "mine/masks/one.png", np.full((SIDE, SIDE), 255, np.uint8))
+    assert_one_sentence(call(*words), 1, "folder", "ignored")
+
+
+def test_a_yardsticks_clip_is_named_either_way_and_saved(call: Call, voc: Path, models: Models, tmp_path: Path):
+    words = ["evaluate", "--dataset", "voc21", "--data", voc, "--method", "sclip", "--size", 1, "--report", tmp_path]
+    for option in ("--model", "--teacher"):
+        assert call(*words, option, models.teacher).code == 0
+        figures = json.loads((tmp_path / "result.json").read_text())
+        assert (figures["model"], figures["teacher"]) == (None, str(models.teacher))
+        assert f"- teacher: {models.teacher}" in (tmp_path / "result.md").read_text()
+    assert_one_sentence(call(*words, "--model", "a", "--teacher", "b"), 2, "--model", "--teacher")
+
+
+def test_fewer_images_than_the_benchmark_has_are_no_figure_of_it(call: Call, voc: Path, models: Models):
+    said = call("evaluate", "--dataset", "voc21", "--data", voc, "--model", models.student)
+    assert "2 of the 1,449 official val images: not a figure of the benchmark.\n" in said.out
 
 
 @pytest.mark.parametrize(
@@ -145,7 +186,9 @@ def test_a_margin_is_calibrated_without_labels(call: Call, voc: Path, models: Mo
     [
         (("--protocol", "tcl", "--background", "margin"), "--background"),
         (("--protocol", "tcl", "--calibrate"), "--calibrate"),
-        (("--protocol", "paper", "--refinement", "3"), "--refinement"),
+        (("--protocol", "paper", "--refinement", "3"), "not 3"),
+        (("--protocol", "tcl", "--refinement", "3"), "0 or 10 rounds"),
+        (("--calibrate", "--background", "product"), "--background product"),
         (("--protocol", "clip"), "'clip'"),
     ],
 )

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from tests.evaluation.test_benchmark import Blots, segmenter
 from zeroseg.errors import ConfigError
-from zeroseg.evaluation import calibrate_margin, evaluate, sweep
+from zeroseg.evaluation import calibrate_margin, evaluate, open_dataset, sweep, sweep_finely, tune_margin
 from zeroseg.evaluation.background import otsu
+from zeroseg.segmenter import Segmenter
 
 
 def test_a_sweep_is_one_evaluation_for_each_value():
@@ -32,7 +33,8 @@ def test_without_a_background_the_lead_of_stuff_is_swept():
 
 
 @pytest.mark.parametrize(
-    ("rule", "threshold"), [("product", "product_threshold"), ("softmax", "threshold"), ("sigmoid", "threshold")]
+    ("rule", "threshold"),
+    [("product", "product_threshold"), ("softmax", "threshold"), ("sigmoid", "sigmoid_threshold")],
 )
 def test_every_rule_has_a_threshold_to_sweep(rule: str, threshold: str):
     heard: list[int] = []
@@ -42,6 +44,34 @@ def test_every_rule_has_a_threshold_to_sweep(rule: str, threshold: str):
     assert heard == [1, 1, 1]
     at = segmenter().reading(background=rule, **{threshold: found.best})
     assert evaluate(at, Blots()).miou == pytest.approx(max(found.mious))
+
+
+def test_a_fine_sweep_tries_a_few_and_finds_the_best_of_all():
+    """The curve of blots has one top: a fourth of the values, then those round the best, are enough."""
+    values = tuple(float(value) for value in range(-20, 60))
+    heard: list[int] = []
+    coarse = sweep(segmenter(), Blots(), values)
+    fine = sweep_finely(segmenter(), Blots(), values, heard.append)
+    assert max(fine.mious) == max(coarse.mious)
+    assert len(fine.values) == len(set(fine.values)) < 30
+    assert list(fine.values) == sorted(fine.values)
+    assert (
+        dict(zip(fine.values, fine.mious, strict=True)).items()
+        <= dict(zip(coarse.values, coarse.mious, strict=True)).items()
+    )
+    assert sum(heard) == 2 * len(Blots())
+    assert sweep_finely(segmenter(), Blots(), (1.0,)).values == (1.0,)
+
+
+def test_a_calibrated_margin_is_as_good_as_a_tuned_one():
+    """The bundled student on 40 held-out scenes; within two points of mIoU, as on 300 (docs/log.md)."""
+    student = Segmenter.from_pretrained().reading(refinement=0)
+    measured = open_dataset("picturebook-voc", "held-out", 40)
+    scenes = [sample.image for sample in open_dataset("picturebook-voc", "unlabelled", 40)]
+    calibrated = calibrate_margin(student.reading(margin=0.0), scenes, measured.vocabulary)
+    tuned = tune_margin(student.reading(margin=0.0), open_dataset("picturebook-voc", "validation", 40))
+    assert calibrated.read_out.margin != tuned.read_out.margin != 0.0
+    assert abs(evaluate(calibrated, measured).miou - evaluate(tuned, measured).miou) < 0.02
 
 
 def test_a_margin_that_is_calibrated_without_labels_finds_the_things():

@@ -59,6 +59,13 @@ def test_names_a_line_each(root: Path, first: str):
     assert truths(dataset)["sub/b"] == [[7] * 4, [0] * 4, [255] * 4]
 
 
+def test_a_names_file_of_windows_names_its_background(root: Path):
+    """Notepad marks UTF-8 with three bytes at the beginning, which are no part of the first name."""
+    (root / "labels.json").unlink()
+    (root / "labels.txt").write_text("background\ncat\nx\ny\nz\nu\nv\ndog\n", encoding="utf-8-sig")
+    assert_classes(open_folder(root), 8, True, c0="background", c7="dog")
+
+
 def test_names_beside_the_masks_come_first(root: Path):
     (root / "masks/labels.json").write_text(json.dumps({**NAMES, "1": "white cat"}))
     assert open_folder(root).classes == ("background", "white cat", "dog")
@@ -101,6 +108,8 @@ def test_what_the_picturebook_writes_is_read_as_it_is(tmp_path: Path):
         ('["background"]', "names no class"),
         ('["cat", "dog", "Cat "]', "'Cat' twice"),
         ('["cat", " "]', "without a name"),
+        ('{"0": "cat", "00": "dog"}', "neither a list of names nor"),
+        ('["cat", null]', "neither a list of names nor"),
         ('["cat", "background"]', "'background'"),
         ('{"0": "cat", "255": "void"}', "number 255"),
         ('{"-1": "cat"}', "number -1"),

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from tests.evaluation.test_benchmark import Blots, segmenter
-from zeroseg.evaluation import evaluate, sweep
-from zeroseg.evaluation.page import markdown, most_confused, page
+from zeroseg.evaluation import Account, Result, Sweep, Tuned, evaluate, protocol_for, sweep
+from zeroseg.evaluation.metrics import tallies
+from zeroseg.evaluation.page import _colours, markdown, most_confused, page
 
 CONFUSED = ("sky", "cat", "cat", "tree")  # dogs are taken for cats
 
@@ -18,14 +19,35 @@ def result():
     return evaluate(segmenter(CONFUSED), Blots(), examples=2)
 
 
+def account(result: Result, sweep: Sweep | None = None, tuned: Tuned | None = None) -> Account:
+    return Account(
+        result=result,
+        split="val",
+        folder=None,
+        method="student",
+        model="m<1>",
+        teacher="clip",
+        device="cpu",
+        shorter_side=448,
+        protocol=protocol_for("tcl", "voc21"),
+        vocabulary=Blots().vocabulary,
+        margin="",
+        flops=1.25e9,
+        tuned=tuned,
+        sweep=sweep,
+    )
+
+
 def test_the_best_and_the_worst_images_are_kept_in_order():
-    found = evaluate(segmenter(CONFUSED), Blots(), examples=2)
+    found = evaluate(segmenter(CONFUSED), Blots(), examples=1)
     right, true, predicted = found.tallies.transpose(1, 0, 2)
     union = true + predicted - right
     mious = [float((r[u > 0] / u[u > 0]).mean()) for r, u in zip(right, union, strict=True)]
-    assert [example.miou for example in found.worst] == pytest.approx(sorted(mious)[:2])
-    assert [example.miou for example in found.best] == pytest.approx(sorted(mious, reverse=True)[:2])
+    assert [example.miou for example in found.worst] == pytest.approx(sorted(mious)[:1])
+    assert [example.miou for example in found.best] == pytest.approx(sorted(mious, reverse=True)[:1])
     assert evaluate(segmenter(), Blots()).best == ()
+    few = evaluate(segmenter(CONFUSED), Blots(), examples=4)  # of three images none is shown twice
+    assert len({example.name for example in (*few.best, *few.worst)}) == len(few.best) + len(few.worst) == 3
 
 
 def test_other_words_for_the_same_classes():
@@ -59,22 +81,54 @@ class Outside(HTMLParser):
 
 
 def test_the_page_has_figures_and_pictures_and_loads_nothing(result):
-    text = page(result, {"model": "m<1>"}, sweep(segmenter(CONFUSED), Blots(), (0.01, 200.0)))
+    swept = sweep(segmenter(CONFUSED), Blots(), (0.01, 200.0))
+    text = page(account(result, swept, Tuned(5.0, "tuned on 3 scenes", 0.4321)))
     outside = Outside()
     outside.feed(text)
     assert outside.loaded == []
-    assert outside.pictures == 8  # two best, two worst; truth and prediction of each
+    assert outside.pictures == 6  # two best, one worst; truth and prediction of each
     assert f"{100 * result.miou:.1f}" in text
     assert "m&lt;1&gt;" in text
     assert "Over margin" in text
+    assert "tuned on masks" in text
+    assert "43.2" in text
+
+
+def test_all_that_made_the_figure_stands_beside_it(result):
+    made = account(replace(result, dataset="voc21"))
+    for text in (page(made), markdown(made)):
+        for said in ("448 every 224", "3 labels", "tcl", "clip", "transformers", "1.25", "1,449 official val images"):
+            assert said in text
+    saved = made.as_json()
+    assert saved["protocol"] == protocol_for("tcl", "voc21").settings()
+    assert saved["vocabulary"]["labels"] == Blots().vocabulary.labels
+    assert saved["official_images"] == 1449
+    assert account(result).shortfall == ""  # blots are no benchmark
+
+
+def test_many_classes_are_read_in_parts_and_have_one_colour_on_both_sides(result):
+    """100 classes: of the 64 colours of overlays some serve twice."""
+    classes = tuple(f"class {number}" for number in range(100))
+    confusion = np.diag(np.arange(1, 101))
+    ids = np.full((8, 8), 3, np.uint8)
+    truth, predicted = ids.copy(), ids.astype(np.uint16)
+    truth[:4], predicted[:4] = 67, 3  # 3 and 67 share a colour of 64, and only one side shows both
+    example = replace(result.best[0], image=result.best[0].image.resize((8, 8)), truth=truth, predicted=predicted)
+    tallied = np.stack([tallies(confusion)])
+    many = replace(result, classes=classes, confusion=confusion, oracle=confusion, tallies=tallied)
+    many = replace(many, best=(example,), worst=())
+    assert page(account(many)).count("Classes, part ") == 3
+    colours = _colours(example, classes)
+    assert set(colours) == {"class 3", "class 67"}
+    assert len(set(colours.values())) == 2
 
 
 def test_a_class_that_never_occurs_is_a_dash_in_markdown(result):
     confusion = result.confusion.copy()
     confusion[3], confusion[:, 3] = 0, 0
-    text = markdown(replace(result, confusion=confusion), {"model": "bundled"})
+    text = markdown(account(replace(result, confusion=confusion)))
     assert "| tree | - |" in text
-    assert "- model: bundled" in text
+    assert "- model: m<1>" in text
     share = 100 * confusion[2, 2] / (confusion[2].sum() + confusion[:, 2].sum() - confusion[2, 2])
     assert f"| cat | {share:.1f} |" in text
     assert np.isfinite(share)

@@ -1,14 +1,17 @@
 """Protocols: what they lay down, and that windows are averaged as the field does it."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
+from tests.evaluation.test_benchmark import Blots
 from tests.tiny import PATCH_STUDENT, photo, student, teacher
-from zeroseg.baselines import READ_OUT, DenseCLIP
-from zeroseg.errors import ConfigError, WeightsError
+from zeroseg.baselines import READ_OUT, DenseCLIP, Yardstick, yardstick_segmenter
+from zeroseg.errors import ConfigError
+from zeroseg.evaluation import evaluate
 from zeroseg.evaluation.protocols import PROTOCOLS, protocol_for
 from zeroseg.evaluation.templates import CLIP_TEMPLATES, TCL_TEMPLATES
 from zeroseg.evaluation.windowed import Windowed
@@ -33,9 +36,11 @@ def test_the_papers_thresholds_are_those_of_its_protocol():
 
 
 def test_the_fields_two_protocols_number_by_number():
-    tcl, refined = protocol_for("tcl", "voc21"), protocol_for("tcl", "voc21", refined=True)
-    assert (tcl.shorter_side, tcl.window, tcl.stride, tcl.threshold, tcl.refinement) == (448, 448, 224, 0.5, 0)
-    assert (refined.threshold, refined.refinement) == (0.4, 10)
+    tcl, plain = protocol_for("tcl", "voc21"), protocol_for("tcl", "voc21", refined=False)
+    assert (tcl.shorter_side, tcl.window, tcl.stride) == (448, 448, 224)
+    assert (tcl.sigmoid_threshold, tcl.refinement) == (0.4, 10)
+    assert (plain.sigmoid_threshold, plain.refinement) == (0.5, 0)
+    assert tcl.reads(ReadOut()).sigmoid_threshold == 0.4
     assert len(TCL_TEMPLATES) == 9
     assert set(TCL_TEMPLATES) - set(CLIP_TEMPLATES) == {"a photo of {}s."}
     sides = {name: protocol_for("scliplike", name).shorter_side for name in ("voc21", "coco-stuff", "cityscapes")}
@@ -55,12 +60,37 @@ def test_words_stand_in_for_a_class_and_its_place_stays():
     assert "sky" in spoken.background
 
 
+def test_tcl_asks_in_the_names_of_the_data_set():
+    phrases = Vocabulary(("dining table", "dog"), background=())
+    assert protocol_for("tcl", "voc21").speaks(phrases).labels == ("diningtable", "dog")
+    assert protocol_for("paper", "voc21").speaks(phrases).labels == ("dining table", "dog")
+
+
+@pytest.mark.parametrize("name", ["paper", "tcl", "scliplike"])
+def test_without_a_background_every_pixel_gets_the_best_class_and_the_record_says_so(name: str):
+    """No threshold, no rival words, and no head start that a student's own read-out gives to words for stuff."""
+    protocol = protocol_for(name, "ade20k", has_background=False)
+    read = protocol.reads(ReadOut(background="margin", margin=7.0))
+    assert (read.background, read.margin) == ("none", 0.0)
+    assert not {"threshold", "softmax_scale", "sigmoid_threshold", "product_threshold"} & protocol.settings().keys()
+    assert protocol.speaks(Vocabulary(("dog",), background=("sky",))).background == ()
+
+
+def test_a_models_own_words_stand_for_its_background_in_real_data_sets():
+    own, words = protocol_for("own", "voc21"), ("grass", "snow")
+    assert own.speaks(Vocabulary(("dog",)), words).background == words
+    assert own.speaks(Vocabulary(("dog",), background=()), words).background == ()
+    scenes = protocol_for("own", "picturebook-voc")
+    assert scenes.speaks(WORDS, words).background == WORDS.background
+    assert "sky" in protocol_for("scliplike", "voc21").speaks(Vocabulary(("dog",)), words).background
+
+
 def test_the_models_own_protocol_changes_nothing():
     own, read_out = protocol_for("own", "voc21"), ReadOut(refinement=7)
     encoder = dense()
     assert own.sees(encoder) is encoder
     assert own.reads(read_out) == read_out
-    assert own.speaks(WORDS) == WORDS
+    assert own.speaks(WORDS, WORDS.background) == WORDS
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
@@ -108,10 +138,46 @@ def test_windows_that_do_not_fit_the_patches_are_refused(window: int, stride: in
         Windowed(dense(), 32, window, stride)
 
 
-def test_windows_cannot_be_read_by_segments():
-    segmenter = Segmenter(Windowed(StudentEncoder(student(PATCH_STUDENT)), 64, 32, 16), teacher(), ReadOut("segments"))
-    with pytest.raises(WeightsError, match="windows can only be read by patches"):
-        segmenter(photo(64, 64), WORDS)
+def test_segments_in_windows_are_averaged_like_patches_that_all_say_what_their_segment_does():
+    """Two windows of 32 pixels every 16 over 48: in the middle, the mean of both."""
+    encoder, picture = StudentEncoder(student(PATCH_STUDENT)), photo(48, 32)
+    read_out = ReadOut("segments", "none")
+    segmenter = Segmenter(Windowed(encoder, 32, 32, 16), teacher(), read_out)
+    encoded = segmenter.encode(picture)
+    words, _ = segmenter.embed(WORDS)
+    unit = torch.nn.functional.normalize(words, dim=-1)
+    total, times = np.zeros((4, 6, len(words))), np.zeros((4, 6, 1))
+    for window in encoded.windows:
+        masks, segments = window.encoded.masks, window.encoded.segments
+        assert masks is not None
+        assert segments is not None
+        for row, column in np.ndindex(4, 4):
+            segment = segments[int(masks[:, row, column].argmax())]
+            total[row, window.left + column] += (segment / segment.norm() @ unit.T).numpy()
+            times[row, window.left + column] += 1
+    assert times.max() == 2
+    best = (total / times)[..., :3].argmax(axis=2)
+    assert (segmenter.name(replace(encoded, size=encoded.grid), WORDS).class_map == best).all()
+    assert segmenter.region_map(encoded).max() < encoded.count("segments") == 4 * 6
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize("has_background", [True, False], ids=["background", "no-background"])
+@pytest.mark.parametrize("method", get_args(Yardstick))
+def test_every_yardstick_is_measured_under_every_protocol(method: Yardstick, has_background: bool, name: str):
+    """What cuts pictures itself has no patches for windows to fit; background everywhere is that under any rule."""
+    blots = Blots(has_background=has_background)
+    protocol = protocol_for(name, "voc21", has_background)
+    small = replace(protocol, shorter_side=protocol.shorter_side and 64, window=protocol.window and 32)
+    small = replace(small, stride=protocol.stride and 16)
+    model = yardstick_segmenter(method, teacher())
+    segmenter = Segmenter(small.sees(model.encoder), teacher(), small.reads(model.read_out))
+    result = evaluate(segmenter, blots, vocabulary=small.speaks(blots.vocabulary))
+    assert 0 <= result.miou <= 1
+    if method == "background" and has_background:
+        assert result.confusion[:, 0].sum() == result.confusion.sum()
+    if method in ("crops", "windows", "background", "oracle"):
+        assert small.for_encoder(model.encoder).settings().keys().isdisjoint(("shorter_side", "window", "stride"))
 
 
 @pytest.mark.parametrize("name", ["paper", "tcl", "scliplike"])

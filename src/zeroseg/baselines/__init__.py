@@ -2,11 +2,11 @@
 
 from zeroseg.baselines.crops import GridCrops
 from zeroseg.baselines.dense import DenseCLIP
-from zeroseg.baselines.oracle import TrueRegions
+from zeroseg.baselines.oracle import Nothing, TrueRegions
 from zeroseg.baselines.windows import SlidingWindows
 from zeroseg.baselines.yardsticks import READ_OUT, Yardstick, open_yardstick, yardstick_segmenter
 
 __all__ = [
-    "READ_OUT", "DenseCLIP", "GridCrops", "SlidingWindows", "TrueRegions", "Yardstick",
+    "READ_OUT", "DenseCLIP", "GridCrops", "Nothing", "SlidingWindows", "TrueRegions", "Yardstick",
     "open_yardstick", "yardstick_segmenter",
 ]  # fmt: skip

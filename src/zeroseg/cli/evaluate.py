@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -19,18 +19,16 @@ from zeroseg.cli.messages import UsageError
 from zeroseg.cli.parsing import check_rounds, parse
 from zeroseg.cli.progress import counting
 from zeroseg.dataset_names import PICTUREBOOKS, DatasetName, SplitName, splits_of
-from zeroseg.errors import DatasetError
 from zeroseg.files import write_text_atomically
-from zeroseg.versions import versions
 
 if TYPE_CHECKING:  # torch is loaded when something is measured, not for --help
     from zeroseg.baselines import Yardstick
-    from zeroseg.evaluation import Protocol, Result, Sweep
-    from zeroseg.student.config import ReadOut
+    from zeroseg.evaluation import Account, Dataset, Result
     from zeroseg.vocabulary import Vocabulary
 
-TUNING_IMAGES = 100
 EXAMPLES = 4  # of the best and of the worst pictures, in a report
+TCL_ROUNDS = 10
+Names = dict[str, Any]  # of model and teacher
 ProtocolName = Literal["own", "paper", "tcl", "scliplike"]
 OWN = "(default: the model's own)"
 
@@ -60,7 +58,7 @@ class Evaluate:
     data: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(required for real data sets)")] = None
     """Where a real data set is."""
     model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="(default: the bundled one)")] = None
-    """A student: a folder, or the name of a hub repository."""
+    """A student, or the CLIP of a yardstick: a folder, or the name of a hub repository."""
     method: Literal[
         "student", "maskclip", "sclip", "naclip", "clearclip", "crops", "windows", "background", "oracle"
     ] = "student"
@@ -75,8 +73,8 @@ class Evaluate:
     size: Annotated[int | None, arg(help_behavior_hint="(default: 300 scenes, or all images)")] = None
     """How many at most, the first ones."""
     protocol: ProtocolName = "own"
-    """How pictures are seen and named: the model's own way, the paper's, TCL's (its column with refinement if
-    --refinement is given) or one like SCLIP's. Figures under different protocols cannot be compared."""
+    """How pictures are seen and named: the model's own way, the paper's, TCL's (its column without refinement with
+    --refinement 0) or one like SCLIP's. Figures under different protocols cannot be compared."""
     background: Annotated[
         Literal["product", "margin", "softmax", "sigmoid", "none"] | None, arg(help_behavior_hint=OWN)
     ] = None
@@ -89,7 +87,8 @@ class Evaluate:
     """How many rounds of refinement let the masks follow the picture's edges; 0 for none (the paper's)."""
     calibrate: bool = False
     """Part things from background without any label: the margin is calibrated on 100 images whose masks are not used
-    (unlabelled scenes, train images, or those that are measured)."""
+    (unlabelled scenes, train images, or those that are measured). Beside it stands the figure with a margin that was
+    tuned on masks, where there are other masks than those that are measured."""
     sweep: bool = False
     """Try the background's threshold at many values, too, on what is measured: the best is an upper bound."""
     report: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="")] = None
@@ -100,22 +99,14 @@ class Evaluate:
     def run(self) -> int:
         """Measure, print, and write what was asked for."""
         self._check()
-        from zeroseg.evaluation import evaluate, open_dataset, protocol_for, sweep
-        from zeroseg.evaluation.cost import encoding_flops
+        from zeroseg.evaluation import open_dataset
 
         dataset = open_dataset(self.dataset, self.split, self.size, self.data)
-        protocol = protocol_for(self.protocol, self.dataset, refined=bool(self.refinement))
-        vocabulary = protocol.speaks(dataset.vocabulary)
-        segmenter = self._segmenter(protocol, vocabulary)
-        with counting("evaluating", len(dataset), self._unit) as progress:
-            result = evaluate(segmenter, dataset, progress, vocabulary, EXAMPLES if self.report else 0)
-        tried = None
-        if self.sweep:
-            with counting("sweeping", len(dataset), self._unit) as progress:
-                tried = sweep(segmenter, dataset, (), progress, vocabulary)
-        flops = encoding_flops(segmenter, next(iter(dataset)).image)
-        self._print(result, tried, flops)
-        self._write(result, tried, protocol, flops)
+        if not dataset.has_background and (self.sweep or self.calibrate):
+            raise UsageError(f"{dataset.name} has no background: leave --sweep and --calibrate out.")
+        account = self._measured(dataset)
+        self._print(account)
+        self._write(account)
         return 0
 
     def _check(self) -> None:
@@ -123,143 +114,146 @@ class Evaluate:
         if self.size is not None and self.size < 1:
             raise UsageError(f"--size must be 1 or more, not {self.size}.")
         check_rounds(self.refinement)
-        if self.method != "student" and (self.model, self.naming, self.background) != (None, None, None):
-            raise UsageError("--model, --naming and --background go with --method student.")
-        if self.protocol != "own" and (self.background is not None or self.calibrate):
+        if self.method != "student":
+            self._check_yardstick()
+        if self.calibrate and self.background not in (None, "margin"):
+            raise UsageError(f"--calibrate finds a margin: leave --background {self.background} out.")
+        if self.protocol == "own":
+            return
+        if self.background is not None or self.calibrate:
             raise UsageError(
                 f"the protocol {self.protocol} has a background rule of its own: leave --background and "
                 "--calibrate out."
             )
+        rounds = (0, TCL_ROUNDS) if self.protocol == "tcl" else (0,)
+        if self.refinement is not None and self.refinement not in rounds:
+            allowed = " or ".join(map(str, rounds))
+            raise UsageError(f"the protocol {self.protocol} refines in {allowed} rounds, not {self.refinement}.")
+
+    def _check_yardstick(self) -> None:
+        if (self.naming, self.background) != (None, None):
+            raise UsageError("--naming and --background go with --method student.")
+        if self.model is not None and self.teacher is not None:
+            raise UsageError(f"{self.method} reads out one CLIP: name it with --model or --teacher, not both.")
         if self.method == "oracle" and self.refinement:
             raise UsageError("the oracle's regions are true: leave --refinement out.")
-        if self.protocol in ("paper", "scliplike") and self.refinement:
-            raise UsageError(f"the protocol {self.protocol} does not refine: leave --refinement out.")
+        if self.method in ("oracle", "background") and self.calibrate:
+            raise UsageError(f"the yardstick {self.method} has no margin to calibrate: leave --calibrate out.")
 
-    def _print(self, result: Result, tried: Sweep | None, flops: float) -> None:
+    def _measured(self, dataset: Dataset) -> Account:
+        """The result, with all that made it."""
+        from zeroseg.cli.margins import Margins
+        from zeroseg.evaluation import Account, Tuned, protocol_for, sweep_finely
+        from zeroseg.evaluation.cost import encoding_flops
+
+        model, names = self._student() if self.method == "student" else self._yardstick(self.method)
+        protocol = protocol_for(self.protocol, self.dataset, dataset.has_background, refined=self.refinement != 0)
+        protocol = protocol.for_encoder(model.encoder)
+        vocabulary = protocol.speaks(dataset.vocabulary, model.read_out.background_words)
+        segmenter = zeroseg.Segmenter(protocol.sees(model.encoder), model.teacher, protocol.reads(model.read_out))
+        margins = Margins(self.dataset, self.split, self.data, vocabulary)
+        how, tuned, tried = "", None, None
+        if self.calibrate:
+            rival, which = margins.tuned(segmenter)
+            if which:
+                miou = self._evaluated(rival, dataset, vocabulary).miou
+                tuned = Tuned(rival.read_out.margin, which, round(miou, 4))
+            segmenter, how = margins.calibrated(segmenter)
+        elif self.method != "student" and self.protocol == "own":
+            segmenter, how = margins.tuned(segmenter)
+        result = self._evaluated(segmenter, dataset, vocabulary, EXAMPLES if self.report else 0)
+        if self.sweep:
+            with counting("sweeping", 2 * len(dataset), self._unit) as progress:
+                tried = sweep_finely(segmenter, dataset, (), progress, vocabulary)
+        return Account(
+            result=result,
+            split=self.split or splits_of(self.dataset)[0],
+            folder=None if self.data is None else str(self.data),
+            method=self.method,
+            **names,
+            device=str(segmenter.teacher.device),
+            shorter_side=segmenter.encoder.shorter_side,
+            protocol=protocol,
+            vocabulary=vocabulary,
+            margin=how,
+            flops=encoding_flops(segmenter, next(iter(dataset)).image),
+            tuned=tuned,
+            sweep=tried,
+        )
+
+    def _evaluated(
+        self, segmenter: zeroseg.Segmenter, dataset: Dataset, vocabulary: Vocabulary, examples: int = 0
+    ) -> Result:
+        from zeroseg.evaluation import evaluate
+
+        with counting("evaluating", len(dataset), self._unit) as progress:
+            return evaluate(segmenter, dataset, progress, vocabulary, examples)
+
+    def _print(self, account: Account) -> None:
         from zeroseg.evaluation import iou_per_class
 
-        read, (low, high) = result.read_out, result.interval
+        result, (low, high) = account.result, account.result.interval
         console = Console(highlight=False, soft_wrap=True)
         console.print(_table(dict(zip(result.classes, iou_per_class(result.confusion).tolist(), strict=True))))
-        split = self.split or splits_of(self.dataset)[0]
         console.print(
-            f"{result.dataset}, {result.images} {split} {self._unit}, {self.method}, protocol {self.protocol}"
+            f"{result.dataset}, {result.images} {account.split} {self._unit}, {self.method}, protocol {self.protocol}"
         )
-        console.print(f"pixels named by {read.naming}; background: {_rule(read)}", end="")
-        console.print(f"; {read.refinement} rounds of refinement")
+        for matter in ("pictures", "words", "pixels named by", "background", "rounds of refinement"):
+            console.print(f"{matter}: {account.in_words()[matter]}", markup=False)
         console.print(f"mIoU {result.miou:.3f} (95 % interval {low:.3f} to {high:.3f})")
-        console.print(f"mIoU had each of the {read.naming} its majority class, drawn alike: {result.oracle_miou:.3f}")
-        if tried is not None:
+        naming = result.read_out.naming
+        console.print(f"mIoU had each of the {naming} its majority class, drawn alike: {result.oracle_miou:.3f}")
+        if account.tuned is not None:
+            tuned = account.tuned
+            console.print(f"mIoU with the margin {tuned.images}, {tuned.margin:g}: {tuned.miou:.3f}")
+        if account.sweep is not None:
+            tried = account.sweep
             console.print(
                 f"mIoU with the best {tried.threshold.replace('_', ' ')} on what is measured, {tried.best:g}: "
                 f"{max(tried.mious):.3f}"
             )
-        console.print(f"{flops / 1e9:,.2f} GFLOP an image")
+        console.print(f"{account.flops / 1e9:,.2f} GFLOP an image")
+        if account.shortfall:
+            console.print(account.shortfall)
 
-    def _write(self, result: Result, tried: Sweep | None, protocol: Protocol, flops: float) -> None:
+    def _write(self, account: Account) -> None:
         """The files that were asked for."""
-        how = {
-            "method": self.method,
-            "model": self.model,
-            "teacher": self.teacher,
-            "split": self.split or splits_of(self.dataset)[0],
-            "protocol": protocol.settings(),
-            "calibrated": self.calibrate,
-            "flops_an_image": flops,
-            "versions": versions(),
-        }
-        figures = how | result.summary() | ({} if tried is None else {"sweep": asdict(tried)})
-        text = json.dumps(figures, indent=2) + "\n"
+        text = json.dumps(account.as_json(), indent=2, allow_nan=False) + "\n"
         if self.json is not None:
             write_text_atomically(self.json, text)
         if self.report is not None:
             from zeroseg.evaluation import page
 
-            said = {
-                "data set": f"{result.dataset}, {how['split']}",
-                "method": self.method,
-                "model": self.model or "bundled",
-                "protocol": self.protocol,
-                "background": _rule(result.read_out),
-                "rounds of refinement": result.read_out.refinement,
-                "pixels named by": result.read_out.naming,
-                "GFLOP an image": flops / 1e9,
-            }
             write_text_atomically(self.report / "result.json", text)
-            write_text_atomically(self.report / "result.md", page.markdown(result, said))
+            write_text_atomically(self.report / "result.md", page.markdown(account))
             footer = f"Made by zeroseg {zeroseg.__version__} evaluate on {date.today().isoformat()}."
-            write_text_atomically(self.report / "report.html", page.page(result, said, tried, footer))
+            write_text_atomically(self.report / "report.html", page.page(account, footer))
             print(f"the report: {self.report / 'report.html'}")
 
     @property
     def _unit(self) -> str:
         return "scenes" if self.dataset in PICTUREBOOKS else "images"
 
-    def _segmenter(self, protocol: Protocol, vocabulary: Vocabulary) -> zeroseg.Segmenter:
-        """The student or a yardstick under the protocol, its margin tuned or calibrated where it has one to choose."""
-        segmenter = self._student() if self.method == "student" else self._yardstick(self.method)
-        encoder, read_out = protocol.sees(segmenter.encoder), protocol.reads(segmenter.read_out)
-        segmenter = zeroseg.Segmenter(encoder, segmenter.teacher, read_out)
-        if self.calibrate:
-            return self._calibrated(segmenter, vocabulary)
-        return self._tuned(segmenter) if self.method != "student" and self.protocol == "own" else segmenter
-
-    def _yardstick(self, method: Yardstick) -> zeroseg.Segmenter:
+    def _yardstick(self, method: Yardstick) -> tuple[zeroseg.Segmenter, Names]:
+        """A read-out of a CLIP, and which CLIP."""
         from zeroseg.baselines import yardstick_segmenter
         from zeroseg.cli.loading import load_teacher
         from zeroseg.teacher import BUNDLED_NAME
 
-        teacher = load_teacher(self.teacher or BUNDLED_NAME)
-        return yardstick_segmenter(method, teacher, self.refinement or 0)
+        name = self.teacher or self.model or BUNDLED_NAME
+        return yardstick_segmenter(method, load_teacher(name), self.refinement or 0), {"model": None, "teacher": name}
 
-    def _tuned(self, segmenter: zeroseg.Segmenter) -> zeroseg.Segmenter:
-        """With its margin tuned, where there is something to tune it on."""
-        from zeroseg.evaluation import open_tuning_set, tune_margin
-
-        try:
-            dataset = open_tuning_set(self.dataset, self.split, TUNING_IMAGES, self.data)
-        except DatasetError as error:
-            print(f"the margin stays {segmenter.read_out.margin:g}, not tuned: {error}", flush=True)
-            return segmenter
-        kind = "validation" if self.dataset in PICTUREBOOKS else "train"
-        print(f"tuning the margin on {len(dataset)} {kind} {self._unit}", flush=True)
-        return tune_margin(segmenter, dataset)
-
-    def _calibrated(self, segmenter: zeroseg.Segmenter, vocabulary: Vocabulary) -> zeroseg.Segmenter:
-        """With its margin calibrated on images whose masks are not looked at."""
-        from zeroseg.evaluation import calibrate_margin, open_dataset, open_tuning_set
-
-        try:
-            if self.dataset in PICTUREBOOKS:
-                dataset = open_dataset(self.dataset, "unlabelled", TUNING_IMAGES)
-            else:
-                dataset = open_tuning_set(self.dataset, self.split, TUNING_IMAGES, self.data)
-        except DatasetError:
-            dataset = open_dataset(self.dataset, self.split, TUNING_IMAGES, self.data)
-        print(f"calibrating the margin on {len(dataset)} {self._unit}, without their masks", flush=True)
-        return calibrate_margin(segmenter, (sample.image for sample in dataset), vocabulary)
-
-    def _student(self) -> zeroseg.Segmenter:
+    def _student(self) -> tuple[zeroseg.Segmenter, Names]:
+        """A student, and which one with which teacher."""
+        from zeroseg.segmenter import StudentEncoder
         from zeroseg.student.weights import BUNDLED
 
         changes = {"background": self.background, "naming": self.naming, "refinement": self.refinement}
         given = {name: value for name, value in changes.items() if value is not None}
-        return zeroseg.Segmenter.from_pretrained(self.model or BUNDLED, self.teacher).reading(**given)
-
-
-def _rule(read: ReadOut) -> str:
-    """A background rule in words."""
-    match read.background:
-        case "product":
-            return f"product score under {read.product_threshold:g} (GroupViT's)"
-        case "margin":
-            return f"best label under the best background word + {read.margin:g} (cosine x 100)"
-        case "softmax":
-            return f"a background word is likeliest, or nothing reaches {read.threshold:g} (SCLIP's)"
-        case "sigmoid":
-            return f"no label reaches {read.threshold:g} (TCL's)"
-        case "none":
-            return f"none, every pixel is named; labels for stuff lead by {read.margin:g} (cosine x 100)"
+        segmenter = zeroseg.Segmenter.from_pretrained(self.model or BUNDLED, self.teacher).reading(**given)
+        assert isinstance(segmenter.encoder, StudentEncoder)
+        teacher = self.teacher or segmenter.encoder.student.config.teacher
+        return segmenter, {"model": self.model or "bundled", "teacher": teacher}
 
 
 def _table(ious: Mapping[str, float]) -> Table:

@@ -19,6 +19,7 @@ from zeroseg.errors import ImageError, VocabularyError
 from zeroseg.files import write_text_atomically
 
 MASK, OVERLAY, FIGURES = ".png", ".overlay.jpg", ".json"
+THRESHOLDS = {"product": "product_threshold", "softmax": "threshold", "sigmoid": "sigmoid_threshold"}  # in `ReadOut`
 OWN = "(default: the model's own)"
 LABELS_SHOWN = 8
 ROUNDS = 10  # of refinement, where a CLIP segments by itself
@@ -59,9 +60,10 @@ class Segment:
     ] = None
     """When a pixel is none of the labels: GroupViT's product score stays under --threshold (product, the paper's);
     the best label does not beat the best background word by --margin (margin); a background word is the likeliest, or
-    nothing likely (softmax, SCLIP's); no label fits by itself (sigmoid, TCL's); never (none)."""
+    no label reaches --threshold (softmax, SCLIP's); no label reaches --threshold by itself, or a background word fits
+    better (sigmoid, TCL's); never (none)."""
     threshold: Annotated[float | None, arg(help_behavior_hint=OWN)] = None
-    """0 to 1; implies --background product."""
+    """0 to 1, for product, softmax or sigmoid; implies product where --background is not given."""
     margin: Annotated[float | None, arg(help_behavior_hint=OWN)] = None
     """Cosine times 100; implies --background margin."""
     naming: Annotated[Literal["segments", "patches"] | None, arg(help_behavior_hint=OWN)] = None
@@ -114,23 +116,32 @@ class Segment:
     def _read_out(self) -> dict[str, object]:
         from zeroseg.vocabulary import parse_labels
 
-        implied = {"product": self.threshold, "margin": self.margin}
-        rules = {rule for rule, value in implied.items() if value is not None} | ({self.background} - {None})
-        if len(rules) > 1:
-            raise UsageError(
-                "--threshold goes with --background product, --margin with --background margin: choose one."
-            )
+        rule = self._rule()
         check_rounds(self.refinement)
         words = self.background_words
         changes = {
             "naming": self.naming,
-            "background": next(iter(rules), None),
-            "product_threshold": self.threshold,
+            "background": rule,
+            THRESHOLDS.get(rule or "", "threshold"): self.threshold,
             "margin": self.margin,
             "refinement": self.refinement,
             "background_words": None if words is None else parse_labels(words),
         }
         return {name: value for name, value in changes.items() if value is not None}
+
+    def _rule(self) -> str | None:
+        """The background rule that was asked for, by name or by its threshold."""
+        if self.margin is not None and (self.threshold is not None or self.background not in (None, "margin")):
+            raise UsageError("--margin goes with --background margin: leave the other rule out.")
+        if self.threshold is not None and self.background not in (None, *THRESHOLDS):
+            raise UsageError(f"--threshold goes with --background {', '.join(THRESHOLDS)}: choose one of them.")
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise UsageError(f"--threshold must be a number from 0 to 1, not {self.threshold:g}.")
+        if self.background is not None:
+            return self.background
+        if self.threshold is not None:
+            return "product"
+        return None if self.margin is None else "margin"
 
     def _find_photos(self) -> tuple[list[Path], int]:
         """The photos, and how many of the given paths were none. Earlier results below a folder are no photos."""

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from zeroseg.errors import ConfigError
-from zeroseg.evaluation.benchmark import class_ids, encode_sample, read_out_for
+from zeroseg.evaluation.benchmark import class_ids, encode_sample, read_out_for, suited
 from zeroseg.evaluation.dataset import Dataset
 from zeroseg.evaluation.metrics import confusion_matrix, mean_iou
 from zeroseg.images import ImageSource
@@ -30,7 +30,7 @@ THRESHOLDS: dict[Background, tuple[str, tuple[float, ...]]] = {
     "margin": ("margin", MARGINS),
     "product": ("product_threshold", SHARES),
     "softmax": ("threshold", SHARES),
-    "sigmoid": ("threshold", SHARES),
+    "sigmoid": ("sigmoid_threshold", SHARES),
     "none": ("margin", MARGINS),
 }
 """What a rule's threshold is called in `ReadOut`, and the values to try. Under "none" the margin is that of words for
@@ -64,6 +64,7 @@ def sweep(
     `values`: those of `THRESHOLDS` by default. `progress` hears of every image done. `vocabulary`: other words for the
     same classes than the data set's own.
     """
+    segmenter = suited(segmenter)
     read_out = read_out_for(segmenter, dataset)
     name, usual = THRESHOLDS[read_out.background]
     values = tuple(values or usual)
@@ -79,22 +80,39 @@ def sweep(
     return Sweep(name, values, tuple(mean_iou(total) for total in totals))
 
 
-def tune_margin(segmenter: Segmenter, dataset: Dataset, margins: Sequence[float] = MARGINS) -> Segmenter:
+def sweep_finely(
+    segmenter: Segmenter,
+    dataset: Dataset,
+    values: Sequence[float] = (),
+    progress: Callable[[int], None] = lambda _: None,
+    vocabulary: Vocabulary | None = None,
+) -> Sweep:
+    """The same in two rounds: every fourth value, then those round the best. `progress` hears of every image twice."""
+    values = tuple(values or THRESHOLDS[read_out_for(segmenter, dataset).background][1])
+    coarse = sweep(segmenter, dataset, values[::EVERY], progress, vocabulary)
+    middle = values.index(coarse.best)
+    near = [value for value in values[max(0, middle - EVERY + 1) : middle + EVERY] if value != coarse.best]
+    fine = sweep(segmenter, dataset, near, progress, vocabulary) if near else replace(coarse, values=(), mious=())
+    tried = sorted(zip(coarse.values + fine.values, coarse.mious + fine.mious, strict=True))
+    return Sweep(coarse.threshold, tuple(value for value, _ in tried), tuple(miou for _, miou in tried))
+
+
+def tune_margin(
+    segmenter: Segmenter, dataset: Dataset, margins: Sequence[float] = MARGINS, vocabulary: Vocabulary | None = None
+) -> Segmenter:
     """The segmenter with the margin that gives the best mIoU on `dataset`: validation scenes, never held-out ones.
 
-    Where the data set has no background, it is the margin that its words for stuff have over the things. Every fourth
-    margin is tried, then those round the best; all without refinement, which is quick and hardly moves the best one.
-    With it, two on either side are tried in the end.
+    Where the data set has no background, it is the margin that its words for stuff have over the things. Tuned without
+    refinement, which is quick and hardly moves the best one; with it, two on either side are tried in the end.
+    `vocabulary`: other words for the same classes than the data set's own.
     """
     rule: Background = "margin" if dataset.has_background else "none"
     refinement = segmenter.read_out.refinement
     plain = segmenter.reading(background=rule, refinement=0)
-    coarse = sweep(plain, dataset, margins[::EVERY]).best
-    middle = margins.index(coarse)
-    best = sweep(plain, dataset, margins[max(0, middle - EVERY + 1) : middle + EVERY]).best
+    best = sweep_finely(plain, dataset, margins, vocabulary=vocabulary).best
     if refinement:
         near = [margin for margin in margins if abs(margin - best) in FINE_STEPS]
-        best = sweep(plain.reading(refinement=refinement), dataset, near).best
+        best = sweep(plain.reading(refinement=refinement), dataset, near, vocabulary=vocabulary).best
     return plain.reading(margin=best, refinement=refinement)
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Int, Int64, UInt8, UInt16
 from PIL import Image
 
-from zeroseg.baselines import TrueRegions
+from zeroseg.baselines import Nothing, TrueRegions
+from zeroseg.errors import DatasetError
 from zeroseg.evaluation.dataset import Dataset, Sample
 from zeroseg.evaluation.metrics import bootstrap_interval, confusion_matrix, iou_per_class, mean_iou, tallies
 from zeroseg.images import resize, to_tensor
@@ -88,7 +89,9 @@ def evaluate(
 
     A data set without background is read without one, whatever the read-out says. `vocabulary`: other words for the
     same classes than the data set's own. `examples`: how many of the best and of the worst images are kept.
+    Raises `DatasetError` where no pixel counts.
     """
+    segmenter = suited(segmenter)
     read_out = read_out_for(segmenter, dataset)
     count = len(dataset.classes)
     confusion, oracle = np.zeros((count, count), np.int64), np.zeros((count, count), np.int64)
@@ -108,9 +111,15 @@ def evaluate(
             kept.sort(key=lambda example: example.miou)
             del kept[examples:-examples]
         progress(1)
+    if not confusion.any():
+        raise DatasetError(
+            f"{dataset.name}: every pixel of the {len(images)} masks is ignored, so nothing is measured."
+        )
+    best = min(examples, (len(kept) + 1) // 2)  # of few images none is shown twice
+    worst = min(examples, len(kept) - best)
     return Result(
         dataset.name, dataset.classes, len(dataset), confusion, oracle, read_out, np.stack(images),
-        tuple(kept[:examples]), tuple(kept[:-examples - 1 : -1]),
+        tuple(kept[:worst]), tuple(reversed(kept[len(kept) - best :])),
     )  # fmt: skip
 
 
@@ -126,6 +135,18 @@ def encode_sample(segmenter: Segmenter, sample: Sample) -> Encoded:
 def read_out_for(segmenter: Segmenter, dataset: Dataset) -> ReadOut:
     """The segmenter's own; for a data set without background the same without one."""
     return segmenter.read_out if dataset.has_background else replace(segmenter.read_out, background="none")
+
+
+def suited(segmenter: Segmenter) -> Segmenter:
+    """The segmenter itself; the ends of the scale in the one read-out that suits them, whatever a protocol says.
+
+    True regions are named as they are, and not refined; background everywhere wins under the margin rule.
+    """
+    if isinstance(segmenter.encoder, TrueRegions):
+        return segmenter.reading(naming="segments", refinement=0)
+    if isinstance(segmenter.encoder, Nothing):
+        return segmenter.reading(background="margin", margin=0.0, refinement=0)
+    return segmenter
 
 
 def class_ids(named: Segmentation, dataset: Dataset) -> UInt16[np.ndarray, "H W"]:

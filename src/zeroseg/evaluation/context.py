@@ -27,7 +27,10 @@ from zeroseg.evaluation.labelled_images import Item, LabelledImages, masked_item
 from zeroseg.evaluation.masks import Numbering, counted_from_one
 from zeroseg.evaluation.metrics import IGNORE
 
-REMEDY = "get the data at https://cs.stanford.edu/~roozbeh/pascal-context/"
+REMEDY = (
+    "get the labels at https://cs.stanford.edu/~roozbeh/pascal-context/ and the images, VOC 2010, at "
+    "http://host.robots.ox.ac.uk/pascal/VOC/voc2010/"
+)
 ALL_NUMBERS = range(460)  # of labels.txt, and 0
 NUMBERS = (
     2, 9, 18, 19, 22, 23, 25, 31, 33, 34, 44, 45, 46, 59, 65, 68, 72, 80, 85, 98,

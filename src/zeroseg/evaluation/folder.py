@@ -56,10 +56,12 @@ def _names_file(*folders: Path) -> Path:
 def _labels(path: Path) -> dict[int, str]:
     """Names by number, in the order of the numbers."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         names = json.loads(text) if path.suffix == ".json" else text.rstrip().splitlines()
-        pairs = enumerate(names) if isinstance(names, list) else ((int(key), name) for key, name in names.items())
-        labels = {number: str(name) for number, name in sorted(pairs)}
+        by_number = dict(enumerate(names)) if isinstance(names, list) else names
+        labels = dict(sorted((int(key), name) for key, name in by_number.items()))
+        if len(labels) < len(by_number) or not all(isinstance(name, str) for name in labels.values()):
+            raise ValueError("a number that is named twice, or a name that is no text")
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise DatasetError(
             f"{str(path)!r} is neither a list of names nor a JSON object of numbers with names: mend the file."

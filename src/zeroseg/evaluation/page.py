@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from zeroseg import report
-from zeroseg.drawing import overlay
+from zeroseg.drawing import overlay, overlay_palette
+from zeroseg.drawing.palettes import OVERLAY_COLOURS, RGB
+from zeroseg.evaluation.account import Account
 from zeroseg.evaluation.background import Sweep
 from zeroseg.evaluation.benchmark import Example, Result
 from zeroseg.evaluation.metrics import iou_per_class
-from zeroseg.report import Cell, Html, Section
+from zeroseg.report import Html, Section
 from zeroseg.segmentation import Segmentation
 from zeroseg.vocabulary import BACKGROUND
 
 IGNORED = "(ignored)"
+IN_A_CHART = 40  # classes
 PAIRS = 12  # of classes that are taken for each other
 
 
@@ -42,60 +45,100 @@ def most_confused(result: Result, pairs: int = PAIRS) -> list[Confusion]:
     ]
 
 
-def figures(result: Result) -> dict[str, str]:
+def figures(account: Account) -> dict[str, str]:
     """The figures that matter most, in words."""
-    low, high = result.interval
-    return {
+    result, (low, high) = account.result, account.result.interval
+    found = {
         "mIoU": f"{100 * result.miou:.1f}",
         "95 % interval": f"{100 * low:.1f} to {100 * high:.1f}",
         "ceiling": f"{100 * result.oracle_miou:.1f}",
         "images": f"{result.images:,}",
     }
+    if account.tuned is not None:
+        found["mIoU with a tuned margin"] = f"{100 * account.tuned.miou:.1f}"
+    if account.sweep is not None:
+        found[f"mIoU at the best {_threshold(account.sweep)}"] = f"{100 * max(account.sweep.mious):.1f}"
+    if account.shortfall:
+        found["shortfall"] = account.shortfall
+    return found
 
 
-def markdown(result: Result, settings: Mapping[str, Cell]) -> str:
-    """The result as Markdown: figures, settings, a table of classes."""
+def _threshold(swept: Sweep) -> str:
+    return swept.threshold.replace("_", " ")
+
+
+def markdown(account: Account) -> str:
+    """The result as Markdown: figures, settings, a table of classes, and of thresholds if they were swept."""
+    result = account.result
     ious = iou_per_class(result.confusion)
     lines = [f"# {result.dataset}", ""]
-    lines += [f"- {name}: {value}" for name, value in {**figures(result), **settings}.items()]
+    lines += [f"- {name}: {value}" for name, value in {**figures(account), **account.in_words()}.items()]
     lines += ["", "| class | IoU, % |", "| --- | ---: |"]
     lines += [f"| {name} | {_percent(iou)} |" for name, iou in zip(result.classes, ious.tolist(), strict=True)]
+    if account.sweep is not None:
+        swept = account.sweep
+        lines += ["", f"| {_threshold(swept)} | mIoU, % |", "| ---: | ---: |"]
+        lines += [f"| {value:g} | {_percent(miou)} |" for value, miou in zip(swept.values, swept.mious, strict=True)]
     return "\n".join(lines) + "\n"
 
 
-def page(result: Result, settings: Mapping[str, Cell], sweep: Sweep | None = None, footer: str = "") -> str:
+def page(account: Account, footer: str = "") -> str:
     """The result as one HTML page that needs nothing but itself."""
+    result = account.result
     ious = dict(zip(result.classes, (100 * iou_per_class(result.confusion)).tolist(), strict=True))
-    by_iou = dict(sorted(ious.items(), key=lambda item: -np.nan_to_num(item[1], nan=-1)))
-    bars = report.bar_chart({name: [iou] for name, iou in by_iou.items()}, "IoU, %", "Classes", wide=True)
+    by_iou = sorted(ious.items(), key=lambda item: -np.nan_to_num(item[1], nan=-1))
+    parts = [by_iou[first : first + IN_A_CHART] for first in range(0, len(by_iou), IN_A_CHART)]
+    bars = [
+        report.bar_chart({name: [iou] for name, iou in part}, "IoU, %", _classes(number, len(parts)), wide=True)
+        for number, part in enumerate(parts)
+    ]
     confused = [(pair.truth, pair.predicted, 100 * pair.share) for pair in most_confused(result)]
     sections = [
-        Section("Classes", (bars, report.table(("class", "IoU, %"), list(by_iou.items()), "All classes"))),
+        Section("Classes", (*bars, report.table(("class", "IoU, %"), by_iou, "All classes"))),
         Section("What is taken for what", (report.table(("truth", "predicted", "% of the pixels"), confused),)),
     ]
-    if sweep is not None:
-        points = [(value, 100 * miou) for value, miou in zip(sweep.values, sweep.mious, strict=True)]
-        words = f"Over {sweep.threshold.replace('_', ' ')}"
-        chart = report.line_chart({"mIoU": points}, sweep.threshold.replace("_", " "), "mIoU, %", words, wide=True)
-        sections.append(Section("The background's threshold", (chart,)))
+    if account.sweep is not None:
+        sections.append(Section("The background's threshold", (_curve(account, account.sweep),)))
     for title, examples in (("Best pictures", result.best), ("Worst pictures", result.worst)):
         if examples:
             sections.append(Section(title, tuple(_shown(example, result) for example in examples)))
-    sections.append(Section("Settings", (report.facts(settings),)))
+    sections.append(Section("Settings", (report.facts(account.in_words()),)))
     title = f"{result.dataset}: mIoU {100 * result.miou:.1f}"
-    return report.page(title, sections, [report.chips(figures(result))], footer)
+    return report.page(title, sections, [report.chips(figures(account))], footer)
+
+
+def _classes(number: int, parts: int) -> str:
+    return "Classes" if parts == 1 else f"Classes, part {number + 1} of {parts}"
+
+
+def _curve(account: Account, swept: Sweep) -> Html:
+    """mIoU over the thresholds, with the one that was used, and the one that was tuned on masks."""
+    points = [(value, 100 * miou) for value, miou in zip(swept.values, swept.mious, strict=True)]
+    threshold, result = _threshold(swept), account.result
+    lines = {"mIoU": points, "as measured": [(getattr(result.read_out, swept.threshold), 100 * result.miou)]}
+    if account.tuned is not None:
+        lines["tuned on masks"] = [(account.tuned.margin, 100 * account.tuned.miou)]
+    return report.line_chart(lines, threshold, "mIoU, %", f"Over {threshold}", wide=True)
 
 
 def _shown(example: Example, result: Result) -> Html:
-    """Picture, truth and prediction side by side."""
+    """Truth and prediction side by side; a class has one colour in both."""
+    colours = _colours(example, result.classes) if len(result.classes) > OVERLAY_COLOURS else None
     painted = [
-        report.picture(overlay(example.image, _as_segmentation(ids, result.classes)), caption)
+        report.picture(overlay(example.image, _as_segmentation(ids, result.classes), colours=colours), caption)
         for ids, caption in (
             (example.truth, f"{example.name}: the truth"),
             (example.predicted, f"predicted, mIoU {100 * example.miou:.1f}"),
         )
     ]
     return report.beside(painted)
+
+
+def _colours(example: Example, classes: Sequence[str]) -> dict[str, RGB]:
+    """Colours for the classes of an example: of so many, two have the same, and would be moved apart on either side."""
+    seen: list[int] = np.union1d(example.truth, example.predicted).tolist()
+    names = [classes[number] for number in seen if number < len(classes) and classes[number] != BACKGROUND]
+    return dict(zip(names, overlay_palette(len(names)), strict=True))
 
 
 def _as_segmentation(ids: np.ndarray, classes: Sequence[str]) -> Segmentation:

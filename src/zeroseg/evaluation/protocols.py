@@ -8,29 +8,37 @@ and saved with every result.
 | shorter side | the model's own | 448 | 448 | 336; COCO-Stuff 448, Cityscapes 560 |
 | window, stride | whole picture | whole picture | 448, 224 | 224, 112 |
 | templates | 3 | "a photo of a {}" | 9 | CLIP's 80 |
-| words of a class | its name | its name | its name | its name and aliases |
-| background | the model's own | product score under a threshold | .5 (.4 refined) | words, and probability under .1 |
-| refinement | the model's own | none | 10 rounds | none |
+| words of a class | a phrase for it | a phrase for it | the data set's own name | a phrase and aliases |
+| background | the model's own | product score under a threshold | .4 (.5 unrefined) | words, and probability under .1 |
+| refinement | the model's own | none | 10 rounds (0 if asked) | none |
 
-Sources: Chen et al. 2023 (paper, and GroupViT for the score); Cha et al. 2023 (TCL); Wang et al. 2023 (SCLIP; "like",
-because scores are averaged and turned into probabilities on the grid of patches, and its rule against small classes on
-VOC is left out).
+Without a background in the data set, a pixel gets the best class whatever the rule. Pictures are cut into windows for
+models that see patches; crops, sliding windows and true regions, which cut pictures themselves, see them as they are.
+
+Sources: Chen et al. 2023 (paper, and GroupViT for the score); Cha et al. 2023 (TCL); Wang et al. 2023 (SCLIP). Where we
+know that we are not to the letter: scores are averaged and turned into probabilities on the grid of patches, not of
+pixels; refinement (PAMR) sees pictures with a shorter side of 224, not 448; of SCLIP's, its rule against small classes
+on VOC is left out, its spellings of other classes ("trafficlight") too, and a background word that is a label ("bed")
+does not compete with itself. SCLIP's windows need patches of 16 pixels, or others that divide 112.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
-from zeroseg.baselines import TrueRegions
 from zeroseg.errors import ConfigError
+from zeroseg.evaluation.class_names import read_table
 from zeroseg.evaluation.templates import CLIP_TEMPLATES, TCL_TEMPLATES
 from zeroseg.evaluation.windowed import Windowed
 from zeroseg.segmenter import ImageEncoder
 from zeroseg.student.config import Background, ReadOut
-from zeroseg.vocabulary import Vocabulary
+from zeroseg.vocabulary import BACKGROUND_WORDS, Vocabulary
 
 PROTOCOLS = ("own", "paper", "tcl", "scliplike")
 
+SCENES = "picturebook"
 PAPER_THRESHOLDS = {"voc": 0.95, "context": 0.05, "coco": 0.35}
 SCLIP_SCALES = {"voc": 65.0, "context": 50.0, "coco-object": 50.0}
 SCLIP_SIDES = {"coco-stuff": 448, "cityscapes": 560}
@@ -49,6 +57,19 @@ SCLIP_WORDS = {
         "tv monitor": ("television monitor", "tv monitor", "monitor", "television", "screen"),
     },
     "coco-object": {"person": (*PEOPLE, "body")},
+}
+
+
+TABLES = {
+    "voc": "voc", "context": "context", "coco-object": "coco_stuff", "coco-stuff": "coco_stuff", "ade20k": "ade20k",
+    "cityscapes": "cityscapes",
+}  # fmt: skip
+RULE = (
+    "background", "product_threshold", "softmax_scale", "threshold", "sigmoid_threshold", "margin", "refinement",
+)  # fmt: skip
+WITHOUT_BACKGROUND: dict[str, Any] = {
+    **dict.fromkeys(("product_threshold", "softmax_scale", "threshold", "sigmoid_threshold")),
+    **{"background": "none", "background_words": (), "margin": 0.0},
 }
 
 
@@ -72,29 +93,37 @@ class Protocol:
     product_threshold: float | None = None
     softmax_scale: float | None = None
     threshold: float | None = None
+    sigmoid_threshold: float | None = None
+    margin: float | None = None
     refinement: int | None = None
 
     def settings(self) -> dict[str, object]:
         """What it lays down, as plain JSON values."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
-    def sees(self, encoder: ImageEncoder) -> ImageEncoder:
-        """An encoder as this protocol shows it pictures; true regions are seen as they are.
+    def for_encoder(self, encoder: ImageEncoder) -> Protocol:
+        """The same without sizes for what sees no patches: it cuts pictures in its own way."""
+        return self if encoder.multiple > 1 else replace(self, shorter_side=None, window=None, stride=None)
 
-        Raises `ConfigError` where windows do not fit its patches.
-        """
-        if self.shorter_side is None or isinstance(encoder, TrueRegions):
+    def sees(self, encoder: ImageEncoder) -> ImageEncoder:
+        """An encoder as this protocol shows it pictures. Raises `ConfigError` where windows do not fit its patches."""
+        if self.for_encoder(encoder).shorter_side is None or self.shorter_side is None:
             return encoder
         return Windowed(encoder, self.shorter_side, self.window, self.stride)
 
     def reads(self, read_out: ReadOut) -> ReadOut:
         """A model's read-out with what this protocol lays down."""
-        names = ("background", "product_threshold", "softmax_scale", "threshold", "refinement")
-        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        given = {name: getattr(self, name) for name in RULE if getattr(self, name) is not None}
         return replace(read_out, **given)
 
-    def speaks(self, vocabulary: Vocabulary) -> Vocabulary:
-        """A data set's vocabulary in the words of this protocol."""
+    def speaks(self, vocabulary: Vocabulary, background_words: Sequence[str] = BACKGROUND_WORDS) -> Vocabulary:
+        """A data set's vocabulary in the words of this protocol.
+
+        `background_words`: a model's own, which take their place where the protocol leaves that to the model; but the
+        picturebook has words of its own, and a data set without background has none.
+        """
+        has_own = self.dataset.startswith(SCENES) or not vocabulary.background
+        background = vocabulary.background if has_own else tuple(background_words)
         own = dict(self.words)
         words = [own.get(label, (label,)) for label in vocabulary.labels]
         aliases = [
@@ -104,24 +133,35 @@ class Protocol:
             vocabulary,
             labels=tuple(first for first, *_ in words),
             aliases=tuple(aliases) if any(aliases) else (),
-            background=vocabulary.background if self.background_words is None else self.background_words,
+            background=background if self.background_words is None else self.background_words,
             templates=self.templates or vocabulary.templates,
         )
 
 
-def protocol_for(name: str, dataset: str, refined: bool = False) -> Protocol:
-    """A protocol by name, for a data set by name; `refined`: TCL's second column, with refinement.
+def protocol_for(name: str, dataset: str, has_background: bool = True, refined: bool = True) -> Protocol:
+    """A protocol by name, for a data set by name; not `refined`: TCL's other column, without refinement.
 
     Raises `ConfigError` for a name that is not in `PROTOCOLS`.
     """
     chosen = _in_full(name, dataset, refined)
-    if dataset.startswith("picturebook"):  # its scenes are 96 pixels wide: they are seen as the model sees them
+    if not has_background and name != "own":
+        chosen = replace(chosen, **WITHOUT_BACKGROUND)
+    if dataset.startswith(SCENES):  # they are 96 pixels wide: they are seen as the model sees them
         return replace(chosen, shorter_side=None, window=None, stride=None)
     return chosen
 
 
+def _plain_names(family: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The names of a data set's classes where our phrases for them are others."""
+    table = TABLES.get(family)
+    if table is None:
+        return ()
+    names = read_table(table)
+    return tuple((phrase, (name,)) for name, phrase in zip(names.names, names.words, strict=True) if name != phrase)
+
+
 def _in_full(name: str, dataset: str, refined: bool) -> Protocol:
-    family = dataset.removeprefix("picturebook-").rstrip("0123456789")  # voc21 and voc20 share what they can
+    family = dataset.removeprefix(f"{SCENES}-").rstrip("0123456789")  # voc21 and voc20 share what they can
     match name:
         case "own":
             return Protocol(name, dataset)
@@ -133,8 +173,9 @@ def _in_full(name: str, dataset: str, refined: bool) -> Protocol:
             )  # fmt: skip
         case "tcl":
             return Protocol(
-                name, dataset, shorter_side=448, window=448, stride=224, templates=TCL_TEMPLATES, background_words=(),
-                background="sigmoid", threshold=0.4 if refined else 0.5, refinement=10 if refined else 0,
+                name, dataset, shorter_side=448, window=448, stride=224, templates=TCL_TEMPLATES,
+                words=_plain_names(family), background_words=(), background="sigmoid",
+                sigmoid_threshold=0.4 if refined else 0.5, refinement=10 if refined else 0,
             )  # fmt: skip
         case "scliplike":
             return Protocol(

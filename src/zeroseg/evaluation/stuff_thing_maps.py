@@ -11,7 +11,7 @@ from pathlib import Path
 
 from zeroseg.evaluation.download import Download
 
-REMEDY = "get the data at https://github.com/nightrome/cocostuff"
+REMEDY = "get the maps at https://github.com/nightrome/cocostuff and the images at https://cocodataset.org/#download"
 UNUSED = (11, 25, 28, 29, 44, 65, 67, 68, 70, 82, 90)  # street sign, hat, shoe, ... hair brush
 THINGS = tuple(number for number in range(91) if number not in UNUSED)
 STUFF = tuple(range(91, 182))

@@ -99,9 +99,10 @@ def _evaluated(
     segmenter: Segmenter, dataset: Dataset, name: str, progress: Callable[[int], None] = lambda _: None
 ) -> Result:
     """A result under a protocol of the field, or under the segmenter's own."""
-    protocol = protocol_for(name, dataset.name)
+    protocol = protocol_for(name, dataset.name, dataset.has_background)
+    words = protocol.speaks(dataset.vocabulary, segmenter.read_out.background_words)
     segmenter = Segmenter(protocol.sees(segmenter.encoder), segmenter.teacher, protocol.reads(segmenter.read_out))
-    return evaluate(segmenter, dataset, progress, protocol.speaks(dataset.vocabulary))
+    return evaluate(segmenter, dataset, progress, words)
 
 
 def _figures(result: Result, classes: bool) -> Figures:

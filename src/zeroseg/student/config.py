@@ -22,7 +22,8 @@ class ReadOut:
     `background`: "product" is GroupViT's product score under `product_threshold` (the paper); "margin" asks the
     best label to beat the best background word by `margin` (cosine x 100). "softmax" is SCLIP's: probabilities at
     `softmax_scale` x cosine, background where a background word is the likeliest or nothing reaches `threshold`;
-    "sigmoid" TCL's: every label by itself, background where none reaches `threshold`. "none" names every pixel.
+    "sigmoid" TCL's: every label by itself, background where none reaches `sigmoid_threshold`, or a background word
+    fits better. "none" names every pixel.
     `keep_mean`: whether the mean of the teacher's embeddings, taken out in training, is put back before they
     are compared with words. `background_words` stand for what nobody asked for, unless a vocabulary has its own; one
     that is asked for as a label keeps its `margin` over the others (under "margin" and "none"). `refinement`: how many
@@ -38,6 +39,7 @@ class ReadOut:
     refinement: int = 0
     softmax_scale: float = 40.0
     threshold: float = 0.1
+    sigmoid_threshold: float = 0.5
 
 
 @dataclass(frozen=True)
