@@ -148,7 +148,7 @@ def _level_grid(frame: _Frame, levels: Sequence[Number]) -> str:
 
 def _x_ticks(frame: _Frame) -> str:
     low, high = frame.x
-    chosen = [x for x in ticks(low, high, wanted=4) if low <= x <= high] or [low]
+    chosen = [x for x in ticks(low, high, wanted=8 if frame.width > 500 else 4) if low <= x <= high] or [low]
     return "".join(
         f'<text x="{frame.across(x):.1f}" y="{frame.height - 6:g}" text-anchor="middle">{_tick_text(x)}</text>'
         for x in chosen
