@@ -145,6 +145,11 @@ ROWS = Experiment(
                 changes.together(_losses(distillation=1.0), GLOBAL),
             ),
             Variant("loss-matching", "the base and our matching", WHOLE),
+            Variant(
+                "loss-multi-scale-2x2",
+                "the global token against 1x1 and 2x2 alone",
+                changes.together(_losses(distillation=1.0), GLOBAL, changes.settings(views=_views(1, 2))),
+            ),
         ),
         "Losses with equation 1": (
             Variant(
@@ -200,7 +205,7 @@ PICTUREBOOK = Scale(
         PaperTable(
             name="t4",
             title="Table 4: losses",
-            rows=(*LOSSES, "equation-1", "equation-1-multi-scale"),
+            rows=(*LOSSES, "loss-multi-scale-2x2", "equation-1", "equation-1-multi-scale"),
             paper=LOSSES,
             columns=(BY_SEGMENT, CEILING, OWN),
             column=BY_SEGMENT,
