@@ -263,6 +263,11 @@ def test_contact_sheet_takes_any_shape_and_mode():
     assert contact_sheet(pictures, columns=9, cell=50).width == 10 + 3 * 60
 
 
+def test_contact_sheet_has_no_empty_room_below_wide_pictures():
+    """Two rows of pictures that are half as tall as they are wide: twice 50 and gaps of 10."""
+    assert contact_sheet([Image.new("RGB", (20, 10))] * 2, columns=1, cell=100).size == (120, 10 + 2 * 60)
+
+
 def test_contact_sheet_refuses_what_does_not_fit():
     picture = Image.new("RGB", (2, 2))
     for arguments in (([], 2), ([picture], 0), ([picture], 1, ["a", "b"])):

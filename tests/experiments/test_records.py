@@ -10,7 +10,15 @@ import pytest
 from tests.experiments.toy import CONFIG, record
 from zeroseg.errors import DatasetError
 from zeroseg.experiments import read_records
-from zeroseg.experiments.records import read_record, record_path, same_settings, settings_of, short, without_seed
+from zeroseg.experiments.records import (
+    beside_defaults,
+    read_record,
+    record_path,
+    same_settings,
+    settings_of,
+    short,
+    without_seed,
+)  # fmt: skip
 from zeroseg.training.distill import DistillConfig
 from zeroseg.training.loop import LoopConfig
 
@@ -89,6 +97,12 @@ def test_an_option_that_is_newer_than_the_record_is_at_its_default_there():
     gone = settings()
     gone["distill"]["abandoned"] = 1
     assert not same_settings(gone, settings())
+    paper = settings_of(DistillConfig(), "", 0, {})
+    del paper["distill"]["student"]["read_out"]["keep_mean"]
+    assert same_settings(paper, settings_of(DistillConfig(), "", 0, {}))  # nothing is left of either
+    assert beside_defaults(former) == beside_defaults(settings())  # so a run goes on in its folder
+    assert "mask_ratio" not in beside_defaults(settings(mask_ratio=DistillConfig().mask_ratio))["distill"]
+    assert beside_defaults(settings(mask_ratio=0.5))["distill"]["mask_ratio"] == 0.5
 
 
 def test_seeds_can_be_left_out():

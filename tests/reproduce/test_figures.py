@@ -53,10 +53,10 @@ def test_students_are_set_side_by_side_with_the_margins_of_their_records(lab: La
         found = trained(scale, lab, [run.variant.name])[run.variant.name]
         assert found.read_out.margin == record.scores["held-out"][toy.VOC]["own"]["margin"]
     (path,) = draw_figures(scale, lab, tmp_path / "docs")
-    assert path == tmp_path / "docs/images/results-losses.png"
+    assert path == tmp_path / "docs/images/results-losses.jpg"
     with Image.open(path) as sheet:
         pitch = figures.CELL + 10
         assert sheet.width == 10 + 3 * pitch  # the picture and two students
-        assert sheet.height > figures.SCENES * pitch
+        assert sheet.height > figures.SCENES * pitch / 2
     assert prepare_study(scale, lab, tmp_path / "study") == tmp_path / "study"
     assert len(list((tmp_path / "study/pictures").glob("*-left.png"))) == 2

@@ -81,7 +81,7 @@ def test_the_page_sets_the_papers_figures_beside_ours(scale: Scale, tmp_path: Pa
 
 def test_a_figure_is_shown_where_it_was_drawn(scale: Scale):
     found = by_variant(scale.rows, [])
-    shown = "![The same scenes under four sets of losses](images/results-losses.png)"
+    shown = "![The same scenes under four sets of losses](images/results-losses.jpg)"
     assert shown in page(scale, found, figures=["losses"])
     assert "not drawn yet" in page(scale, found)
 
@@ -125,7 +125,7 @@ def test_the_committed_page_is_what_the_records_say():
     docs = Path(__file__).parents[2] / "docs"
     found = by_variant(PICTUREBOOK.rows, read_records(docs / "records", PICTUREBOOK.rows.name))
     speed = read_speed(speed_path(docs / "records", PICTUREBOOK.rows.name))
-    figures = [name for name in ("losses", "captions") if (docs / f"images/results-{name}.png").is_file()]
+    figures = [name for name in ("losses", "captions") if (docs / f"images/results-{name}.jpg").is_file()]
     assert (docs / "results.md").read_text(encoding="utf-8") == page(PICTUREBOOK, found, speed, figures)
 
 

@@ -18,6 +18,8 @@ def contact_sheet(
 ) -> Image.Image:
     """Lay pictures out on a sheet, row by row, each fitted into a `cell` x `cell` square.
 
+    Rows are no taller than their pictures need.
+
     Captions are one line each, below their pictures, cut to the width of the cell.
 
     Raises:
@@ -27,7 +29,8 @@ def contact_sheet(
         raise ValueError("a contact sheet needs pictures, columns and cells of at least one")
     if captions is not None and len(captions) != len(images):
         raise ValueError(f"{len(captions)} captions for {len(images)} pictures")
-    pitch_y = cell + GAP + (0 if captions is None else 2 * TEXT_SIZE)
+    tallest = max(max(1, round(image.height * cell / max(image.size))) for image in images)
+    pitch_y = tallest + GAP + (0 if captions is None else 2 * TEXT_SIZE)
     columns, rows = min(columns, len(images)), math.ceil(len(images) / columns)
     sheet = Image.new("RGB", (GAP + columns * (cell + GAP), GAP + rows * pitch_y), PAPER)
     pen = ImageDraw.Draw(sheet)
@@ -35,9 +38,9 @@ def contact_sheet(
         left, top = GAP + index % columns * (cell + GAP), GAP + index // columns * pitch_y
         scale = cell / max(image.size)
         fitted = image.convert("RGB").resize([max(1, round(side * scale)) for side in image.size])
-        sheet.paste(fitted, (left + (cell - fitted.width) // 2, top + cell - fitted.height))
+        sheet.paste(fitted, (left + (cell - fitted.width) // 2, top + tallest - fitted.height))
         if captions is not None:
             caption, font = legible(captions[index], f"#{index + 1}", TEXT_SIZE, cell)
-            where = (left + cell // 2, top + cell + 4)
+            where = (left + cell // 2, top + tallest + 4)
             pen.text(where, caption, INK, font, anchor="ma")
     return sheet

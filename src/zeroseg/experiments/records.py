@@ -89,8 +89,12 @@ def same_settings(one: Values, other: Values) -> bool:
 
     So records stay valid when the config gets a new option.
     """
-    default = settings_of(DistillConfig(), "", 0, {})
-    return _over(default, one) == _over(default, other)
+    return beside_defaults(one) == beside_defaults(other)
+
+
+def beside_defaults(settings: Values) -> Values:
+    """What of the settings is not at its default: the same when the config gets a new option."""
+    return _beside(settings_of(DistillConfig(), "", 0, {}), settings)
 
 
 def without_seed(settings: Values) -> Values:
@@ -99,11 +103,12 @@ def without_seed(settings: Values) -> Values:
     return {**settings, "distill": {**distill, "loop": {**distill["loop"], "seed": 0}}}
 
 
-def _over(default: Values, given: Values) -> Values:
-    """`given`, with the defaults of what it does not name."""
-    filled = default | given
-    nested = {key: _over(default[key], value) for key, value in given.items() if isinstance(default.get(key), dict)}
-    return filled | nested
+def _beside(default: Values, given: Values) -> Values:
+    """`given`, without what is as in `default`."""
+    nested = {key for key, value in given.items() if isinstance(value, dict) and isinstance(default.get(key), dict)}
+    plain = {k: value for k, value in given.items() if k not in nested and (k not in default or value != default[k])}
+    inner = {key: _beside(default[key], given[key]) for key in nested}
+    return plain | {key: changed for key, changed in inner.items() if changed}
 
 
 def short(value: float) -> float | None:

@@ -12,7 +12,16 @@ from pathlib import Path
 from zeroseg.experiments.curve import curve_of, seconds_trained
 from zeroseg.experiments.design import Experiment, Variant
 from zeroseg.experiments.measuring import Counting, Scenes, TestSets, glance, measure
-from zeroseg.experiments.records import Curve, Record, Values, read_record, record_path, same_settings, settings_of
+from zeroseg.experiments.records import (
+    Curve,
+    Record,
+    Values,
+    beside_defaults,
+    read_record,
+    record_path,
+    same_settings,
+    settings_of,
+)  # fmt: skip
 from zeroseg.feature_cache import FeatureCache
 from zeroseg.segmenter import Segmenter
 from zeroseg.student import Student
@@ -62,7 +71,8 @@ class Run:
 
     def folder(self, lab: Laboratory) -> Path:
         """Where it trains: a folder for every different settings, so that a change never meets an old checkpoint."""
-        digest = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:8]
+        settings = json.dumps(beside_defaults(self.settings), sort_keys=True)
+        digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
         return lab.runs / self.experiment.name / f"{self.variant.name}-{self.seed}-{digest}"
 
     def is_recorded(self, lab: Laboratory) -> bool:

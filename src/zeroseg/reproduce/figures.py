@@ -8,7 +8,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from zeroseg.drawing import contact_sheet, overlay, save_image
+from zeroseg.drawing import contact_sheet, display_size, overlay, save_image
+from zeroseg.drawing.palettes import PAPER
 from zeroseg.experiments import Laboratory, plan, trained_segmenter
 from zeroseg.picturebook import ALL_NOUNS, SIDE, STUFF_NAMES, VOC_NOUNS, draw_scene, nouns_named
 from zeroseg.reproduce.paper_table import LOSSES, Scale
@@ -17,7 +18,7 @@ from zeroseg.segmenter import Segmenter
 from zeroseg.student.config import ReadOut
 
 SCENES = 4  # the first held-out ones, not the best ones
-CELL = 320  # pixels
+CELL = 400  # pixels
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Figure:
     has_background: bool = True
 
     def reads(self, read_out: ReadOut) -> ReadOut:
-        """A student's read-out; where the words are for everything, without background."""
-        return read_out if self.has_background else replace(read_out, background="none")
+        """A student's read-out, unrefined, as all rows have it; where the words are for everything, no background."""
+        return replace(read_out, refinement=0, background=read_out.background if self.has_background else "none")
 
 
 FIGURES = {
@@ -71,10 +72,19 @@ def _sheet(figure: Figure, segmenters: Mapping[str, Segmenter]) -> Image.Image:
     for number in range(SCENES):
         picture = draw_scene("held-out", number, nouns_named(figure.nouns), side=4 * SIDE).image
         seen = picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS)  # the size that the students know
-        cells.append(picture)
+        cells.append(picture.resize(display_size(seen.size), Image.Resampling.LANCZOS))
         cells += [
             overlay(seen, segmenter(seen, figure.labels, figure.reads(segmenter.read_out)))
             for segmenter in segmenters.values()
         ]
         captions += [f"scene {number}", *segmenters]
-    return contact_sheet(cells, 1 + len(segmenters), captions, CELL)
+    return contact_sheet(_of_one_size(cells), 1 + len(segmenters), captions, CELL)
+
+
+def _of_one_size(pictures: Sequence[Image.Image]) -> list[Image.Image]:
+    """The pictures on paper, with room for the widest legend of all: so they stay of one scale on a sheet."""
+    size = (max(picture.width for picture in pictures), max(picture.height for picture in pictures))
+    sheets = [Image.new("RGB", size, PAPER) for _ in pictures]
+    for sheet, picture in zip(sheets, pictures, strict=True):
+        sheet.paste(picture, (0, 0))
+    return sheets

@@ -42,7 +42,7 @@ def write_results(scale: Scale, records: Path, pages: Path) -> Path:
 
 def figure_path(scale: Scale, name: str) -> str:
     """Where the picture of a figure is, below the folder of pages."""
-    return f"images/{_stem(scale)}-{name}.png"
+    return f"images/{_stem(scale)}-{name}.jpg"
 
 
 def page(scale: Scale, found: Found, speed: Speed | None = None, figures: Iterable[str] = ()) -> str:
