@@ -32,7 +32,7 @@ from zeroseg.reproduce.paper_table import (
     WordsTable,
     on,
 )  # fmt: skip
-from zeroseg.reproduce.ready import TRAINING_FREE, UNTRAINED, bundled, coarser_crops, dropped
+from zeroseg.reproduce.ready import TRAINING_FREE, UNTRAINED, bundled, dropped, windows_of_one_size
 from zeroseg.reproduce.supervised import train_with_captions, train_with_masks, train_with_words
 from zeroseg.teacher import BUNDLED
 from zeroseg.training.distill import DistillConfig, LossWeights
@@ -121,7 +121,7 @@ ROWS = Experiment(
     base=Variant("ours", "our recipe: the teacher's views, no text", ALSO_REFINED),
     groups={
         "Untrained": (*UNTRAINED, BUNDLED_ROW),
-        "Coarser crops": coarser_crops(2, 3),
+        "Windows of one size": windows_of_one_size(2, 3, 4),
         "Supervised": (
             Variant("captions", "a caption for each (GroupViT)", BY_CAPTIONS, "captions", train_with_captions),
             Variant("captions-words", "multi-label contrast, too", BY_CAPTIONS, "words, too", train_with_words),
@@ -197,7 +197,7 @@ PICTUREBOOK = Scale(
         PaperTable(
             name="t3",
             title="Table 3: window scales",
-            rows=(*WINDOW_SCALES, "crops-2", "crops-3", "crops"),
+            rows=(*WINDOW_SCALES, "windows-2x2", "windows-3x3", "windows-4x4"),
             paper=WINDOW_SCALES,
             columns=NAMED,
             column=OWN,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from zeroseg.baselines import READ_OUT, GridCrops, Yardstick, yardstick_segmenter
+from zeroseg.baselines import READ_OUT, SlidingWindows, Yardstick, yardstick_segmenter
 from zeroseg.experiments import Laboratory, Variant, changes
 from zeroseg.segmenter import Segmenter
 
@@ -32,18 +32,17 @@ def bundled(lab: Laboratory) -> Segmenter:
     return Segmenter.from_pretrained(device=str(lab.teacher.device))
 
 
-def crops(n: int, lab: Laboratory) -> Segmenter:
-    """n x n crops, each named by the teacher, read as all yardsticks are."""
-    return Segmenter(GridCrops(lab.teacher, 2 * lab.teacher.size, n), lab.teacher, replace(READ_OUT, refinement=ROUNDS))
+def windows(n: int, lab: Laboratory) -> Segmenter:
+    """Sliding windows of one size, an n-th of the picture, read as all yardsticks are."""
+    encoder = SlidingWindows(lab.teacher, 2 * lab.teacher.size, sides=(1 / n,))
+    return Segmenter(encoder, lab.teacher, replace(READ_OUT, refinement=ROUNDS))
 
 
-def coarser_crops(*grids: int) -> tuple[Variant, ...]:
-    """Rows beside table 3: what the teacher itself knows of views of one scale."""
+def windows_of_one_size(*grids: int) -> tuple[Variant, ...]:
+    """Rows beside table 3: what the teacher itself knows of views of one scale, at every place."""
+    words = "windows of the size of {0}x{0}, sliding, each named by the teacher"
     return tuple(
-        Variant(
-            f"crops-{n}", f"{n} x {n} crops, each named by the teacher", learns_from="nothing", ready=partial(crops, n)
-        )
-        for n in grids
+        Variant(f"windows-{n}x{n}", words.format(n), learns_from="nothing", ready=partial(windows, n)) for n in grids
     )
 
 
