@@ -4,13 +4,14 @@ import errno
 import os
 import signal
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from zeroseg import errors
 from zeroseg.errors import OutputError, ZeroSegError
-from zeroseg.files import atomic_folder, atomic_path, write_bytes_atomically, write_text_atomically
+from zeroseg.files import atomic_folder, atomic_path, held, write_bytes_atomically, write_text_atomically
 
 
 def names_in(folder: Path) -> list[str]:
@@ -167,3 +168,20 @@ def test_a_folder_or_file_in_the_way_is_refused_and_kept(tmp_path: Path):
             pass
     assert names_in(tmp_path) == ["full"]
     assert (tmp_path / "full" / "mine").read_text() == "mine"
+
+
+def test_a_folder_is_held_by_one_process_at_a_time(tmp_path: Path):
+    """Two commands that share a run must not write one log; what a dead process has left is taken over."""
+    folder = tmp_path / "runs/ours-0"
+    with held(folder):
+        assert (tmp_path / "runs/ours-0.lock").read_text() == str(os.getpid())
+        with pytest.raises(OutputError, match=f"process {os.getpid()}"), held(folder):
+            pass
+        assert (tmp_path / "runs/ours-0.lock").exists()
+    assert not (tmp_path / "runs/ours-0.lock").exists()
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    (tmp_path / "runs/ours-0.lock").write_text(str(dead.pid))
+    with held(folder):
+        pass
+    assert list((tmp_path / "runs").iterdir()) == []

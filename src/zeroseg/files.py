@@ -32,6 +32,40 @@ REASONS = {
 
 
 @contextlib.contextmanager
+def held(folder: Path) -> Generator[None]:
+    """Keep a folder to this process: a file beside it, FOLDER.lock, with the process's number.
+
+    What a process that died has left is taken over. Raises `OutputError` where another one holds the folder.
+    """
+    lock = folder.with_name(folder.name + ".lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+    except FileExistsError:
+        owner = lock.read_text()
+        if owner.isdigit() and _is_alive(int(owner)):
+            raise OutputError(f"{folder} is in the hands of process {owner}: wait for it, or run others.") from None
+        lock.unlink(missing_ok=True)
+        descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+    os.write(descriptor, str(os.getpid()).encode())
+    os.close(descriptor)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@contextlib.contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Generator[Path]:
     """Yield a temporary sibling of `path` to write to; it becomes `path` when the block succeeds.
 

@@ -122,7 +122,7 @@ def test_a_run_that_fails_does_not_stop_the_others(call: Call, words: Words, mon
         (["toy", "--only", "centered"], 2, ["'centered'", "did you mean 'centred'?", "batch-1"]),
         (["toy"], 2, ["--images", "--cache", "--page-only"]),
         (["toy", "--seeds", "0"], 2, ["--seeds", "0"]),
-        (["toy", "--scenes.held-out", "0"], 2, ["--scenes.held-out"]),
+        (["toy", "--scenes.held-out", "-1"], 2, ["--scenes.held-out"]),
         (["toy", "--images", "nowhere", "--cache", "nowhere"], 1, ["nowhere"]),
     ],
 )

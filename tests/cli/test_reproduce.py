@@ -13,6 +13,7 @@ from tests.experiments.toy import CONFIG
 from tests.reproduce.test_results import scale_of
 from tests.tiny import VIEWS, teacher, write_photos
 from zeroseg.cli import reproduce
+from zeroseg.errors import DatasetError
 from zeroseg.feature_cache import build_cache
 from zeroseg.reproduce import SCALES, paper_table, study
 
@@ -119,6 +120,8 @@ def test_a_dry_run_prints_what_the_papers_scale_takes(call: Call, tmp_path: Path
     ]
     assert "1,281,167 images, 30 views each, 6.23e+18 FLOP, 57.66 hours, 59.04 GB" in said.out
     assert "15 runs (3 seeds): 1,261.5 hours at 30 TFLOP/s" in said.out
+    assert "needed: ImageNet-1k, train: 1,281,167 images, about 138 GB" in said.out
+    assert "not named yet: voc21, context60, coco-object" in said.out
     assert not list(Path().iterdir())
     halved = call("reproduce", "t3", "--scale", "paper", "--dry-run", "--tflops", 60, "--seeds", 1)
     assert "5 runs (1 seeds): 210.2 hours at 60 TFLOP/s" in halved.out
@@ -129,4 +132,30 @@ def test_what_makes_no_sense(call: Call, words: Words):
     assert_one_sentence(call("reproduce", "t9"), 2, "--images")
     assert_one_sentence(call(*words, "--seeds", 0), 2, "--seeds")
     assert_one_sentence(call("reproduce", "--dry-run", "--tflops", 0), 2, "--tflops")
-    assert_one_sentence(call("reproduce", "t9", "--quick"), 2, "--records", "--pages")
+    assert_one_sentence(call("reproduce", "--page-only", "--records", "nowhere"), 2, "no records", "nowhere")
+    assert_one_sentence(call("reproduce", "t2", "--scale", "paper", "--dry-run"), 2, "scale paper", "'t2'")
+
+
+def test_a_quick_try_keeps_off_what_whole_runs_left(call: Call, tmp_path: Path):
+    """Each of the folders by itself, and by any name that it has."""
+    off = {"--records": tmp_path / "records", "--pages": tmp_path / "pages", "--study": tmp_path / "study"}
+    for option, folder in {"--records": "docs/records", "--pages": "docs/../docs", "--study": "study"}.items():
+        words = [word for name, value in {**off, option: folder}.items() for word in (name, value)]
+        assert_one_sentence(call("reproduce", "t2", "--quick", *words), 2, f"--quick needs {option}")
+    rows = call("reproduce", "t9", "--quick", "--dry-run").out
+    assert "1 seeds" in rows  # of the quick try, which writes nothing
+
+
+def test_a_row_that_fails_leaves_the_others(call: Call, words: Words, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def fails(*_: object) -> bool:
+        raise DatasetError("captions.tsv is missing: write it.")
+
+    rows = SCALES["picturebook"].rows
+    broken = replace(rows.variants[1], train=fails, learns_from="captions")
+    experiment = replace(rows, groups={**rows.groups, "Targets": (broken,)})
+    monkeypatch.setitem(SCALES, "picturebook", replace(SCALES["picturebook"], rows=experiment))
+    said = call(*words)
+    assert said.code == 1
+    assert "captions.tsv is missing" in said.err
+    assert sorted(path.stem for path in tmp_path.glob("records/toy/*.json")) == ["base-0", "batch-1-0"]
+    assert (tmp_path / "docs/results.md").is_file()

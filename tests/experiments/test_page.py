@@ -112,6 +112,18 @@ def test_seeds_of_a_variant_share_their_settings_and_variants_their_images(exper
         write_page(experiment, tmp_path, tmp_path)
 
 
+def test_runs_of_different_length_do_not_share_a_page(experiment: Experiment, tmp_path: Path):
+    """`--steps 2` beside whole runs; a variant whose batch is another has the samples that are its own."""
+    whole, half = record(), record("centred", samples=4)
+    for one in (whole, half):
+        one.write(tmp_path)
+    with pytest.raises(DatasetError, match=r"centred-0\.json and base-0\.json .* different length"):
+        write_page(experiment, tmp_path, tmp_path / "docs")
+    record("centred").write(tmp_path)
+    record("batch-1").write(tmp_path)
+    write_page(experiment, tmp_path, tmp_path / "docs")
+
+
 def test_a_record_of_a_variant_that_is_no_more_changes_nothing(experiment: Experiment, tmp_path: Path):
     record().write(tmp_path)
     before = write_page(experiment, tmp_path, tmp_path).read_text()

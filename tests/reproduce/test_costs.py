@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
+from transformers import CLIPConfig
 
 from tests.tiny import STUDENT, VIEWS, teacher
 from zeroseg.recipes import imagenet_vitb16
@@ -22,6 +23,7 @@ from zeroseg.reproduce.costs import (
 from zeroseg.student.cost import training_flops
 from zeroseg.training.distill import DistillConfig
 from zeroseg.training.loop import LoopConfig
+from zeroseg.training.optimiser import OptimiserConfig
 
 SIZES = TeacherSizes.of(teacher().model.config)
 
@@ -51,7 +53,26 @@ def test_the_papers_run_takes_its_hours_at_thirty_teraflops():
     assert found.cache_flops == pytest.approx(30 * 1_281_167 * 162.03e9, rel=1e-3)
     assert found.cache_bytes == 1_281_167 * 30 * 768 * 2
     assert found.student_bytes == 2 * 192_267_008
-    assert found.checkpoint_bytes == 12 * 192_267_008
+    assert found.checkpoint_bytes == 12 * 192_267_008  # weights and two moments of AdamW
+    by_captions = budget(imagenet_vitb16(), 1_281_167, CLIP_VIT_L14, captions=1)
+    assert by_captions.student_bytes == 2 * (192_267_008 + 427_616_513)  # a CLIP learns with it, and is kept
+
+
+def test_the_papers_teacher_has_its_known_size():
+    vision = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16}
+    text = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
+    config = CLIPConfig(
+        vision_config={**vision, "image_size": 224, "patch_size": 14}, text_config=text, projection_dim=768
+    )
+    assert TeacherSizes.of(config) == CLIP_VIT_L14
+    assert SIZES.parameters == sum(parameter.numel() for parameter in teacher().model.parameters())
+
+
+def test_muon_keeps_one_moment():
+    config = DistillConfig(student=STUDENT, views=VIEWS)
+    adamw = budget(config, 4, SIZES)
+    muon = budget(replace(config, loop=replace(config.loop, optimiser=OptimiserConfig("muon"))), 4, SIZES)
+    assert muon.checkpoint_bytes / adamw.checkpoint_bytes == 2 / 3
 
 
 def test_a_budget_by_hand():

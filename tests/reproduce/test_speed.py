@@ -1,5 +1,6 @@
 """Speed: rows are timed by turns, and what slows the machine for a while slows them alike."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,15 @@ def test_every_row_is_timed_in_every_round_and_kept(tmp_path: Path):
     speed.write(path)
     assert read_speed(path) == speed
     assert read_speed(tmp_path / "none.json") is None
-    path.write_text('{"seconds": {}}')
+    assert speed.covers(["base", "batch-1"], 3)
+    assert not speed.covers(["base"], 4)
+    assert not speed.covers(["other"], 1)
+
+
+@pytest.mark.parametrize("seconds", [None, 5, {}, {"a": 5}, {"a": []}, {"a": [1.0], "b": [1.0, 2.0]}, {"a": [0.0]}])
+def test_damaged_speeds_are_refused(seconds: object, tmp_path: Path):
+    path = tmp_path / "speed.json"
+    rest = {"batch_size": 2, "threads": 1, "device": "cpu", "versions": {}}
+    path.write_text(json.dumps(rest if seconds is None else {**rest, "seconds": seconds}))
     with pytest.raises(DatasetError, match="speed"):
         read_speed(path)

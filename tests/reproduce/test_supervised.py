@@ -13,7 +13,15 @@ from zeroseg.experiments import Column, Experiment, Laboratory, Scenes, Variant,
 from zeroseg.experiments.tables import percent
 from zeroseg.feature_cache import FeatureCache, build_cache
 from zeroseg.picturebook import draw_scene
-from zeroseg.reproduce.supervised import _caption, _Scenes, captions_of, numbers_of, train_with_masks, train_with_words
+from zeroseg.reproduce.supervised import (
+    _caption,
+    _Scenes,
+    captions_of,
+    frequent_words,
+    numbers_of,
+    train_with_masks,
+    train_with_words,
+)
 from zeroseg.student.config import ReadOut
 from zeroseg.training.distill import DistillConfig, LossWeights
 
@@ -103,3 +111,19 @@ def _names(content: object) -> list[str]:
 def test_photos_have_neither_captions_nor_masks():
     with pytest.raises(TrainingError, match=r"holiday\.jpg is no scene of the picturebook"):
         numbers_of([Path("unlabelled-000001.png"), Path("holiday.jpg")])
+
+
+def test_captions_of_photos_may_stand_above_their_folders(tmp_path: Path):
+    """As ImageNet has a folder for each class, and captions.tsv lies beside them."""
+    for folder in ("cats", "dogs"):
+        (tmp_path / folder).mkdir()
+        write_photos(tmp_path / folder, 1)
+    images = sorted(tmp_path.glob("*/*.*"))
+    lines = [f"{path.relative_to(tmp_path)}\tthe {path.parent.name} sleep" for path in images]
+    (tmp_path / "captions.tsv").write_text("\n".join(lines))
+    assert captions_of(images) == [(path, f"the {path.parent.name} sleep") for path in images]
+
+
+def test_words_of_photos_are_those_of_their_captions_without_grammar():
+    said = ["The dog, and a Dog behind the fence!", "a dog in the park", "some park with an elm"]
+    assert frequent_words(said) == ["dog", "park", "fence", "elm"]

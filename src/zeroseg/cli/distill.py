@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from tyro.conf import arg
 
 from zeroseg.cli.loading import DEFAULT_RECIPE, LoopFlags, RecipeName, lasting_name, load_teacher, recipe_in
-from zeroseg.cli.messages import INTERRUPTED
+from zeroseg.cli.messages import INTERRUPTED, say
 from zeroseg.cli.parsing import parse
 from zeroseg.dataset_names import PicturebookName
 from zeroseg.errors import CacheError
@@ -70,6 +70,7 @@ class Distill:
         student = replace(config.student, teacher=lasting_name(name), embedding_width=teacher.width)
         config = replace(config, student=student, loop=self.short.over(config.loop))
         if distill(images, cache, config, self.out, teacher, self._validation(name, teacher), self.resume) is None:
+            say("go on with --resume.")
             return INTERRUPTED
         print(f"the student is in {self.out / 'student'}; try it:")
         print(f'  zeroseg segment PHOTO --labels "dog, grass" --model {shlex.quote(str(self.out / "student"))}')

@@ -11,7 +11,7 @@ from tyro.conf import Positional, arg
 from zeroseg import experiments
 from zeroseg.cli.messages import INTERRUPTED, UsageError, hint
 from zeroseg.cli.parsing import parse
-from zeroseg.cli.runs import RunOptions
+from zeroseg.cli.runs import RunOptions, going_on
 from zeroseg.experiments import EXPERIMENTS, write_page
 
 
@@ -38,7 +38,8 @@ class Experiment(RunOptions):
         """Make what runs are missing, then write the page."""
         chosen, code = self._experiment(), 0
         if not self.page_only:
-            code = self.make_runs(chosen, self.laboratory(chosen.recipe().student.teacher), self.only)
+            with going_on():
+                code = self.make_runs(chosen, self.laboratory(chosen.recipe().student.teacher), self.only)
         if code != INTERRUPTED:
             print(f"the page: {write_page(chosen, self.records, self.pages, self.seeds)}")
         return code

@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from tyro.conf import Positional, arg
 
-from zeroseg.cli.messages import INTERRUPTED, UsageError, hint
+from zeroseg.cli.messages import INTERRUPTED, UsageError, complain, hint
 from zeroseg.cli.parsing import parse
 from zeroseg.cli.progress import counting
-from zeroseg.cli.runs import RunOptions
+from zeroseg.cli.runs import RunOptions, going_on
+from zeroseg.errors import TrainingError
 from zeroseg.experiments import Laboratory, Scenes, plan
 from zeroseg.images import find_images
 from zeroseg.reproduce import SCALES, Scale, draw_figures, prepare_study, write_results
@@ -26,7 +27,8 @@ QUICK = 6  # times fewer steps
 QUICK_SCENES = Scenes(20, 40)
 QUICK_ROUNDS = 5
 NAMES = SCALES["picturebook"].names
-OWN_FOLDERS = RunOptions()  # where a whole run leaves what it made
+OWN_FOLDERS, OWN_STUDY = RunOptions(), Path("study")  # where a whole run leaves what it made
+SHOWN = ("t2", "figures")  # they show the students of the first seed
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,10 @@ class Reproduce(RunOptions):
       zeroseg reproduce --scale paper --dry-run
     """
 
-    tables: Positional[Annotated[tuple[str, ...], arg(metavar=f"{{{','.join(NAMES)}}}...")]] = NAMES
-    """Which tables."""
+    tables: Positional[
+        Annotated[tuple[str, ...], arg(metavar=f"{{{','.join(NAMES)}}}...", help_behavior_hint="(default: all)")]
+    ] = ()
+    """Which tables; t2 and figures are of scenes alone."""
     scale: Literal["picturebook", "paper"] = "picturebook"
     """The embedded world and our recipe, short; or ImageNet, the paper's recipe and its benchmarks."""
     quick: bool = False
@@ -77,72 +81,79 @@ class Reproduce(RunOptions):
     )
     """Operations a second that a dry run reckons with, in 10^12. 30 is what the paper's 84 V100-hours come to, 0.1 a
     thread of a CPU core."""
-    study: Annotated[Path, arg(metavar="FOLDER")] = Path("study")
+    study: Annotated[Path, arg(metavar="FOLDER")] = OWN_STUDY
     """Where the human study goes, a new folder (t2)."""
     data: Folders = field(default_factory=Folders)
 
     def run(self) -> int:
         """Make what runs are missing, draw the figures, then write the page of all tables."""
-        self.check()
         scale = SCALES[self.scale]
-        rows = self._rows(scale)
-        if self.dry_run:
-            self._print_budgets(scale, rows)
-            return 0
+        tables = self.tables or scale.names
+        self._check(scale, tables)
         asked = self._quick(scale) if self.quick else self
-        code = 0 if self.page_only else asked._make(scale, rows)
+        if self.dry_run:
+            asked._print_budgets(scale, _rows(scale, tables))
+            return 0
+        code = 0
+        if not self.page_only:
+            with going_on():
+                code = asked._make(scale, tables)
         if code != INTERRUPTED:
             print(f"the page: {write_results(scale, self.records, self.pages)}")
         return code
 
-    def check(self) -> None:
+    def _check(self, scale: Scale, tables: Sequence[str]) -> None:
         """Refuse what makes no sense."""
-        super().check()
+        self.check()
         if self.tflops is not None and self.tflops <= 0:
             raise UsageError(f"--tflops must be above 0, not {self.tflops:g}.")
-        if self.quick and (self.records, self.pages) == (OWN_FOLDERS.records, OWN_FOLDERS.pages):
-            raise UsageError("--quick needs --records and --pages, or it would write over those of whole runs.")
-        for name in self.tables:
-            if name not in NAMES:
-                raise UsageError(f"there is no table {name!r}{hint(name, NAMES)}: choose among {', '.join(NAMES)}.")
-
-    def _rows(self, scale: Scale) -> list[str]:
-        """The rows of the chosen tables, each once, in the order of the scale."""
-        chosen = {row for name in self.tables for row in scale.rows_of(name)}
-        return [variant.name for variant in scale.rows.variants if variant.name in chosen]
+        for name in tables:
+            if name not in scale.names:
+                among = f"{hint(name, scale.names)}: choose among {', '.join(scale.names)}"
+                raise UsageError(f"at the scale {scale.name} there is no table {name!r}{among}.")
+        if self.quick and not self.dry_run:
+            kept = {"--records": (self.records, OWN_FOLDERS.records), "--pages": (self.pages, OWN_FOLDERS.pages)}
+            kept |= {"--study": (self.study, OWN_STUDY)} if "t2" in tables else {}
+            for option, (given, whole) in kept.items():
+                if given.resolve() == whole.resolve():
+                    raise UsageError(f"--quick needs {option}, or it would write over what whole runs left in {whole}.")
 
     def _quick(self, scale: Scale) -> Reproduce:
         steps = self.steps or scale.rows.recipe().loop.steps
         return replace(self, seeds=1, steps=max(1, steps // QUICK), scenes=QUICK_SCENES)
 
-    def _make(self, scale: Scale, rows: Sequence[str]) -> int:
+    def _make(self, scale: Scale, tables: Sequence[str]) -> int:
         lab = self.laboratory(scale.rows.recipe().student.teacher)
         lab = replace(lab, folders=self.data.by_dataset())
-        if self.scale == "paper" and self.scenes == Scenes():
+        if not scale.of_scenes and self.scenes == Scenes():
             lab = replace(lab, scenes=Scenes(held_out=0))  # all images, as the protocols have it
-        self._measure_speed(scale, lab)
-        code = self.make_runs(scale.rows, lab, rows)
-        if code == INTERRUPTED:
-            return code
-        if self.scale == "picturebook":  # figures and study are of its scenes
-            shown = {row for name in ("t2", "figures") if name in self.tables for row in scale.rows_of(name)}
-            if shown and not self.make_students(scale.rows, lab, shown):
-                return INTERRUPTED
-            for path in draw_figures(scale, lab, self.pages, self.steps):
-                print(f"a figure: {path}")
-            if "t2" in self.tables:
-                self._prepare_study(scale, lab)
-        return code
+        for dataset in scale.rows.datasets:
+            lab.sets.open(dataset, "held-out")  # what is missing is said before anything is trained
+        shown = _rows(scale, [name for name in tables if name in SHOWN])
+        rows = _rows(scale, [name for name in tables if name not in SHOWN])
+        if len(lab.images) <= scale.images and set(scale.beyond) & set(rows):
+            print(f"left out, for there are no more images than {scale.images:,}: {', '.join(scale.beyond)}")
+            rows = [row for row in rows if row not in scale.beyond]
+        codes = [self.make_runs(scale.rows, lab, rows)] if rows else []
+        if shown and INTERRUPTED not in codes:
+            codes.append(replace(self, seeds=1).make_runs(scale.rows, lab, shown))
+        if INTERRUPTED in codes or not self.make_students(scale.rows, lab, shown):
+            return INTERRUPTED
+        self._measure_speed(scale, lab, tables)
+        for path in draw_figures(scale, lab, self.pages, self.steps) if scale.of_scenes else ():
+            print(f"a figure: {path}")
+        if "t2" in tables:
+            self._prepare_study(scale, lab)
+        return max(codes, default=0)
 
-    def _measure_speed(self, scale: Scale, lab: Laboratory) -> None:
+    def _measure_speed(self, scale: Scale, lab: Laboratory, tables: Sequence[str]) -> None:
         """Time the rows of the tables that show speed-ups, if they were not timed before."""
-        rows = [row for table in scale.tables if table.speed_up and table.name in self.tables for row in table.rows]
+        rows = [row for table in scale.tables if table.speed_up and table.name in tables for row in table.rows]
         path = speed_path(self.records, scale.rows.name)
-        known = read_speed(path)
-        if not rows or (known is not None and set(rows) <= known.seconds.keys()):
+        known, rounds = read_speed(path), QUICK_ROUNDS if self.quick else ROUNDS
+        if not rows or (known is not None and known.covers(rows, rounds)):
             return
         runs = plan(scale.rows, lab, 1, self.steps, rows)
-        rounds = QUICK_ROUNDS if self.quick else ROUNDS
         with counting("speed", len(runs) * (WARM_UP + rounds), "steps") as progress:
             measure_speed(runs, lab, rounds, progress).write(path)
 
@@ -150,9 +161,11 @@ class Reproduce(RunOptions):
         if self.study.exists():
             print(f"the study is there already: {self.study}")
             return
-        with counting("the study", QUESTIONS, "pictures") as progress:
-            package = prepare_study(scale, lab, self.study, self.steps, progress)
-        print(f"the study: {package}")
+        try:
+            with counting("the study", QUESTIONS, "pictures") as progress:
+                print(f"the study: {prepare_study(scale, lab, self.study, self.steps, progress)}")
+        except TrainingError as error:  # a run that failed, and was complained of
+            complain(error)
 
     def _print_budgets(self, scale: Scale, rows: Sequence[str]) -> None:
         """What a whole run of these rows takes, as a table."""
@@ -169,19 +182,35 @@ class Reproduce(RunOptions):
             )
         console = Console(highlight=False, soft_wrap=True)
         console.print(table)
-        total = self.seeds * sum(one.hours(tflops) for one in budgets.values())
-        cache = max(budgets.values(), key=lambda one: one.cache_flops)
+        for needed in scale.data:
+            console.print(f"needed: {needed}", markup=False)
+        missing = [dataset for dataset in scale.rows.datasets if dataset not in self.data.by_dataset()]
+        if missing and not scale.of_scenes:
+            console.print(f"not named yet: {', '.join(missing)}")
         runs = self.seeds * len(budgets)
-        weights = sum(one.student_bytes for one in budgets.values()) * self.seeds
-        console.print(
-            f"the cache, once: {images:,} images, {cache.views} views each, {cache.cache_flops:.3g} FLOP, "
-            f"{cache.cache_hours(tflops):,.2f} hours, {cache.cache_bytes / 1e9:,.2f} GB"
-        )
-        console.print(
-            f"{runs} runs ({self.seeds} seeds): {total:,.1f} hours at {tflops:g} TFLOP/s; "
-            f"students {weights / 1e9:,.2f} GB, a checkpoint of the run under way "
-            f"{max(one.checkpoint_bytes for one in budgets.values()) / 1e9:,.2f} GB"
-        )
+        if budgets:
+            cache = max(budgets.values(), key=lambda one: one.cache_flops)
+            console.print(
+                f"the cache, once: {images:,} images, {cache.views} views each, {cache.cache_flops:.3g} FLOP, "
+                f"{cache.cache_hours(tflops):,.2f} hours, {cache.cache_bytes / 1e9:,.2f} GB"
+            )
+            total = self.seeds * sum(one.hours(tflops) for one in budgets.values())
+            left = self.seeds * sum(one.student_bytes for one in budgets.values())
+            console.print(
+                f"{runs} runs ({self.seeds} seeds): {total:,.1f} hours at {tflops:g} TFLOP/s; "
+                f"what they leave {left / 1e9:,.2f} GB, a checkpoint of the run under way "
+                f"{max(one.checkpoint_bytes for one in budgets.values()) / 1e9:,.2f} GB"
+            )
+        console.print("training alone: reading images and measuring come on top (in the small about as long again)")
+        untrained = [row for row in rows if row not in budgets]
+        if untrained:
+            console.print(f"measured only: {', '.join(untrained)}")
+
+
+def _rows(scale: Scale, tables: Sequence[str]) -> list[str]:
+    """The rows of tables, each once, in the order of the scale."""
+    chosen = {row for name in tables for row in scale.rows_of(name)}
+    return [variant.name for variant in scale.rows.variants if variant.name in chosen]
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -13,12 +14,22 @@ from zeroseg import experiments
 from zeroseg.cli.loading import lasting_name, load_teacher
 from zeroseg.cli.messages import FAILED, INTERRUPTED, UsageError, complain, say
 from zeroseg.cli.progress import counting
-from zeroseg.errors import TrainingError
+from zeroseg.errors import ZeroSegError
 from zeroseg.experiments import Laboratory, Scenes, carry_out, plan, train_run, trained_segmenter
 from zeroseg.feature_cache import FeatureCache
 from zeroseg.images import find_images
 
 GOES_ON = "stopped; the same command goes on where it was."
+
+
+@contextmanager
+def going_on() -> Generator[None]:
+    """Ctrl-C between what is saved by itself: say that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(GOES_ON)
+        raise
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,7 @@ class RunOptions:
     images: Annotated[tuple[Path, ...], arg(metavar="IMAGES...", help_behavior_hint="(required for runs)")] = ()
     """Pictures, or folders of them."""
     cache: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(required for runs)")] = None
-    """Their views as `zeroseg cache` embedded them, with the recipe of the experiment."""
+    """Their views as `zeroseg cache` embedded them: with --recipe for experiments, with --grids 1 2 3 4 for tables."""
     teacher: Annotated[str | None, arg(metavar="CLIP", help_behavior_hint="(default: the recipe's)")] = None
     """The CLIP that made the cache: a folder, the name of a hub repository, or "bundled"."""
     out: Annotated[Path, arg(metavar="RUNS")] = Path("runs")
@@ -49,8 +60,11 @@ class RunOptions:
         """Refuse counts that make no sense."""
         splits = {"--scenes.validation": self.scenes.validation, "--scenes.held-out": self.scenes.held_out}
         for option, count in {"--seeds": self.seeds, "--steps": self.steps, **splits}.items():
-            if count is not None and count < 1:
-                raise UsageError(f"{option} must be 1 or more, not {count}.")
+            least = 0 if option in splits else 1
+            if count is not None and count < least:
+                raise UsageError(f"{option} must be {least} or more, not {count}.")
+        if self.page_only and not self.records.is_dir():
+            raise UsageError(f"there are no records in {str(self.records)!r}: name their folder with --records.")
 
     def laboratory(self, recipes_teacher: str) -> Laboratory:
         """What all runs share. Raises `UsageError` where images or cache are not named."""
@@ -61,16 +75,16 @@ class RunOptions:
         return Laboratory(images, cache, teacher, lasting_name(name), self.out, self.records, self.scenes)
 
     def make_students(self, chosen: experiments.Experiment, lab: Laboratory, only: Collection[str]) -> bool:
-        """Have the students of the first seed of some variants, recorded or not; False when it was interrupted.
-
-        Raises `TrainingError` for a run that fails.
-        """
+        """Have the students of the first seed of some variants, recorded or not; False when it was interrupted."""
         for run in plan(chosen, lab, 1, self.steps, only):
             if trained_segmenter(run, lab) is None:
                 print(f"to be shown  {run.title}", flush=True)
-                if not train_run(run, lab):
-                    say(GOES_ON)
-                    return False
+                try:
+                    if not train_run(run, lab):
+                        say(GOES_ON)
+                        return False
+                except ZeroSegError as error:
+                    complain(error)
         return True
 
     def make_runs(self, chosen: experiments.Experiment, lab: Laboratory, only: Collection[str] = ()) -> int:
@@ -85,10 +99,7 @@ class RunOptions:
                 if carry_out(run, lab, counting) is None:
                     say(GOES_ON)
                     return INTERRUPTED
-            except TrainingError as error:
+            except ZeroSegError as error:
                 failed += 1
                 complain(error)
-            except KeyboardInterrupt:
-                say(GOES_ON)
-                raise
         return FAILED if failed else 0

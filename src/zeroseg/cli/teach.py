@@ -11,7 +11,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from zeroseg.cli.loading import LoopFlags
-from zeroseg.cli.messages import INTERRUPTED
+from zeroseg.cli.messages import INTERRUPTED, say
 from zeroseg.cli.parsing import parse
 from zeroseg.picturebook import PicturebookPairs
 from zeroseg.training.captioned import CaptionedFolder
@@ -50,6 +50,7 @@ class Teach:
         else:
             source, name = CaptionedFolder(self.images, config.image_size), str(self.images.resolve())
         if teach(source, config, self.out, name, self.resume) is None:
+            say("go on with --resume.")
             return INTERRUPTED
         folder = shlex.quote(str(self.out / "teacher"))
         print(f"the teacher is in {folder}; embed images with it:")

@@ -3,7 +3,7 @@
 from zeroseg.experiments.ablation import ABLATION
 from zeroseg.experiments.design import Column, Experiment, Variant
 from zeroseg.experiments.faithful import FAITHFUL
-from zeroseg.experiments.page import by_variant, fill, write_page
+from zeroseg.experiments.page import by_variant, fill, setup_table, write_page
 from zeroseg.experiments.records import Record, read_records
 from zeroseg.experiments.running import Laboratory, Run, Scenes, carry_out, plan, train_run, trained_segmenter
 
@@ -23,6 +23,7 @@ __all__ = [
     "fill",
     "plan",
     "read_records",
+    "setup_table",
     "train_run",
     "trained_segmenter",
     "write_page",

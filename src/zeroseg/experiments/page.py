@@ -16,6 +16,7 @@ from zeroseg.experiments.tables import NOTHING, Found, results_table, table, tra
 from zeroseg.files import write_text_atomically
 from zeroseg.views import ViewsConfig
 
+ROUNDING = 0.05  # of steps, where a variant has a share of the base's
 SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -37,7 +38,7 @@ def page(experiment: Experiment, found: Found, seeds: int = 3) -> str:
     """The text of the page. Raises `ValueError` for a slot in the prose that there is not."""
     curves = [f"![{m.title} over the samples seen]({_image(experiment, m.name)})" for m in MEASURES]
     parts = {
-        "setup": _setup(experiment, found),
+        "setup": setup_table(experiment, found),
         "missing": _missing(experiment, found, seeds),
         "table": results_table(experiment, found),
         "training": training_table(experiment, found),
@@ -68,7 +69,24 @@ def by_variant(experiment: Experiment, records: Sequence[Record]) -> dict[str, l
     for some in found.values():
         _expect_equal([(record, without_seed(record.settings)) for record in some])
     _expect_equal([(record, {**record.settings, "distill": {}, "learns_from": ""}) for record in ours])
+    _expect_one_length(experiment, ours)
     return found
+
+
+def _expect_one_length(experiment: Experiment, records: Sequence[Record]) -> None:
+    """All that trained saw as many samples as their variants say, beside a base of one length."""
+    variants, recipe = {variant.name: variant for variant in experiment.variants}, experiment.recipe()
+    shares: list[tuple[float, Record]] = []
+    for record in (record for record in records if record.samples):
+        whole = experiment.config(variants[record.variant], recipe, 0).loop
+        shares.append((record.samples / (whole.steps * whole.batch_size), record))
+    shares.sort(key=lambda share: share[0])
+    if shares and shares[0][0] < (1 - ROUNDING) * shares[-1][0]:
+        short, long = shares[0][1], shares[-1][1]
+        raise DatasetError(
+            f"the records {short.name} and {long.name} of the experiment {experiment.name} are of runs of different "
+            "length (--steps): run the shorter ones again, or keep them in another folder."
+        )
 
 
 def _expect_equal(settings: Sequence[tuple[Record, Values]]) -> None:
@@ -99,7 +117,7 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'s' if number != 1 else ''}"
 
 
-def _setup(experiment: Experiment, found: Found) -> str:
+def setup_table(experiment: Experiment, found: Found) -> str:
     """What all runs had in common, as a table."""
     records = [record for some in found.values() for record in some]
     if not records:

@@ -23,6 +23,7 @@ from zeroseg.experiments.records import (
     settings_of,
 )  # fmt: skip
 from zeroseg.feature_cache import FeatureCache
+from zeroseg.files import held
 from zeroseg.segmenter import Segmenter
 from zeroseg.student import Student
 from zeroseg.student.weights import CONFIG_NAME
@@ -99,13 +100,15 @@ def plan(
     student = replace(base.student, teacher=lab.teacher_name, embedding_width=lab.teacher.width)
     base = replace(base, student=student, loop=replace(base.loop, steps=steps or base.loop.steps))
     lab.cache.check(lab.teacher, base.views)
-    images = len(ViewData(lab.images, lab.cache, base).images)
+    known = ViewData(lab.images, lab.cache, replace(base, first_images=0)).images
+    images = min(len(known), base.first_images or len(known))
     runs: list[Run] = []
     for seed in range(seeds):
         for variant in experiment.variants:
             if (not only or variant.name in only) and not (seed and variant.ready):
                 config = experiment.config(variant, base, seed)
-                settings = settings_of(config, lab.teacher.fingerprint, images, lab.scenes.by_split())
+                own = images if config.first_images or not base.first_images else len(known)
+                settings = settings_of(config, lab.teacher.fingerprint, own, lab.scenes.by_split())
                 if experiment.protocol != "own":
                     settings["protocol"] = experiment.protocol
                 if variant.learns_from != "views":
@@ -138,9 +141,13 @@ def carry_out(run: Run, lab: Laboratory, counting: Counting) -> Record | None:
 def train_run(run: Run, lab: Laboratory) -> bool:
     """Have the run's student in its folder, without measuring it; False when the training was interrupted.
 
-    Raises `TrainingError` for a run that fails.
+    Raises `TrainingError` for a run that fails, `OutputError` for one that another process trains just now.
     """
-    folder = run.folder(lab)
+    with held(run.folder(lab)):
+        return _train(run, run.folder(lab), lab)
+
+
+def _train(run: Run, folder: Path, lab: Laboratory) -> bool:
     if (folder / "student" / CONFIG_NAME).is_file():
         return True
     resume = (folder / checkpoint.NAME).is_file()

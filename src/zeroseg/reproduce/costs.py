@@ -8,15 +8,21 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+import torch
+from transformers import CLIPModel
+
 from zeroseg.experiments import Experiment
+from zeroseg.reproduce.supervised import CAPTIONS, WORDS
 from zeroseg.student.config import StudentConfig
 from zeroseg.student.cost import BACKWARD, count_parameters, training_flops, transformer_flops
 from zeroseg.teacher import CLIP
 from zeroseg.training.distill import DistillConfig
 
 V100_HOURS = {"ours": 84.0, "captions": 768.0}  # the paper's table 7
-TEXTS = {"captions": 1, "words, too": 4}  # beside an image, by what a row learns from (`Variant.learns_from`)
-BYTES = 2  # of a number in the cache: float16
+TEXTS = {CAPTIONS: 1, WORDS: 4}  # beside an image at most: words that images share are embedded once
+BYTES = 2  # of a number in the cache, and in saved weights: float16
+FLOAT = 4  # of a number in a checkpoint
+MOMENTS = {"adamw": 2, "muon": 1}  # that an optimiser keeps of a number; of those that are no matrices Muon keeps two
 
 
 @dataclass(frozen=True)
@@ -31,11 +37,14 @@ class TeacherSizes:
     text_width: int
     text_layers: int
     embedding_width: int
+    parameters: int
 
     @classmethod
     def of(cls, config: CLIP) -> TeacherSizes:
         """Those in the `CLIPConfig` of a teacher."""
         vision, text = config.vision_config, config.text_config
+        with torch.device("meta"):
+            parameters = sum(parameter.numel() for parameter in CLIPModel(config).parameters())
         return cls(
             vision.image_size,
             vision.patch_size,
@@ -45,10 +54,11 @@ class TeacherSizes:
             text.hidden_size,
             text.num_hidden_layers,
             config.projection_dim,
+            parameters,
         )
 
 
-CLIP_VIT_L14 = TeacherSizes(224, 14, 1024, 24, 77, 768, 12, 768)  # the paper's teacher
+CLIP_VIT_L14 = TeacherSizes(224, 14, 1024, 24, 77, 768, 12, 768, 427_616_513)  # the paper's teacher
 
 
 def view_flops(teacher: TeacherSizes) -> float:
@@ -60,7 +70,10 @@ def view_flops(teacher: TeacherSizes) -> float:
 
 
 def caption_flops(teacher: TeacherSizes) -> float:
-    """Operations of the text encoder for one caption, padded to its full length."""
+    """Operations of the text encoder for one caption at most: padded to the encoder's full length.
+
+    In training texts are padded to the longest of their batch.
+    """
     embedded = 2 * teacher.text_width * teacher.embedding_width
     return embedded + transformer_flops(teacher.text_tokens, teacher.text_width, teacher.text_layers)
 
@@ -84,17 +97,18 @@ class Budget:
     views: int
     cache_flops: float
     cache_bytes: int
-    parameters: int
+    parameters: int  # of the student, and of the CLIP that learns with it
+    moments: int
 
     @property
     def student_bytes(self) -> int:
-        """Of the student on disk."""
+        """Of what the run leaves on disk: the student, and the CLIP whose text encoder it speaks to."""
         return BYTES * self.parameters
 
     @property
     def checkpoint_bytes(self) -> int:
-        """Of the run under way: weights and two moments of AdamW, all in full precision."""
-        return 3 * 4 * self.parameters
+        """Of the run under way: weights and the optimiser's moments, all in full precision."""
+        return (1 + self.moments) * FLOAT * self.parameters
 
     def hours(self, tflops: float) -> float:
         """Of training, at so many TFLOP a second."""
@@ -118,7 +132,8 @@ def budget(config: DistillConfig, images: int, teacher: TeacherSizes, captions: 
         views=views,
         cache_flops=seen * views * view_flops(teacher),
         cache_bytes=seen * views * teacher.embedding_width * BYTES,
-        parameters=count_parameters(config.student)["total"],
+        parameters=count_parameters(config.student)["total"] + (teacher.parameters if captions else 0),
+        moments=MOMENTS[config.loop.optimiser.algorithm],
     )
 
 

@@ -33,7 +33,10 @@ class PaperTable:
 
 @dataclass(frozen=True)
 class WordsTable:
-    """Table 8: the IoU of single words, which are words in words, on a data set; `paper`: their mean, per cent."""
+    """Table 8: the IoU of single words, which are words in words, on a data set; `paper`: their mean, per cent.
+
+    `by_word`: the paper's figure of each, where the words are its own.
+    """
 
     name: str
     title: str
@@ -41,6 +44,7 @@ class WordsTable:
     dataset: str
     words: tuple[str, ...]
     paper: Mapping[str, float]
+    by_word: Mapping[str, Sequence[float]] = field(default_factory=dict[str, Sequence[float]])
 
 
 WINDOW_SCALES = {"1x1": 21.1, "1x1-2x2": 23.7, "1x1-3x3": 40.2, "1x1-4x4": 32.4, "ours": 40.8}
@@ -76,7 +80,8 @@ class Scale:
     """A size at which the tables are made: all rows as one experiment, so that what several show is run once.
 
     `images`: how many there are to be, and `command` what makes them and their cache. `teacher`: its sizes. `tflops`:
-    10^12 operations a second, what is to be expected of the machine.
+    10^12 operations a second, what is to be expected of the machine. `data`: what must be there, in words. `beyond`:
+    rows that need more images than `images`. `of_scenes`: whether its images are the picturebook's.
     """
 
     name: str
@@ -87,12 +92,15 @@ class Scale:
     command: str
     teacher: TeacherSizes
     tflops: float
+    data: tuple[str, ...]
+    beyond: tuple[str, ...] = ()
+    of_scenes: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What can be asked for: tables 1 to 8, and the figures."""
-        every = {table.name for table in self.tables} | {*OTHERS, self.words.name}
-        return (*sorted(every - {"figures"}), "figures")
+        """What can be asked for: tables 1 to 8, and the figures; study and figures are of scenes alone."""
+        every = {table.name for table in self.tables} | {*OTHERS, self.words.name} - {"figures"}
+        return (*sorted(every), "figures") if self.of_scenes else tuple(sorted(every - {"t2"}))
 
     def rows_of(self, name: str) -> tuple[str, ...]:
         """The rows that a table (or "figures") needs."""

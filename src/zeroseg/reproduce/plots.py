@@ -9,18 +9,19 @@ from statistics import mean, stdev
 from zeroseg.report.charts import ticks
 from zeroseg.report.html import STYLE
 
-WIDTH, HEIGHT = 720, 300
-LEFT, TOP, BOTTOM = 40, 56, 44
-IN_A_LINE = 7  # names; more stand in two lines by turns
+WIDTH, HEIGHT = 720, 340
+LEFT, TOP, BOTTOM = 60, 56, 90
+LETTER = 6.6  # units, about: names wider than their room are slanted
 Row = tuple[float | None, Sequence[float]]  # the paper's figure, ours of all seeds
 
 
-def side_by_side(title: str, rows: Mapping[str, Row]) -> str:
-    """Bars in pairs, one for each row; what a row has not is left out."""
+def side_by_side(title: str, rows: Mapping[str, Row], ours_are: str) -> str:
+    """Bars in pairs, one for each row; what a row has not is left out. `ours_are`: what our bars are called."""
     values = [paper for paper, _ in rows.values() if paper is not None]
     values += [value for _, ours in rows.values() for value in ours]
     levels = ticks(0.0, *values)
     room = (WIDTH - LEFT) / max(1, len(rows))
+    slanted = LETTER * max(map(len, rows), default=0) > room
     drawn = [_level(level, levels) for level in levels]
     for number, (name, (paper, ours)) in enumerate(rows.items()):
         left = LEFT + number * room
@@ -28,13 +29,11 @@ def side_by_side(title: str, rows: Mapping[str, Row]) -> str:
         if ours:
             drawn.append(_bar(left + 0.52 * room, 0.3 * room, mean(ours), levels, 1))
             drawn.append(_whisker(left + 0.67 * room, ours, levels))
-        down = HEIGHT - BOTTOM + (34 if number % 2 and len(rows) > IN_A_LINE else 18)
-        drawn.append(f'<text class="named" x="{left + room / 2:.1f}" y="{down}" text-anchor="middle">')
-        drawn.append(f"{escape(name)}</text>")
+        drawn.append(_name(left + room / 2, name, slanted))
     keys = "".join(
         f'<rect class="bar f{colour}" x="{LEFT + place}" y="34" width="12" height="12"/>'
         f'<text class="named" x="{LEFT + place + 18}" y="44">{words}</text>'
-        for place, colour, words in ((0, 2, "the paper, PASCAL VOC"), (190, 1, "ours, VOC-like scenes"))
+        for place, colour, words in ((0, 2, "the paper, PASCAL VOC"), (190, 1, escape(ours_are)))
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}">\n'
@@ -43,6 +42,12 @@ def side_by_side(title: str, rows: Mapping[str, Row]) -> str:
         f'<text class="named" x="{LEFT}" y="20" font-weight="600">{escape(title)}, mIoU in per cent</text>{keys}\n'
         f"{''.join(drawn)}</g>\n</svg>\n"
     )
+
+
+def _name(x: float, name: str, slanted: bool) -> str:
+    y = HEIGHT - BOTTOM + 18
+    how = f'text-anchor="end" transform="rotate(-35 {x:.1f} {y})"' if slanted else 'text-anchor="middle"'
+    return f'<text class="named" x="{x:.1f}" y="{y}" {how}>{escape(name)}</text>'
 
 
 def _down(value: float, levels: Sequence[float]) -> float:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 
 from zeroseg import report
-from zeroseg.experiments import Column, Record, by_variant, fill, read_records
+from zeroseg.experiments import Column, Record, by_variant, fill, read_records, setup_table
 from zeroseg.experiments.tables import NOTHING, Found, percent, spread, table
 from zeroseg.files import write_text_atomically
-from zeroseg.reproduce.costs import TEXTS, V100_HOURS, step_flops
+from zeroseg.reproduce.costs import TEXTS, V100_HOURS, step_flops, view_flops
 from zeroseg.reproduce.paper_table import Agreement, PaperTable, Scale, WordsTable, compare
 from zeroseg.reproduce.plots import Row, side_by_side
 from zeroseg.reproduce.speed import Speed, read_speed, speed_path
 
+FINDING = re.compile(r"<!-- (\w+) -->\n\n(.*?\n\n)<!-- end -->\n\n", re.DOTALL)  # prose about a table's figures
 FIGURES = {
     "losses": "The same scenes under four sets of losses",
     "captions": "All 54 names at once: learnt from the teacher's views, and learnt from captions",
@@ -31,7 +33,7 @@ def write_results(scale: Scale, records: Path, pages: Path) -> Path:
     found = by_variant(scale.rows, read_records(records, scale.rows.name))
     speed = read_speed(speed_path(records, scale.rows.name))
     for paper in scale.tables:
-        plot = side_by_side(paper.title, _bars(paper, found))
+        plot = side_by_side(paper.title, _bars(paper, found), f"ours, {paper.column.title}")
         write_text_atomically(pages / _image(scale, paper.name), plot)
     path = pages / f"{_stem(scale)}.md"
     text = page(scale, found, speed, {name for name in FIGURES if (pages / figure_path(scale, name)).is_file()})
@@ -57,11 +59,20 @@ def page(scale: Scale, found: Found, speed: Speed | None = None, figures: Iterab
         parts[name] = f"![{title}]({figure_path(scale, name)})" if name in drawn else f"({title}: not drawn yet.)"
     parts |= {
         "missing": _missing(scale, found),
+        "facts": setup_table(scale.rows, found),
         "setup": scale.command,
         "command": "zeroseg reproduce --images images --cache cache"
         + ("" if scale.name == "picturebook" else f" --scale {scale.name}"),
     }
-    return fill(scale.rows.template, parts)
+    whole = {paper.name for paper in (*scale.tables, scale.words) if _is_whole(scale, paper.rows, found)}
+    return FINDING.sub(lambda said: said[2] if said[1] in whole else "", fill(scale.rows.template, parts))
+
+
+def _is_whole(scale: Scale, rows: Iterable[str], found: Found) -> bool:
+    """Whether all rows were run, at full length: then the prose may say what came out."""
+    steps = scale.rows.config(scale.rows.base, scale.rows.recipe(), 0).loop.steps
+    base = found[scale.rows.base.name]
+    return all(found[row] for row in rows) and base[0].settings["distill"]["loop"]["steps"] == steps
 
 
 def _section(scale: Scale, paper: PaperTable, found: Found, speed: Speed | None) -> str:
@@ -90,23 +101,35 @@ def _table(scale: Scale, paper: PaperTable, found: Found, speed: Speed | None) -
 
 
 def words_table(words: WordsTable, found: Found) -> str:
-    """IoU of single words, per cent, mean over the seeds; their mean with its spread, and that of all other classes."""
-    heads = ["row", *words.words, "mean", "all other nouns", "the paper, mean", "runs"]
+    """IoU of single words, per cent, mean over the seeds; their mean with its spread, and that of all other classes.
+
+    Where the words are the paper's own, its figures stand in rows of their own.
+    """
+    heads = ["row", *words.words, "mean", "all other classes", "the paper, mean", "runs"]
     rows: list[list[str]] = []
     for name in words.rows:
-        ious = [_ious(record, words.dataset) for record in found[name]]
+        ious = [some for record in found[name] if (some := _ious(record, words.dataset))]
         single = [[100 * some[word] for some in ious if word in some] for word in words.words]
-        means = [100 * mean(some[word] for word in words.words if word in some) for some in ious if some]
-        others = [
-            100 * mean(value for name, value in some.items() if name not in (*words.words, "background"))
-            for some in ious
-            if some
-        ]
+        inside = [_mean_of(some, lambda word: word in words.words) for some in ious]
+        others = [_mean_of(some, lambda word: word not in (*words.words, "background")) for some in ious]
         cells = [_number(mean(values)) if values else NOTHING for values in single]
-        rows.append(
-            [f"`{name}`", *cells, spread(means), spread(others), _number(words.paper.get(name)), f"{len(ious)}"]
-        )
-    return table(heads, rows, words=1)
+        printed = _number(words.paper.get(name))
+        rows.append([f"`{name}`", *cells, spread(inside), spread(others), printed, f"{len(ious)}"])
+    for name, values in words.by_word.items():
+        rows.append([f"the paper's `{name}`", *map(str, values), _number(mean(values)), NOTHING, NOTHING, NOTHING])
+    means = {name: _means_of_words(words, found[name]) for name in words.rows}
+    return "\n\n".join([table(heads, rows, words=1), _in_words("the mean of these words", compare(words.paper, means))])
+
+
+def _means_of_words(words: WordsTable, records: Sequence[Record]) -> list[float]:
+    means = [_mean_of(_ious(record, words.dataset), lambda word: word in words.words) for record in records]
+    return [value for value in means if value is not None]
+
+
+def _mean_of(ious: Mapping[str, float], counts: Callable[[str], bool]) -> float | None:
+    """The mean IoU of the classes that count, per cent; None where there are none."""
+    values = [100 * iou for name, iou in ious.items() if counts(name)]
+    return mean(values) if values else None
 
 
 def cost_table(scale: Scale, found: Found) -> str:
@@ -115,14 +138,26 @@ def cost_table(scale: Scale, found: Found) -> str:
     for variant in scale.rows.variants:
         if variant.name not in scale.rows_of("t7"):
             continue
-        config = scale.rows.config(variant, scale.rows.recipe(), 0)
-        gflop = step_flops(config.student, config.mask_ratio, TEXTS.get(variant.learns_from, 0), scale.teacher) / 1e9
+        config, texts = scale.rows.config(variant, scale.rows.recipe(), 0), TEXTS.get(variant.learns_from, 0)
+        gflop = step_flops(config.student, config.mask_ratio, texts, scale.teacher) / 1e9
+        teacher = (
+            len(config.views.boxes()) * view_flops(scale.teacher) / 1e9 if variant.learns_from == "views" else None
+        )
         rates = _rates(found[variant.name])
-        minutes = spread([record.minutes for record in found[variant.name]])
-        cells = [f"{gflop:,.2f}", spread(rates, 0), spread([gflop * rate for rate in rates], 0), minutes]
-        rows.append([f"`{variant.name}`", variant.words, *cells, _number(V100_HOURS.get(variant.name), 0)])
-    heads = ["row", "what it is", "GFLOP an image", "images/s", "GFLOP/s", "minutes", "the paper, V100-hours"]
-    return table(heads, rows, words=2)
+        minutes = [record.minutes for record in found[variant.name]]
+        cells = [f"{gflop:,.2f}", _number(teacher, 2), _range(rates, 0), _range([gflop * rate for rate in rates], 0)]
+        cells += [_range(minutes, 1), _number(V100_HOURS.get(variant.name), 0), f"{len(minutes)}"]
+        rows.append([f"`{variant.name}`", variant.words, *cells])
+    heads = ["row", "what it is", "GFLOP an image", "the teacher's, once", "images/s", "GFLOP/s", "minutes"]
+    return table([*heads, "the paper, V100-hours", "runs"], rows, words=2)
+
+
+def _range(values: Sequence[float], decimals: int) -> str:
+    """The median, and the lowest and highest where there are several: other work on a machine only ever slows a run."""
+    if not values:
+        return NOTHING
+    low, middle, high = (f"{value:,.{decimals}f}" for value in (min(values), median(values), max(values)))
+    return middle if len(values) == 1 else f"{middle} ({low} to {high})"
 
 
 def _speed_up(speed: Speed | None, row: str, first: str) -> str:

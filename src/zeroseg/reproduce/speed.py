@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Any
 
 import torch
 
@@ -48,6 +47,10 @@ class Speed:
         low, _, high = quantiles(ratios, n=4) if len(ratios) > 1 else (ratios[0],) * 3
         return median(ratios), low, high
 
+    def covers(self, rows: Collection[str], rounds: int) -> bool:
+        """Whether these rows were timed in so many rounds, or more."""
+        return all(len(self.seconds.get(row, ())) >= rounds for row in rows)
+
     def write(self, path: Path) -> None:
         """As a small JSON file. Raises `OutputError`."""
         values = asdict(self)
@@ -65,9 +68,11 @@ def read_speed(path: Path) -> Speed | None:
     if not path.exists():
         return None
     try:
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return Speed(**values)
-    except (OSError, ValueError, TypeError) as error:
+        speed = Speed(**json.loads(path.read_text(encoding="utf-8")))
+        if len({len(times) for times in speed.seconds.values()}) != 1 or not all(map(min, speed.seconds.values())):
+            raise ValueError("rows of different length, or of no time")
+        return speed
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise DatasetError(f"the speeds in {path} cannot be read: delete the file, and run the table again.") from error
 
 

@@ -7,7 +7,9 @@ of other images stand beside them (`training/captioned.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -20,14 +22,95 @@ from zeroseg.experiments import Laboratory, Run
 from zeroseg.picturebook import ALL_NOUNS, COLOURS, NOUNS, SPLITS, STUFF, STUFF_NAMES, caption, draw_scene
 from zeroseg.segmenter import Segmenter
 from zeroseg.student import Student
-from zeroseg.training.captioned import CaptionedFolder
+from zeroseg.training.captioned import CAPTION_FILES, CaptionedFolder
 from zeroseg.training.distill import ViewData
 from zeroseg.training.loop import Figures
 from zeroseg.training.mask_supervision import MaskSupervisionConfig, supervise_with_masks
 from zeroseg.training.text_supervision import TextSupervisionConfig, supervise_with_text
 from zeroseg.vocabulary import Vocabulary
 
+CAPTIONS, WORDS = "captions", "words, too"  # what variants learn from, in their settings
 LABELS = 3  # words of each caption in multi-label contrast: GroupViT's value
+MOST_WORDS = 10_000
+PICTURED = [word for kind in (NOUNS, STUFF, COLOURS) for thing in kind for word in (thing.name, *thing.synonyms)]
+GRAMMAR = frozenset(
+    [
+        "about",
+        "above",
+        "after",
+        "all",
+        "also",
+        "and",
+        "any",
+        "are",
+        "been",
+        "before",
+        "behind",
+        "below",
+        "beside",
+        "between",
+        "both",
+        "but",
+        "can",
+        "down",
+        "each",
+        "for",
+        "from",
+        "had",
+        "has",
+        "have",
+        "her",
+        "here",
+        "him",
+        "his",
+        "how",
+        "into",
+        "its",
+        "just",
+        "like",
+        "many",
+        "more",
+        "most",
+        "near",
+        "next",
+        "not",
+        "off",
+        "one",
+        "other",
+        "our",
+        "out",
+        "over",
+        "own",
+        "she",
+        "side",
+        "some",
+        "than",
+        "that",
+        "the",
+        "their",
+        "them",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "those",
+        "through",
+        "too",
+        "under",
+        "very",
+        "was",
+        "were",
+        "what",
+        "when",
+        "which",
+        "while",
+        "who",
+        "with",
+        "you",
+        "your",
+    ]
+)
 Judge = Callable[..., Figures]
 
 
@@ -43,6 +126,12 @@ def numbers_of(images: Sequence[Path]) -> list[tuple[str, int]]:
     return [scene for _, scene in scenes if scene is not None]
 
 
+def _captions_above(folder: Path) -> Path:
+    """The folder itself, or the next one above it, that holds a file of captions; the folder where none does."""
+    places = (folder, *folder.parents)
+    return next((place for place in places if any((place / name).is_file() for name in CAPTION_FILES)), folder)
+
+
 def _scene(image: Path) -> tuple[str, int] | None:
     split, _, number = image.stem.rpartition("-")
     return (split, int(number)) if split in SPLITS and number.isdigit() else None
@@ -51,11 +140,12 @@ def _scene(image: Path) -> tuple[str, int] | None:
 def captions_of(images: Sequence[Path]) -> list[tuple[Path, str]]:
     """Images with their captions: drawn for scenes, read from the file beside them for others.
 
-    Raises `DatasetError` where there is no such file, or none of the images is in it.
+    The file is beside an image, or in a folder above it. Raises `DatasetError` where there is no such file, or none of
+    the images is in it.
     """
     if all(map(_scene, images)):
         return [(image, _caption(*scene)) for image, scene in zip(images, numbers_of(images), strict=True)]
-    folders = dict.fromkeys(image.parent for image in images)
+    folders = dict.fromkeys(_captions_above(folder) for folder in dict.fromkeys(image.parent for image in images))
     pairs = [pair for folder in folders for pair in CaptionedFolder(folder, 1).captioned]
     asked = {image.resolve() for image in images}
     captioned = [(image, caption) for image, caption in pairs if image.resolve() in asked]
@@ -67,7 +157,8 @@ def captions_of(images: Sequence[Path]) -> list[tuple[Path, str]]:
 def train_with_captions(run: Run, folder: Path, lab: Laboratory, judge: Judge, resume: bool, labels: int = 0) -> bool:
     """A run on a caption for each scene; with `labels`, multi-label contrast of nouns, stuff and colours."""
     config, captioned = run.config, captions_of(_images(run, lab))
-    words = [word for kind in (NOUNS, STUFF, COLOURS) for thing in kind for word in (thing.name, *thing.synonyms)]
+    of_scenes = all(map(_scene, (image for image, _ in captioned)))
+    words = PICTURED if of_scenes else frequent_words(caption for _, caption in captioned)
     text = TextSupervisionConfig(
         student=config.student,
         labels=labels,
@@ -79,6 +170,15 @@ def train_with_captions(run: Run, folder: Path, lab: Laboratory, judge: Judge, r
     )
     chosen = words if labels else ()
     return supervise_with_text(captioned, chosen, text, folder, lab.teacher, judge, resume, lab.quiet) is not None
+
+
+def frequent_words(captions: Iterable[str]) -> list[str]:
+    """What multi-label contrast looks for in captions of photos: words of three letters or more that are no grammar.
+
+    GroupViT takes nouns, which needs a tagger; the most frequent words are nearly all nouns, colours and places.
+    """
+    counts = Counter(word for caption in captions for word in set(re.findall(r"[a-z]{3,}", caption.lower())))
+    return [word for word, _ in counts.most_common() if word not in GRAMMAR][:MOST_WORDS]
 
 
 def train_with_words(run: Run, folder: Path, lab: Laboratory, judge: Judge, resume: bool) -> bool:

@@ -22,7 +22,7 @@ from PIL import Image
 from zeroseg.errors import DatasetError
 from zeroseg.images import center_square, load_image
 
-METADATA, TABLE = "metadata.jsonl", "captions.tsv"
+CAPTION_FILES = METADATA, TABLE = "metadata.jsonl", "captions.tsv"
 SMALLEST_SHARE = 0.5  # of the centre square's area that a crop shows: with less, captions would cease to be true
 
 

@@ -131,7 +131,7 @@ def train(
             if (step + 1) % config.checkpoint_every == 0 or is_last or interruption.requested:
                 save(step + 1)
             if interruption.requested and not is_last:
-                monitor.say(f"stopped after step {step + 1} of {config.steps}, all saved; go on with --resume.")
+                monitor.say(f"stopped after step {step + 1} of {config.steps}, all saved.")
                 return False
     return True
 
