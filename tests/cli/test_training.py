@@ -16,7 +16,7 @@ import zeroseg
 from tests.cli.conftest import Call, Models, assert_one_sentence
 from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, photo, write_photos
 from zeroseg.baselines import Yardstick
-from zeroseg.cli import cost, distill, evaluate, teach
+from zeroseg.cli import cost, distill, margins, teach
 from zeroseg.feature_cache import FeatureCache
 from zeroseg.recipes import RECIPES
 from zeroseg.student import Student
@@ -222,11 +222,11 @@ def test_evaluate_prints_what_it_measured_and_how(dataset: str, call: Call, mode
     assert all(f"│ {name} " in said.out for name in figures["iou"])
 
 
-@pytest.mark.parametrize("method", get_args(Yardstick))
+@pytest.mark.parametrize("method", sorted({*get_args(Yardstick)} - {"background"}))
 def test_evaluate_tunes_the_margin_of_a_yardstick_and_says_so(
     method: str, call: Call, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(evaluate, "TUNING_IMAGES", 1)
+    monkeypatch.setattr(margins, "IMAGES", 1)
     path = tmp_path / "figures.json"
     rounds = 0 if method == "oracle" else 2  # its regions are true
     words = ["--teacher", models.teacher, "--size", 1, "--refinement", rounds, "--json", path]
@@ -236,13 +236,17 @@ def test_evaluate_tunes_the_margin_of_a_yardstick_and_says_so(
     assert "validation scenes" in said.out.splitlines()[0]
     figures = json.loads(path.read_text())
     assert figures["method"] == method
-    assert f"{figures['read_out']['margin']:g} (cosine x 100); {rounds} rounds of refinement" in said.out
+    assert f"{figures['read_out']['margin']:g} (cosine x 100); tuned on 1 validation scenes\n" in said.out
+    assert f"rounds of refinement: {rounds}\n" in said.out
+    assert figures["margin"] == "tuned on 1 validation scenes"
     assert figures["read_out"]["refinement"] == rounds
     assert f"\n{figures['flops_an_image'] / 1e9:.2f} GFLOP an image\n" in said.out
 
 
 def test_evaluate_refuses_a_students_options_for_a_yardstick(call: Call, models: Models):
-    assert_one_sentence(call("evaluate", "--method", "crops", "--model", models.student), 2, "--method student")
+    words = ["evaluate", "--method", "crops"]
+    assert_one_sentence(call(*words, "--naming", "patches"), 2, "--method student")
+    assert_one_sentence(call(*words, "--model", models.student), 1, str(models.student))  # which is no CLIP
 
 
 def test_evaluate_refuses_what_the_model_cannot_do(call: Call, tmp_path: Path):

@@ -135,10 +135,8 @@ class Evaluate:
             raise UsageError("--naming and --background go with --method student.")
         if self.model is not None and self.teacher is not None:
             raise UsageError(f"{self.method} reads out one CLIP: name it with --model or --teacher, not both.")
-        if self.method == "oracle" and self.refinement:
-            raise UsageError("the oracle's regions are true: leave --refinement out.")
-        if self.method in ("oracle", "background") and self.calibrate:
-            raise UsageError(f"the yardstick {self.method} has no margin to calibrate: leave --calibrate out.")
+        if self.method in ("oracle", "background") and (self.refinement or self.calibrate):
+            raise UsageError(f"the yardstick {self.method} is as it is: leave --refinement and --calibrate out.")
 
     def _measured(self, dataset: Dataset) -> Account:
         """The result, with all that made it."""
@@ -159,7 +157,7 @@ class Evaluate:
                 miou = self._evaluated(rival, dataset, vocabulary).miou
                 tuned = Tuned(rival.read_out.margin, which, round(miou, 4))
             segmenter, how = margins.calibrated(segmenter)
-        elif self.method != "student" and self.protocol == "own":
+        elif self.method not in ("student", "background") and self.protocol == "own":
             segmenter, how = margins.tuned(segmenter)
         result = self._evaluated(segmenter, dataset, vocabulary, EXAMPLES if self.report else 0)
         if self.sweep:

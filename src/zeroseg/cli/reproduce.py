@@ -94,13 +94,11 @@ class Reproduce(RunOptions):
         if self.dry_run:
             asked._print_budgets(scale, _rows(scale, tables))
             return 0
-        code = 0
-        if not self.page_only:
-            with going_on():
-                code = asked._make(scale, tables)
-        if code != INTERRUPTED:
+        if self.page_only:
             print(f"the page: {write_results(scale, self.records, self.pages)}")
-        return code
+            return 0
+        with going_on():
+            return asked._make(scale, tables)
 
     def _check(self, scale: Scale, tables: Sequence[str]) -> None:
         """Refuse what makes no sense."""
@@ -142,6 +140,7 @@ class Reproduce(RunOptions):
         self._measure_speed(scale, lab, tables)
         for path in draw_figures(scale, lab, self.pages, self.steps) if scale.of_scenes else ():
             print(f"a figure: {path}")
+        print(f"the page: {write_results(scale, self.records, self.pages)}")
         if "t2" in tables:
             self._prepare_study(scale, lab)
         return max(codes, default=0)

@@ -132,7 +132,7 @@ class Segment:
     def _rule(self) -> str | None:
         """The background rule that was asked for, by name or by its threshold."""
         if self.margin is not None and (self.threshold is not None or self.background not in (None, "margin")):
-            raise UsageError("--margin goes with --background margin: leave the other rule out.")
+            raise UsageError("--margin goes with --background margin: leave --threshold and other rules out.")
         if self.threshold is not None and self.background not in (None, *THRESHOLDS):
             raise UsageError(f"--threshold goes with --background {', '.join(THRESHOLDS)}: choose one of them.")
         if self.threshold is not None and not 0 <= self.threshold <= 1:

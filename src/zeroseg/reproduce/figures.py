@@ -37,7 +37,7 @@ class Figure:
 
 FIGURES = {
     "losses": Figure(tuple(LOSSES), VOC_NOUNS, VOC_NOUNS),
-    "captions": Figure(("ours", "captions"), (*ALL_NOUNS, *STUFF_NAMES), ALL_NOUNS, has_background=False),
+    "captions": Figure(("ours", "captions-segments"), (*ALL_NOUNS, *STUFF_NAMES), ALL_NOUNS, has_background=False),
 }
 
 

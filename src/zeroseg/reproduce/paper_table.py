@@ -68,9 +68,9 @@ def on(place: int, figures: Mapping[str, Sequence[float | None]]) -> dict[str, f
 
 
 OTHERS = {
-    "t2": ("ours", "captions"),
+    "t2": ("ours", "captions-segments"),
     "t7": ("ours", "captions", "captions-words", "masks"),
-    "figures": ("ours", *LOSSES, "captions"),
+    "figures": ("ours", *LOSSES, "captions-segments"),
 }
 """Rows behind what is no table of figures: the study, the cost, the pictures."""
 

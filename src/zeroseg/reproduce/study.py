@@ -15,7 +15,7 @@ from zeroseg.reproduce.study_package import write_study
 from zeroseg.vocabulary import Vocabulary
 
 QUESTIONS = 200  # as in the paper
-RIVALS = ("ours", "captions")
+RIVALS = ("ours", "captions-segments")
 
 
 def prepare_study(
