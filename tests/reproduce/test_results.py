@@ -172,12 +172,12 @@ def test_the_committed_page_is_what_the_records_say():
 
 
 def test_bars_and_whiskers_are_at_their_heights():
-    """Levels 0 .. 50 over 194 units: 25 is half-way up, and the whisker reaches from 20 to 30."""
+    """Levels 0 .. 50 over 200 units: 25 is half-way up, and the whisker reaches from 20 to 30."""
     drawing = ElementTree.fromstring(side_by_side("T <1>", {"a": (50.0, [20.0, 25.0, 30.0]), "b": (None, [])}, "ours"))
     space = {"s": "http://www.w3.org/2000/svg"}
     bars = [bar for bar in drawing.iterfind(".//s:rect[@y]", space) if bar.find("s:title", space) is not None]
-    assert [float(bar.attrib["height"]) for bar in bars] == pytest.approx([194.0, 97.0], abs=0.1)
+    assert [float(bar.attrib["height"]) for bar in bars] == pytest.approx([200.0, 100.0], abs=0.1)
     (whisker,) = drawing.iterfind(".//s:path", space)
     found = re.fullmatch(r"M[\d.]+ ([\d.]+)h10m-5 0V([\d.]+)m-5 0h10", whisker.attrib["d"])
     assert found is not None
-    assert [float(y) for y in found.groups()] == pytest.approx([250 - 194 * 0.6, 250 - 194 * 0.4], abs=0.1)
+    assert [float(y) for y in found.groups()] == pytest.approx([256 - 200 * 0.6, 256 - 200 * 0.4], abs=0.1)

@@ -9,9 +9,10 @@ from statistics import mean, stdev
 from zeroseg.report.charts import ticks
 from zeroseg.report.html import STYLE
 
-WIDTH, HEIGHT = 720, 340
-LEFT, TOP, BOTTOM = 60, 56, 90
+WIDTH, BARS = 720, 200
+LEFT, TOP = 60, 56
 LETTER = 6.6  # units, about: names wider than their room are slanted
+SLOPE = 0.57  # of their length that they reach down
 Row = tuple[float | None, Sequence[float]]  # the paper's figure, ours of all seeds
 
 
@@ -21,7 +22,9 @@ def side_by_side(title: str, rows: Mapping[str, Row], ours_are: str) -> str:
     values += [value for _, ours in rows.values() for value in ours]
     levels = ticks(0.0, *values)
     room = (WIDTH - LEFT) / max(1, len(rows))
-    slanted = LETTER * max(map(len, rows), default=0) > room
+    longest = LETTER * max(map(len, rows), default=0)
+    slanted = longest > room
+    height = TOP + BARS + (40 if not slanted else 40 + SLOPE * longest)
     drawn = [_level(level, levels) for level in levels]
     for number, (name, (paper, ours)) in enumerate(rows.items()):
         left = LEFT + number * room
@@ -36,7 +39,7 @@ def side_by_side(title: str, rows: Mapping[str, Row], ours_are: str) -> str:
         for place, colour, words in ((0, 2, "the paper, PASCAL VOC"), (190, 1, escape(ours_are)))
     )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}">\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}">\n'
         f"<title>{escape(title)}</title>\n<style>\n{escape(STYLE.read_text(encoding='utf-8'))}</style>\n"
         f'<rect width="100%" height="100%" style="fill: var(--paper)"/>\n<g class="chart">'
         f'<text class="named" x="{LEFT}" y="20" font-weight="600">{escape(title)}, mIoU in per cent</text>{keys}\n'
@@ -45,13 +48,13 @@ def side_by_side(title: str, rows: Mapping[str, Row], ours_are: str) -> str:
 
 
 def _name(x: float, name: str, slanted: bool) -> str:
-    y = HEIGHT - BOTTOM + 18
+    y = TOP + BARS + 18
     how = f'text-anchor="end" transform="rotate(-35 {x:.1f} {y})"' if slanted else 'text-anchor="middle"'
     return f'<text class="named" x="{x:.1f}" y="{y}" {how}>{escape(name)}</text>'
 
 
 def _down(value: float, levels: Sequence[float]) -> float:
-    return HEIGHT - BOTTOM - value / levels[-1] * (HEIGHT - BOTTOM - TOP)
+    return TOP + BARS - value / levels[-1] * BARS
 
 
 def _level(level: float, levels: Sequence[float]) -> str:
@@ -66,7 +69,7 @@ def _bar(x: float, width: float, value: float, levels: Sequence[float], colour: 
     y = _down(value, levels)
     return (
         f'<rect class="bar f{colour}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" '
-        f'height="{HEIGHT - BOTTOM - y:.1f}"><title>{value:.1f}</title></rect>'
+        f'height="{TOP + BARS - y:.1f}"><title>{value:.1f}</title></rect>'
     )
 
 
