@@ -39,7 +39,8 @@ def side_by_side(title: str, rows: Mapping[str, Row], ours_are: str) -> str:
         for place, colour, words in ((0, 2, "the paper, PASCAL VOC"), (190, 1, escape(ours_are)))
     )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}">\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" '
+        f'width="{WIDTH}" height="{height:.0f}">\n'
         f"<title>{escape(title)}</title>\n<style>\n{escape(STYLE.read_text(encoding='utf-8'))}</style>\n"
         f'<rect width="100%" height="100%" style="fill: var(--paper)"/>\n<g class="chart">'
         f'<text class="named" x="{LEFT}" y="20" font-weight="600">{escape(title)}, mIoU in per cent</text>{keys}\n'
