@@ -55,9 +55,10 @@ def test_runs_records_and_the_page_and_the_second_time_no_work(call: Call, words
     assert (tmp_path / "again/results.html").is_file()
 
 
-def test_tables_share_their_rows(call: Call, words: Words):
-    """Table 8 shows the base alone, which table 9 has run."""
+def test_tables_share_their_rows(call: Call, words: Words, tmp_path: Path):
+    """Table 8 shows the base alone, which table 9 has run; and nothing else is trained for it."""
     assert "1 runs, 0 of them" in call(words[0], "t8", *words[2:]).out
+    assert [path.name.rsplit("-", 1)[0] for path in tmp_path.glob("runs/toy/*")] == ["base-0"]
     assert "3 runs, 1 of them" in call(words[0], "t8", *words[1:]).out
 
 

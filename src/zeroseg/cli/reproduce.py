@@ -135,7 +135,7 @@ class Reproduce(RunOptions):
         codes = [self.make_runs(scale.rows, lab, rows)] if rows else []
         if shown and INTERRUPTED not in codes:
             codes.append(replace(self, seeds=1).make_runs(scale.rows, lab, shown))
-        if INTERRUPTED in codes or not self.make_students(scale.rows, lab, shown):
+        if INTERRUPTED in codes or (shown and not self.make_students(scale.rows, lab, shown)):
             return INTERRUPTED
         self._measure_speed(scale, lab, tables)
         for path in draw_figures(scale, lab, self.pages, self.steps) if scale.of_scenes else ():
