@@ -38,3 +38,8 @@ def splits_of(dataset: str) -> tuple[SplitName, ...]:
 def official_images(dataset: str, split: str) -> int | None:
     """How many images a benchmark's split has; None for what is no benchmark."""
     return OFFICIAL_IMAGES.get(dataset, {}).get(split)
+
+
+def unit_of(dataset: str) -> str:
+    """What its samples are called."""
+    return "scenes" if dataset in PICTUREBOOKS else "images"

@@ -244,16 +244,12 @@ def _averaged(encoded: Encoded, words: Float[Tensor, "W D"], read_out: ReadOut) 
     for window in encoded.windows:
         h, w = window.encoded.grid
         found = _similarities(window.encoded, words, read_out)
-        cells = found[:-1] if read_out.naming == "patches" else found[_segment_of_cells(window.encoded)]
+        masks = window.encoded.masks if read_out.naming == "segments" else None
+        cells = found[:-1] if masks is None else found[masks.argmax(dim=0).flatten()]
         total[window.top : window.top + h, window.left : window.left + w] += cells.view(h, w, -1)
         times[window.top : window.top + h, window.left : window.left + w] += 1
         pictures.append(found[-1])
     return torch.cat([(total / times).flatten(0, 1), torch.stack(pictures).mean(dim=0)[None]])
-
-
-def _segment_of_cells(encoded: Encoded) -> Int[Tensor, " P"]:
-    assert encoded.masks is not None  # they come with the segments
-    return encoded.masks.argmax(dim=0).flatten()
 
 
 def _channels(

@@ -18,7 +18,7 @@ import zeroseg
 from zeroseg.cli.messages import UsageError
 from zeroseg.cli.parsing import check_rounds, parse
 from zeroseg.cli.progress import counting
-from zeroseg.dataset_names import PICTUREBOOKS, DatasetName, SplitName, splits_of
+from zeroseg.dataset_names import DatasetName, SplitName, splits_of, unit_of
 from zeroseg.files import write_text_atomically
 
 if TYPE_CHECKING:  # torch is loaded when something is measured, not for --help
@@ -230,7 +230,7 @@ class Evaluate:
 
     @property
     def _unit(self) -> str:
-        return "scenes" if self.dataset in PICTUREBOOKS else "images"
+        return unit_of(self.dataset)
 
     def _yardstick(self, method: Yardstick) -> tuple[zeroseg.Segmenter, Names]:
         """A read-out of a CLIP, and which CLIP."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from zeroseg.dataset_names import PICTUREBOOKS, SplitName
+from zeroseg.dataset_names import PICTUREBOOKS, SplitName, unit_of
 from zeroseg.errors import DatasetError
 from zeroseg.evaluation import Dataset, calibrate_margin, open_dataset, open_tuning_set, tune_margin
 from zeroseg.segmenter import Segmenter
@@ -23,11 +23,6 @@ class Margins:
     folder: Path | None
     vocabulary: Vocabulary
 
-    @property
-    def unit(self) -> str:
-        """What is counted."""
-        return "scenes" if self.dataset in PICTUREBOOKS else "images"
-
     def tuned(self, segmenter: Segmenter) -> tuple[Segmenter, str]:
         """With the margin that is best on images whose masks are looked at, and on which; as it is without them."""
         try:
@@ -35,7 +30,7 @@ class Margins:
         except DatasetError as error:
             print(f"the margin stays {segmenter.read_out.margin:g}, not tuned: {error}", flush=True)
             return segmenter, ""
-        which = f"{len(images)} {'validation' if self.dataset in PICTUREBOOKS else 'train'} {self.unit}"
+        which = f"{len(images)} {'validation' if self.dataset in PICTUREBOOKS else 'train'} {unit_of(self.dataset)}"
         print(f"tuning the margin on {which}", flush=True)
         return tune_margin(segmenter, images, vocabulary=self.vocabulary), f"tuned on {which}"
 

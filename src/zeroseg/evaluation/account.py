@@ -72,7 +72,7 @@ class Account:
             "protocol": protocol.name,
             "pictures": seen,
             "words": spoken,
-            "background": rule_in_words(read) + (f"; {self.margin}" if self.margin else ""),
+            "background": _rule(read) + (f"; {self.margin}" if self.margin else ""),
             "pixels named by": read.naming,
             "rounds of refinement": f"{read.refinement}",
             "GFLOP an image": f"{self.flops / 1e9:,.2f}",
@@ -101,7 +101,7 @@ class Account:
         }
 
 
-def rule_in_words(read: ReadOut) -> str:
+def _rule(read: ReadOut) -> str:
     """A background rule in words."""
     match read.background:
         case "product":
