@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from transformers import CLIPModel, CLIPTokenizer
 
+from zeroseg.rules import Margin
 from zeroseg.student import Student, StudentConfig
 from zeroseg.student.config import ReadOut
 from zeroseg.teacher import Teacher
@@ -45,7 +46,7 @@ STUDENT = StudentConfig(
     teacher="tiny",
 )
 PATCH_STUDENT = replace(
-    STUDENT, decoder_layers=0, assignment="cosine", patch_head=True, read_out=ReadOut("patches", "margin")
+    STUDENT, decoder_layers=0, assignment="cosine", patch_head=True, read_out=ReadOut("patches", Margin())
 )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from zeroseg.picturebook import STUFF_NAMES
+from zeroseg.rules import Margin, Product
 from zeroseg.student.config import ReadOut, StudentConfig
 from zeroseg.training.distill import DistillConfig, LossWeights
 from zeroseg.training.loop import LoopConfig
@@ -38,7 +39,7 @@ def picturebook() -> DistillConfig:
     a cache of 205 views); mIoU of .804 on the 300 held-out VOC-like scenes (three seeds, ± .001), .661 without
     refinement.
     """
-    read_out = ReadOut("patches", "margin", margin=7.0, background_words=STUFF_NAMES, refinement=10)
+    read_out = ReadOut("patches", Margin(7.0), STUFF_NAMES, refinement=10)
     student = replace(
         SMALL, assignment="cosine", segment_tokens=(32, 16), decoder_layers=0, patch_head=True, read_out=read_out
     )
@@ -62,7 +63,7 @@ def picturebook_faithful() -> DistillConfig:
     the 300 held-out VOC-like scenes, with one segment in use.
     """
     return DistillConfig(
-        student=replace(SMALL, input_norm=False, read_out=ReadOut("segments", "product", 0.95)),
+        student=replace(SMALL, input_norm=False, read_out=ReadOut("segments", Product(0.95))),
         views=ViewsConfig(side=96),
         losses=LossWeights(),
         loop=LoopConfig(steps=2500),

@@ -5,17 +5,16 @@ Letters: R region (a segment, or a patch), W word, C class, M map, D embedding w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-SCALE = 100.0  # CLIP's factor on cosines; scores and margins are cosine x 100
+SCALE = 100.0  # the unit of similarities, scores and margins: cosine x 100, which CLIP's softmax takes as it is
 SOFTNESS = 5.0  # a lead of so many points makes a class e times as likely
 TOP_CLASSES = 5
-SIGMOID_MIDDLE, SIGMOID_SLOPE = 0.25, 10.0  # TCL's, of cosines
 STRIP = 1 << 25  # numbers interpolated at once
 MANY = 64  # with more classes than this, only those that win somewhere on the grid are drawn at full size
 
@@ -26,11 +25,11 @@ def similarities(regions: Float[Tensor, "R D"], words: Float[Tensor, "W D"]) -> 
 
 
 def best_words(
-    scores: Float[Tensor, "R W"], owners: Sequence[int], classes: int
+    scores: Float[Tensor, "R W"], class_ids: Sequence[int], classes: int
 ) -> tuple[Float[Tensor, "R C"], Float[Tensor, " R"]]:
-    """The best word of each class, and the best of the background words (owner -1; -inf if there is none)."""
+    """The best word of each class, and the best of the background words (class -1; -inf if there is none)."""
     nowhere = scores.new_full((len(scores), classes + 1), -torch.inf)
-    index = torch.tensor([owner + 1 for owner in owners], device=scores.device)
+    index = torch.tensor([number + 1 for number in class_ids], device=scores.device)
     best = nowhere.scatter_reduce(1, index.expand(len(scores), -1), scores, "amax", include_self=False)
     return best[:, 1:], best[:, 0]
 
@@ -43,7 +42,7 @@ def product_score(scores: Float[Tensor, "R C"], image_scores: Float[Tensor, " C"
 
 
 def with_product_background(score: Float[Tensor, "R C"], threshold: float) -> Float[Tensor, "R C1"]:
-    """A background channel before the classes: `threshold`, but never above the best score of the image.
+    """A background column before the classes: `threshold`, but never above the best score of the image.
 
     The cap is GroupViT's: at least one region survives.
     """
@@ -51,16 +50,15 @@ def with_product_background(score: Float[Tensor, "R C"], threshold: float) -> Fl
     return torch.cat([level, score], dim=1)
 
 
-def head_starts(labels: Sequence[str], background_words: Iterable[str], margin: float) -> Float[Tensor, " C"]:
-    """What each label is given beforehand: background words that are asked for as labels keep their margin."""
-    words = {word.casefold() for word in background_words}
-    return torch.tensor([margin if label.casefold() in words else 0.0 for label in labels])
+def label_offsets(is_stuff: Bool[Tensor, " C"], margin: float) -> Float[Tensor, " C"]:
+    """What is added to the scores of labels: `margin` to those that are background words, which keep it as labels."""
+    return torch.where(is_stuff, margin, 0.0)
 
 
 def with_margin_background(
     scores: Float[Tensor, "R C"], background: Float[Tensor, " R"], margin: float
 ) -> Float[Tensor, "R C1"]:
-    """A background channel before the classes: the best background word plus `margin` (cosine x 100).
+    """A background column before the classes: the best background word plus `margin` (cosine x 100).
 
     Without background words the margin is the score itself that a label has to reach.
     """
@@ -73,15 +71,15 @@ def softmax_score(similarities: Float[Tensor, "R W"], scale: float) -> Float[Ten
     return (similarities * (scale / SCALE)).softmax(dim=1)
 
 
-def sigmoid_score(scores: Float[Tensor, "*R"]) -> Float[Tensor, "*R"]:
-    """Each class by itself, 0..1: half-way where the cosine is .25 (TCL)."""
-    return (SIGMOID_SLOPE * (scores / SCALE - SIGMOID_MIDDLE)).sigmoid()
+def sigmoid_score(scores: Float[Tensor, "*R"], slope: float, middle: float) -> Float[Tensor, "*R"]:
+    """Each class by itself, 0..1: sigmoid of `slope` x (cosine - `middle`) (TCL, SigLIP)."""
+    return (slope * (scores / SCALE - middle)).sigmoid()
 
 
 def with_level_background(
     scores: Float[Tensor, "R C"], background: Float[Tensor, " R"], level: float
 ) -> Float[Tensor, "R C1"]:
-    """A background channel before the classes: the best background word, but never under `level`."""
+    """A background column before the classes: the best background word, but never under `level`."""
     return torch.cat([background.clamp(min=level)[:, None], scores], dim=1)
 
 
@@ -100,17 +98,17 @@ def probabilities(scores: Float[Tensor, "R C"]) -> Float[Tensor, "R C"]:
 
 
 def confidence(
-    likely: Float[Tensor, "R C"], channels: Float[Tensor, "R C"], class_map: Int[Tensor, "H W"]
+    likely: Float[Tensor, "R C"], logits: Float[Tensor, "R C"], class_map: Int[Tensor, "H W"]
 ) -> Float[Tensor, " C"]:
-    """For each class the mean probability (`likely`) of the regions that it wins in `channels`, 0 where absent.
+    """For each class the mean probability (`likely`) of the regions that it wins in `logits`, 0 where absent.
 
     A class that wins pixels between the regions but no region gets its best probability anywhere.
     """
-    wins = F.one_hot(channels.argmax(dim=1), channels.shape[1]).float()
+    wins = F.one_hot(logits.argmax(dim=1), logits.shape[1]).float()
     won = wins.sum(dim=0)
     mean = (likely * wins).sum(dim=0) / won.clamp(min=1)
     score = torch.where(won > 0, mean, likely.max(dim=0).values)
-    present = torch.bincount(class_map.flatten(), minlength=channels.shape[1]) > 0
+    present = torch.bincount(class_map.flatten(), minlength=logits.shape[1]) > 0
     return torch.where(present, score, 0.0)
 
 

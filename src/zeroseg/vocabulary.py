@@ -20,13 +20,14 @@ MOST_LABELS = 65_535  # class maps are uint16, and the background takes one numb
 class Vocabulary:
     """Labels to choose from. `aliases[k]` are further words for `labels[k]`: the best of them counts.
 
-    `background` are words that nobody asked for: what fits them better than any label is background.
+    `background` are words that nobody asked for: what fits them better than any label is background. None leaves them
+    to the model (`ReadOut.background_words`). Words that are asked for as labels do not compete.
     Raises `VocabularyError` when empty, blank or too large. Labels that differ only in case or blanks are one label.
     """
 
     labels: tuple[str, ...]
     aliases: tuple[tuple[str, ...], ...] = ()
-    background: tuple[str, ...] = BACKGROUND_WORDS
+    background: tuple[str, ...] | None = None
     templates: tuple[str, ...] = TEMPLATES
 
     def __post_init__(self) -> None:
@@ -48,19 +49,19 @@ class Vocabulary:
             raise VocabularyError("aliases need one entry for every label, and labels that differ.")
         if not self.templates or any("{}" not in template for template in self.templates):
             raise VocabularyError('every prompt template needs a place for the label, "{}".')
-        asked = {label.casefold() for label in labels} | {alias.casefold() for words in self.aliases for alias in words}
         object.__setattr__(self, "labels", labels)
-        object.__setattr__(self, "background", tuple(w for w in self.background if w.casefold() not in asked))
 
-    def words(self) -> list[tuple[str, int]]:
-        """Every word to embed with the number of its class; background words have class -1."""
+    def background_words(self, usual: Sequence[str] = ()) -> tuple[str, ...]:
+        """What competes for the background: the vocabulary's own words, or the `usual` ones; no label among them."""
+        asked = {label.casefold() for label in (*self.labels, *(alias for words in self.aliases for alias in words))}
+        words = usual if self.background is None else self.background
+        return tuple(word for word in words if word.casefold() not in asked)
+
+    def words(self, usual: Sequence[str] = ()) -> list[tuple[str, int]]:
+        """Every word to embed with the number of its class; background words (see there) have class -1."""
         rows = [(label, k) for k, label in enumerate(self.labels)]
         rows += [(alias, k) for k, words in enumerate(self.aliases) for alias in words]
-        return rows + [(word, -1) for word in self.background]
-
-    def prompts(self, word: str) -> list[str]:
-        """The word in every template."""
-        return [template.format(word) for template in self.templates]
+        return rows + [(word, -1) for word in self.background_words(usual)]
 
 
 def parse_labels(text: str) -> tuple[str, ...]:
@@ -69,10 +70,11 @@ def parse_labels(text: str) -> tuple[str, ...]:
     return tuple(part for part in parts if part)
 
 
-def make_vocabulary(labels: str | Iterable[str], background: Sequence[str] = BACKGROUND_WORDS) -> Vocabulary:
+def make_vocabulary(labels: str | Iterable[str], background: Sequence[str] | None = None) -> Vocabulary:
     """A vocabulary from one line of labels or from several labels. "background" among them asks for no own class."""
     names = parse_labels(labels) if isinstance(labels, str) else tuple(labels)
-    return Vocabulary(tuple(n for n in names if _tidy(n).casefold() != BACKGROUND), background=tuple(background))
+    words = None if background is None else tuple(background)
+    return Vocabulary(tuple(n for n in names if _tidy(n).casefold() != BACKGROUND), background=words)
 
 
 def _tidy(label: str) -> str:

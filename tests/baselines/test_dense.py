@@ -173,7 +173,7 @@ def test_a_picture_of_any_size_is_encoded(method: DenseMethod):
     assert encoded.patches is not None
     assert encoded.patches.shape == (60, TEACH.embedding_width)
     pixels = pixels_of(48, 80)
-    torch.testing.assert_close(baseline.encode(pixels, (60, 100)).image, teacher().embed_images(pixels)[0])
+    torch.testing.assert_close(baseline.encode(pixels, [(60, 100)])[0].image, teacher().embed_images(pixels)[0])
     assert F.cosine_similarity(encoded.patches[:-1], encoded.patches[1:]).min() < 0.999
     result = segmenter(photo(100, 60), "dog, cat")
     assert result.size == (100, 60)

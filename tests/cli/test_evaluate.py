@@ -166,7 +166,7 @@ def test_a_folder_is_calibrated_on_what_is_measured_and_says_so(call: Call, mode
     assert_one_sentence(call(*words), 1, "folder", "ignored")
 
 
-def test_a_yardsticks_clip_is_named_either_way_and_saved(call: Call, voc: Path, models: Models, tmp_path: Path):
+def test_a_baselines_clip_is_named_either_way_and_saved(call: Call, voc: Path, models: Models, tmp_path: Path):
     words = ["evaluate", "--dataset", "voc21", "--data", voc, "--method", "sclip", "--size", 1, "--report", tmp_path]
     for option in ("--model", "--teacher"):
         assert call(*words, option, models.teacher).code == 0

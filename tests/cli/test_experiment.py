@@ -86,7 +86,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(call: Call, words: Words, tmp_path: 
     def pressed(*_: object) -> dict[str, float]:
         if next(looks) == 0:
             os.kill(os.getpid(), signal.SIGINT)
-        return {"miou": 0.0, "oracle_miou": 0.0}
+        return {"miou": 0.0, "upper_bound_miou": 0.0}
 
     with monkeypatch.context() as patched:
         patched.setattr(running, "glance", pressed)

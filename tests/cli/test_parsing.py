@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from tests.cli.conftest import Call, assert_one_sentence
-from zeroseg.baselines import Yardstick
+from zeroseg.baselines import BaselineName
 from zeroseg.cli.evaluate import Evaluate
 from zeroseg.cli.parsing import parse
 from zeroseg.cli.picturebook import Write
@@ -73,7 +73,7 @@ def test_choices_are_those_of_the_parts_that_they_belong_to():
     for split in SPLITS:
         assert parse(Evaluate, "evaluate", ["--split", split]).split == split
         assert parse(Write, "picturebook write", ["--out", "a", "--split", split]).split == split
-    for method in ("student", *get_args(Yardstick)):
+    for method in ("student", *get_args(BaselineName)):
         assert parse(Evaluate, "evaluate", ["--method", method]).method == method
     for protocol in PROTOCOLS:
         assert parse(Evaluate, "evaluate", ["--protocol", protocol]).protocol == protocol

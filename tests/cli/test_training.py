@@ -15,7 +15,7 @@ from PIL import Image
 import zeroseg
 from tests.cli.conftest import Call, Models, assert_one_sentence
 from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, photo, write_photos
-from zeroseg.baselines import Yardstick
+from zeroseg.baselines import BaselineName
 from zeroseg.cli import cost, distill, margins, teach
 from zeroseg.feature_cache import FeatureCache
 from zeroseg.recipes import RECIPES
@@ -213,7 +213,7 @@ def test_evaluate_prints_what_it_measured_and_how(dataset: str, call: Call, mode
     assert figures["images"] == 2
     printed = re.search(r"\nmIoU ([.\d]+) \(95 % interval ([.\d]+) to ([.\d]+)\)\n.*alike: ([.\d]+)\n", said.out)
     assert printed is not None
-    expected = [figures["miou"], *figures["miou_interval"], figures["oracle_miou"]]
+    expected = [figures["miou"], *figures["miou_interval"], figures["upper_bound_miou"]]
     assert [float(figure) for figure in printed.groups()] == pytest.approx(expected, abs=0.0006)
     assert f"\n{figures['flops_an_image'] / 1e9:.2f} GFLOP an image\n" in said.out
     assert figures["flops_an_image"] == cost.count_flops(PATCH_STUDENT, 0.0)["total"]
@@ -222,13 +222,13 @@ def test_evaluate_prints_what_it_measured_and_how(dataset: str, call: Call, mode
     assert all(f"│ {name} " in said.out for name in figures["iou"])
 
 
-@pytest.mark.parametrize("method", sorted({*get_args(Yardstick)} - {"background"}))
-def test_evaluate_tunes_the_margin_of_a_yardstick_and_says_so(
+@pytest.mark.parametrize("method", sorted({*get_args(BaselineName)} - {"background"}))
+def test_evaluate_tunes_the_margin_of_a_baseline_and_says_so(
     method: str, call: Call, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(margins, "IMAGES", 1)
     path = tmp_path / "figures.json"
-    rounds = 0 if method == "oracle" else 2  # its regions are true
+    rounds = 0 if method == "true-regions" else 2  # its regions are true
     words = ["--teacher", models.teacher, "--size", 1, "--refinement", rounds, "--json", path]
     said = call("evaluate", "--method", method, *words)
     assert (said.code, said.err) == (0, "")
@@ -243,7 +243,7 @@ def test_evaluate_tunes_the_margin_of_a_yardstick_and_says_so(
     assert f"\n{figures['flops_an_image'] / 1e9:.2f} GFLOP an image\n" in said.out
 
 
-def test_evaluate_refuses_a_students_options_for_a_yardstick(call: Call, models: Models):
+def test_evaluate_refuses_a_students_options_for_a_baseline(call: Call, models: Models):
     words = ["evaluate", "--method", "crops"]
     assert_one_sentence(call(*words, "--naming", "patches"), 2, "--method student")
     assert_one_sentence(call(*words, "--model", models.student), 1, str(models.student))  # which is no CLIP

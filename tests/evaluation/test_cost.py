@@ -7,9 +7,10 @@ import pytest
 from tests.tiny import PATCH_STUDENT, STUDENT, TEACH, photo, student, teacher
 from zeroseg.baselines import READ_OUT, DenseCLIP, GridCrops
 from zeroseg.baselines.dense import DenseMethod
+from zeroseg.encoding import ImageEncoder, StudentEncoder
 from zeroseg.errors import ImageError
 from zeroseg.evaluation.cost import encoding_flops
-from zeroseg.segmenter import ImageEncoder, Segmenter, StudentEncoder
+from zeroseg.segmenter import Segmenter
 from zeroseg.student.config import StudentConfig
 from zeroseg.student.cost import count_flops
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zeroseg.evaluation import confusion_matrix, iou_per_class, mean_iou
-from zeroseg.evaluation.metrics import IGNORE, bootstrap_interval, tallies
+from zeroseg.evaluation.metrics import IGNORE, bootstrap_interval, class_counts
 
 
 @settings(max_examples=60, deadline=None)
@@ -91,9 +91,9 @@ def test_perfect_prediction_is_one_and_figures_stay_in_range(classes: int, seed:
 # --- the interval -----------------------------------------------------------------------------------
 
 
-def test_tallies_give_the_iou_of_their_matrix():
+def test_class_counts_give_the_iou_of_their_matrix():
     confusion = np.array([[5, 1, 0], [2, 7, 0], [0, 0, 0]])
-    right, true, predicted = tallies(confusion)
+    right, true, predicted = class_counts(confusion)
     assert (right.tolist(), true.tolist(), predicted.tolist()) == ([5, 7, 0], [6, 9, 0], [7, 8, 0])
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tests.evaluation.test_benchmark import Blots, segmenter
-from zeroseg.evaluation import Account, Result, Sweep, Tuned, evaluate, protocol_for, sweep
-from zeroseg.evaluation.metrics import tallies
+from zeroseg.evaluation import EvaluationRecord, Result, Sweep, Tuned, evaluate, protocol_for, sweep
+from zeroseg.evaluation.metrics import class_counts
 from zeroseg.evaluation.page import _colours, markdown, most_confused, page
 
 CONFUSED = ("sky", "cat", "cat", "tree")  # dogs are taken for cats
@@ -19,8 +19,8 @@ def result():
     return evaluate(segmenter(CONFUSED), Blots(), examples=2)
 
 
-def account(result: Result, sweep: Sweep | None = None, tuned: Tuned | None = None) -> Account:
-    return Account(
+def record(result: Result, sweep: Sweep | None = None, tuned: Tuned | None = None) -> EvaluationRecord:
+    return EvaluationRecord(
         result=result,
         split="val",
         folder=None,
@@ -31,7 +31,7 @@ def account(result: Result, sweep: Sweep | None = None, tuned: Tuned | None = No
         shorter_side=448,
         protocol=protocol_for("tcl", "voc21"),
         vocabulary=Blots().vocabulary,
-        margin="",
+        margin="the model's own",
         flops=1.25e9,
         tuned=tuned,
         sweep=sweep,
@@ -40,7 +40,7 @@ def account(result: Result, sweep: Sweep | None = None, tuned: Tuned | None = No
 
 def test_the_best_and_the_worst_images_are_kept_in_order():
     found = evaluate(segmenter(CONFUSED), Blots(), examples=1)
-    right, true, predicted = found.tallies.transpose(1, 0, 2)
+    right, true, predicted = found.class_counts.transpose(1, 0, 2)
     union = true + predicted - right
     mious = [float((r[u > 0] / u[u > 0]).mean()) for r, u in zip(right, union, strict=True)]
     assert [example.miou for example in found.worst] == pytest.approx(sorted(mious)[:1])
@@ -82,7 +82,7 @@ class Outside(HTMLParser):
 
 def test_the_page_has_figures_and_pictures_and_loads_nothing(result):
     swept = sweep(segmenter(CONFUSED), Blots(), (0.01, 200.0))
-    text = page(account(result, swept, Tuned(5.0, "tuned on 3 scenes", 0.4321)))
+    text = page(record(result, swept, Tuned(5.0, "tuned on 3 scenes", 0.4321)))
     outside = Outside()
     outside.feed(text)
     assert outside.loaded == []
@@ -95,7 +95,7 @@ def test_the_page_has_figures_and_pictures_and_loads_nothing(result):
 
 
 def test_all_that_made_the_figure_stands_beside_it(result):
-    made = account(replace(result, dataset="voc21"))
+    made = record(replace(result, dataset="voc21"))
     for text in (page(made), markdown(made)):
         for said in ("448 every 224", "3 labels", "tcl", "clip", "transformers", "1.25", "1,449 official val images"):
             assert said in text
@@ -103,7 +103,7 @@ def test_all_that_made_the_figure_stands_beside_it(result):
     assert saved["protocol"] == protocol_for("tcl", "voc21").settings()
     assert saved["vocabulary"]["labels"] == Blots().vocabulary.labels
     assert saved["official_images"] == 1449
-    assert account(result).shortfall == ""  # blots are no benchmark
+    assert record(result).shortfall == ""  # blots are no benchmark
 
 
 def test_many_classes_are_read_in_parts_and_have_one_colour_on_both_sides(result):
@@ -114,10 +114,10 @@ def test_many_classes_are_read_in_parts_and_have_one_colour_on_both_sides(result
     truth, predicted = ids.copy(), ids.astype(np.uint16)
     truth[:4], predicted[:4] = 67, 3  # 3 and 67 share a colour of 64, and only one side shows both
     example = replace(result.best[0], image=result.best[0].image.resize((8, 8)), truth=truth, predicted=predicted)
-    tallied = np.stack([tallies(confusion)])
-    many = replace(result, classes=classes, confusion=confusion, oracle=confusion, tallies=tallied)
+    counts = np.stack([class_counts(confusion)])
+    many = replace(result, classes=classes, confusion=confusion, upper_bound=confusion, class_counts=counts)
     many = replace(many, best=(example,), worst=())
-    assert page(account(many)).count("Classes, part ") == 3
+    assert page(record(many)).count("Classes, part ") == 3
     colours = _colours(example, classes)
     assert set(colours) == {"class 3", "class 67"}
     assert len(set(colours.values())) == 2
@@ -126,7 +126,7 @@ def test_many_classes_are_read_in_parts_and_have_one_colour_on_both_sides(result
 def test_a_class_that_never_occurs_is_a_dash_in_markdown(result):
     confusion = result.confusion.copy()
     confusion[3], confusion[:, 3] = 0, 0
-    text = markdown(account(replace(result, confusion=confusion)))
+    text = markdown(record(replace(result, confusion=confusion)))
     assert "| tree | - |" in text
     assert "- model: m<1>" in text
     share = 100 * confusion[2, 2] / (confusion[2].sum() + confusion[:, 2].sum() - confusion[2, 2])

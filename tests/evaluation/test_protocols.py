@@ -9,14 +9,16 @@ import torch
 
 from tests.evaluation.test_benchmark import Blots
 from tests.tiny import PATCH_STUDENT, photo, student, teacher
-from zeroseg.baselines import READ_OUT, DenseCLIP, Yardstick, yardstick_segmenter
+from zeroseg.baselines import READ_OUT, BaselineName, DenseCLIP, baseline_segmenter
+from zeroseg.encoding import StudentEncoder
 from zeroseg.errors import ConfigError
 from zeroseg.evaluation import evaluate
 from zeroseg.evaluation.protocols import PROTOCOLS, protocol_for
 from zeroseg.evaluation.templates import CLIP_TEMPLATES, TCL_TEMPLATES
 from zeroseg.evaluation.windowed import Windowed
 from zeroseg.images import resize, to_tensor
-from zeroseg.segmenter import Segmenter, StudentEncoder
+from zeroseg.rules import Margin, NoBackground
+from zeroseg.segmenter import Segmenter
 from zeroseg.student.config import ReadOut
 from zeroseg.vocabulary import Vocabulary
 
@@ -70,7 +72,7 @@ def test_tcl_asks_in_the_names_of_the_data_set():
 def test_without_a_background_every_pixel_gets_the_best_class_and_the_record_says_so(name: str):
     """No threshold, no rival words, and no head start that a student's own read-out gives to words for stuff."""
     protocol = protocol_for(name, "ade20k", has_background=False)
-    read = protocol.reads(ReadOut(background="margin", margin=7.0))
+    read = protocol.reads(ReadOut(background=Margin(), margin=7.0))
     assert (read.background, read.margin) == ("none", 0.0)
     assert not {"threshold", "softmax_scale", "sigmoid_threshold", "product_threshold"} & protocol.settings().keys()
     assert protocol.speaks(Vocabulary(("dog",), background=("sky",))).background == ()
@@ -107,7 +109,7 @@ def test_a_protocol_that_there_is_not():
 def test_windows_are_averaged_cosine_by_cosine_like_a_loop_over_the_grid():
     """56 x 32 pixels in windows of 32 every 16: at 0, 16 and 24, where the last one ends with the picture."""
     inner, picture = dense(), photo(56, 32)
-    segmenter = Segmenter(Windowed(inner, 32, 32, 16), teacher(), replace(READ_OUT, background="none"))
+    segmenter = Segmenter(Windowed(inner, 32, 32, 16), teacher(), replace(READ_OUT, background=NoBackground()))
     encoded = segmenter.encode(picture)
     assert [(window.top, window.left) for window in encoded.windows] == [(0, 0), (0, 2), (0, 3)]
     words, _ = segmenter.embed(WORDS)
@@ -141,7 +143,7 @@ def test_windows_that_do_not_fit_the_patches_are_refused(window: int, stride: in
 def test_segments_in_windows_are_averaged_like_patches_that_all_say_what_their_segment_does():
     """Two windows of 32 pixels every 16 over 48: in the middle, the mean of both."""
     encoder, picture = StudentEncoder(student(PATCH_STUDENT)), photo(48, 32)
-    read_out = ReadOut("segments", "none")
+    read_out = ReadOut("segments", NoBackground())
     segmenter = Segmenter(Windowed(encoder, 32, 32, 16), teacher(), read_out)
     encoded = segmenter.encode(picture)
     words, _ = segmenter.embed(WORDS)
@@ -163,20 +165,20 @@ def test_segments_in_windows_are_averaged_like_patches_that_all_say_what_their_s
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 @pytest.mark.parametrize("has_background", [True, False], ids=["background", "no-background"])
-@pytest.mark.parametrize("method", get_args(Yardstick))
-def test_every_yardstick_is_measured_under_every_protocol(method: Yardstick, has_background: bool, name: str):
+@pytest.mark.parametrize("method", get_args(BaselineName))
+def test_every_baseline_is_measured_under_every_protocol(method: BaselineName, has_background: bool, name: str):
     """What cuts pictures itself has no patches for windows to fit; background everywhere is that under any rule."""
     blots = Blots(has_background=has_background)
     protocol = protocol_for(name, "voc21", has_background)
     small = replace(protocol, shorter_side=protocol.shorter_side and 64, window=protocol.window and 32)
     small = replace(small, stride=protocol.stride and 16)
-    model = yardstick_segmenter(method, teacher())
+    model = baseline_segmenter(method, teacher())
     segmenter = Segmenter(small.sees(model.encoder), teacher(), small.reads(model.read_out))
     result = evaluate(segmenter, blots, vocabulary=small.speaks(blots.vocabulary))
     assert 0 <= result.miou <= 1
     if method == "background" and has_background:
         assert result.confusion[:, 0].sum() == result.confusion.sum()
-    if method in ("crops", "windows", "background", "oracle"):
+    if method in ("crops", "windows", "background", "true-regions"):
         assert small.for_encoder(model.encoder).settings().keys().isdisjoint(("shorter_side", "window", "stride"))
 
 

@@ -42,7 +42,7 @@ def test_a_record_has_a_line_for_every_list(tmp_path: Path):
     record().write(tmp_path)
     lines = record_path(tmp_path, "toy", "base", 0).read_text().splitlines()
     assert '   "token_cosine": [0.25, 1.0],' in lines
-    assert '    "product": {"miou": 0.5, "oracle_miou": 0.8}' in lines
+    assert '    "product": {"miou": 0.5, "upper_bound_miou": 0.8}' in lines
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"experiment": "toy"}', "\udcff"])
@@ -118,12 +118,12 @@ def test_figures_are_short():
 def test_a_whole_record_stays_small(tmp_path: Path):
     """Thirty points of training, three data sets, four readings, all settings: under 10 kB."""
     names = [f"an_instrument_{k}" for k in range(14)]
-    readings = {f"reading {k}, refined": {"miou": 0.1234, "oracle_miou": 0.1234, "margin": 10.5} for k in range(4)}
+    readings = {f"reading {k}, refined": {"miou": 0.1234, "upper_bound_miou": 0.1234, "margin": 10.5} for k in range(4)}
     full = record(
         settings=settings_of(DistillConfig(loop=LoopConfig()), "cafe", 6, {}),
         curve={
             "training": {"step": list(range(1000, 1030))} | {name: [0.12345] * 30 for name in names},
-            "validation": {"step": list(range(9)), "miou": [0.1234] * 9, "oracle_miou": [0.1234] * 9},
+            "validation": {"step": list(range(9)), "miou": [0.1234] * 9, "upper_bound_miou": [0.1234] * 9},
         },
         scores={split: {f"picturebook-{k}": readings for k in range(3)} for split in ("validation", "held-out")},
     )

@@ -34,7 +34,7 @@ def experiment(folder: Path, config: DistillConfig = CONFIG) -> Experiment:
         readings={"product": {}, "margin": {"background": "margin"}},
         columns=(
             Column("mIoU", VOC, "product"),
-            Column("oracle", VOC, "product", "oracle_miou"),
+            Column("upper bound", VOC, "product", "upper_bound_miou"),
             Column("refined", VOC, "product", refined=True),
             Column("margin", VOC, "margin"),
             Column("margin, refined", VOC, "margin", refined=True),
@@ -61,7 +61,7 @@ def silent(_title: str, _total: int, _unit: str):
 def record(variant: str = "base", seed: int = 0, miou: float = 0.5, **changed: Any) -> Record:
     """A record of the toy experiment, with figures to reckon with."""
     config = replace(CONFIG, loop=replace(LOOP, seed=seed))
-    figures = {"miou": miou, "oracle_miou": 0.8}
+    figures = {"miou": miou, "upper_bound_miou": 0.8}
     values: dict[str, Any] = {
         "experiment": "toy",
         "variant": variant,
@@ -73,7 +73,7 @@ def record(variant: str = "base", seed: int = 0, miou: float = 0.5, **changed: A
         "versions": {"torch": "2"},
         "curve": {
             "training": {"step": [1, 4], "token_cosine": [0.25 * (1 + seed), 1.0], "segments_in_use": [3.0, 1.0]},
-            "validation": {"step": [0, 4], "miou": [0.1, miou], "oracle_miou": [0.2, 0.8]},
+            "validation": {"step": [0, 4], "miou": [0.1, miou], "upper_bound_miou": [0.2, 0.8]},
         },
         "scores": {split: {VOC: {"product": figures}} for split in ("validation", "held-out")},
     }

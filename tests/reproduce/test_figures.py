@@ -14,9 +14,10 @@ from zeroseg.errors import TrainingError
 from zeroseg.experiments import Column, Laboratory, carry_out, plan
 from zeroseg.reproduce import Scale, draw_figures, figures, prepare_study, study
 from zeroseg.reproduce.figures import Figure, trained
+from zeroseg.rules import Margin
 from zeroseg.student.config import ReadOut
 
-BY_MARGIN = ReadOut("patches", "margin")
+BY_MARGIN = ReadOut("patches", Margin())
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from zeroseg.reproduce.plots import side_by_side
 from zeroseg.reproduce.results import cost_table, page, words_table
 from zeroseg.reproduce.speed import Speed, read_speed, speed_path
 
-OTHER = Column("elsewhere", toy.VOC, "product", "oracle_miou")
+OTHER = Column("elsewhere", toy.VOC, "product", "upper_bound_miou")
 PROSE = "# Toys\n\n{missing}\n\n## Nine\n\n{t9}\n\n## Words\n\n{t8}\n\n{losses}\n\n```sh\n{setup}\n{command}\n```\n"
 
 

@@ -22,13 +22,14 @@ from zeroseg.reproduce.supervised import (
     train_with_masks,
     train_with_words,
 )
+from zeroseg.rules import Margin
 from zeroseg.student.config import ReadOut
 from zeroseg.training.distill import DistillConfig, LossWeights
 
 CONFIG = DistillConfig(
     student=PATCH_STUDENT, views=VIEWS, losses=LossWeights(0.0, 1.0, 0.0), loop=replace(toy.LOOP, steps=2)
 )
-SEGMENTS = changes.student(patch_head=False, segment_embedding="global", read_out=ReadOut("segments", "margin"))
+SEGMENTS = changes.student(patch_head=False, segment_embedding="global", read_out=ReadOut("segments", Margin()))
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """What we compare with: read-outs of the teacher itself, under `READ_OUT` (one embedding a cell, margin rule)."""
 
+from zeroseg.baselines.by_name import ITERATIONS, READ_OUT, BaselineName, baseline_segmenter, open_baseline
 from zeroseg.baselines.crops import GridCrops
 from zeroseg.baselines.dense import DenseCLIP
-from zeroseg.baselines.oracle import Nothing, TrueRegions
+from zeroseg.baselines.reference import BackgroundOnly, TrueRegions
 from zeroseg.baselines.windows import SlidingWindows
-from zeroseg.baselines.yardsticks import READ_OUT, Yardstick, open_yardstick, yardstick_segmenter
 
 __all__ = [
-    "READ_OUT", "DenseCLIP", "GridCrops", "Nothing", "SlidingWindows", "TrueRegions", "Yardstick",
-    "open_yardstick", "yardstick_segmenter",
+    "ITERATIONS", "READ_OUT", "BackgroundOnly", "BaselineName", "DenseCLIP", "GridCrops", "SlidingWindows",
+    "TrueRegions", "baseline_segmenter", "open_baseline",
 ]  # fmt: skip

@@ -1,17 +1,19 @@
 """Grid crops named by the teacher: the crudest segmentation that a CLIP can give.
 
-Letters: H W pixels.
+Letters: B image, H W pixels.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from zeroseg.encoding import Encoded, Size
 from zeroseg.errors import ConfigError
 from zeroseg.images import resize
-from zeroseg.segmenter import Encoded
 from zeroseg.teacher import Teacher
 from zeroseg.views import grid_boxes
 
@@ -29,8 +31,11 @@ class GridCrops:
         self.teacher, self.n = teacher, n
         self.shorter_side, self.multiple = shorter_side, 1
 
-    def encode(self, pixels: Float[Tensor, "1 3 H W"], size: tuple[int, int]) -> Encoded:
+    def encode(self, pixels: Float[Tensor, "B 3 H W"], sizes: Sequence[Size]) -> list[Encoded]:
         """One embedding a crop."""
+        return [self._encode(one[None], size) for one, size in zip(pixels, sizes, strict=True)]
+
+    def _encode(self, pixels: Float[Tensor, "1 3 H W"], size: Size) -> Encoded:
         teacher_size = (self.teacher.size, self.teacher.size)
         square = resize(pixels, (self.shorter_side, self.shorter_side))
         crops = [

@@ -16,6 +16,7 @@ the tower, D embedding width, H W pixels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 import torch
@@ -24,8 +25,8 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
+from zeroseg.encoding import Encoded, Size
 from zeroseg.errors import ConfigError
-from zeroseg.segmenter import Encoded
 from zeroseg.teacher import Teacher
 
 DenseMethod = Literal["maskclip", "sclip", "naclip", "clearclip"]
@@ -50,11 +51,11 @@ class DenseCLIP:
         self.method: DenseMethod = method
         self.shorter_side, self.multiple = shorter_side, patch
 
-    def encode(self, pixels: Float[Tensor, "1 3 H W"], size: tuple[int, int]) -> Encoded:
+    def encode(self, pixels: Float[Tensor, "B 3 H W"], sizes: Sequence[Size]) -> list[Encoded]:
         """One embedding a patch; the image's is the teacher's own."""
-        image = self.teacher.embed_images(pixels)[0]
-        patches = self.patches(pixels)[0]
-        return Encoded(image, patches, None, None, torch.zeros_like(image), self._grid(pixels), size)
+        images, patches = self.teacher.embed_images(pixels), self.patches(pixels)
+        mean, grid = torch.zeros_like(images[0]), self._grid(pixels)
+        return [Encoded(images[n], patches[n], None, None, mean, grid, size) for n, size in enumerate(sizes)]
 
     @torch.inference_mode()
     def patches(self, pixels: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B P D"]:

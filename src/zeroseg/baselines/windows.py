@@ -1,6 +1,7 @@
 """Sliding windows named by the teacher: what its whole-image embeddings can say about every place.
 
-Letters: V window, I J windows down and across, G cells along an axis, h w grid cells, D embedding width, H W pixels.
+Letters: B image, V window, I J windows down and across, G cells along an axis, h w grid cells, D embedding width,
+H W pixels.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
+from zeroseg.encoding import Encoded, Size
 from zeroseg.errors import ConfigError
-from zeroseg.segmenter import Encoded
 from zeroseg.teacher import Teacher
 
 
@@ -49,8 +50,11 @@ class SlidingWindows:
         self.teacher, self.sides, self.stride, self.cells = teacher, tuple(sides), stride, cells
         self.shorter_side, self.multiple = shorter_side, 1
 
-    def encode(self, pixels: Float[Tensor, "1 3 H W"], size: tuple[int, int]) -> Encoded:
+    def encode(self, pixels: Float[Tensor, "B 3 H W"], sizes: Sequence[Size]) -> list[Encoded]:
         """One embedding a cell, of length 1 or less; the image's is the teacher's own."""
+        return [self._encode(one[None], size) for one, size in zip(pixels, sizes, strict=True)]
+
+    def _encode(self, pixels: Float[Tensor, "1 3 H W"], size: Size) -> Encoded:
         height, width = pixels.shape[2:]
         short = min(height, width)
         h, w = round(self.cells * height / short), round(self.cells * width / short)

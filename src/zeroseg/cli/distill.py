@@ -13,6 +13,7 @@ from tyro.conf import arg
 from zeroseg.cli.loading import DEFAULT_RECIPE, LoopFlags, RecipeName, lasting_name, load_teacher, recipe_in
 from zeroseg.cli.messages import INTERRUPTED, say
 from zeroseg.cli.parsing import parse
+from zeroseg.cli.read_out_options import REGISTRY
 from zeroseg.dataset_names import PicturebookName
 from zeroseg.errors import CacheError
 from zeroseg.evaluation import evaluate, open_dataset
@@ -101,7 +102,7 @@ class Distill:
 
         def figures(student: Student) -> dict[str, Any]:
             result = evaluate(Segmenter.of(student, teacher), dataset)
-            return {"miou": result.miou, "oracle_miou": result.oracle_miou}
+            return {"miou": result.miou, "upper_bound_miou": result.upper_bound_miou}
 
         return figures
 
@@ -115,5 +116,5 @@ def main(arguments: Sequence[str]) -> int:
     ) -> tuple[Distill, DistillConfig]:
         return command, config
 
-    command, config = parse(options, "distill", arguments, Distill.__doc__)
+    command, config = parse(options, "distill", arguments, Distill.__doc__, REGISTRY)
     return command.run(config)

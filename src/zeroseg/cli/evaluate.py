@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -16,18 +17,18 @@ from tyro.conf import arg
 
 import zeroseg
 from zeroseg.cli.messages import UsageError
-from zeroseg.cli.parsing import check_rounds, parse
+from zeroseg.cli.parsing import check_iterations, parse, with_new_names
 from zeroseg.cli.progress import counting
 from zeroseg.dataset_names import DatasetName, SplitName, splits_of, unit_of
 from zeroseg.files import write_text_atomically
 
 if TYPE_CHECKING:  # torch is loaded when something is measured, not for --help
-    from zeroseg.baselines import Yardstick
-    from zeroseg.evaluation import Account, Dataset, Result
-    from zeroseg.vocabulary import Vocabulary
+    from zeroseg.baselines import BaselineName
+    from zeroseg.evaluation import Dataset, EvaluationRecord
 
 EXAMPLES = 4  # of the best and of the worst pictures, in a report
-TCL_ROUNDS = 10
+TCL_ITERATIONS = 10
+RENAMED = {("--method", "oracle"): "true-regions"}
 Names = dict[str, Any]  # of model and teacher
 ProtocolName = Literal["own", "paper", "tcl", "scliplike"]
 OWN = "(default: the model's own)"
@@ -39,7 +40,7 @@ class Evaluate:
 
     The picturebook draws its own; all other data sets are read from --data, the folder that their official download
     was unpacked to, or one of your own (docs/datasets.md). All pixels of all images go into one confusion matrix. A
-    student is read out as its config says, unless you choose otherwise. The other methods are yardsticks from the
+    student is read out as its config says, unless you choose otherwise. The other methods are baselines from the
     teacher alone: its patches, under one of four changes to its last layer (maskclip, sclip, naclip, clearclip); 4 x 4
     crops, or sliding windows, each embedded on its own (crops, windows). The margin of their background is tuned on
     validation scenes, on images of the official train split where the data set is real, or not at all where that is
@@ -58,12 +59,11 @@ class Evaluate:
     data: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(required for real data sets)")] = None
     """Where a real data set is."""
     model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="(default: the bundled one)")] = None
-    """A student, or the CLIP of a yardstick: a folder, or the name of a hub repository."""
+    """A student, or the teacher of a baseline: a folder, or the name of a hub repository."""
     method: Literal[
-        "student", "maskclip", "sclip", "naclip", "clearclip", "crops", "windows", "background", "oracle"
+        "student", "maskclip", "sclip", "naclip", "clearclip", "crops", "windows", "background", "true-regions"
     ] = "student"
-    """What segments. The last two are the ends of the scale: background everywhere, and true regions that the teacher
-    names."""
+    """What segments. The last two are references: background everywhere, and true regions that the teacher names."""
     teacher: Annotated[
         str | None, arg(metavar="CLIP", help_behavior_hint="(default: the one the student names, or the bundled one)")
     ] = None
@@ -81,12 +81,12 @@ class Evaluate:
     """The student's rule for the background (see `zeroseg segment --help`)."""
     naming: Annotated[Literal["segments", "patches"] | None, arg(help_behavior_hint=OWN)] = None
     """Whether a pixel takes the name of its segment (the paper's) or of its patch."""
-    refinement: Annotated[int | None, arg(metavar="ROUNDS", help_behavior_hint="(default: the model's own, or 0)")] = (
-        None
-    )
-    """How many rounds of refinement let the masks follow the picture's edges; 0 for none (the paper's)."""
+    refinement: Annotated[
+        int | None, arg(metavar="ITERATIONS", help_behavior_hint="(default: the model's own; 10 for a baseline)")
+    ] = None
+    """How many iterations of refinement let the masks follow the picture's edges; 0 for none (the paper's)."""
     calibrate: bool = False
-    """Part things from background without any label: the margin is calibrated on 100 images whose masks are not used
+    """Separate things from background without any label: the margin is calibrated on 100 images without their masks
     (unlabelled scenes, train images, or those that are measured). Beside it stands the figure with a margin that was
     tuned on masks, where there are other masks than those that are measured."""
     sweep: bool = False
@@ -104,18 +104,18 @@ class Evaluate:
         dataset = open_dataset(self.dataset, self.split, self.size, self.data)
         if not dataset.has_background and (self.sweep or self.calibrate):
             raise UsageError(f"{dataset.name} has no background: leave --sweep and --calibrate out.")
-        account = self._measured(dataset)
-        self._print(account)
-        self._write(account)
+        record = self._measured(dataset)
+        self._print(record)
+        self._write(record)
         return 0
 
     def _check(self) -> None:
         """Refuse what makes no sense, before anything is loaded."""
         if self.size is not None and self.size < 1:
             raise UsageError(f"--size must be 1 or more, not {self.size}.")
-        check_rounds(self.refinement)
+        check_iterations(self.refinement)
         if self.method != "student":
-            self._check_yardstick()
+            self._check_baseline()
         if self.calibrate and self.background not in (None, "margin"):
             raise UsageError(f"--calibrate finds a margin: leave --background {self.background} out.")
         if self.protocol == "own":
@@ -125,130 +125,121 @@ class Evaluate:
                 f"the protocol {self.protocol} has a background rule of its own: leave --background and "
                 "--calibrate out."
             )
-        rounds = (0, TCL_ROUNDS) if self.protocol == "tcl" else (0,)
-        if self.refinement is not None and self.refinement not in rounds:
-            allowed = " or ".join(map(str, rounds))
-            raise UsageError(f"the protocol {self.protocol} refines in {allowed} rounds, not {self.refinement}.")
+        known = (0, TCL_ITERATIONS) if self.protocol == "tcl" else (0,)
+        if self.refinement is not None and self.refinement not in known:
+            allowed = " or ".join(map(str, known))
+            raise UsageError(f"the protocol {self.protocol} refines in {allowed} iterations, not {self.refinement}.")
 
-    def _check_yardstick(self) -> None:
+    def _check_baseline(self) -> None:
         if (self.naming, self.background) != (None, None):
             raise UsageError("--naming and --background go with --method student.")
         if self.model is not None and self.teacher is not None:
-            raise UsageError(f"{self.method} reads out one CLIP: name it with --model or --teacher, not both.")
-        if self.method in ("oracle", "background") and (self.refinement or self.calibrate):
-            raise UsageError(f"the yardstick {self.method} is as it is: leave --refinement and --calibrate out.")
+            raise UsageError(f"{self.method} reads out one teacher: name it with --model or --teacher, not both.")
+        if self.method in ("true-regions", "background") and (self.refinement or self.calibrate):
+            raise UsageError(f"the reference {self.method} is as it is: leave --refinement and --calibrate out.")
 
-    def _measured(self, dataset: Dataset) -> Account:
+    def _measured(self, dataset: Dataset) -> EvaluationRecord:
         """The result, with all that made it."""
-        from zeroseg.cli.margins import Margins
-        from zeroseg.evaluation import Account, Tuned, protocol_for, sweep_finely
+        from zeroseg.evaluation import EvaluationRecord, OtherImages, measure, protocol_for
         from zeroseg.evaluation.cost import encoding_flops
 
-        model, names = self._student() if self.method == "student" else self._yardstick(self.method)
+        model, names = self._student() if self.method == "student" else self._baseline(self.method)
         protocol = protocol_for(self.protocol, self.dataset, dataset.has_background, refined=self.refinement != 0)
         protocol = protocol.for_encoder(model.encoder)
-        vocabulary = protocol.speaks(dataset.vocabulary, model.read_out.background_words)
-        segmenter = zeroseg.Segmenter(protocol.sees(model.encoder), model.teacher, protocol.reads(model.read_out))
-        margins = Margins(self.dataset, self.split, self.data, vocabulary)
-        how, tuned, tried = "", None, None
-        if self.calibrate:
-            rival, which = margins.tuned(segmenter)
-            if which:
-                miou = self._evaluated(rival, dataset, vocabulary).miou
-                tuned = Tuned(rival.read_out.margin, which, round(miou, 4))
-            segmenter, how = margins.calibrated(segmenter)
-        elif self.method not in ("student", "background") and self.protocol == "own":
-            segmenter, how = margins.tuned(segmenter)
-        result = self._evaluated(segmenter, dataset, vocabulary, EXAMPLES if self.report else 0)
-        if self.sweep:
-            with counting("sweeping", 2 * len(dataset), self._unit) as progress:
-                tried = sweep_finely(segmenter, dataset, (), progress, vocabulary)
-        return Account(
-            result=result,
+        tunes = self.method not in ("student", "background") and self.protocol == "own"
+        measured = measure(
+            model,
+            dataset,
+            protocol,
+            "calibrated" if self.calibrate else "tuned" if tunes else "own",
+            OtherImages(self.dataset, self.split, self.data),
+            examples=EXAMPLES if self.report else 0,
+            swept=self.sweep,
+            counting=counting,
+            say=partial(print, flush=True),
+        )
+        return EvaluationRecord(
+            result=measured.result,
             split=self.split or splits_of(self.dataset)[0],
             folder=None if self.data is None else str(self.data),
             method=self.method,
             **names,
-            device=str(segmenter.teacher.device),
-            shorter_side=segmenter.encoder.shorter_side,
+            device=str(model.teacher.device),
+            shorter_side=measured.segmenter.encoder.shorter_side,
             protocol=protocol,
-            vocabulary=vocabulary,
-            margin=how,
-            flops=encoding_flops(segmenter, next(iter(dataset)).image),
-            tuned=tuned,
-            sweep=tried,
+            vocabulary=measured.vocabulary,
+            margin=measured.margin,
+            flops=encoding_flops(measured.segmenter, dataset.sample(0).image),
+            tuned=measured.tuned,
+            sweep=measured.sweep,
         )
 
-    def _evaluated(
-        self, segmenter: zeroseg.Segmenter, dataset: Dataset, vocabulary: Vocabulary, examples: int = 0
-    ) -> Result:
-        from zeroseg.evaluation import evaluate
-
-        with counting("evaluating", len(dataset), self._unit) as progress:
-            return evaluate(segmenter, dataset, progress, vocabulary, examples)
-
-    def _print(self, account: Account) -> None:
+    def _print(self, record: EvaluationRecord) -> None:
         from zeroseg.evaluation import iou_per_class
 
-        result, (low, high) = account.result, account.result.interval
+        result, (low, high) = record.result, record.result.interval
         console = Console(highlight=False, soft_wrap=True)
         console.print(_table(dict(zip(result.classes, iou_per_class(result.confusion).tolist(), strict=True))))
         console.print(
-            f"{result.dataset}, {result.images} {account.split} {self._unit}, {self.method}, protocol {self.protocol}"
+            f"{result.dataset}, {result.images} {record.split} {unit_of(self.dataset)}, {self.method}, "
+            f"protocol {self.protocol}"
         )
-        for matter in ("pictures", "words", "pixels named by", "background", "rounds of refinement"):
-            console.print(f"{matter}: {account.in_words()[matter]}", markup=False)
+        for matter in ("pictures", "words", "pixels named by", "background", "iterations of refinement"):
+            console.print(f"{matter}: {record.in_words()[matter]}", markup=False)
         console.print(f"mIoU {result.miou:.3f} (95 % interval {low:.3f} to {high:.3f})")
-        naming = result.read_out.naming
-        console.print(f"mIoU had each of the {naming} its majority class, drawn alike: {result.oracle_miou:.3f}")
-        if account.tuned is not None:
-            tuned = account.tuned
+        regions = result.read_out.naming
+        console.print(
+            f"upper bound: mIoU if each of the {regions} had its majority class {result.upper_bound_miou:.3f}"
+        )
+        if record.tuned is not None:
+            tuned = record.tuned
             console.print(f"mIoU with the margin {tuned.images}, {tuned.margin:g}: {tuned.miou:.3f}")
-        if account.sweep is not None:
-            tried = account.sweep
+        if record.sweep is not None:
+            tried = record.sweep
             console.print(
                 f"mIoU with the best {tried.threshold.replace('_', ' ')} on what is measured, {tried.best:g}: "
                 f"{max(tried.mious):.3f}"
             )
-        console.print(f"{account.flops / 1e9:,.2f} GFLOP an image")
-        if account.shortfall:
-            console.print(account.shortfall)
+        console.print(f"{record.flops / 1e9:,.2f} GFLOP an image")
+        if record.shortfall:
+            console.print(record.shortfall)
 
-    def _write(self, account: Account) -> None:
+    def _write(self, record: EvaluationRecord) -> None:
         """The files that were asked for."""
-        text = json.dumps(account.as_json(), indent=2, allow_nan=False) + "\n"
+        text = json.dumps(record.as_json(), indent=2, allow_nan=False) + "\n"
         if self.json is not None:
             write_text_atomically(self.json, text)
         if self.report is not None:
             from zeroseg.evaluation import page
 
             write_text_atomically(self.report / "result.json", text)
-            write_text_atomically(self.report / "result.md", page.markdown(account))
+            write_text_atomically(self.report / "result.md", page.markdown(record))
             footer = f"Made by zeroseg {zeroseg.__version__} evaluate on {date.today().isoformat()}."
-            write_text_atomically(self.report / "report.html", page.page(account, footer))
+            write_text_atomically(self.report / "report.html", page.page(record, footer))
             print(f"the report: {self.report / 'report.html'}")
 
-    @property
-    def _unit(self) -> str:
-        return unit_of(self.dataset)
-
-    def _yardstick(self, method: Yardstick) -> tuple[zeroseg.Segmenter, Names]:
-        """A read-out of a CLIP, and which CLIP."""
-        from zeroseg.baselines import yardstick_segmenter
+    def _baseline(self, method: BaselineName) -> tuple[zeroseg.Segmenter, Names]:
+        """A read-out of a teacher, and which teacher."""
+        from zeroseg.baselines import ITERATIONS, baseline_segmenter
         from zeroseg.cli.loading import load_teacher
         from zeroseg.teacher import BUNDLED_NAME
 
         name = self.teacher or self.model or BUNDLED_NAME
-        return yardstick_segmenter(method, load_teacher(name), self.refinement or 0), {"model": None, "teacher": name}
+        iterations = ITERATIONS if self.refinement is None else self.refinement
+        return baseline_segmenter(method, load_teacher(name), iterations), {"model": None, "teacher": name}
 
     def _student(self) -> tuple[zeroseg.Segmenter, Names]:
         """A student, and which one with which teacher."""
-        from zeroseg.segmenter import StudentEncoder
+        from zeroseg.encoding import StudentEncoder
+        from zeroseg.rules import rule_named
         from zeroseg.student.weights import BUNDLED
 
-        changes = {"background": self.background, "naming": self.naming, "refinement": self.refinement}
-        given = {name: value for name, value in changes.items() if value is not None}
-        segmenter = zeroseg.Segmenter.from_pretrained(self.model or BUNDLED, self.teacher).reading(**given)
+        changes = {"naming": self.naming, "refinement": self.refinement}
+        given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
+        segmenter = zeroseg.Segmenter.from_pretrained(self.model or BUNDLED, self.teacher)
+        if self.background is not None:
+            given["background"] = rule_named(self.background, segmenter.read_out.background)
+        segmenter = segmenter.reading(**given)
         assert isinstance(segmenter.encoder, StudentEncoder)
         teacher = self.teacher or segmenter.encoder.student.config.teacher
         return segmenter, {"model": self.model or "bundled", "teacher": teacher}
@@ -264,4 +255,4 @@ def _table(ious: Mapping[str, float]) -> Table:
 
 def main(arguments: Sequence[str]) -> int:
     """Parse, and run."""
-    return parse(Evaluate, "evaluate", arguments).run()
+    return parse(Evaluate, "evaluate", with_new_names(arguments, RENAMED)).run()

@@ -39,7 +39,7 @@ class Experiment(RunOptions):
         chosen, code = self._experiment(), 0
         if not self.page_only:
             with going_on():
-                code = self.make_runs(chosen, self.laboratory(chosen.recipe().student.teacher), self.only)
+                code = self.make_runs(chosen, self.context(chosen.recipe().student.teacher), self.only)
         if code != INTERRUPTED:
             print(f"the page: {write_page(chosen, self.records, self.pages, self.seeds)}")
         return code

@@ -8,13 +8,14 @@ import io
 import re
 import shutil
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import dropwhile, pairwise, takewhile
 from typing import TypeVar
 
 import tyro
+from tyro.constructors import ConstructorRegistry
 
-from zeroseg.cli.messages import UsageError
+from zeroseg.cli.messages import UsageError, say
 
 T = TypeVar("T")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -22,9 +23,16 @@ QUOTED = re.compile(r"'[^']*'")
 NEED, UNKNOWN, NEAR, WANTED = "Missing from ", "Unrecognized options:", "Perhaps you meant:", "Argument helptext:"
 
 
-def parse(command: Callable[..., T], name: str, arguments: Sequence[str], description: str | None = None) -> T:
+def parse(
+    command: Callable[..., T],
+    name: str,
+    arguments: Sequence[str],
+    description: str | None = None,
+    registry: ConstructorRegistry | None = None,
+) -> T:
     """Build a command from its words. A flag that is off by default is `--flag`, one that is on `--no-flag`.
 
+    `registry`: how values are built that are not what they look like on the command line.
     With `--help` among the words, the description (the command's docstring) and the options are printed.
 
     Raises `UsageError` for words that do not fit, and `SystemExit` after `--help`.
@@ -35,17 +43,35 @@ def parse(command: Callable[..., T], name: str, arguments: Sequence[str], descri
     markers = (tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone)
     try:
         with contextlib.redirect_stderr(said):
-            return tyro.cli(command, prog=f"zeroseg {name}", description="", args=arguments, config=markers)
+            return tyro.cli(
+                command, prog=f"zeroseg {name}", description="", args=arguments, config=markers, registry=registry
+            )
     except SystemExit as stop:
         if stop.code:
             raise UsageError(f"{_sentence(said.getvalue())} (see `zeroseg {name} --help`).") from None
         raise
 
 
-def check_rounds(refinement: int | None) -> None:
-    """Raises `UsageError` for a number of rounds that --refinement cannot have; None is the model's own."""
+def with_new_names(arguments: Sequence[str], renamed: Mapping[tuple[str, str], str]) -> list[str]:
+    """Arguments in which old values of options have their new names; one sentence on stderr tells of each.
+
+    `renamed`: the new value by option and old value.
+    """
+    new = list(arguments)
+    for place, word in enumerate(arguments):
+        option, equals, value = word.partition("=")
+        following = value if equals else next(iter(arguments[place + 1 :]), "")
+        if (option, following) in renamed:
+            name = renamed[option, following]
+            say(f"{option} {following} is called {option} {name} now.")
+            new[place : place + 1 if equals else place + 2] = [f"{option}={name}"] if equals else [option, name]
+    return new
+
+
+def check_iterations(refinement: int | None) -> None:
+    """Raises `UsageError` for a number of iterations that --refinement cannot have; None is the model's own."""
     if refinement is not None and refinement < 0:
-        raise UsageError(f"--refinement must be 0 rounds or more, not {refinement}.")
+        raise UsageError(f"--refinement must be 0 iterations or more, not {refinement}.")
 
 
 def _filled(docstring: str) -> str:

@@ -15,8 +15,9 @@ from zeroseg.cli.messages import INTERRUPTED, UsageError, complain, hint
 from zeroseg.cli.parsing import parse
 from zeroseg.cli.progress import counting
 from zeroseg.cli.runs import RunOptions, going_on
+from zeroseg.dataset_names import PICTUREBOOKS
 from zeroseg.errors import TrainingError
-from zeroseg.experiments import Laboratory, Scenes, plan
+from zeroseg.experiments import ExperimentContext, Scenes, plan
 from zeroseg.images import find_images
 from zeroseg.reproduce import SCALES, Scale, draw_figures, prepare_study, write_results
 from zeroseg.reproduce.costs import run_budgets
@@ -28,7 +29,6 @@ QUICK_SCENES = Scenes(20, 40)
 QUICK_ROUNDS = 5
 NAMES = SCALES["picturebook"].names
 OWN_FOLDERS, OWN_STUDY = RunOptions(), Path("study")  # where a whole run leaves what it made
-SHOWN = ("t2", "figures")  # they show the students of the first seed
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,11 @@ class Reproduce(RunOptions):
 
     t1: distillation against supervision by captions, by masks, and rivals without training; t2: the human study,
     prepared as a package (of scenes); t3: window scales; t4: losses; t5: mask ratios; t6: more images; t7: cost; t8:
-    words in words; figures: overlays of the loss variants, and of words from captions (scenes, too). All read one
-    cache, of the windows of all scales; a row that several tables show is run once. Each run leaves a small record; the
-    page with tables and plots is written from the records alone. A run that has a record of the same settings is not
-    made again, but that t2 and figures need the students themselves. Ctrl-C saves; the same command goes on.
+    sub-words and compound words; figures: overlays of the loss variants, and of words from captions (scenes, too). All
+    read one cache, of the windows of all scales; a row that several tables show is run once. Each run leaves a small
+    record; the page with tables and plots is written from the records alone. A run that has a record of the same
+    settings is not made again, but that t2 and figures need the students themselves. Ctrl-C saves; the same command
+    goes on.
 
     examples:
       zeroseg reproduce t3 t4 --images images --cache cache
@@ -111,7 +112,7 @@ class Reproduce(RunOptions):
                 raise UsageError(f"at the scale {scale.name} there is no table {name!r}{among}.")
         if self.quick and not self.dry_run:
             kept = {"--records": (self.records, OWN_FOLDERS.records), "--pages": (self.pages, OWN_FOLDERS.pages)}
-            kept |= {"--study": (self.study, OWN_STUDY)} if "t2" in tables else {}
+            kept |= {"--study": (self.study, OWN_STUDY)} if scale.study and scale.study.name in tables else {}
             for option, (given, whole) in kept.items():
                 if given.resolve() == whole.resolve():
                     raise UsageError(f"--quick needs {option}, or it would write over what whole runs left in {whole}.")
@@ -121,48 +122,48 @@ class Reproduce(RunOptions):
         return replace(self, seeds=1, steps=max(1, steps // QUICK), scenes=QUICK_SCENES)
 
     def _make(self, scale: Scale, tables: Sequence[str]) -> int:
-        lab = self.laboratory(scale.rows.recipe().student.teacher)
-        lab = replace(lab, folders=self.data.by_dataset())
-        if not scale.of_scenes and self.scenes == Scenes():
-            lab = replace(lab, scenes=Scenes(held_out=0))  # all images, as the protocols have it
+        context = self.context(scale.rows.recipe().student.teacher)
+        context = replace(context, folders=self.data.by_dataset())
+        if self.scenes == Scenes():
+            context = replace(context, scenes=scale.measured_on)
         for dataset in scale.rows.datasets:
-            lab.sets.open(dataset, "held-out")  # what is missing is said before anything is trained
-        shown = _rows(scale, [name for name in tables if name in SHOWN])
-        rows = _rows(scale, [name for name in tables if name not in SHOWN])
-        if len(lab.images) <= scale.images and set(scale.beyond) & set(rows):
+            context.sets.open(dataset, "held-out")  # what is missing is said before anything is trained
+        shown = _rows(scale, [name for name in tables if name in scale.shown])
+        rows = _rows(scale, [name for name in tables if name not in scale.shown])
+        if len(context.images) <= scale.images and set(scale.beyond) & set(rows):
             print(f"left out, for there are no more images than {scale.images:,}: {', '.join(scale.beyond)}")
             rows = [row for row in rows if row not in scale.beyond]
-        codes = [self.make_runs(scale.rows, lab, rows)] if rows else []
+        codes = [self.make_runs(scale.rows, context, rows)] if rows else []
         if shown and INTERRUPTED not in codes:
-            codes.append(replace(self, seeds=1).make_runs(scale.rows, lab, shown))
-        if INTERRUPTED in codes or (shown and not self.make_students(scale.rows, lab, shown)):
+            codes.append(replace(self, seeds=1).make_runs(scale.rows, context, shown))
+        if INTERRUPTED in codes or (shown and not self.make_students(scale.rows, context, shown)):
             return INTERRUPTED
-        self._measure_speed(scale, lab, tables)
-        for path in draw_figures(scale, lab, self.pages, self.steps) if scale.of_scenes else ():
+        self._measure_speed(scale, context, tables)
+        for path in draw_figures(scale, context, self.pages, self.steps):
             print(f"a figure: {path}")
         print(f"the page: {write_results(scale, self.records, self.pages)}")
-        if "t2" in tables:
-            self._prepare_study(scale, lab)
+        if scale.study is not None and scale.study.name in tables:
+            self._prepare_study(scale, context)
         return max(codes, default=0)
 
-    def _measure_speed(self, scale: Scale, lab: Laboratory, tables: Sequence[str]) -> None:
+    def _measure_speed(self, scale: Scale, context: ExperimentContext, tables: Sequence[str]) -> None:
         """Time the rows of the tables that show speed-ups, if they were not timed before."""
         rows = [row for table in scale.tables if table.speed_up and table.name in tables for row in table.rows]
         path = speed_path(self.records, scale.rows.name)
         known, rounds = read_speed(path), QUICK_ROUNDS if self.quick else ROUNDS
         if not rows or (known is not None and known.covers(rows, rounds)):
             return
-        runs = plan(scale.rows, lab, 1, self.steps, rows)
+        runs = plan(scale.rows, context, 1, self.steps, rows)
         with counting("speed", len(runs) * (WARM_UP + rounds), "steps") as progress:
-            measure_speed(runs, lab, rounds, progress).write(path)
+            measure_speed(runs, context, rounds, progress).write(path)
 
-    def _prepare_study(self, scale: Scale, lab: Laboratory) -> None:
+    def _prepare_study(self, scale: Scale, context: ExperimentContext) -> None:
         if self.study.exists():
             print(f"the study is there already: {self.study}")
             return
         try:
             with counting("the study", QUESTIONS, "pictures") as progress:
-                print(f"the study: {prepare_study(scale, lab, self.study, self.steps, progress)}")
+                print(f"the study: {prepare_study(scale, context, self.study, self.steps, progress)}")
         except TrainingError as error:  # a run that failed, and was complained of
             complain(error)
 
@@ -183,8 +184,9 @@ class Reproduce(RunOptions):
         console.print(table)
         for needed in scale.data:
             console.print(f"needed: {needed}", markup=False)
-        missing = [dataset for dataset in scale.rows.datasets if dataset not in self.data.by_dataset()]
-        if missing and not scale.of_scenes:
+        real = [dataset for dataset in scale.rows.datasets if dataset not in PICTUREBOOKS]
+        missing = [dataset for dataset in real if dataset not in self.data.by_dataset()]
+        if missing:
             console.print(f"not named yet: {', '.join(missing)}")
         runs = self.seeds * len(budgets)
         if budgets:

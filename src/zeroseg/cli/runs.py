@@ -15,7 +15,7 @@ from zeroseg.cli.loading import lasting_name, load_teacher
 from zeroseg.cli.messages import FAILED, INTERRUPTED, UsageError, complain, say
 from zeroseg.cli.progress import counting
 from zeroseg.errors import ZeroSegError
-from zeroseg.experiments import Laboratory, Scenes, carry_out, plan, train_run, trained_segmenter
+from zeroseg.experiments import ExperimentContext, Scenes, plan, run_variant, train_run, trained_segmenter
 from zeroseg.feature_cache import FeatureCache
 from zeroseg.images import find_images
 
@@ -66,37 +66,37 @@ class RunOptions:
         if self.page_only and not self.records.is_dir():
             raise UsageError(f"there are no records in {str(self.records)!r}: name their folder with --records.")
 
-    def laboratory(self, recipes_teacher: str) -> Laboratory:
+    def context(self, recipes_teacher: str) -> ExperimentContext:
         """What all runs share. Raises `UsageError` where images or cache are not named."""
         if not self.images or self.cache is None:
             raise UsageError("runs need --images and --cache; --page-only writes the page without them (see --help).")
         name = self.teacher or recipes_teacher
         images, cache, teacher = find_images(self.images), FeatureCache(self.cache), load_teacher(name)
-        return Laboratory(images, cache, teacher, lasting_name(name), self.out, self.records, self.scenes)
+        return ExperimentContext(images, cache, teacher, lasting_name(name), self.out, self.records, self.scenes)
 
-    def make_students(self, chosen: experiments.Experiment, lab: Laboratory, only: Collection[str]) -> bool:
+    def make_students(self, chosen: experiments.Experiment, context: ExperimentContext, only: Collection[str]) -> bool:
         """Have the students of the first seed of some variants, recorded or not; False when it was interrupted."""
-        for run in plan(chosen, lab, 1, self.steps, only):
-            if trained_segmenter(run, lab) is None:
+        for run in plan(chosen, context, 1, self.steps, only):
+            if trained_segmenter(run, context) is None:
                 print(f"to be shown  {run.title}", flush=True)
                 try:
-                    if not train_run(run, lab):
+                    if not train_run(run, context):
                         say(GOES_ON)
                         return False
                 except ZeroSegError as error:
                     complain(error)
         return True
 
-    def make_runs(self, chosen: experiments.Experiment, lab: Laboratory, only: Collection[str] = ()) -> int:
+    def make_runs(self, chosen: experiments.Experiment, context: ExperimentContext, only: Collection[str] = ()) -> int:
         """Run after run of an experiment; 1 if one of them failed."""
-        runs = plan(chosen, lab, self.seeds, self.steps, only)
-        wanted = [run for run in runs if not run.is_recorded(lab)]
+        runs = plan(chosen, context, self.seeds, self.steps, only)
+        wanted = [run for run in runs if not run.is_recorded(context)]
         print(f"{len(runs)} runs, {len(runs) - len(wanted)} of them recorded already", flush=True)
         failed = 0
         for number, run in enumerate(wanted, 1):
             print(f"{number}/{len(wanted)}  {run.title}", flush=True)
             try:
-                if carry_out(run, lab, counting) is None:
+                if run_variant(run, context, counting) is None:
                     say(GOES_ON)
                     return INTERRUPTED
             except ZeroSegError as error:

@@ -5,24 +5,26 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
 import zeroseg
 from zeroseg.cli.messages import FAILED, UsageError, complain
-from zeroseg.cli.parsing import check_rounds, parse
+from zeroseg.cli.parsing import check_iterations, parse
 from zeroseg.errors import ImageError, VocabularyError
 from zeroseg.files import write_text_atomically
 
+if TYPE_CHECKING:
+    from zeroseg.student.config import ReadOut
+
 MASK, OVERLAY, FIGURES = ".png", ".overlay.jpg", ".json"
-THRESHOLDS = {"product": "product_threshold", "softmax": "threshold", "sigmoid": "sigmoid_threshold"}  # in `ReadOut`
+PROBABLE = ("product", "softmax", "sigmoid")  # rules whose threshold is a probability
 OWN = "(default: the model's own)"
 LABELS_SHOWN = 8
-ROUNDS = 10  # of refinement, where a CLIP segments by itself
 
 
 @dataclass(frozen=True)
@@ -68,22 +70,23 @@ class Segment:
     """Cosine times 100; implies --background margin."""
     naming: Annotated[Literal["segments", "patches"] | None, arg(help_behavior_hint=OWN)] = None
     """Whether a pixel takes the name of its segment (the paper's) or of its patch."""
-    refinement: Annotated[int | None, arg(metavar="ROUNDS", help_behavior_hint=OWN)] = None
-    """How many rounds of refinement let the masks follow the photo's edges; 0 for none (the paper's)."""
+    refinement: Annotated[int | None, arg(metavar="ITERATIONS", help_behavior_hint=OWN)] = None
+    """How many iterations of refinement let the masks follow the photo's edges; 0 for none (the paper's)."""
     background_words: Annotated[str | None, arg(metavar="WORDS", help_behavior_hint=OWN)] = None
     """Words that compete with the labels for the background, parted by commas."""
 
     def run(self) -> int:
         """Segment photo after photo; 1 if one of them could not be read."""
-        self._vocabulary()  # what is wrong with the words is said before anything is loaded
+        vocabulary = self._vocabulary()  # what is wrong with the words is said before anything is loaded
         if self.method != "student" and (self.teacher is not None or self.naming == "segments"):
             raise UsageError("--teacher and --naming segments go with --method student: --model names the CLIP itself.")
-        read_out = self._read_out()
+        self._check_rule()
+        check_iterations(self.refinement)
         photos, failed = self._find_photos()
         if not photos:
             return FAILED
-        segmenter = self._segmenter().reading(**read_out)
-        vocabulary = self._vocabulary(segmenter.read_out.background_words)
+        segmenter = self._segmenter()
+        segmenter = segmenter.reading(**self._changes(segmenter.read_out))
         for photo, name in zip(photos, output_names(photos, self.out), strict=True):
             try:
                 segmentation = self._segment(segmenter, vocabulary, photo, name)
@@ -94,54 +97,49 @@ class Segment:
         return FAILED if failed else 0
 
     def _segmenter(self) -> zeroseg.Segmenter:
-        from zeroseg.baselines import yardstick_segmenter
+        from zeroseg.baselines import baseline_segmenter
         from zeroseg.cli.loading import load_teacher
         from zeroseg.student.weights import BUNDLED
         from zeroseg.teacher import BUNDLED_NAME
 
         if self.method == "student":
             return zeroseg.Segmenter.from_pretrained(self.model or BUNDLED, self.teacher)
-        teacher = load_teacher(self.model or BUNDLED_NAME)
-        return yardstick_segmenter(self.method, teacher, ROUNDS)
+        return baseline_segmenter(self.method, load_teacher(self.model or BUNDLED_NAME))
 
-    def _vocabulary(self, background_words: Sequence[str] = ()) -> zeroseg.Vocabulary:
-        """What was asked for, with words for what was not."""
+    def _vocabulary(self) -> zeroseg.Vocabulary:
+        """What was asked for; the model has the words for what was not."""
         from zeroseg.vocabulary import make_vocabulary
 
         if self.labels is None and self.labels_file is None:
             raise UsageError('say what to look for, for example --labels "dog, grass" (see `zeroseg segment --help`).')
         lines = [self.labels or "", "" if self.labels_file is None else _read_labels(self.labels_file)]
-        return make_vocabulary("\n".join(lines), background_words)
+        return make_vocabulary("\n".join(lines))
 
-    def _read_out(self) -> dict[str, object]:
-        from zeroseg.vocabulary import parse_labels
-
-        rule = self._rule()
-        check_rounds(self.refinement)
-        words = self.background_words
-        changes = {
-            "naming": self.naming,
-            "background": rule,
-            THRESHOLDS.get(rule or "", "threshold"): self.threshold,
-            "margin": self.margin,
-            "refinement": self.refinement,
-            "background_words": None if words is None else parse_labels(words),
-        }
-        return {name: value for name, value in changes.items() if value is not None}
-
-    def _rule(self) -> str | None:
-        """The background rule that was asked for, by name or by its threshold."""
+    def _check_rule(self) -> None:
+        """Refuse thresholds that do not go with the background rule."""
         if self.margin is not None and (self.threshold is not None or self.background not in (None, "margin")):
             raise UsageError("--margin goes with --background margin: leave --threshold and other rules out.")
-        if self.threshold is not None and self.background not in (None, *THRESHOLDS):
-            raise UsageError(f"--threshold goes with --background {', '.join(THRESHOLDS)}: choose one of them.")
+        if self.threshold is not None and self.background not in (None, *PROBABLE):
+            raise UsageError(f"--threshold goes with --background {', '.join(PROBABLE)}: choose one of them.")
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise UsageError(f"--threshold must be a number from 0 to 1, not {self.threshold:g}.")
-        if self.background is not None:
-            return self.background
-        if self.threshold is not None:
-            return "product"
-        return None if self.margin is None else "margin"
+
+    def _changes(self, own: ReadOut) -> dict[str, object]:
+        """What was asked for in place of the model's own read-out."""
+        from zeroseg.rules import rule_named
+        from zeroseg.vocabulary import parse_labels
+
+        name, threshold = self.background, self.threshold if self.margin is None else self.margin
+        if name is None and threshold is not None:
+            name = "product" if self.margin is None else "margin"
+        rule = own.background if name is None else rule_named(name, own.background)
+        changes = {
+            "naming": self.naming,
+            "background": rule if threshold is None else rule.at(threshold),
+            "refinement": self.refinement,
+            "background_words": None if self.background_words is None else parse_labels(self.background_words),
+        }
+        return {name: value for name, value in changes.items() if value is not None}
 
     def _find_photos(self) -> tuple[list[Path], int]:
         """The photos, and how many of the given paths were none. Earlier results below a folder are no photos."""
@@ -178,8 +176,8 @@ class Segment:
             "method": self.method,
             "model": self.model or "bundled",
             "teacher": self.teacher or "the model's own",
-            "read_out": asdict(segmenter.read_out),
-            "background_words": list(vocabulary.background),
+            "read_out": segmenter.read_out.to_json(),
+            "background_words": list(vocabulary.background_words(segmenter.read_out.background_words)),
             **segmentation.summary(),
         }
         write_text_atomically(self.out / (name + FIGURES), json.dumps(figures, indent=2, ensure_ascii=False) + "\n")

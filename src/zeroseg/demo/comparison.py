@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich import box
 from rich.table import Table
 
-from zeroseg.baselines import Yardstick, yardstick_segmenter
+from zeroseg.baselines import BaselineName, baseline_segmenter
 from zeroseg.demo.config import DATASET, DemoConfig
 from zeroseg.demo.lesson import Lesson
 from zeroseg.demo.narrator import Narrator
@@ -35,7 +35,7 @@ class Row:
     @property
     def ceiling(self) -> float:
         """mIoU if each region had its majority label, in per cent."""
-        return 100 * self.result.oracle_miou
+        return 100 * self.result.upper_bound_miou
 
 
 def compare(lesson: Lesson, cache: FeatureCache, bundled: Segmenter, config: DemoConfig, tell: Narrator) -> list[Row]:
@@ -49,8 +49,8 @@ def compare(lesson: Lesson, cache: FeatureCache, bundled: Segmenter, config: Dem
     validation = open_dataset(DATASET, "validation", config.tuning_scenes)
     held_out = open_dataset(DATASET, "held-out", config.table_scenes)
 
-    def tuned(name: Yardstick) -> Segmenter:
-        return tune_margin(yardstick_segmenter(name, by, bundled.read_out.refinement), validation)
+    def tuned(name: BaselineName) -> Segmenter:
+        return tune_margin(baseline_segmenter(name, by, bundled.read_out.refinement), validation)
 
     candidates = {
         "student at the start": tune_margin(Segmenter.of(untrained, by), validation),

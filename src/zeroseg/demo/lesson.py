@@ -106,7 +106,11 @@ def learn(
     def judge(pupil: Student) -> dict[str, Any]:
         quick = tune_margin(Segmenter.of(pupil, by).reading(refinement=0), validation)
         result = evaluate(quick.reading(refinement=pupil.config.read_out.refinement), held_out)
-        return {"miou": result.miou, "oracle_miou": result.oracle_miou, "margin": result.read_out.margin}
+        return {
+            "miou": result.miou,
+            "upper_bound_miou": result.upper_bound_miou,
+            "margin": result.read_out.background.threshold,
+        }
 
     started = time.monotonic()
     pupil = _uninterrupted(distill(images, cache, recipe, folder, by, judge, quiet=tell.quiet))

@@ -98,7 +98,7 @@ def _learning_part(lesson: Lesson, rows: Sequence[Row], config: DemoConfig) -> t
 
 def _table_part(rows: Sequence[Row], config: DemoConfig) -> tuple[Html, ...]:
     scenes, classes = rows[0].result.images, len(rows[0].result.classes) - 1
-    cells = [(row.name, row.miou, row.ceiling, row.result.read_out.margin) for row in rows]
+    cells = [(row.name, row.miou, row.ceiling, row.result.read_out.background.threshold) for row in rows]
     return (
         report.table(
             ("who segments", "mIoU, %", "ceiling, %", "margin"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zeroseg.errors import DatasetError
-from zeroseg.vocabulary import BACKGROUND, BACKGROUND_WORDS, Vocabulary
+from zeroseg.vocabulary import BACKGROUND, Vocabulary
 
 TABLES = Path(__file__).parent / "classes"
 MOST_CLASSES = 254  # class maps are bytes: 255 is what counts for nothing, and the background takes one number
@@ -25,8 +25,8 @@ class ClassNames:
     words: tuple[str, ...]
 
     def vocabulary(self, has_background: bool) -> Vocabulary:
-        """The words as labels; words for the background only where there is one."""
-        return Vocabulary(self.words, background=BACKGROUND_WORDS if has_background else ())
+        """The words as labels; the model's words for the background where there is one, else none."""
+        return Vocabulary(self.words, background=None if has_background else ())
 
 
 def read_table(name: str) -> ClassNames:

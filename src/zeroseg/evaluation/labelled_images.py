@@ -52,15 +52,19 @@ class LabelledImages:
         return len(self._items)
 
     def __iter__(self) -> Iterator[Sample]:
-        for item in self._items:
-            image = load_image(item.image)
-            truth = _turned(item.read(), item.image, image.size)
-            if truth.shape != (image.height, image.width):
-                raise DatasetError(
-                    f"{str(item.source)!r} has {truth.shape[1]} x {truth.shape[0]} pixels for {str(item.image)!r}, "
-                    f"which has {image.width} x {image.height}: image and truth must be of one size."
-                )
-            yield Sample(item.name, image, truth)
+        return map(self.sample, range(len(self)))
+
+    def sample(self, number: int) -> Sample:
+        """The image of a number from 0, with its truth."""
+        item = self._items[number]
+        image = load_image(item.image)
+        truth = _turned(item.read(), item.image, image.size)
+        if truth.shape != (image.height, image.width):
+            raise DatasetError(
+                f"{str(item.source)!r} has {truth.shape[1]} x {truth.shape[0]} pixels for {str(item.image)!r}, "
+                f"which has {image.width} x {image.height}: image and truth must be of one size."
+            )
+        return Sample(item.name, image, truth)
 
 
 def masked_items(triples: Iterable[tuple[str, Path, Path]], numbering: Numbering) -> list[Item]:

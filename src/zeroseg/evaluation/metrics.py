@@ -42,7 +42,7 @@ def mean_iou(confusion: Int64[np.ndarray, "C C"]) -> float:
     return float(np.nanmean(iou_per_class(confusion)))
 
 
-def tallies(confusion: Int64[np.ndarray, "C C"]) -> Int64[np.ndarray, "3 C"]:
+def class_counts(confusion: Int64[np.ndarray, "C C"]) -> Int64[np.ndarray, "3 C"]:
     """What mIoU needs of a confusion matrix: for every class the pixels that are right, true, and predicted."""
     return np.stack([np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)])
 
@@ -52,8 +52,8 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Between which mIoUs (0..1) that of the whole population lies, at `rate`: a bootstrap over images.
 
-    `images` are the tallies of each. Samples understate the IoU of rare classes, and resamples do so once more: by as
-    much the middle is moved, and the interval always holds the samples' own mIoU. Its width is that of a normal
+    `images` are the class counts of each. Samples understate the IoU of rare classes, and resamples do so once more: by
+    as much the middle is moved, and the interval always holds the samples' own mIoU. Its width is that of a normal
     distribution with the bootstrap's spread, or the jackknife's, which is larger where a class hangs on few images
     (Efron and Tibshirani 1993, chapters 10 and 11). Raises `ValueError` for no images, or a rate that is not between 0
     and 1.
@@ -74,15 +74,15 @@ def bootstrap_interval(
 
 
 def _mean_of_known(
-    tallied: Float64[np.ndarray, "B 3 C"] | Int64[np.ndarray, "B 3 C"], known: Float64[np.ndarray, " C"]
+    counts: Float64[np.ndarray, "B 3 C"] | Int64[np.ndarray, "B 3 C"], known: Float64[np.ndarray, " C"]
 ) -> Float64[np.ndarray, " B"]:
     """mIoU of every sample; a class that it does not show is as good there as it is elsewhere."""
-    ious = _ious(tallied)
+    ious = _ious(counts)
     return np.nanmean(np.where(np.isnan(ious), known, ious), axis=-1)
 
 
-def _ious(tallied: Float64[np.ndarray, "*B 3 C"] | Int64[np.ndarray, "*B 3 C"]) -> Float64[np.ndarray, "*B C"]:
+def _ious(counts: Float64[np.ndarray, "*B 3 C"] | Int64[np.ndarray, "*B 3 C"]) -> Float64[np.ndarray, "*B C"]:
     """IoU of every class, 0..1; NaN where it is neither there nor predicted."""
-    right, true, predicted = np.moveaxis(tallied, -2, 0).astype(np.float64)
+    right, true, predicted = np.moveaxis(counts, -2, 0).astype(np.float64)
     union = true + predicted - right
     return np.where(union > 0, right / np.maximum(union, 1), np.nan)

@@ -37,7 +37,10 @@ class PicturebookDataset:
         return len(self._numbers)
 
     def __iter__(self) -> Iterator[Sample]:
-        for number in self._numbers:
-            scene = _drawn(self._split, number, self._nouns)
-            truth = scene.class_map(self.classes, missing=0)
-            yield Sample(f"{self._split}-{number:05d}", scene.image, truth)
+        return map(self.sample, range(len(self)))
+
+    def sample(self, number: int) -> Sample:
+        """The scene of a number from 0, with its truth."""
+        scene = _drawn(self._split, self._numbers[number], self._nouns)
+        truth = scene.class_map(self.classes, missing=0)
+        return Sample(f"{self._split}-{self._numbers[number]:05d}", scene.image, truth)

@@ -10,7 +10,7 @@ and saved with every result.
 | templates | 3 | "a photo of a {}" | 9 | CLIP's 80 |
 | words of a class | a phrase for it | a phrase for it | the data set's own name | a phrase and aliases |
 | background | the model's own | product score under a threshold | .4 (.5 unrefined) | words, and probability under .1 |
-| refinement | the model's own | none | 10 rounds (0 if asked) | none |
+| refinement | the model's own | none | 10 iterations (0 if asked) | none |
 
 Without a background in the data set, a pixel gets the best class whatever the rule. Pictures are cut into windows for
 models that see patches; crops, sliding windows and true regions, which cut pictures themselves, see them as they are.
@@ -24,17 +24,16 @@ does not compete with itself. SCLIP's windows need patches of 16 pixels, or othe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
+from zeroseg.encoding import ImageEncoder
 from zeroseg.errors import ConfigError
 from zeroseg.evaluation.class_names import read_table
 from zeroseg.evaluation.templates import CLIP_TEMPLATES, TCL_TEMPLATES
 from zeroseg.evaluation.windowed import Windowed
-from zeroseg.segmenter import ImageEncoder
-from zeroseg.student.config import Background, ReadOut
-from zeroseg.vocabulary import BACKGROUND_WORDS, Vocabulary
+from zeroseg.rules import BackgroundRule, NoBackground, Product, Sigmoid, Softmax
+from zeroseg.student.config import ReadOut
+from zeroseg.vocabulary import Vocabulary
 
 PROTOCOLS = ("own", "paper", "tcl", "scliplike")
 
@@ -64,13 +63,6 @@ TABLES = {
     "voc": "voc", "context": "context", "coco-object": "coco_stuff", "coco-stuff": "coco_stuff", "ade20k": "ade20k",
     "cityscapes": "cityscapes",
 }  # fmt: skip
-RULE = (
-    "background", "product_threshold", "softmax_scale", "threshold", "sigmoid_threshold", "margin", "refinement",
-)  # fmt: skip
-WITHOUT_BACKGROUND: dict[str, Any] = {
-    **dict.fromkeys(("product_threshold", "softmax_scale", "threshold", "sigmoid_threshold")),
-    **{"background": "none", "background_words": (), "margin": 0.0},
-}
 
 
 @dataclass(frozen=True)
@@ -78,7 +70,7 @@ class Protocol:
     """How a model is measured on a data set; None leaves a matter to the model.
 
     Sides, window and stride in pixels. `words` stand in place of a class's own name. `background_words` stand for what
-    belongs to no class. The other fields are those of `ReadOut`.
+    belongs to no class. `background` and `refinement` are those of `ReadOut`.
     """
 
     name: str
@@ -89,17 +81,15 @@ class Protocol:
     templates: tuple[str, ...] | None = None
     words: tuple[tuple[str, tuple[str, ...]], ...] = ()
     background_words: tuple[str, ...] | None = None
-    background: Background | None = None
-    product_threshold: float | None = None
-    softmax_scale: float | None = None
-    threshold: float | None = None
-    sigmoid_threshold: float | None = None
-    margin: float | None = None
+    background: BackgroundRule | None = None
     refinement: int | None = None
 
     def settings(self) -> dict[str, object]:
         """What it lays down, as plain JSON values."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        rule = {} if self.background is None else self.background.to_json()
+        return {
+            name: value for name, value in (asdict(self) | {"background": None} | rule).items() if value is not None
+        }
 
     def for_encoder(self, encoder: ImageEncoder) -> Protocol:
         """The same without sizes for what sees no patches: it cuts pictures in its own way."""
@@ -113,17 +103,12 @@ class Protocol:
 
     def reads(self, read_out: ReadOut) -> ReadOut:
         """A model's read-out with what this protocol lays down."""
-        given = {name: getattr(self, name) for name in RULE if getattr(self, name) is not None}
-        return replace(read_out, **given)
+        rule = read_out.background if self.background is None else self.background
+        refinement = read_out.refinement if self.refinement is None else self.refinement
+        return replace(read_out, background=rule, refinement=refinement)
 
-    def speaks(self, vocabulary: Vocabulary, background_words: Sequence[str] = BACKGROUND_WORDS) -> Vocabulary:
-        """A data set's vocabulary in the words of this protocol.
-
-        `background_words`: a model's own, which take their place where the protocol leaves that to the model; but the
-        picturebook has words of its own, and a data set without background has none.
-        """
-        has_own = self.dataset.startswith(SCENES) or not vocabulary.background
-        background = vocabulary.background if has_own else tuple(background_words)
+    def speaks(self, vocabulary: Vocabulary) -> Vocabulary:
+        """A data set's vocabulary in the words of this protocol."""
         own = dict(self.words)
         words = [own.get(label, (label,)) for label in vocabulary.labels]
         aliases = [
@@ -133,7 +118,7 @@ class Protocol:
             vocabulary,
             labels=tuple(first for first, *_ in words),
             aliases=tuple(aliases) if any(aliases) else (),
-            background=background if self.background_words is None else self.background_words,
+            background=vocabulary.background if self.background_words is None else self.background_words,
             templates=self.templates or vocabulary.templates,
         )
 
@@ -145,7 +130,7 @@ def protocol_for(name: str, dataset: str, has_background: bool = True, refined: 
     """
     chosen = _in_full(name, dataset, refined)
     if not has_background and name != "own":
-        chosen = replace(chosen, **WITHOUT_BACKGROUND)
+        chosen = replace(chosen, background=NoBackground(), background_words=())
     if dataset.startswith(SCENES):  # they are 96 pixels wide: they are seen as the model sees them
         return replace(chosen, shorter_side=None, window=None, stride=None)
     return chosen
@@ -169,20 +154,20 @@ def _in_full(name: str, dataset: str, refined: bool) -> Protocol:
             threshold = PAPER_THRESHOLDS.get(family.split("-")[0])
             return Protocol(
                 name, dataset, shorter_side=448, templates=("a photo of a {}",), background_words=(),
-                background="product", product_threshold=threshold, refinement=0,
+                background=Product() if threshold is None else Product(threshold), refinement=0,
             )  # fmt: skip
         case "tcl":
             return Protocol(
                 name, dataset, shorter_side=448, window=448, stride=224, templates=TCL_TEMPLATES,
-                words=_plain_names(family), background_words=(), background="sigmoid",
-                sigmoid_threshold=0.4 if refined else 0.5, refinement=10 if refined else 0,
+                words=_plain_names(family), background_words=(), background=Sigmoid(0.4 if refined else 0.5),
+                refinement=10 if refined else 0,
             )  # fmt: skip
         case "scliplike":
             return Protocol(
                 name, dataset, shorter_side=SCLIP_SIDES.get(family, 336), window=224, stride=112,
                 templates=CLIP_TEMPLATES, words=tuple(SCLIP_WORDS.get(family, {}).items()),
-                background_words=("background",) if family == "context" else SCLIP_BACKGROUND, background="softmax",
-                softmax_scale=SCLIP_SCALES.get(family, 40.0), threshold=0.1, refinement=0,
+                background_words=("background",) if family == "context" else SCLIP_BACKGROUND,
+                background=Softmax(0.1, SCLIP_SCALES.get(family, 40.0)), refinement=0,
             )  # fmt: skip
         case _:
             raise ConfigError(f"there is no protocol {name!r}: choose one of {', '.join(PROTOCOLS)}.")

@@ -5,7 +5,7 @@ from zeroseg.experiments.design import Column, Experiment, Variant
 from zeroseg.experiments.faithful import FAITHFUL
 from zeroseg.experiments.page import by_variant, fill, setup_table, write_page
 from zeroseg.experiments.records import Record, read_records
-from zeroseg.experiments.running import Laboratory, Run, Scenes, carry_out, plan, train_run, trained_segmenter
+from zeroseg.experiments.running import ExperimentContext, Run, Scenes, plan, run_variant, train_run, trained_segmenter
 
 EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in (ABLATION, FAITHFUL)}
 
@@ -13,16 +13,16 @@ __all__ = [
     "EXPERIMENTS",
     "Column",
     "Experiment",
-    "Laboratory",
+    "ExperimentContext",
     "Record",
     "Run",
     "Scenes",
     "Variant",
     "by_variant",
-    "carry_out",
     "fill",
     "plan",
     "read_records",
+    "run_variant",
     "setup_table",
     "train_run",
     "trained_segmenter",

@@ -46,7 +46,7 @@ ABLATION = Experiment(
         Column("voc", VOC, "patches"),
         Column("voc, refined", VOC, "patches", refined=True),
         Column("voc by segment", VOC, "segments"),
-        Column("oracle of segments", VOC, "segments", "oracle_miou"),
+        Column("upper bound of segments", VOC, "segments", "upper_bound_miou"),
         Column("context", CONTEXT, "patches"),
         Column("coco", COCO, "patches"),
     ),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zeroseg.experiments.design import TRAINING_POINTS, VALIDATION_POINTS
-from zeroseg.experiments.records import Curve, short
+from zeroseg.experiments.records import Curve, short, with_new_names
 
 Row = Mapping[str, Any]
 
@@ -18,6 +18,7 @@ def curve_of(log: Sequence[Row]) -> Curve:
 
     `nearest_share` is how many of a batch's segment tokens have the one view as nearest that most of them have.
     """
+    log = [with_new_names(row) for row in log]
     trained = [_with_nearest_share(row) for row in log if "loss" in row]
     evaluated = [row for row in log if "miou" in row]
     return {

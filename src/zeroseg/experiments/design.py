@@ -23,11 +23,13 @@ class Variant:
     """An experiment's base with a change; `words` say in one line what is changed.
 
     `learns_from` is what trains the student, distillation if it is not said otherwise; `train` does it, then: it is
-    called with the run, its folder, the laboratory, a judge of students, and whether to resume, and returns False when
-    it was interrupted (see `running.carry_out`). It leaves the student in `student`, and in `text` a CLIP where the
-    student speaks to another text encoder than the teacher's.
+    called with the run, its folder, the experiment's context, a function that evaluates students, and whether to
+    resume, and returns False when it was interrupted (see `running.run_variant`). It leaves the student in `student`,
+    and in `text` a CLIP where the student learned with another text encoder than the teacher's.
 
-    What learns nothing has `ready` instead: called with the laboratory, it gives the segmenter, which is measured once,
+    `texts`: how many texts stand beside an image, at most, and go through a text encoder that learns with the student.
+
+    What learns nothing has `ready` instead: called with the context, it gives the segmenter, which is measured once,
     in the first reading.
     """
 
@@ -35,6 +37,7 @@ class Variant:
     words: str
     change: Change = lambda config: config
     learns_from: str = "views"
+    texts: int = 0
     train: Callable[..., bool] | None = field(default=None, repr=False, compare=False)
     ready: Callable[..., Segmenter] | None = field(default=None, repr=False, compare=False)
 
@@ -46,7 +49,7 @@ class Column:
     title: str
     dataset: str
     reading: str
-    figure: Literal["miou", "oracle_miou"] = "miou"
+    figure: Literal["miou", "upper_bound_miou"] = "miou"
     refined: bool = False
 
     @property

@@ -9,6 +9,7 @@ from pathlib import Path
 from zeroseg.experiments import changes
 from zeroseg.experiments.design import Column, Experiment, Variant
 from zeroseg.recipes import picturebook, picturebook_faithful
+from zeroseg.rules import Margin
 from zeroseg.training.distill import DistillConfig
 from zeroseg.training.first_weights import NOT_OF_THE_FORM
 
@@ -99,11 +100,11 @@ FAITHFUL = Experiment(
             ),
         ),
     },
-    readings={"product": {}, "margin": {"background": "margin"}},
+    readings={"product": {}, "margin": {"background": Margin()}},
     columns=(
         Column("mIoU, product score", VOC, "product"),
         Column("mIoU, margin rule", VOC, "margin"),
-        Column("oracle", VOC, "product", "oracle_miou"),
+        Column("upper bound", VOC, "product", "upper_bound_miou"),
     ),
     template=Path(__file__).with_suffix(".md"),
 )

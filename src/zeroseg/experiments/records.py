@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from zeroseg.errors import DatasetError
 from zeroseg.files import write_text_atomically
+from zeroseg.student.config import plain_settings
 from zeroseg.training.distill import DistillConfig
 
 Values = dict[str, Any]
@@ -18,6 +19,8 @@ Curve = dict[str, dict[str, list[Any]]]  # "training" or "validation" -> figure 
 Figures = dict[str, Any]  # numbers from 0 to 1, None where there is none; "iou": those of the classes
 Scores = dict[str, dict[str, dict[str, Figures]]]  # split -> data set -> reading
 
+RENAMED_VARIANTS = {"oracle": "true-regions"}
+RENAMED = {"oracle_miou": "upper_bound_miou"}  # figures in records and logs of older versions
 WATCHING = ("log_every", "evaluate_every", "checkpoint_every", "patience", "workers")  # students do not feel them
 
 
@@ -58,12 +61,26 @@ def record_path(folder: Path, experiment: str, variant: str, seed: int) -> Path:
 def read_record(path: Path) -> Record:
     """A record from its file. Raises `DatasetError` for a file that is no record, or another run's."""
     try:
-        record = Record(**json.loads(path.read_text(encoding="utf-8")))
+        record = Record(**with_new_names(json.loads(path.read_text(encoding="utf-8"))))
     except (OSError, ValueError, TypeError) as error:
         raise DatasetError(f"the record {path} cannot be read: delete it, and run the experiment again.") from error
     if (record.experiment, record.name) != (path.parent.name, path.name):
         raise DatasetError(f"the record {path} is that of another run: delete it, and run the experiment again.")
-    return record
+    return replace(record, variant=RENAMED_VARIANTS.get(record.variant, record.variant))
+
+
+def find_record(folder: Path, experiment: str, variant: str, seed: int) -> Record | None:
+    """The record of a run, if there is one, perhaps under the variant's former name. Raises `DatasetError`."""
+    names = [variant, *(old for old, new in RENAMED_VARIANTS.items() if new == variant)]
+    paths = [record_path(folder, experiment, name, seed) for name in names]
+    return next((read_record(path) for path in paths if path.exists()), None)
+
+
+def with_new_names(value: Any) -> Any:
+    """What an older version wrote, with the names that figures have now."""
+    if isinstance(value, dict):
+        return {RENAMED.get(key, key): with_new_names(inner) for key, inner in value.items()}
+    return value
 
 
 def read_records(folder: Path, experiment: str) -> list[Record]:
@@ -77,7 +94,7 @@ def settings_of(config: DistillConfig, teacher: str, images: int, scenes: Mappin
 
     Left out are where the teacher is and how the loop is watched.
     """
-    values: Values = json.loads(json.dumps(asdict(config)))
+    values: Values = json.loads(json.dumps(plain_settings(config)))
     del values["student"]["teacher"]
     for name in WATCHING:
         del values["loop"][name]

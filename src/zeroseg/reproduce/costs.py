@@ -12,14 +12,11 @@ import torch
 from transformers import CLIPModel
 
 from zeroseg.experiments import Experiment
-from zeroseg.reproduce.supervised import CAPTIONS, WORDS
 from zeroseg.student.config import StudentConfig
 from zeroseg.student.cost import BACKWARD, count_parameters, training_flops, transformer_flops
 from zeroseg.teacher import CLIP
 from zeroseg.training.distill import DistillConfig
 
-V100_HOURS = {"ours": 84.0, "captions": 768.0}  # the paper's table 7
-TEXTS = {CAPTIONS: 1, WORDS: 4}  # beside an image at most: words that images share are embedded once
 BYTES = 2  # of a number in the cache, and in saved weights: float16
 FLOAT = 4  # of a number in a checkpoint
 MOMENTS = {"adamw": 2, "muon": 1}  # that an optimiser keeps of a number; of those that are no matrices Muon keeps two
@@ -144,7 +141,7 @@ def run_budgets(
     recipe = experiment.recipe()
     recipe = replace(recipe, loop=replace(recipe.loop, steps=steps or recipe.loop.steps))
     return {
-        variant.name: budget(experiment.config(variant, recipe, 0), images, teacher, TEXTS.get(variant.learns_from, 0))
+        variant.name: budget(experiment.config(variant, recipe, 0), images, teacher, variant.texts)
         for variant in experiment.variants
         if variant.name in rows and variant.ready is None
     }

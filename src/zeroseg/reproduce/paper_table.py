@@ -8,8 +8,10 @@ from itertools import combinations
 from math import hypot
 from statistics import mean, stdev
 
-from zeroseg.experiments import Column, Experiment
+from zeroseg.experiments import Column, Experiment, Scenes
 from zeroseg.reproduce.costs import TeacherSizes
+
+FIGURES = "figures"  # what they are called on the command line
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ WINDOW_SCALES = {"1x1": 21.1, "1x1-2x2": 23.7, "1x1-3x3": 40.2, "1x1-4x4": 32.4,
 LOSSES = {"loss-base": 21.1, "loss-multi-scale": 28.5, "loss-matching": 38.6, "ours": 40.8}
 MASK_RATIOS = {0: 35.6, 20: 37.6, 30: 38.7, 40: 40.4, 50: 39.8, 60: 40.8, 70: 33.3, 80: 32.8}
 """The paper's mIoU on VOC (tables 3, 4 and 5), by row."""
+V100_HOURS = {"ours": 84.0, "captions": 768.0}  # table 7
 SPEED_UPS = {20: 15, 30: 19, 40: 26, 50: 32, 60: 36, 70: 39, 80: 43}  # table 5, per cent over no masking
 
 CAPTIONED = (37.3, 19.7, 17.8)  # ZeroSeg on the images of CC3M and COCO
@@ -67,46 +70,86 @@ def on(place: int, figures: Mapping[str, Sequence[float | None]]) -> dict[str, f
     return {row: value for row, values in figures.items() if (value := values[place]) is not None}
 
 
-OTHERS = {
-    "t2": ("ours", "captions-segments"),
-    "t7": ("ours", "captions", "captions-words", "masks"),
-    "figures": ("ours", *LOSSES, "captions-segments"),
-}
-"""Rows behind what is no table of figures: the study, the cost, the pictures."""
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the paper on scenes: rows whose students are set side by side, and the words they are asked for.
+
+    `nouns`: those of the scenes. Without background every pixel has a label.
+    """
+
+    name: str
+    title: str
+    rows: tuple[str, ...]
+    labels: tuple[str, ...]
+    nouns: tuple[str, ...]
+    has_background: bool = True
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """The human study (table 2): the two rows that people choose between, and the words they are asked for."""
+
+    name: str
+    rows: tuple[str, str]
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """Table 7, what learning costs: its rows, and the paper's hours on a V100 of those that it has."""
+
+    name: str
+    rows: tuple[str, ...]
+    paper_hours: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Scale:
     """A size at which the tables are made: all rows as one experiment, so that what several show is run once.
 
-    `images`: how many there are to be, and `command` what makes them and their cache. `teacher`: its sizes. `tflops`:
-    10^12 operations a second, what is to be expected of the machine. `data`: what must be there, in words. `beyond`:
-    rows that need more images than `images`. `of_scenes`: whether its images are the picturebook's.
+    `page`: what its page is called. `images`: how many there are to be, and `command` what makes them and their cache.
+    `teacher`: its sizes. `tflops`: 10^12 operations a second, what is to be expected of the machine. `data`: what must
+    be there, in words. `measured_on`: how many images students are measured on. `figures` and `study` are of scenes.
+    `beyond`: rows that need more images than `images`.
     """
 
     name: str
     rows: Experiment
     tables: tuple[PaperTable, ...]
     words: WordsTable
+    costs: CostTable
+    page: str
     images: int
     command: str
     teacher: TeacherSizes
     tflops: float
     data: tuple[str, ...]
+    measured_on: Scenes = field(default_factory=Scenes)
+    figures: tuple[Figure, ...] = ()
+    study: StudyPlan | None = None
     beyond: tuple[str, ...] = ()
-    of_scenes: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What can be asked for: tables 1 to 8, and the figures; study and figures are of scenes alone."""
-        every = {table.name for table in self.tables} | {*OTHERS, self.words.name} - {"figures"}
-        return (*sorted(every), "figures") if self.of_scenes else tuple(sorted(every - {"t2"}))
+        """What can be asked for: tables 1 to 8, and "figures" where there are some."""
+        return tuple(self._rows_by_name)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Of these, what shows the students themselves, those of the first seed: study and figures."""
+        return tuple(name for name in ("" if self.study is None else self.study.name, FIGURES) if name in self.names)
 
     def rows_of(self, name: str) -> tuple[str, ...]:
         """The rows that a table (or "figures") needs."""
-        shown = {table.name: table.rows for table in self.tables} | {self.words.name: self.words.rows}
-        names = {variant.name for variant in self.rows.variants}
-        return shown[name] if name in shown else tuple(row for row in OTHERS[name] if row in names)
+        return self._rows_by_name[name]
+
+    @property
+    def _rows_by_name(self) -> dict[str, tuple[str, ...]]:
+        tables = {table.name: table.rows for table in (*self.tables, self.words, self.costs)}
+        if self.study is not None:
+            tables[self.study.name] = self.study.rows
+        figures = dict.fromkeys(row for figure in self.figures for row in figure.rows)
+        return dict(sorted(tables.items())) | ({FIGURES: tuple(figures)} if figures else {})
 
 
 @dataclass(frozen=True)

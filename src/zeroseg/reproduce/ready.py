@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
-from zeroseg.baselines import READ_OUT, SlidingWindows, Yardstick, yardstick_segmenter
-from zeroseg.experiments import Laboratory, Variant, changes
+from zeroseg.baselines import READ_OUT, BaselineName, SlidingWindows, baseline_segmenter
+from zeroseg.experiments import ExperimentContext, Variant, changes
 from zeroseg.segmenter import Segmenter
 
-ROUNDS = 10  # of refinement, as in our recipe
-TRAINING_FREE: dict[Yardstick, str] = {
+TRAINING_FREE: dict[BaselineName, str] = {
     "maskclip": "the teacher's patches, values of its last layer",
     "sclip": "... with correlative self-attention",
     "naclip": "... with attention to neighbours",
@@ -18,24 +16,24 @@ TRAINING_FREE: dict[Yardstick, str] = {
     "crops": "4 x 4 crops, each named by the teacher",
     "windows": "sliding windows, each named by the teacher",
     "background": "background everywhere",
-    "oracle": "true regions, named by the teacher",
+    "true-regions": "true regions, named by the teacher",
 }
 
 
-def yardstick(name: Yardstick, lab: Laboratory) -> Segmenter:
-    """A method without training, from the laboratory's teacher."""
-    return yardstick_segmenter(name, lab.teacher, ROUNDS)
+def baseline(name: BaselineName, context: ExperimentContext) -> Segmenter:
+    """A method without training, from the context's teacher."""
+    return baseline_segmenter(name, context.teacher)
 
 
-def bundled(lab: Laboratory) -> Segmenter:
-    """The student that ships with the package. It speaks to its own teacher, whatever the laboratory's is."""
-    return Segmenter.from_pretrained(device=str(lab.teacher.device))
+def bundled(context: ExperimentContext) -> Segmenter:
+    """The student that ships with the package. It has a teacher of its own, whatever the context's is."""
+    return Segmenter.from_pretrained(device=str(context.teacher.device))
 
 
-def windows(n: int, lab: Laboratory) -> Segmenter:
-    """Sliding windows of one size, an n-th of the picture, read as all yardsticks are."""
-    encoder = SlidingWindows(lab.teacher, 2 * lab.teacher.size, sides=(1 / n,))
-    return Segmenter(encoder, lab.teacher, replace(READ_OUT, refinement=ROUNDS))
+def windows(n: int, context: ExperimentContext) -> Segmenter:
+    """Sliding windows of one size, an n-th of the picture, read as all baselines are."""
+    encoder = SlidingWindows(context.teacher, 2 * context.teacher.size, sides=(1 / n,))
+    return Segmenter(encoder, context.teacher, READ_OUT)
 
 
 def windows_of_one_size(*grids: int) -> tuple[Variant, ...]:
@@ -47,7 +45,7 @@ def windows_of_one_size(*grids: int) -> tuple[Variant, ...]:
 
 
 UNTRAINED = tuple(
-    Variant(name, words, learns_from="nothing", ready=partial(yardstick, name)) for name, words in TRAINING_FREE.items()
+    Variant(name, words, learns_from="nothing", ready=partial(baseline, name)) for name, words in TRAINING_FREE.items()
 )
 
 

@@ -11,22 +11,18 @@ from zeroseg import report
 from zeroseg.experiments import Column, Record, by_variant, fill, read_records, setup_table
 from zeroseg.experiments.tables import NOTHING, Found, percent, spread, table
 from zeroseg.files import write_text_atomically
-from zeroseg.reproduce.costs import TEXTS, V100_HOURS, step_flops, view_flops
+from zeroseg.reproduce.costs import step_flops, view_flops
 from zeroseg.reproduce.paper_table import Agreement, PaperTable, Scale, WordsTable, compare
 from zeroseg.reproduce.plots import Row, side_by_side
 from zeroseg.reproduce.speed import Speed, read_speed, speed_path
 
 FINDING = re.compile(r"<!-- (\w+) -->\n\n(.*?\n\n)<!-- end -->\n\n", re.DOTALL)  # prose about a table's figures
-FIGURES = {
-    "losses": "The same scenes under four sets of losses",
-    "captions": "All 54 names at once: learnt from the teacher's views, and learnt from captions",
-}
 
 
 def write_results(scale: Scale, records: Path, pages: Path) -> Path:
     """Write `results.md` with its plots (in `images/`), and `results.html`, into the folder `pages`.
 
-    At another scale than the picturebook's the files are called after it. Pictures of the figures are shown where they
+    The files are called after the scale's page. Pictures of the figures are shown where they
     are (`figures.py` draws them). Raises `DatasetError` for records that are damaged or cannot be compared,
     `OutputError`.
     """
@@ -35,8 +31,9 @@ def write_results(scale: Scale, records: Path, pages: Path) -> Path:
     for paper in scale.tables:
         plot = side_by_side(paper.title, _bars(paper, found), f"ours, {paper.column.title}")
         write_text_atomically(pages / _image(scale, paper.name), plot)
-    path = pages / f"{_stem(scale)}.md"
-    text = page(scale, found, speed, {name for name in FIGURES if (pages / figure_path(scale, name)).is_file()})
+    path = pages / f"{scale.page}.md"
+    drawn = {figure.name for figure in scale.figures if (pages / figure_path(scale, figure.name)).is_file()}
+    text = page(scale, found, speed, drawn)
     write_text_atomically(path, text)
     write_text_atomically(path.with_suffix(".html"), report.from_markdown(text, pages))
     return path
@@ -44,7 +41,7 @@ def write_results(scale: Scale, records: Path, pages: Path) -> Path:
 
 def figure_path(scale: Scale, name: str) -> str:
     """Where the picture of a figure is, below the folder of pages."""
-    return f"images/{_stem(scale)}-{name}.jpg"
+    return f"images/{scale.page}-{name}.jpg"
 
 
 def page(scale: Scale, found: Found, speed: Speed | None = None, figures: Iterable[str] = ()) -> str:
@@ -54,15 +51,18 @@ def page(scale: Scale, found: Found, speed: Speed | None = None, figures: Iterab
     """
     drawn = set(figures)
     parts = {paper.name: _section(scale, paper, found, speed) for paper in scale.tables}
-    parts |= {scale.words.name: words_table(scale.words, found), "t7": cost_table(scale, found)}
-    for name, title in FIGURES.items():
-        parts[name] = f"![{title}]({figure_path(scale, name)})" if name in drawn else f"({title}: not drawn yet.)"
+    parts |= {scale.words.name: words_table(scale.words, found), scale.costs.name: cost_table(scale, found)}
+    for figure in scale.figures:
+        path = figure_path(scale, figure.name)
+        parts[figure.name] = (
+            f"![{figure.title}]({path})" if figure.name in drawn else f"({figure.title}: not drawn yet.)"
+        )
     parts |= {
         "missing": _missing(scale, found),
         "facts": setup_table(scale.rows, found),
         "setup": scale.command,
         "command": "zeroseg reproduce --images images --cache cache"
-        + ("" if scale.name == "picturebook" else f" --scale {scale.name}"),
+        + (f" --scale {scale.name}" if scale.page != "results" else ""),
     }
     whole = {paper.name for paper in (*scale.tables, scale.words) if _is_whole(scale, paper.rows, found)}
     return FINDING.sub(lambda said: said[2] if said[1] in whole else "", fill(scale.rows.template, parts))
@@ -136,9 +136,9 @@ def cost_table(scale: Scale, found: Found) -> str:
     """Table 7: operations from the sizes, time as it was measured, the paper's hours."""
     rows: list[list[str]] = []
     for variant in scale.rows.variants:
-        if variant.name not in scale.rows_of("t7"):
+        if variant.name not in scale.costs.rows:
             continue
-        config, texts = scale.rows.config(variant, scale.rows.recipe(), 0), TEXTS.get(variant.learns_from, 0)
+        config, texts = scale.rows.config(variant, scale.rows.recipe(), 0), variant.texts
         gflop = step_flops(config.student, config.mask_ratio, texts, scale.teacher) / 1e9
         teacher = (
             len(config.views.boxes()) * view_flops(scale.teacher) / 1e9 if variant.learns_from == "views" else None
@@ -146,7 +146,7 @@ def cost_table(scale: Scale, found: Found) -> str:
         rates = _rates(found[variant.name])
         minutes = [record.minutes for record in found[variant.name]]
         cells = [f"{gflop:,.2f}", _number(teacher, 2), _range(rates, 0), _range([gflop * rate for rate in rates], 0)]
-        cells += [_range(minutes, 1), _number(V100_HOURS.get(variant.name), 0), f"{len(minutes)}"]
+        cells += [_range(minutes, 1), _number(scale.costs.paper_hours.get(variant.name), 0), f"{len(minutes)}"]
         rows.append([f"`{variant.name}`", variant.words, *cells])
     heads = ["row", "what it is", "GFLOP an image", "the teacher's, once", "images/s", "GFLOP/s", "minutes"]
     return table([*heads, "the paper, V100-hours", "runs"], rows, words=2)
@@ -208,9 +208,5 @@ def _missing(scale: Scale, found: Found) -> str:
     return f"Not run yet: {', '.join(rows)}." if rows else "Every row was run."
 
 
-def _stem(scale: Scale) -> str:
-    return "results" if scale.name == "picturebook" else f"results-{scale.name}"
-
-
 def _image(scale: Scale, name: str) -> str:
-    return f"images/{_stem(scale)}-{name}.svg"
+    return f"images/{scale.page}-{name}.svg"

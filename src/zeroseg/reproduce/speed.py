@@ -14,7 +14,7 @@ from statistics import median, quantiles
 import torch
 
 from zeroseg.errors import DatasetError
-from zeroseg.experiments import Laboratory, Run
+from zeroseg.experiments import ExperimentContext, Run
 from zeroseg.files import write_text_atomically
 from zeroseg.training.distill import Distillation, ViewData, build_student
 from zeroseg.training.loop import update
@@ -77,10 +77,13 @@ def read_speed(path: Path) -> Speed | None:
 
 
 def measure_speed(
-    runs: Collection[Run], lab: Laboratory, rounds: int = ROUNDS, progress: Callable[[int], None] = lambda _: None
+    runs: Collection[Run],
+    context: ExperimentContext,
+    rounds: int = ROUNDS,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Speed:
     """Time training steps of runs that learn from views, a step of each in every round. Raises as `distill` does."""
-    steps = {run.variant.name: _steps_of(run, lab) for run in runs}
+    steps = {run.variant.name: _steps_of(run, context) for run in runs}
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for number in range(WARM_UP + rounds):
         for name, step in steps.items():
@@ -93,15 +96,15 @@ def measure_speed(
     return Speed(seconds, batch_size, torch.get_num_threads(), device)
 
 
-def _steps_of(run: Run, lab: Laboratory) -> Callable[[int], None]:
+def _steps_of(run: Run, context: ExperimentContext) -> Callable[[int], None]:
     """A function that takes a step of the run; its data are those of the first batch at every step."""
     config = run.config
-    cache = lab.cache.only(config.views)
-    student = build_student(config, cache, lab.teacher)
+    cache = context.cache.only(config.views)
+    student = build_student(config, cache, context.teacher)
     if torch.cuda.is_available():
         student.cuda()
     device = student.target_mean.device
-    batch = ViewData(lab.images[: config.loop.batch_size], cache, config).batch(0).to(device)
+    batch = ViewData(context.images[: config.loop.batch_size], cache, config).batch(0).to(device)
     loss, optimiser = Distillation(student, config), build_optimiser(student, config.loop.optimiser)
 
     def step(number: int) -> None:

@@ -7,9 +7,7 @@ of other images stand beside them (`training/captioned.py`).
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -18,11 +16,11 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from zeroseg.errors import DatasetError, TrainingError
-from zeroseg.experiments import Laboratory, Run
+from zeroseg.experiments import ExperimentContext, Run
 from zeroseg.picturebook import ALL_NOUNS, COLOURS, NOUNS, SPLITS, STUFF, STUFF_NAMES, caption, draw_scene
 from zeroseg.segmenter import Segmenter
 from zeroseg.student import Student
-from zeroseg.training.captioned import CAPTION_FILES, CaptionedFolder
+from zeroseg.training.captioned import CAPTION_FILES, CaptionedFolder, frequent_words
 from zeroseg.training.distill import ViewData
 from zeroseg.training.loop import Figures
 from zeroseg.training.mask_supervision import MaskSupervisionConfig, supervise_with_masks
@@ -31,87 +29,8 @@ from zeroseg.vocabulary import Vocabulary
 
 CAPTIONS, WORDS = "captions", "words, too"  # what variants learn from, in their settings
 LABELS = 3  # words of each caption in multi-label contrast: GroupViT's value
-MOST_WORDS = 10_000
 PICTURED = [word for kind in (NOUNS, STUFF, COLOURS) for thing in kind for word in (thing.name, *thing.synonyms)]
-GRAMMAR = frozenset(
-    [
-        "about",
-        "above",
-        "after",
-        "all",
-        "also",
-        "and",
-        "any",
-        "are",
-        "been",
-        "before",
-        "behind",
-        "below",
-        "beside",
-        "between",
-        "both",
-        "but",
-        "can",
-        "down",
-        "each",
-        "for",
-        "from",
-        "had",
-        "has",
-        "have",
-        "her",
-        "here",
-        "him",
-        "his",
-        "how",
-        "into",
-        "its",
-        "just",
-        "like",
-        "many",
-        "more",
-        "most",
-        "near",
-        "next",
-        "not",
-        "off",
-        "one",
-        "other",
-        "our",
-        "out",
-        "over",
-        "own",
-        "she",
-        "side",
-        "some",
-        "than",
-        "that",
-        "the",
-        "their",
-        "them",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "those",
-        "through",
-        "too",
-        "under",
-        "very",
-        "was",
-        "were",
-        "what",
-        "when",
-        "which",
-        "while",
-        "who",
-        "with",
-        "you",
-        "your",
-    ]
-)
-Judge = Callable[..., Figures]
+Evaluate = Callable[..., Figures]
 
 
 def numbers_of(images: Sequence[Path]) -> list[tuple[str, int]]:
@@ -154,9 +73,11 @@ def captions_of(images: Sequence[Path]) -> list[tuple[Path, str]]:
     return captioned
 
 
-def train_with_captions(run: Run, folder: Path, lab: Laboratory, judge: Judge, resume: bool, labels: int = 0) -> bool:
+def train_with_captions(
+    run: Run, folder: Path, context: ExperimentContext, evaluate: Evaluate, resume: bool, labels: int = 0
+) -> bool:
     """A run on a caption for each scene; with `labels`, multi-label contrast of nouns, stuff and colours."""
-    config, captioned = run.config, captions_of(_images(run, lab))
+    config, captioned = run.config, captions_of(_images(run, context))
     of_scenes = all(map(_scene, (image for image, _ in captioned)))
     words = PICTURED if of_scenes else frequent_words(caption for _, caption in captioned)
     text = TextSupervisionConfig(
@@ -169,24 +90,18 @@ def train_with_captions(run: Run, folder: Path, lab: Laboratory, judge: Judge, r
         loop=config.loop,
     )
     chosen = words if labels else ()
-    return supervise_with_text(captioned, chosen, text, folder, lab.teacher, judge, resume, lab.quiet) is not None
+    return (
+        supervise_with_text(captioned, chosen, text, folder, context.teacher, evaluate, resume, context.quiet)
+        is not None
+    )
 
 
-def frequent_words(captions: Iterable[str]) -> list[str]:
-    """What multi-label contrast looks for in captions of photos: words of three letters or more that are no grammar.
-
-    GroupViT takes nouns, which needs a tagger; the most frequent words are nearly all nouns, colours and places.
-    """
-    counts = Counter(word for caption in captions for word in set(re.findall(r"[a-z]{3,}", caption.lower())))
-    return [word for word, _ in counts.most_common() if word not in GRAMMAR][:MOST_WORDS]
-
-
-def train_with_words(run: Run, folder: Path, lab: Laboratory, judge: Judge, resume: bool) -> bool:
+def train_with_words(run: Run, folder: Path, context: ExperimentContext, evaluate: Evaluate, resume: bool) -> bool:
     """The same with GroupViT's multi-label contrast."""
-    return train_with_captions(run, folder, lab, judge, resume, LABELS)
+    return train_with_captions(run, folder, context, evaluate, resume, LABELS)
 
 
-def train_with_masks(run: Run, folder: Path, lab: Laboratory, judge: Judge, resume: bool) -> bool:
+def train_with_masks(run: Run, folder: Path, context: ExperimentContext, evaluate: Evaluate, resume: bool) -> bool:
     """A run on the true class of every pixel, all nouns and kinds of stuff."""
     config = run.config
     masks = MaskSupervisionConfig(
@@ -197,10 +112,13 @@ def train_with_masks(run: Run, folder: Path, lab: Laboratory, judge: Judge, resu
         loop=config.loop,
     )
     classes = Vocabulary((*ALL_NOUNS, *STUFF_NAMES), background=())
-    words, _ = Segmenter.of(Student(config.student), lab.teacher).embed(classes)
-    source = _Scenes(numbers_of(_images(run, lab)), classes.labels)
+    words, _ = Segmenter.of(Student(config.student), context.teacher).embed(classes)
+    source = _Scenes(numbers_of(_images(run, context)), classes.labels)
     name = f"{len(source)} scenes"
-    return supervise_with_masks(source, words, masks, folder, name, lab.teacher, judge, resume, lab.quiet) is not None
+    return (
+        supervise_with_masks(source, words, masks, folder, name, context.teacher, evaluate, resume, context.quiet)
+        is not None
+    )
 
 
 class _Scenes:
@@ -218,9 +136,9 @@ class _Scenes:
         return scene.image, scene.class_map(self._classes, missing=255)
 
 
-def _images(run: Run, lab: Laboratory) -> list[Path]:
+def _images(run: Run, context: ExperimentContext) -> list[Path]:
     """The images that a distillation of the run would see."""
-    return [path for path, _ in ViewData(lab.images, lab.cache, run.config).images]
+    return [path for path, _ in ViewData(context.images, context.cache, run.config).images]
 
 
 def _caption(split: str, number: int) -> str:

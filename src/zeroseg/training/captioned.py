@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
 
@@ -22,6 +24,8 @@ from PIL import Image
 from zeroseg.errors import DatasetError
 from zeroseg.images import center_square, load_image
 
+GRAMMAR = Path(__file__).with_name("grammar.txt")  # words that name nothing, one a line
+MOST_WORDS = 10_000
 CAPTION_FILES = METADATA, TABLE = "metadata.jsonl", "captions.tsv"
 SMALLEST_SHARE = 0.5  # of the centre square's area that a crop shows: with less, captions would cease to be true
 
@@ -59,6 +63,16 @@ class CaptionedFolder:
         """
         path, caption = self.captioned[index]
         return [(_random_crop(center_square(load_image(path)), self._size, random), caption)]
+
+
+def frequent_words(captions: Iterable[str]) -> list[str]:
+    """What multi-label contrast looks for in captions of photos: words of three letters or more that are no grammar.
+
+    GroupViT takes nouns, which needs a tagger; the most frequent words are nearly all nouns, colours and places.
+    """
+    grammar = set(GRAMMAR.read_text(encoding="utf-8").split())
+    counts = Counter(word for caption in captions for word in set(re.findall(r"[a-z]{3,}", caption.lower())))
+    return [word for word, _ in counts.most_common() if word not in grammar][:MOST_WORDS]
 
 
 def _random_crop(square: Image.Image, size: int, random: Random) -> Image.Image:

@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from zeroseg.errors import ConfigError, TrainingError, ZeroSegError
 from zeroseg.files import write_text_atomically
 from zeroseg.precision import mixed_precision
+from zeroseg.student.config import plain_settings
 from zeroseg.training.checkpoint import load_checkpoint, save_checkpoint
 from zeroseg.training.interruption import Interruption
 from zeroseg.training.monitor import Monitor, forget_after
@@ -67,7 +68,7 @@ class LoopConfig:
 
 def without_loop(config: Any) -> Figures:
     """A config's settings but for those of its `loop`, which `train` keeps by itself."""
-    return {name: value for name, value in asdict(config).items() if name != "loop"}
+    return {name: value for name, value in plain_settings(config).items() if name != "loop"}
 
 
 class _Steps(Dataset[Any], Generic[B]):

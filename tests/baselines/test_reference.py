@@ -10,11 +10,12 @@ from PIL import Image
 from scipy.ndimage import label
 
 from tests.tiny import teacher
-from zeroseg.baselines import TrueRegions, yardstick_segmenter
-from zeroseg.baselines.oracle import Nothing, _square
+from zeroseg.baselines import TrueRegions, baseline_segmenter
+from zeroseg.baselines.reference import BackgroundOnly, _square
 from zeroseg.baselines.regions import components, true_regions
 from zeroseg.evaluation import Sample, evaluate
 from zeroseg.evaluation.benchmark import encode_sample
+from zeroseg.rules import Margin
 from zeroseg.vocabulary import Vocabulary
 
 EIGHT = np.ones((3, 3), int)
@@ -71,26 +72,26 @@ class OneBlot:
 
 def test_the_oracles_regions_are_exact():
     """Had each region its majority class, nothing would be wrong; its masks are those of the truth."""
-    segmenter = yardstick_segmenter("oracle", teacher(), refinement=3)
+    segmenter = baseline_segmenter("true-regions", teacher(), refinement=3)
     (sample,) = OneBlot()
     encoded = encode_sample(segmenter, sample)
     assert encoded.masks is not None
     assert encoded.masks.shape == (2, 30, 40)
     result = evaluate(segmenter, OneBlot())
-    assert result.oracle_miou == 1.0
+    assert result.upper_bound_miou == 1.0
     assert result.read_out.refinement == 0
-    named = segmenter.reading(margin=-200.0)  # every region is a dog
+    named = segmenter.reading(background=Margin(-200.0))  # every region is a dog
     assert evaluate(named, OneBlot()).miou == pytest.approx((0 + 200 / 1160) / 2)
 
 
 def test_without_truth_the_oracle_sees_one_region():
-    encoded = TrueRegions(teacher()).encode(torch.rand(1, 3, 8, 10), (8, 10))
+    encoded = TrueRegions(teacher()).encode(torch.rand(1, 3, 8, 10), [(8, 10)])[0]
     assert encoded.segments is not None
     assert len(encoded.segments) == 1
 
 
 def test_nothing_is_background_everywhere():
     """960 of 1,160 pixels that count are background: IoU .8276 and 0."""
-    segmenter = yardstick_segmenter("background", teacher())
-    assert isinstance(segmenter.encoder, Nothing)
+    segmenter = baseline_segmenter("background", teacher())
+    assert isinstance(segmenter.encoder, BackgroundOnly)
     assert evaluate(segmenter, OneBlot()).miou == pytest.approx(960 / 1160 / 2)

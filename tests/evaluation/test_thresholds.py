@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.evaluation.test_benchmark import Blots, segmenter
 from zeroseg.errors import ConfigError
 from zeroseg.evaluation import calibrate_margin, evaluate, open_dataset, sweep, sweep_finely, tune_margin
-from zeroseg.evaluation.background import otsu
+from zeroseg.evaluation.thresholds import otsu
+from zeroseg.rules import Margin
 from zeroseg.segmenter import Segmenter
 
 
@@ -18,7 +19,7 @@ def test_a_sweep_is_one_evaluation_for_each_value():
     values = (-200.0, 0.01, 200.0)
     found = sweep(segmenter(), Blots(), values)
     assert found.threshold == "margin"
-    one_by_one = [evaluate(segmenter().reading(margin=value), Blots()).miou for value in values]
+    one_by_one = [evaluate(segmenter().reading(background=Margin(value)), Blots()).miou for value in values]
     assert list(found.mious) == pytest.approx(one_by_one)
     assert found.best == 0.01
 
@@ -27,7 +28,7 @@ def test_without_a_background_the_lead_of_stuff_is_swept():
     """As it is evaluated: every pixel is named, whatever rule the read-out has."""
     found = sweep(segmenter(), Blots(has_background=False), (0.0, 0.01))
     blots = Blots(has_background=False)
-    one_by_one = [evaluate(segmenter().reading(margin=value), blots).miou for value in found.values]
+    one_by_one = [evaluate(segmenter().reading(background=Margin(value)), blots).miou for value in found.values]
     assert found.threshold == "margin"
     assert list(found.mious) == pytest.approx(one_by_one)
 
@@ -68,8 +69,8 @@ def test_a_calibrated_margin_is_as_good_as_a_tuned_one():
     student = Segmenter.from_pretrained().reading(refinement=0)
     measured = open_dataset("picturebook-voc", "held-out", 40)
     scenes = [sample.image for sample in open_dataset("picturebook-voc", "unlabelled", 40)]
-    calibrated = calibrate_margin(student.reading(margin=0.0), scenes, measured.vocabulary)
-    tuned = tune_margin(student.reading(margin=0.0), open_dataset("picturebook-voc", "validation", 40))
+    calibrated = calibrate_margin(student.reading(background=Margin(0.0)), scenes, measured.vocabulary)
+    tuned = tune_margin(student.reading(background=Margin(0.0)), open_dataset("picturebook-voc", "validation", 40))
     assert calibrated.read_out.margin != tuned.read_out.margin != 0.0
     assert abs(evaluate(calibrated, measured).miou - evaluate(tuned, measured).miou) < 0.02
 
@@ -77,7 +78,7 @@ def test_a_calibrated_margin_is_as_good_as_a_tuned_one():
 def test_a_margin_that_is_calibrated_without_labels_finds_the_things():
     """Regions that show the sky fall behind its word; all things are taken for dogs, and lead it."""
     blots = Blots()
-    wrong = segmenter(("sky", "dog", "dog", "dog")).reading(margin=200.0)
+    wrong = segmenter(("sky", "dog", "dog", "dog")).reading(background=Margin(200.0))
     calibrated = calibrate_margin(wrong, [sample.image for sample in blots], blots.vocabulary)
     for reading, background in ((wrong, 0.0), (calibrated, 1.0)):
         confusion = evaluate(reading, blots).confusion

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from zeroseg.dataset_names import official_images
-from zeroseg.evaluation.background import Sweep
 from zeroseg.evaluation.benchmark import Result
 from zeroseg.evaluation.protocols import Protocol
-from zeroseg.student.config import ReadOut
+from zeroseg.evaluation.thresholds import Sweep
 from zeroseg.versions import versions
 from zeroseg.vocabulary import Vocabulary
 
@@ -22,11 +21,14 @@ class Tuned:
     miou: float
 
 
+OWN_MARGIN = "the model's own"
+
+
 @dataclass(frozen=True)
-class Account:
+class EvaluationRecord:
     """How a result came about. `model` is None for what is read out of the teacher itself; `flops` are of an image.
 
-    `margin`: how it was found, where it was not the model's own.
+    `margin`: how the background's threshold was found. `skipped`: images that could not be read, and why, in words.
     """
 
     result: Result
@@ -41,6 +43,7 @@ class Account:
     vocabulary: Vocabulary
     margin: str
     flops: float
+    skipped: tuple[str, ...] = ()
     tuned: Tuned | None = None
     sweep: Sweep | None = None
 
@@ -57,13 +60,14 @@ class Account:
     def in_words(self) -> dict[str, str]:
         """How it was measured, a few words for each matter."""
         read, protocol, words = self.result.read_out, self.protocol, self.vocabulary
+        competing = words.background_words(read.background_words) if read.background.has_background else ()
         seen = f"shorter side of {self.shorter_side} pixels"
         if protocol.window:
             seen += f", in windows of {protocol.window} every {protocol.stride}"
         others = sum(map(len, words.aliases))
         spoken = _count(len(words.labels), "label") + (f" and {others} other words for them" if others else "")
         spoken += f", in {_count(len(words.templates), 'template')}"
-        spoken += f"; {_count(len(words.background), 'word')} for the background" if words.background else ""
+        spoken += f"; {_count(len(competing), 'word')} for the background" if competing else ""
         return {
             "data set": f"{self.result.dataset}, {self.split}",
             "method": self.method,
@@ -72,9 +76,10 @@ class Account:
             "protocol": protocol.name,
             "pictures": seen,
             "words": spoken,
-            "background": _rule(read) + (f"; {self.margin}" if self.margin else ""),
+            "background": f"{read.background.describe()}; {self.margin}",
             "pixels named by": read.naming,
-            "rounds of refinement": f"{read.refinement}",
+            "iterations of refinement": f"{read.refinement}",
+            **({"images left out": f"{len(self.skipped)}, which cannot be read"} if self.skipped else {}),
             "GFLOP an image": f"{self.flops / 1e9:,.2f}",
             "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
         }
@@ -91,30 +96,15 @@ class Account:
             "protocol": self.protocol.settings(),
             "shorter_side": self.shorter_side,
             "vocabulary": asdict(self.vocabulary),
-            "margin": self.margin or "the model's own",
+            "margin": self.margin,
             "flops_an_image": self.flops,
             "device": self.device,
             "versions": versions(),
             **self.result.summary(),
             **({} if self.tuned is None else {"tuned": asdict(self.tuned)}),
             **({} if self.sweep is None else {"sweep": asdict(self.sweep)}),
+            **({"skipped": list(self.skipped)} if self.skipped else {}),
         }
-
-
-def _rule(read: ReadOut) -> str:
-    """A background rule in words."""
-    match read.background:
-        case "product":
-            return f"product score under {read.product_threshold:g} (GroupViT's)"
-        case "margin":
-            return f"best label under the best background word + {read.margin:g} (cosine x 100)"
-        case "softmax":
-            return f"a background word is likeliest, or nothing reaches {read.threshold:g} (SCLIP's)"
-        case "sigmoid":
-            return f"no label reaches {read.sigmoid_threshold:g}, or a background word fits better (TCL's)"
-        case "none":
-            lead = f"; labels for stuff lead by {read.margin:g} (cosine x 100)" if read.margin else ""
-            return f"none, every pixel is named{lead}"
 
 
 def _count(number: int, what: str) -> str:

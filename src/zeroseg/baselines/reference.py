@@ -1,9 +1,11 @@
-"""The ends of the scale: true regions named by the teacher, and background everywhere.
+"""Two references, far from all methods: true regions named by the teacher, and background everywhere.
 
-Letters: R region, H W pixels.
+Letters: B image, R region, H W pixels.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -12,8 +14,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from zeroseg.baselines.regions import true_regions
+from zeroseg.encoding import Encoded, Size
 from zeroseg.images import resize
-from zeroseg.segmenter import Encoded
 from zeroseg.teacher import Teacher
 from zeroseg.views import Box
 
@@ -23,7 +25,7 @@ SMALLEST = 0.2  # of the picture's shorter side: the teacher knows no smaller cr
 
 
 class TrueRegions:
-    """The ceiling of naming: every region of the truth is embedded by itself. An `ImageEncoder`.
+    """The upper bound of naming: every region of the truth is embedded by itself. An `ImageEncoder`.
 
     It is the mean of two looks at a square in its middle: as it is, and in the region's own colour where it ends.
     Regions are the components of the true classes (`regions.true_regions`), the background's, too. Evaluation shows it
@@ -34,13 +36,12 @@ class TrueRegions:
         self.teacher = teacher
         self.shorter_side, self.multiple = teacher.size, 1
 
-    def encode(self, pixels: Float[Tensor, "1 3 H W"], size: tuple[int, int]) -> Encoded:
-        """The picture as one region."""
-        return self.encode_true(pixels, np.zeros(pixels.shape[2:], np.uint8), size)
+    def encode(self, pixels: Float[Tensor, "B 3 H W"], sizes: Sequence[Size]) -> list[Encoded]:
+        """Each picture as one region."""
+        whole = np.zeros(pixels.shape[2:], np.uint8)
+        return [self.encode_true(one[None], whole, size) for one, size in zip(pixels, sizes, strict=True)]
 
-    def encode_true(
-        self, pixels: Float[Tensor, "1 3 H W"], truth: UInt8[np.ndarray, "H W"], size: tuple[int, int]
-    ) -> Encoded:
+    def encode_true(self, pixels: Float[Tensor, "1 3 H W"], truth: UInt8[np.ndarray, "H W"], size: Size) -> Encoded:
         """Embeddings and exact masks of all regions in `truth`; `size` is the picture's own: height, width."""
         masks, boxes = true_regions(truth, IGNORED)
         side = (self.teacher.size, self.teacher.size)
@@ -56,7 +57,7 @@ class TrueRegions:
         return Encoded(image, None, embedded, drawn, torch.zeros_like(image), (height, width), size)
 
 
-class Nothing:
+class BackgroundOnly:
     """Background everywhere: nothing is like any word. An `ImageEncoder`.
 
     Where a data set has no background, every pixel gets one and the same class.
@@ -66,10 +67,10 @@ class Nothing:
         self.teacher = teacher
         self.shorter_side, self.multiple = teacher.size, 1
 
-    def encode(self, pixels: Float[Tensor, "1 3 H W"], size: tuple[int, int]) -> Encoded:
+    def encode(self, pixels: Float[Tensor, "B 3 H W"], sizes: Sequence[Size]) -> list[Encoded]:
         """One cell without any direction, whatever the pixels."""
         nowhere = pixels.new_zeros(self.teacher.width).to(self.teacher.device)
-        return Encoded(nowhere, nowhere[None], None, None, nowhere, (1, 1), size)
+        return [Encoded(nowhere, nowhere[None], None, None, nowhere, (1, 1), size) for size in sizes]
 
 
 def _square(box: Box, height: int, width: int) -> Box:

@@ -1,0 +1,47 @@
+"""All baselines by name; each has a file of its own beside this one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from zeroseg.baselines.crops import GridCrops
+from zeroseg.baselines.dense import DenseCLIP
+from zeroseg.baselines.reference import BackgroundOnly, TrueRegions
+from zeroseg.baselines.windows import SlidingWindows
+from zeroseg.encoding import ImageEncoder
+from zeroseg.rules import Margin
+from zeroseg.segmenter import Segmenter
+from zeroseg.student.config import ReadOut
+from zeroseg.teacher import Teacher
+
+BaselineName = Literal["maskclip", "sclip", "naclip", "clearclip", "crops", "windows", "background", "true-regions"]
+ITERATIONS = 10  # of refinement
+READ_OUT = ReadOut(naming="patches", background=Margin(), refinement=ITERATIONS)
+
+
+def open_baseline(name: BaselineName, teacher: Teacher) -> ImageEncoder:
+    """A baseline that sees images at twice the teacher's own size: 448 pixels for a CLIP that reads 224."""
+    side = 2 * teacher.size
+    match name:
+        case "crops":
+            return GridCrops(teacher, side)
+        case "windows":
+            return SlidingWindows(teacher, side)
+        case "background":
+            return BackgroundOnly(teacher)
+        case "true-regions":
+            return TrueRegions(teacher)
+        case _:
+            return DenseCLIP(teacher, side, name)
+
+
+def baseline_segmenter(name: BaselineName, teacher: Teacher, refinement: int = ITERATIONS) -> Segmenter:
+    """A baseline under `READ_OUT` (one embedding a cell, margin rule), with so many iterations of refinement.
+
+    True regions are named as segments, and not refined.
+    """
+    read_out = replace(READ_OUT, refinement=refinement)
+    if name == "true-regions":
+        read_out = replace(READ_OUT, naming="segments", refinement=0)
+    return Segmenter(open_baseline(name, teacher), teacher, read_out)

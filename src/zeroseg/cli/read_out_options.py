@@ -1,0 +1,42 @@
+"""The options of a read-out: its saved form, in which each rule's threshold has a name of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
+
+from zeroseg.rules import RuleName
+from zeroseg.student.config import Naming, ReadOut
+
+TYPES: dict[str, Any] = {
+    "naming": Naming,
+    "background": RuleName,
+    "keep_mean": bool,
+    "background_words": tuple[str, ...],
+    "refinement": int,
+}  # all others are thresholds and scales
+HELP = {
+    "naming": "Whether a pixel takes the name of its segment (the paper's) or of its patch.",
+    "background": "When a pixel is none of the labels (see `zeroseg segment --help`).",
+    "margin": "Of the rule margin; the lead of labels for stuff under none. Cosine x 100.",
+    "threshold": "Of the rule softmax.",
+    "keep_mean": "Whether the mean of the teacher's embeddings is part of what is compared with words.",
+    "background_words": "What stands for everything that nobody asked for.",
+    "refinement": "Iterations in which masks follow the picture's edges.",
+}
+
+REGISTRY = ConstructorRegistry()
+
+
+@REGISTRY.struct_rule
+def read_out_options(info: StructTypeInfo) -> StructConstructorSpec | None:
+    """A read-out from flat options, as configs are saved."""
+    if info.type is not ReadOut:
+        return None
+    default = info.default if isinstance(info.default, ReadOut) else ReadOut()
+    options = tuple(
+        StructFieldSpec(name, TYPES.get(name, float), value, HELP.get(name, f"Of the rule {name.split('_')[0]}."))
+        for name, value in default.to_json().items()
+    )
+    return StructConstructorSpec(lambda **values: ReadOut.from_json(values), options)

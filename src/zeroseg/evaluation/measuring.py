@@ -1,0 +1,151 @@
+"""Measuring a segmenter on a data set under a protocol: what the command line and the experiments both do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from zeroseg.dataset_names import PICTUREBOOKS, unit_of
+from zeroseg.errors import DatasetError
+from zeroseg.evaluation.benchmark import Result, evaluate
+from zeroseg.evaluation.dataset import Dataset
+from zeroseg.evaluation.datasets import open_dataset, open_tuning_set
+from zeroseg.evaluation.protocols import Protocol
+from zeroseg.evaluation.record import OWN_MARGIN, Tuned
+from zeroseg.evaluation.thresholds import Sweep, calibrate_margin, sweep_finely, tune_margin
+from zeroseg.segmenter import Segmenter
+from zeroseg.vocabulary import Vocabulary
+
+Counting = Callable[[str, int, str], AbstractContextManager[Callable[[int], None]]]  # title, total, unit -> progress
+MarginFrom = Literal["own", "tuned", "calibrated"]
+OTHER_IMAGES = 100  # that a margin is tuned or calibrated on
+
+
+def uncounted(_title: str, _total: int, _unit: str) -> AbstractContextManager[Callable[[int], None]]:
+    """No progress."""
+    return nullcontext(lambda _: None)
+
+
+@dataclass(frozen=True)
+class OtherImages:
+    """Where images can be had beside those of `split` (None: the one that figures are reported on), which are measured.
+
+    `folder`: where a real data set is.
+    """
+
+    dataset: str
+    split: str | None = None
+    folder: Path | None = None
+
+    def with_masks(self) -> tuple[Dataset, str]:
+        """Images whose masks may be looked at, and which they are. Raises `DatasetError` where there are none."""
+        images = open_tuning_set(self.dataset, self.split, OTHER_IMAGES, self.folder)
+        kind = "validation" if self.dataset in PICTUREBOOKS else "train"
+        return images, f"{len(images)} {kind} {unit_of(self.dataset)}"
+
+    def without_masks(self) -> tuple[Dataset, str]:
+        """Images whose masks are not looked at, and which they are: others than those measured where there are any."""
+        if self.dataset in PICTUREBOOKS:
+            scenes = open_dataset(self.dataset, "unlabelled", OTHER_IMAGES)
+            return scenes, f"{len(scenes)} unlabelled scenes"
+        try:
+            return self.with_masks()
+        except DatasetError:
+            images = open_dataset(self.dataset, self.split, OTHER_IMAGES, self.folder)
+            return images, f"{len(images)} of the measured images"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A result, with the segmenter and the words as they were measured.
+
+    `margin`: in words, how the background's threshold was found. `tuned`: the same with the margin that is best on
+    other images' masks, where the measured one was calibrated without any.
+    """
+
+    result: Result
+    segmenter: Segmenter
+    vocabulary: Vocabulary
+    margin: str = OWN_MARGIN
+    tuned: Tuned | None = None
+    sweep: Sweep | None = None
+
+
+def under_protocol(segmenter: Segmenter, dataset: Dataset, protocol: Protocol) -> tuple[Segmenter, Vocabulary]:
+    """A segmenter as a protocol shows it pictures and reads it, and a data set's vocabulary in the protocol's words.
+
+    Raises `ConfigError` where the protocol's windows do not fit the encoder's patches.
+    """
+    encoder, read_out = protocol.sees(segmenter.encoder), protocol.reads(segmenter.read_out)
+    return Segmenter(encoder, segmenter.teacher, read_out, segmenter.words), protocol.speaks(dataset.vocabulary)
+
+
+def measure(
+    segmenter: Segmenter,
+    dataset: Dataset,
+    protocol: Protocol,
+    margin: MarginFrom = "own",
+    others: OtherImages | None = None,
+    *,
+    examples: int = 0,
+    swept: bool = False,
+    partial: Path | None = None,
+    counting: Counting = uncounted,
+    say: Callable[[str], None] = lambda _: None,
+) -> Measurement:
+    """Measure mIoU.
+
+    `margin`: whether the background's threshold is the segmenter's own, tuned on masks of `others` (its own where there
+    are none, which `say` is told), or calibrated on `others` without masks; the tuned one is measured beside that.
+    `examples`: how many of the best and worst images are kept. `swept`: try the threshold on what is measured, too.
+    `partial`: see `evaluate`. `counting` shows progress, `say` is given one sentence at a time.
+
+    Raises `DatasetError` for images or masks that cannot be read, `ConfigError` for a protocol that does not fit.
+    """
+    segmenter, vocabulary = under_protocol(segmenter, dataset, protocol)
+    unit, how, tuned = unit_of(dataset.name), OWN_MARGIN, None
+
+    def evaluated(chosen: Segmenter, examples: int = 0, partial: Path | None = None) -> Result:
+        with counting("evaluating", len(dataset), unit) as progress:
+            return evaluate(chosen, dataset, progress, vocabulary, examples, partial)
+
+    if margin != "own" and others is not None:
+        best, where = _tuned(segmenter, others, vocabulary, say)
+        if margin == "tuned":
+            segmenter, how = best, f"tuned on {where}" if where else "not tuned"
+        else:
+            if where:
+                miou = round(evaluated(best).miou, 4)
+                tuned = Tuned(best.read_out.background.threshold, f"tuned on {where}", miou)
+            segmenter, where = _calibrated(segmenter, others, vocabulary, say)
+            how = f"calibrated on {where}, without masks"
+    result, tried = evaluated(segmenter, examples, partial), None
+    if swept:
+        with counting("sweeping", 2 * len(dataset), unit) as progress:
+            tried = sweep_finely(segmenter, dataset, (), progress, vocabulary)
+    return Measurement(result, segmenter, vocabulary, how, tuned, tried)
+
+
+def _tuned(
+    segmenter: Segmenter, others: OtherImages, vocabulary: Vocabulary, say: Callable[[str], None]
+) -> tuple[Segmenter, str]:
+    """With the margin that is best on other images, and on which; as it is where there are none."""
+    try:
+        images, where = others.with_masks()
+    except DatasetError as error:
+        say(f"the margin stays {segmenter.read_out.background.threshold:g}, not tuned: {error}")
+        return segmenter, ""
+    say(f"tuning the margin on {where}")
+    return tune_margin(segmenter, images, vocabulary=vocabulary), where
+
+
+def _calibrated(
+    segmenter: Segmenter, others: OtherImages, vocabulary: Vocabulary, say: Callable[[str], None]
+) -> tuple[Segmenter, str]:
+    """With a margin calibrated on other images, and on which."""
+    images, where = others.without_masks()
+    say(f"calibrating the margin on {where}, without their masks")
+    return calibrate_margin(segmenter, (sample.image for sample in images), vocabulary), where

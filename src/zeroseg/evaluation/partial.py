@@ -1,0 +1,90 @@
+"""What was measured of a data set so far: kept when a measurement is interrupted, and gone on from.
+
+Letters: C class.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+from jaxtyping import Int64
+
+from zeroseg.evaluation.metrics import mean_iou
+from zeroseg.files import atomic_path
+
+EVERY = 30.0  # seconds between two writings
+
+
+@dataclass
+class Partial:
+    """Sums over the first images of a data set, and what is kept of each."""
+
+    confusion: Int64[np.ndarray, "C C"]
+    upper_bound: Int64[np.ndarray, "C C"]
+    class_counts: list[Int64[np.ndarray, "3 C"]] = field(default_factory=list[np.ndarray])
+    mious: list[float] = field(default_factory=list[float])  # NaN where no pixel counts
+    path: Path | None = None
+    _written: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    @contextlib.contextmanager
+    def kept_in(cls, path: Path | None, classes: int) -> Generator[Partial]:
+        """What the file `path` holds, or nothing yet. Whatever ends the block, what was added is written to the file;
+        when the block succeeds, the file is removed. Without a path nothing is kept. Raises `OutputError`."""
+        done = cls._read(path, classes)
+        try:
+            yield done
+        except BaseException:
+            done._write()
+            raise
+        if path is not None:
+            path.unlink(missing_ok=True)
+
+    def add(
+        self,
+        confusion: Int64[np.ndarray, "C C"],
+        upper_bound: Int64[np.ndarray, "C C"],
+        class_counts: Int64[np.ndarray, "3 C"],
+    ) -> None:
+        """Add the next image."""
+        self.confusion += confusion
+        self.upper_bound += upper_bound
+        self.class_counts.append(class_counts)
+        self.mious.append(mean_iou(confusion) if confusion.any() else float("nan"))
+        if time.monotonic() - self._written > EVERY:
+            self._write()
+
+    @classmethod
+    def _read(cls, path: Path | None, classes: int) -> Partial:
+        none = np.zeros((classes, classes), np.int64)
+        empty = cls(none, none.copy(), path=path)
+        if path is None or not path.is_file():
+            return empty
+        try:
+            with np.load(path, allow_pickle=False) as kept:
+                confusion, upper_bound = kept["confusion"], kept["upper_bound"]
+                counts, mious = kept["class_counts"], kept["mious"]
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            return empty  # damaged: measured anew
+        if confusion.shape != empty.confusion.shape or len(counts) != len(mious):
+            return empty
+        return cls(confusion, upper_bound, list(counts), mious.tolist(), path)
+
+    def _write(self) -> None:
+        if self.path is None or not self.mious:
+            return
+        with atomic_path(self.path) as path, path.open("wb") as file:
+            np.savez(
+                file,
+                confusion=self.confusion,
+                upper_bound=self.upper_bound,
+                class_counts=np.stack(self.class_counts),
+                mious=np.array(self.mious),
+            )
+        self._written = time.monotonic()
