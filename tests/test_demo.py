@@ -15,8 +15,8 @@ from zeroseg.cli import COMMANDS, main
 from zeroseg.demo import DemoConfig, demonstration
 from zeroseg.demo.curves import RECENT, nearest_by_grid, points
 from zeroseg.demo.demonstration import next_commands
-from zeroseg.demo.lesson import free_run
 from zeroseg.demo.pictures import PICTURES
+from zeroseg.demo.training_run import free_run
 from zeroseg.picturebook import draw_scene
 from zeroseg.training.distill import DistillConfig, LossWeights
 from zeroseg.training.loop import LoopConfig
@@ -50,7 +50,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> DemoConfig:
         teacher=folder / "teacher",
         fewest_images=IMAGES,
         most_images=IMAGES,
-        rehearsal_steps=4,
+        timing_steps=4,
         curve_points=2,
         curve_scenes=2,
         table_scenes=2,

@@ -39,4 +39,8 @@ def read_out_options(info: StructTypeInfo) -> StructConstructorSpec | None:
         StructFieldSpec(name, TYPES.get(name, float), value, HELP.get(name, f"Of the rule {name.split('_')[0]}."))
         for name, value in default.to_json().items()
     )
-    return StructConstructorSpec(lambda **values: ReadOut.from_json(values), options)
+    return StructConstructorSpec(_build, options)
+
+
+def _build(**values: Any) -> ReadOut:
+    return ReadOut.from_json(values)

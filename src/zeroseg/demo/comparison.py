@@ -10,8 +10,8 @@ from rich.table import Table
 
 from zeroseg.baselines import BaselineName, baseline_segmenter
 from zeroseg.demo.config import DATASET, DemoConfig
-from zeroseg.demo.lesson import Lesson
-from zeroseg.demo.narrator import Narrator
+from zeroseg.demo.log import Log
+from zeroseg.demo.training_run import TrainingRun
 from zeroseg.evaluation import Result, evaluate, open_dataset, tune_margin
 from zeroseg.feature_cache import FeatureCache
 from zeroseg.segmenter import Segmenter
@@ -32,20 +32,15 @@ class Row:
         """In per cent."""
         return 100 * self.result.miou
 
-    @property
-    def ceiling(self) -> float:
-        """mIoU if each region had its majority label, in per cent."""
-        return 100 * self.result.upper_bound_miou
 
-
-def compare(lesson: Lesson, cache: FeatureCache, bundled: Segmenter, config: DemoConfig, tell: Narrator) -> list[Row]:
+def compare(trained: TrainingRun, cache: FeatureCache, bundled: Segmenter, config: DemoConfig, log: Log) -> list[Row]:
     """mIoU of the student before and after, of the bundled one, and of two read-outs of the teacher itself.
 
     Margins are tuned on validation scenes; the two trained students bring theirs. The teacher's are those of
     `zeroseg evaluate --method`, with as many rounds of refinement as the student's.
     """
     by = bundled.teacher
-    untrained = build_student(lesson.config, cache, by).to(by.device).eval()
+    untrained = build_student(trained.config, cache, by).to(by.device).eval()
     validation = open_dataset(DATASET, "validation", config.tuning_scenes)
     held_out = open_dataset(DATASET, "held-out", config.table_scenes)
 
@@ -54,12 +49,12 @@ def compare(lesson: Lesson, cache: FeatureCache, bundled: Segmenter, config: Dem
 
     candidates = {
         "student at the start": tune_margin(Segmenter.of(untrained, by), validation),
-        f"student after {lesson.seconds / 60:.1f} minutes": Segmenter.of(lesson.student, by),
+        f"student after {trained.seconds / 60:.1f} minutes": Segmenter.of(trained.student, by),
         "bundled student": bundled,
         "teacher, MaskCLIP-style": tuned("maskclip"),
         "teacher, 4 x 4 crops": tuned("crops"),
     }
-    with tell.bar("evaluating", len(candidates) * len(held_out)) as advance:
+    with log.bar("evaluating", len(candidates) * len(held_out)) as advance:
         return [Row(name, evaluate(segmenter, held_out, advance)) for name, segmenter in candidates.items()]
 
 
@@ -69,7 +64,6 @@ def terminal_table(rows: Sequence[Row]) -> Table:
     shown = Table("who segments", title=title, caption=EVALUATE, box=box.SIMPLE)
     shown.title_justify = shown.caption_justify = "left"
     shown.add_column("mIoU", justify="right")
-    shown.add_column("ceiling", justify="right")
     for row in rows:
-        shown.add_row(row.name, f"{row.miou:.1f}", f"{row.ceiling:.1f}")
+        shown.add_row(row.name, f"{row.miou:.1f}")
     return shown

@@ -23,7 +23,7 @@ class DemoConfig:
     fewest_images: int = 300
     most_images: int = 3000
     caching_seconds: float = 75.0  # decides how many images between these two
-    rehearsal_steps: int = 12  # of a throw-away student, to learn how many steps fit
+    timing_steps: int = 12  # of a throw-away student, to learn how many steps fit
     curve_points: int = 6
     curve_scenes: int = 60
     table_scenes: int = 150

@@ -1,4 +1,4 @@
-"""Charts of a training run's log: the curve, the losses, the instruments."""
+"""Charts of a training run's log: the curve, the losses, the diagnostics."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def losses(log: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Html:
     return report.line_chart(lines, "steps", "mean L1, before weights", "Losses")
 
 
-def instruments(log: Sequence[Mapping[str, Any]]) -> list[Html]:
+def diagnostics(log: Sequence[Mapping[str, Any]]) -> list[Html]:
     """What shows a collapse while it happens, a chart each."""
     charts = {
         "token_cosine": ("Are a picture's tokens different?", "mean cosine between them"),

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from zeroseg.demo.comparison import compare, terminal_table
 from zeroseg.demo.config import DATASET, DemoConfig
-from zeroseg.demo.lesson import cache_features, draw_images, learn
-from zeroseg.demo.narrator import Narrator
+from zeroseg.demo.log import Log
 from zeroseg.demo.page import compose
 from zeroseg.demo.pictures import segment_pictures
+from zeroseg.demo.training_run import cache_features, draw_images, learn
 from zeroseg.files import write_text_atomically
 from zeroseg.segmenter import Segmenter
 
@@ -28,34 +28,34 @@ def run(out: Path, minutes: float = 3.0, quiet: bool = False, config: DemoConfig
     demo are used again, the run is always a new one. Ctrl-C says what is there and goes on as `KeyboardInterrupt`.
     Raises `WeightsError`, `TeacherError`, `DatasetError`, `CacheError`, `TrainingError`, `OutputError`.
     """
-    tell = Narrator(quiet)
+    log = Log(quiet)
     try:
-        return _demonstrate(out, minutes, config or DemoConfig(), tell)
+        return _demonstrate(out, minutes, config or DemoConfig(), log)
     except KeyboardInterrupt:
-        tell.say(_what_is_there(out))
+        log.say(_what_is_there(out))
         raise
 
 
-def _demonstrate(out: Path, minutes: float, config: DemoConfig, tell: Narrator) -> Path:
+def _demonstrate(out: Path, minutes: float, config: DemoConfig, log: Log) -> Path:
     started = time.monotonic()
-    tell.title("1  Pictures, segmented by words")
+    log.title("1  Pictures, segmented by words")
     bundled = Segmenter.from_pretrained(config.model, config.teacher)
-    shown = segment_pictures(bundled, out / "pictures", tell)
-    tell.title("2  A student learns from scratch")
-    images = draw_images(out / "images", bundled.teacher, config, tell)
-    cache = cache_features(images, bundled.teacher, config.recipe.views, out, tell)
-    lesson = learn(images, cache, bundled.teacher, out, minutes, config, tell)
-    tell.title("3  Side by side, on scenes that nobody has seen")
-    rows = compare(lesson, cache, bundled, config, tell)
-    tell.show(terminal_table(rows))
-    commands = next_commands(lesson.run)
-    html = compose(shown, lesson, rows, commands, bundled.teacher, config, time.monotonic() - started)
+    shown = segment_pictures(bundled, out / "pictures", log)
+    log.title("2  A student learns from scratch")
+    images = draw_images(out / "images", bundled.teacher, config, log)
+    cache = cache_features(images, bundled.teacher, config.recipe.views, out, log)
+    trained = learn(images, cache, bundled.teacher, out, minutes, config, log)
+    log.title("3  Side by side, on scenes that nobody has seen")
+    rows = compare(trained, cache, bundled, config, log)
+    log.show(terminal_table(rows))
+    commands = next_commands(trained.run)
+    html = compose(shown, trained, rows, commands, bundled.teacher, config, time.monotonic() - started)
     write_text_atomically(out / REPORT, html)
-    tell.title("Done")
-    tell.say(f"The report, with pictures, curves and figures: {out / REPORT}")
-    tell.say("Try next:")
+    log.title("Done")
+    log.say(f"The report, with pictures, curves and figures: {out / REPORT}")
+    log.say("Try next:")
     for words, command in commands:
-        tell.say(f"  {words}\n    {command}")
+        log.say(f"  {words}\n    {command}")
     return out / REPORT
 
 

@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
-class Narrator:
+class Log:
     """Plain sentences on the terminal, a bar for what takes long; nothing at all when quiet."""
 
     def __init__(self, quiet: bool = False) -> None:
