@@ -35,8 +35,8 @@ def compose(
     lead = [
         report.paragraph(
             f"A student network looked at {trained.images:,} unlabelled pictures for {trained.seconds / 60:.1f} "
-            "minutes and learnt to predict what a frozen CLIP, its teacher, says about crops of them. Nobody told it what is "
-            "where; asked for words, it now says which pixels they name."
+            "minutes and learnt to predict what a frozen CLIP, its teacher, says about crops of them. Nobody told it "
+            "what is where; asked for words, it now says which pixels they name."
         ),
         report.chips(
             {
@@ -92,7 +92,7 @@ def _learning_part(trained: TrainingRun, rows: Sequence[Row], config: DemoConfig
             "that takes every patch, an assignment that never decides, all tokens near one and the same view."
         ),
         report.grid(
-            [curves.losses(rows_of_log, [name for name in weights if weights[name]]), *curves.instruments(rows_of_log)]
+            [curves.losses(rows_of_log, [name for name in weights if weights[name]]), *curves.diagnostics(rows_of_log)]
         ),
         curves.nearest_views(rows_of_log, trained.config.views),
     )
@@ -105,9 +105,9 @@ def _table_part(rows: Sequence[Row], config: DemoConfig) -> tuple[Html, ...]:
         report.table(
             ("who segments", "mIoU, %", "margin"),
             cells,
-            f"{scenes} held-out scenes, {classes} nouns and background. Margin: by how much (cosine x 100) a label must beat "
-            f"the best background word; tuned on {config.tuning_scenes} validation scenes, but for the bundled student's "
-            f"own. {EVALUATE}",
+            f"{scenes} held-out scenes, {classes} nouns and background. Margin: by how much (cosine x 100) a label must "
+            f"beat the best background word; tuned on {config.tuning_scenes} validation scenes, but for the bundled "
+            f"student's own. {EVALUATE}",
             strong=(1,),
         ),
     )
