@@ -105,8 +105,8 @@ def _table_part(rows: Sequence[Row], config: DemoConfig) -> tuple[Html, ...]:
         report.table(
             ("who segments", "mIoU, %", "margin"),
             cells,
-            f"{scenes} held-out scenes, {classes} nouns and background. Margin: by how much (cosine x 100) a label must "
-            f"beat the best background word; tuned on {config.tuning_scenes} validation scenes, but for the bundled "
+            f"{scenes} held-out scenes, {classes} nouns and background. Margin: by how much (cosine x 100) a label "
+            f"must beat the best background word; tuned on {config.tuning_scenes} validation scenes, but for the bundled "
             f"student's own. {EVALUATE}",
             strong=(1,),
         ),
