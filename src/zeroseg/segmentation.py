@@ -15,6 +15,7 @@ from zeroseg.errors import VocabularyError
 
 BACKGROUND = "background"
 MAX_LABELS = 65_536  # what a uint16 can name
+IGNORE = 65_535  # in a map of true classes (uint16): pixels that count for nothing. No class has this number
 NAMED_IN_ERROR = 12
 COUNTED_AT_ONCE = 1 << 22  # bincount makes an int64 copy of what it counts
 

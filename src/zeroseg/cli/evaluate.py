@@ -24,6 +24,7 @@ from zeroseg.files import write_text_atomically
 if TYPE_CHECKING:  # torch is loaded when something is measured, not for --help
     from zeroseg.baselines import Yardstick
     from zeroseg.evaluation import Account, Dataset, Result
+    from zeroseg.evaluation.masks import MaskOptions
     from zeroseg.vocabulary import Vocabulary
 
 EXAMPLES = 4  # of the best and of the worst pictures, in a report
@@ -72,6 +73,14 @@ class Evaluate:
     """Which scenes (the first four), or which images."""
     size: Annotated[int | None, arg(help_behavior_hint="(default: 300 scenes, or all images)")] = None
     """How many at most, the first ones."""
+    ignore: Annotated[
+        tuple[str, ...], arg(metavar="NUMBER...|none", help_behavior_hint="(default: 255 in a folder)")
+    ] = ()
+    """Numbers of your own masks (categories' ids in COCO's JSON) whose pixels count for nothing, or "none"."""
+    masks: Annotated[
+        Literal["stored", "upright"] | None, arg(help_behavior_hint="(default: what the files tell, else upright)")
+    ] = None
+    """What your own masks fit where EXIF turns or mirrors a photo: its stored pixels, or the upright picture."""
     protocol: ProtocolName = "own"
     """How pictures are seen and named: the model's own way, the paper's, TCL's (its column without refinement with
     --refinement 0) or one like SCLIP's. Figures under different protocols cannot be compared."""
@@ -101,7 +110,7 @@ class Evaluate:
         self._check()
         from zeroseg.evaluation import open_dataset
 
-        dataset = open_dataset(self.dataset, self.split, self.size, self.data)
+        dataset = open_dataset(self.dataset, self.split, self.size, self.data, self._masks())
         if not dataset.has_background and (self.sweep or self.calibrate):
             raise UsageError(f"{dataset.name} has no background: leave --sweep and --calibrate out.")
         account = self._measured(dataset)
@@ -130,6 +139,17 @@ class Evaluate:
             allowed = " or ".join(map(str, rounds))
             raise UsageError(f"the protocol {self.protocol} refines in {allowed} rounds, not {self.refinement}.")
 
+    def _masks(self) -> MaskOptions | None:
+        """How masks of one's own are read; None where nothing was said."""
+        from zeroseg.evaluation.masks import MaskOptions
+
+        if not self.ignore and self.masks is None:
+            return None
+        numbers = () if self.ignore == ("none",) else self.ignore
+        if not all(number.isascii() and number.isdigit() for number in numbers):
+            raise UsageError(f'--ignore takes whole numbers from 0, or "none" alone, not {" ".join(self.ignore)!r}.')
+        return MaskOptions(tuple(map(int, numbers)) if self.ignore else None, self.masks)
+
     def _check_yardstick(self) -> None:
         if (self.naming, self.background) != (None, None):
             raise UsageError("--naming and --background go with --method student.")
@@ -149,7 +169,7 @@ class Evaluate:
         protocol = protocol.for_encoder(model.encoder)
         vocabulary = protocol.speaks(dataset.vocabulary, model.read_out.background_words)
         segmenter = zeroseg.Segmenter(protocol.sees(model.encoder), model.teacher, protocol.reads(model.read_out))
-        margins = Margins(self.dataset, self.split, self.data, vocabulary)
+        margins = Margins(self.dataset, self.split, self.data, vocabulary, self._masks())
         how, tuned, tried = "", None, None
         if self.calibrate:
             rival, which = margins.tuned(segmenter)

@@ -8,6 +8,7 @@ from pathlib import Path
 from zeroseg.dataset_names import PICTUREBOOKS, SplitName, unit_of
 from zeroseg.errors import DatasetError
 from zeroseg.evaluation import Dataset, calibrate_margin, open_dataset, open_tuning_set, tune_margin
+from zeroseg.evaluation.masks import MaskOptions
 from zeroseg.segmenter import Segmenter
 from zeroseg.vocabulary import Vocabulary
 
@@ -22,11 +23,12 @@ class Margins:
     split: SplitName | None
     folder: Path | None
     vocabulary: Vocabulary
+    masks: MaskOptions | None = None
 
     def tuned(self, segmenter: Segmenter) -> tuple[Segmenter, str]:
         """With the margin that is best on images whose masks are looked at, and on which; as it is without them."""
         try:
-            images = open_tuning_set(self.dataset, self.split, IMAGES, self.folder)
+            images = open_tuning_set(self.dataset, self.split, IMAGES, self.folder, self.masks)
         except DatasetError as error:
             print(f"the margin stays {segmenter.read_out.margin:g}, not tuned: {error}", flush=True)
             return segmenter, ""
@@ -47,8 +49,8 @@ class Margins:
             scenes = open_dataset(self.dataset, "unlabelled", IMAGES)
             return scenes, f"{len(scenes)} unlabelled scenes"
         try:
-            images = open_tuning_set(self.dataset, self.split, IMAGES, self.folder)
+            images = open_tuning_set(self.dataset, self.split, IMAGES, self.folder, self.masks)
             return images, f"{len(images)} train images"
         except DatasetError:
-            images = open_dataset(self.dataset, self.split, IMAGES, self.folder)
+            images = open_dataset(self.dataset, self.split, IMAGES, self.folder, self.masks)
             return images, f"{len(images)} of the measured images"
