@@ -16,6 +16,8 @@ from PIL import Image, ImageChops, ImageDraw
 from zeroseg.drawing import (
     contact_sheet,
     display_size,
+    hexadecimal,
+    label_colours,
     lettering,
     overlay,
     overlay_palette,
@@ -80,10 +82,62 @@ def test_palette_png_round_trip_keeps_every_class_id(
         np.testing.assert_array_equal(np.asarray(stored), class_map)
 
 
-def test_palette_png_shows_vocs_colours(tmp_path: Path):
-    save_palette_png(segmentation(np.array([[0, 1, 2]])), tmp_path / "mask.png")
+def test_vocs_colours_for_a_mask_where_other_tools_expect_them(tmp_path: Path):
+    save_palette_png(segmentation(np.array([[0, 1, 2]])), tmp_path / "mask.png", palette(256))
     with Image.open(tmp_path / "mask.png") as stored:
         np.testing.assert_array_equal(np.asarray(stored.convert("RGB"))[0], VOC_START[:3])
+
+
+def swatches(monkeypatch: pytest.MonkeyPatch, found: Segmentation) -> tuple[Image.Image, dict[str, tuple[int, ...]]]:
+    """An overlay, and the pixel in the middle of the swatch before each label of its legend."""
+    where: dict[str, tuple[float, float]] = {}
+    original = ImageDraw.ImageDraw.text
+
+    def spy(pen: ImageDraw.ImageDraw, place: tuple[float, float], text: str, *rest: object, **named: object) -> None:
+        where.setdefault(text, place)
+        original(pen, place, text, *rest, **named)
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", spy)
+    width, height = found.size
+    drawn = overlay(Image.new("RGB", (width, height), (100, 100, 100)), found, opacity=1.0)
+    size = min(28, max(15, max(display_size(found.size)) // 45))
+    middle = round(size * 1.7) - size // 2  # from the label's beginning back to the middle of its swatch
+    pixels = {text: drawn.getpixel((round(x - middle), round(y))) for text, (x, y) in where.items()}
+    return drawn, {text: pixel for text, pixel in pixels.items() if text in found.labels}
+
+
+@pytest.mark.parametrize("has_background", [True, False])
+@pytest.mark.parametrize("count", [3, 24, 200, 300])
+def test_mask_overlay_legend_and_json_agree_on_every_colour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, has_background: bool
+):
+    """Also where there are more labels than the 64 colours, or the 256 of a palette: labels 3 and 67 both occur."""
+    labels = ("background" if has_background else "thing 0", *(f"thing {number}" for number in range(1, count)))
+    shown = np.array([number for number in (*range(20), 67, 131) if number < count])
+    found = segmentation(shown.repeat(40)[None].repeat(400, axis=0), labels, has_background)
+    rows = found.summary(list(map(hexadecimal, label_colours(found))))["labels"]
+    in_json = {row["label"]: row["colour"] for row in rows}
+    drawn, legend = swatches(monkeypatch, found)
+    assert len(legend) == len(shown)
+    save_palette_png(found, tmp_path / "mask.png")
+    with Image.open(tmp_path / "mask.png") as stored:
+        in_mask = stored.getpalette() if stored.mode == "P" else None
+    assert (in_mask is None) == (count > 256)
+    for number, label in enumerate(labels):
+        if in_mask is not None:
+            assert in_json[label] == hexadecimal(tuple(in_mask[3 * number : 3 * number + 3]))
+        if label in legend and label != "background":
+            assert in_json[label] == hexadecimal(legend[label])
+            place = int(np.flatnonzero(shown == number)[0]) * 40 + 20
+            scale = display_size(found.size)[0] / found.size[0]
+            assert in_json[label] == hexadecimal(drawn.getpixel((round(place * scale), 10)))
+    assert len({in_json[labels[number]] for number in shown}) == len(shown)
+    assert not has_background or in_json["background"] == "#000000"
+
+
+def test_a_summary_has_no_colours_unless_they_are_given():
+    (row, *_) = segmentation(np.array([[0, 1]])).summary()["labels"]
+    assert set(row) == {"index", "label", "share", "score"}
 
 
 @pytest.mark.parametrize("name", ["mask.jpg", "mask"])

@@ -1,13 +1,25 @@
 """Vocabularies: what people type becomes the labels that they meant."""
 
+import csv
+import io
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zeroseg.errors import VocabularyError
-from zeroseg.vocabulary import BACKGROUND_WORDS, MOST_LABELS, Vocabulary, make_vocabulary, parse_labels
+from zeroseg.vocabulary import (
+    BACKGROUND_WORDS,
+    MOST_LABELS,
+    Vocabulary,
+    label_key,
+    make_vocabulary,
+    parse_label_lines,
+    parse_labels,
+    same_tokens,
+)
 
-WORD = st.text(st.characters(exclude_characters=",;", exclude_categories=("C", "Z")), min_size=1, max_size=8)
+WORD = st.text(st.characters(exclude_characters=',;"', exclude_categories=("C", "Z")), min_size=1, max_size=8)
 LABEL = st.lists(WORD, min_size=1, max_size=3).map(" ".join)
 
 
@@ -22,12 +34,69 @@ def test_labels_typed_in_one_line_come_back_in_order(labels: list[str], data: st
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.text())
-def test_parsing_any_text_gives_tidy_labels_and_is_stable(text: str):
-    labels = parse_labels(text)
+@given(st.text(st.sampled_from('ab"" ,;\n\t') | st.characters()))
+def test_parsing_any_text_gives_tidy_labels_that_can_be_written_again_or_one_sentence(text: str):
+    try:
+        labels = parse_labels(text)
+    except VocabularyError:
+        assert '"' in text
+        return
     assert all(label and label == " ".join(label.split()) for label in labels)
-    assert not any(mark in label for label in labels for mark in ",;\n")
-    assert parse_labels(", ".join(labels)) == labels
+    if '"' not in text:
+        assert not any(mark in label for label in labels for mark in ",;\n")
+    quoted = ('"{}"'.format(label.replace('"', '""')) for label in labels)
+    assert parse_labels(", ".join(quoted)) == labels
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text(st.sampled_from('ab", ')).filter(str.strip), min_size=1, max_size=4))
+def test_quotes_are_those_of_csv(labels: list[str]):
+    line = io.StringIO()
+    csv.writer(line, quoting=csv.QUOTE_ALL, lineterminator="").writerow(labels)
+    assert parse_labels(line.getvalue()) == tuple(" ".join(label.split()) for label in labels)
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ('"salt, pepper", dog', ("salt, pepper", "dog")),
+        (' "a;b" ;c', ("a;b", "c")),
+        ('"so ""called"" things"', ('so "called" things',)),
+        ('12" pipe, dog', ('12" pipe', "dog")),
+        ('"two\nlines"', ("two lines",)),
+        ('"", dog', ("dog",)),
+        ("chien d'eau", ("chien d'eau",)),
+    ],
+)
+def test_quotes_protect_commas(text: str, labels: tuple[str, ...]):
+    assert parse_labels(text) == labels
+
+
+@pytest.mark.parametrize("text", ['"salt, pepper', 'dog, "salt', '"salt" and pepper, dog', '"', '"""'])
+def test_a_quote_that_is_not_closed_is_one_sentence(text: str):
+    with pytest.raises(VocabularyError, match=r"^the quote that begins .* is not closed .*\.$"):
+        parse_labels(text)
+
+
+def test_a_file_has_a_label_a_line():
+    text = '# things to eat\nsalt, pepper\n\n  \t\n"bread"\r\n  hot   dog \n#7\nC#\n'
+    assert parse_label_lines(text) == ("salt, pepper", '"bread"', "hot dog", "C#")
+    assert parse_label_lines("\n# nothing\n") == ()
+
+
+def test_accents_are_one_label_however_they_are_encoded_and_keep_their_spelling():
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    assert Vocabulary((decomposed, composed, composed.upper(), "cafe")).labels == (decomposed, "cafe")
+    assert Vocabulary((composed, decomposed)).labels == (composed,)
+    assert label_key(decomposed) == label_key(" CAF\u00c9 ")
+    assert Vocabulary((decomposed,), background=(composed, "wall")).background == ("wall",)
+
+
+def test_labels_of_the_same_tokens_are_found_in_order():
+    labels = ("dog", "long label one", "cat", "long label two", "Cat!", "bird")
+    tokens = [[1, 2], [5, 5], [3], [5, 5], [3], [1, 2, 3]]
+    assert same_tokens(labels, tokens) == [("long label one", "long label two"), ("cat", "Cat!")]
+    assert same_tokens(("a", "b"), [[1], [2]]) == []
 
 
 def test_the_example_of_the_manual():

@@ -5,6 +5,7 @@ Shapes: H, W picture height and width; C labels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,6 +16,7 @@ from zeroseg.errors import VocabularyError
 
 BACKGROUND = "background"
 MAX_LABELS = 65_536  # what a uint16 can name
+IGNORE = 65_535  # in a map of true classes (uint16): pixels that count for nothing. No class has this number
 NAMED_IN_ERROR = 12
 COUNTED_AT_ONCE = 1 << 22  # bincount makes an int64 copy of what it counts
 
@@ -84,17 +86,18 @@ class Segmentation:
             raise VocabularyError(f"There is no label {label!r} here; known are {_some(self.labels)}.")
         return self.class_map == self.labels.index(label)
 
-    def summary(self) -> dict[str, object]:
-        """Size and, in label order, each label's index, share and score: ready for `json.dumps`."""
+    def summary(self, colours: Sequence[str] = ()) -> dict[str, object]:
+        """Size and, in label order, each label's index, share, score and, if given, colour: ready for `json.dumps`."""
         width, height = self.size
         rows = zip(self.labels, self.shares.tolist(), self.scores.tolist(), strict=True)
+        coloured = [{"colour": colour} for colour in colours] or [{}] * len(self.labels)
         return {
             "width": width,
             "height": height,
             "has_background": self.has_background,
             "labels": [
-                {"index": index, "label": label, "share": round(share, 6), "score": round(score, 6)}
-                for index, (label, share, score) in enumerate(rows)
+                {"index": index, "label": label, "share": round(share, 6), "score": round(score, 6), **colour}
+                for index, ((label, share, score), colour) in enumerate(zip(rows, coloured, strict=True))
             ],
         }
 

@@ -30,7 +30,7 @@ from zeroseg.student import Student
 from zeroseg.student.config import ReadOut
 from zeroseg.student.weights import BUNDLED
 from zeroseg.teacher import Teacher
-from zeroseg.vocabulary import Vocabulary, make_vocabulary
+from zeroseg.vocabulary import Vocabulary, label_key, make_vocabulary
 
 LARGEST_ASPECT = 6  # longer pictures are squeezed: positions are not known that far
 REFINED_SIDE = 224  # masks are refined on the picture with at most this shorter side, pixels
@@ -135,8 +135,8 @@ class Segmenter:
     def _scores(self, encoded: Encoded, vocabulary: Vocabulary, read_out: ReadOut) -> ClassScores:
         """How well the classes fit the regions."""
         words, class_ids = self.embed(vocabulary, read_out)
-        stuff = {word.casefold() for word in read_out.background_words}
-        is_stuff = torch.tensor([label.casefold() in stuff for label in vocabulary.labels], device=words.device)
+        stuff = set(map(label_key, read_out.background_words))
+        is_stuff = torch.tensor([label_key(label) in stuff for label in vocabulary.labels], device=words.device)
         return read_out.background.class_scores(encoded.similarities(words, read_out), class_ids, is_stuff)
 
     def embed(self, vocabulary: Vocabulary, read_out: ReadOut | None = None) -> tuple[Float[Tensor, "W D"], list[int]]:

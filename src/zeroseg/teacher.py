@@ -122,6 +122,11 @@ class Teacher:
             parts.append(F.normalize(features.pooler_output.float(), dim=-1))
         return torch.cat(parts)
 
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """The tokens of texts as they are embedded: cut to the most that the text encoder reads."""
+        longest = self.model.config.text_config.max_position_embeddings
+        return self.tokenizer(list(texts), truncation=True, max_length=longest)["input_ids"] if texts else []
+
 
 def choose_attention(model: CLIP) -> None:
     """The fastest of `transformers`' attentions where the model is."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +17,8 @@ BACKGROUND_WORDS = (
     "sand", "beach", "water", "sea", "snow", "stone", "cobblestone", "road",
 )  # fmt: skip
 MOST_LABELS = 65_535  # class maps are uint16, and the background takes one number
+FIELD = re.compile(r'[^\S\n]*"(?P<quoted>(?:[^"]|"")*)"[^\S\n]*(?=[,;\n]|$)|[^,;\n]*')
+COMMENT = "#"
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,8 @@ class Vocabulary:
 
     `background` are words that nobody asked for: what fits them better than any label is background. None leaves them
     to the model (`ReadOut.background_words`). Words that are asked for as labels do not compete.
-    Raises `VocabularyError` when empty, blank or too large. Labels that differ only in case or blanks are one label.
+    Raises `VocabularyError` when empty, blank or too large. Labels that differ only in case, blanks, or in how accents
+    are encoded are one label, in its first spelling.
     """
 
     labels: tuple[str, ...]
@@ -33,7 +39,7 @@ class Vocabulary:
     def __post_init__(self) -> None:
         first_spelling: dict[str, str] = {}
         for label in map(_tidy, self.labels):
-            first_spelling.setdefault(label.casefold(), label)
+            first_spelling.setdefault(label_key(label), label)
         labels = tuple(first_spelling.values())
         if not labels:
             raise VocabularyError('the vocabulary is empty: name at least one label, for example "dog, grass".')
@@ -53,9 +59,9 @@ class Vocabulary:
 
     def background_words(self, usual: Sequence[str] = ()) -> tuple[str, ...]:
         """What competes for the background: the vocabulary's own words, or the `usual` ones; no label among them."""
-        asked = {label.casefold() for label in (*self.labels, *(alias for words in self.aliases for alias in words))}
+        asked = {label_key(word) for words in (self.labels, *self.aliases) for word in words}
         words = usual if self.background is None else self.background
-        return tuple(word for word in words if word.casefold() not in asked)
+        return tuple(word for word in words if label_key(word) not in asked)
 
     def words(self, usual: Sequence[str] = ()) -> list[tuple[str, int]]:
         """Every word to embed with the number of its class; background words (see there) have class -1."""
@@ -65,16 +71,59 @@ class Vocabulary:
 
 
 def parse_labels(text: str) -> tuple[str, ...]:
-    """Labels from one line, `dog, grass, traffic light`: split at commas, semicolons and line ends."""
-    parts = [_tidy(part) for part in text.replace(";", ",").replace("\n", ",").split(",")]
-    return tuple(part for part in parts if part)
+    """Labels from one line, `dog, grass, traffic light`: split at commas, semicolons and line ends.
+
+    Quotes protect them, as in CSV: `"salt, pepper", dog`; a quote in a quoted label is written twice. A quote within a
+    label that does not begin with one is a letter like others. Raises `VocabularyError` for a quote that is not closed
+    where its label ends.
+    """
+    labels: list[str] = []
+    position = 0
+    while position <= len(text):
+        found = FIELD.match(text, position)
+        assert found is not None  # it also matches nothing
+        written, quoted = found.group().strip(), found.group("quoted")
+        if quoted is None and written.startswith('"'):
+            raise VocabularyError(
+                f'the quote that begins {written!r} is not closed where the label ends: write "salt, pepper", dog, and '
+                'a quote within quotes twice, """so called"" things".'
+            )
+        labels.append(_tidy(written if quoted is None else quoted.replace('""', '"')))
+        position = found.end() + 1
+    return tuple(label for label in labels if label)
+
+
+def parse_label_lines(text: str) -> tuple[str, ...]:
+    """Labels from the text of a file, one a line; commas and quotes are letters like others.
+
+    Lines of blanks, and those that begin with "#", are no labels.
+    """
+    lines = [_tidy(line) for line in text.splitlines()]
+    return tuple(line for line in lines if line and not line.startswith(COMMENT))
+
+
+def label_key(label: str) -> str:
+    """What labels that count as one have in common: letters without case, blanks and the encoding of accents."""
+    folded = unicodedata.normalize("NFD", _tidy(label)).casefold()
+    return unicodedata.normalize("NFC", folded)
+
+
+def same_tokens(labels: Sequence[str], tokens: Sequence[Sequence[int]]) -> list[tuple[str, ...]]:
+    """Groups of labels that a tokenizer turned into the same `tokens` (ids, as cut to what a teacher reads).
+
+    A teacher cannot tell them apart: their pixels go to the first of a group. Groups are in the order of the labels.
+    """
+    groups: defaultdict[tuple[int, ...], list[str]] = defaultdict(list)
+    for label, ids in zip(labels, tokens, strict=True):
+        groups[tuple(ids)].append(label)
+    return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
 def make_vocabulary(labels: str | Iterable[str], background: Sequence[str] | None = None) -> Vocabulary:
     """A vocabulary from one line of labels or from several labels. "background" among them asks for no own class."""
     names = parse_labels(labels) if isinstance(labels, str) else tuple(labels)
     words = None if background is None else tuple(background)
-    return Vocabulary(tuple(n for n in names if _tidy(n).casefold() != BACKGROUND), background=words)
+    return Vocabulary(tuple(n for n in names if label_key(n) != BACKGROUND), background=words)
 
 
 def _tidy(label: str) -> str:

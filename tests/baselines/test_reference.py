@@ -16,12 +16,13 @@ from zeroseg.baselines.regions import components, true_regions
 from zeroseg.evaluation import Sample, evaluate
 from zeroseg.evaluation.benchmark import encode_sample
 from zeroseg.rules import Margin
+from zeroseg.segmentation import IGNORE
 from zeroseg.vocabulary import Vocabulary
 
 EIGHT = np.ones((3, 3), int)
 
 
-@given(arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 2)))
+@given(arrays(np.uint16, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 2)))
 def test_components_are_those_of_another_library(labels: np.ndarray):
     """scipy labels one class at a time; ours numbers all at once: the same pixels hang together."""
     found = components(labels)
@@ -35,15 +36,26 @@ def test_components_are_those_of_another_library(labels: np.ndarray):
 
 
 def test_regions_leave_out_what_is_ignored_and_join_crumbs():
-    truth = np.zeros((40, 40), np.uint8)
+    truth = np.zeros((40, 40), np.uint16)
     truth[5:15, 5:15] = 1
     truth[30, 30] = 1  # a crumb: one pixel of 1,600
-    truth[20:22] = 255
-    masks, boxes = true_regions(truth, 255)
+    truth[20:22] = IGNORE
+    masks, boxes = true_regions(truth, IGNORE)
     assert len(masks) == 3  # the background above and below the line, and the square with its crumb
-    assert (masks.sum(axis=0) == (truth != 255)).all()
+    assert (masks.sum(axis=0) == (truth != IGNORE)).all()
     square = boxes.index((5, 5, 15, 15))
     assert masks[square].sum() == 101
+
+
+def test_regions_of_class_ids_beyond_a_byte():
+    """Crumbs of class 300 join class 300, not class 44, which is 300 - 256."""
+    truth = np.zeros((40, 40), np.uint16)
+    truth[5:15, 5:15], truth[5:15, 25:35] = 300, 44
+    truth[30, 30], truth[0] = 300, IGNORE
+    masks, boxes = true_regions(truth, IGNORE)
+    assert len(masks) == 3
+    assert masks[boxes.index((5, 5, 15, 15))].sum() == 101
+    assert masks[boxes.index((25, 5, 35, 15))].sum() == 100
 
 
 def test_squares_stay_in_the_picture_and_are_not_too_small():
@@ -64,9 +76,9 @@ class OneBlot:
         return 1
 
     def __iter__(self):
-        truth = np.zeros((30, 40), np.uint8)
+        truth = np.zeros((30, 40), np.uint16)
         truth[10:20, 10:30] = 1
-        truth[0, :] = 255
+        truth[0, :] = IGNORE
         yield Sample("one", Image.new("RGB", (40, 30), "red"), truth)
 
 

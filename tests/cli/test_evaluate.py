@@ -21,7 +21,7 @@ def voc(tmp_path: Path) -> Path:
     """Two images of val, one of train; a dog in the first, a person in the second, edges of 255."""
     root = tmp_path / "VOCdevkit/VOC2012"
     for number, label in enumerate((12, 15, 8)):
-        truth = np.zeros((SIDE, SIDE + 8), np.uint8)
+        truth = np.zeros((SIDE, SIDE + 8), np.uint16)
         truth[20:60, 10:50] = label
         truth[20, 10:50] = 255
         write_photo(root / f"JPEGImages/{number}.jpg", SIDE + 8, SIDE)
@@ -194,3 +194,25 @@ def test_fewer_images_than_the_benchmark_has_are_no_figure_of_it(call: Call, voc
 )
 def test_what_a_protocol_lays_down_cannot_be_changed(options: tuple[str, ...], word: str, call: Call):
     assert_one_sentence(call("evaluate", *options), 2, word)
+
+
+def test_masks_of_0_and_255_and_numbers_to_ignore(call: Call, models: Models, tmp_path: Path):
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[:10], mask[10] = 255, 1
+    write_photo(tmp_path / "mine/images/one.png", SIDE, SIDE)
+    write_mask(tmp_path / "mine/masks/one.png", mask)
+    (tmp_path / "mine/labels.txt").write_text("background\ndog\n")
+    words = ["evaluate", "--dataset", "folder", "--data", tmp_path / "mine", "--model", models.student]
+    counts = {(): [85 * SIDE, SIDE], ("none",): [85 * SIDE, 11 * SIDE], ("0", "255"): [SIDE]}
+    for ignored, expected in counts.items():
+        options = ["--ignore", *ignored] if ignored else []
+        said = call(*words, *options, "--json", tmp_path / "figures.json")
+        assert said.code == 0, said.err
+        confusion = np.array(json.loads((tmp_path / "figures.json").read_text())["confusion"])
+        assert confusion.sum(axis=1).tolist() == expected
+    assert_one_sentence(call(*words, "--ignore", "sky"), 2, "--ignore", "'sky'")
+    assert_one_sentence(call(*words, "--ignore", "none", "0"), 2, "--ignore", "'none 0'")
+    assert_one_sentence(call(*words, "--ignore", "70000"), 1, "70000", "65,535")
+    assert_one_sentence(call(*words, "--masks", "turned"), 2, "--masks", "'turned'")
+    for option in (("--ignore", "0"), ("--masks", "stored")):
+        assert_one_sentence(call("evaluate", *option), 1, "picturebook-voc", option[0], "folder", "coco-panoptic")

@@ -144,6 +144,60 @@ def test_2000_labels_from_a_file(call: Call, models: Models, picture: Path, tmp_
     assert {rows[number]["index"] for number in np.unique(mask) if rows[number]["share"] > 0} == set(np.unique(mask))
 
 
+def labels_of(folder: Path) -> list[str]:
+    return [row["label"] for row in json.loads((folder / "picture.json").read_text(encoding="utf-8"))["labels"]]
+
+
+def test_options_of_words_may_be_given_several_times(call: Call, models: Models, picture: Path, tmp_path: Path):
+    """All of them count, in their order, typed ones first."""
+    files = [tmp_path / "one.txt", tmp_path / "two.txt"]
+    files[0].write_text("# of the kitchen\nsalt, pepper\n\nbread\n")
+    files[1].write_text("milk\ncat\n")
+    said = call(
+        *("segment", picture, "--labels", "cat", "--labels-file", files[0], "--labels", '"fish, fried", dog'),
+        *("--labels-file", files[1], "--background-words", "sea", "--background-words", "sky, wall"),
+        *("--model", models.student, "--out", tmp_path / "out"),
+    )
+    assert (said.code, said.err) == (0, "")
+    expected = ["background", "cat", "fish, fried", "dog", "salt, pepper", "bread", "milk"]
+    assert labels_of(tmp_path / "out") == expected
+    figures = json.loads((tmp_path / "out/picture.json").read_text())
+    assert figures["background_words"] == ["sea", "sky", "wall"]
+    mask = opened(tmp_path / "out/picture.png")
+    palette = mask.getpalette()
+    assert palette is not None
+    colours = ["#{:02x}{:02x}{:02x}".format(*palette[3 * k : 3 * k + 3]) for k in range(len(expected))]
+    assert [row["colour"] for row in figures["labels"]] == colours
+    assert colours[:2] == ["#000000", "#4488ee"]
+
+
+def test_a_quote_that_is_not_closed_and_a_file_that_looks_like_a_list(
+    call: Call, models: Models, picture: Path, tmp_path: Path
+):
+    words = ["segment", picture, "--model", models.student, "--out", tmp_path / "out"]
+    assert_one_sentence(call(*words, "--labels", '"salt, pepper'), 1, "not closed")
+    (tmp_path / "words.txt").write_text("dog, cat\n")
+    said = call(*words, "--labels-file", tmp_path / "words.txt")
+    assert said.code == 0
+    assert said.err.count("\n") == 1
+    assert "words.txt" in said.err
+    assert "one label a line" in said.err
+    assert labels_of(tmp_path / "out") == ["background", "dog, cat"]
+
+
+def test_labels_that_the_teacher_reads_alike_are_warned_of(call: Call, models: Models, picture: Path, tmp_path: Path):
+    """The text encoder reads so many tokens: what stands behind them tells nobody anything."""
+    longest = " ".join(["dog"] * 200)
+    said = call(
+        *("segment", picture, "--labels", f"{longest} one, cat, {longest} two"),
+        *("--model", models.student, "--out", tmp_path / "out"),
+    )
+    assert said.code == 0
+    assert said.err.count("\n") == 1
+    assert "as the same tokens" in said.err
+    assert len(labels_of(tmp_path / "out")) == 4
+
+
 @pytest.mark.parametrize("labels", ["", " , ;", "background"])
 def test_no_labels(labels: str, call: Call, picture: Path, tmp_path: Path):
     """Said before any model is loaded: there is none here."""

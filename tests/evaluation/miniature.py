@@ -12,6 +12,7 @@ from PIL import Image
 from tests.tiny import photo
 from zeroseg.errors import DatasetError
 from zeroseg.evaluation import Dataset, confusion_matrix, mean_iou
+from zeroseg.segmentation import IGNORE
 
 Rows = list[list[int]]
 
@@ -46,13 +47,13 @@ def write_list(path: Path, names: Iterable[str]) -> None:
 
 
 def truths(dataset: Dataset) -> dict[str, Rows]:
-    """The class map of every image."""
+    """The class map of every image; what counts for nothing is shown as 255, the number that masks have for it."""
     samples = list(dataset)
     assert len(dataset) == len(samples)
     assert all(sample.image.mode == "RGB" for sample in samples)
     assert all(sample.truth.shape == sample.image.size[::-1] for sample in samples)
-    assert all(sample.truth.dtype == np.uint8 for sample in samples)
-    return {sample.name: sample.truth.tolist() for sample in samples}
+    assert all(sample.truth.dtype == np.uint16 for sample in samples)
+    return {sample.name: np.where(sample.truth == IGNORE, 255, sample.truth).tolist() for sample in samples}
 
 
 def miou(dataset: Dataset, predictions: Mapping[str, Rows]) -> float:

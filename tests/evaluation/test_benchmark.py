@@ -17,6 +17,7 @@ from zeroseg.evaluation import Sample, evaluate, open_dataset, tune_margin
 from zeroseg.evaluation.benchmark import _majority
 from zeroseg.picturebook import ALL_NOUNS, STUFF_NAMES, VOC_NOUNS, name_of
 from zeroseg.rules import Margin, NoBackground
+from zeroseg.segmentation import IGNORE
 from zeroseg.segmenter import Segmenter
 from zeroseg.student.config import ReadOut
 from zeroseg.vocabulary import Vocabulary
@@ -43,7 +44,7 @@ class Eyes:
 
 @dataclass
 class Blots:
-    """Pictures of random blocks in the four colours; 255 along one edge, where nothing counts."""
+    """Pictures of random blocks in the four colours; `IGNORE` along one edge, where nothing counts."""
 
     has_background: bool = True
     with_sky: bool = True
@@ -62,10 +63,10 @@ class Blots:
     def __iter__(self) -> Iterator[Sample]:
         for seed in range(len(self)):
             blocks = np.random.default_rng(seed).integers(int(not self.with_sky), 4, (6, 6))
-            truth = blocks.repeat(4, axis=0).repeat(4, axis=1).astype(np.uint8)
+            truth = blocks.repeat(4, axis=0).repeat(4, axis=1).astype(np.uint16)
             image = Image.fromarray((PALETTE.numpy()[truth] * 255).astype(np.uint8))
             truth = truth.copy()
-            truth[:, 0] = 255
+            truth[:, 0] = IGNORE
             yield Sample(f"{seed}", image, truth)
 
 
@@ -96,7 +97,7 @@ def test_confused_segmenter_scores_what_a_count_gives():
     confusion = np.zeros((4, 4), int)
     for sample in Blots():
         for true, seen in zip(sample.truth.ravel(), sample.truth.ravel(), strict=True):
-            if true != 255:
+            if true != IGNORE:
                 confusion[true, {1: 2, 2: 1}.get(int(seen), int(seen))] += 1
     np.testing.assert_array_equal(result.confusion, confusion)
 
@@ -123,7 +124,7 @@ def test_summary_is_json_with_every_class():
 
 
 def test_majority_label_of_each_region():
-    truth = np.array([[1, 1, 0, 255], [1, 2, 2, 255]], np.uint8)
+    truth = np.array([[1, 1, 0, IGNORE], [1, 2, 2, IGNORE]], np.uint16)
     regions = np.array([[0, 0, 1, 1], [0, 0, 1, 2]])
     assert _majority(truth, regions, 4, 3).tolist() == [1, 0, 0, 0]
 

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zeroseg.evaluation import confusion_matrix, iou_per_class, mean_iou
-from zeroseg.evaluation.metrics import IGNORE, bootstrap_interval, class_counts
+from zeroseg.evaluation.metrics import bootstrap_interval, class_counts
+from zeroseg.segmentation import IGNORE
 
 
 @settings(max_examples=60, deadline=None)
@@ -19,7 +20,7 @@ from zeroseg.evaluation.metrics import IGNORE, bootstrap_interval, class_counts
 )
 def test_confusion_matrix_is_scikit_learns(classes: int, shape: tuple[int, int], ignored: float, seed: int):
     random = np.random.default_rng(seed)
-    truth, predicted = (random.integers(0, classes, shape).astype(np.uint8) for _ in range(2))
+    truth, predicted = (random.integers(0, classes, shape).astype(np.uint16) for _ in range(2))
     truth[random.random(shape) < ignored] = IGNORE
     ours = confusion_matrix(truth, predicted.astype(np.uint16), classes)
     counted = truth != IGNORE
@@ -38,7 +39,7 @@ def test_rows_are_the_truth():
 
 
 def test_prediction_on_ignored_pixels_may_be_anything():
-    truth, predicted = np.array([[255, 0]], np.uint8), np.array([[999, 0]], np.uint16)
+    truth, predicted = np.array([[IGNORE, 0]], np.uint16), np.array([[999, 0]], np.uint16)
     assert confusion_matrix(truth, predicted, 1).tolist() == [[1]]
 
 

@@ -110,8 +110,8 @@ def test_many_classes_are_read_in_parts_and_have_one_colour_on_both_sides(result
     """100 classes: of the 64 colours of overlays some serve twice."""
     classes = tuple(f"class {number}" for number in range(100))
     confusion = np.diag(np.arange(1, 101))
-    ids = np.full((8, 8), 3, np.uint8)
-    truth, predicted = ids.copy(), ids.astype(np.uint16)
+    ids = np.full((8, 8), 3, np.uint16)
+    truth, predicted = ids.copy(), ids.copy()
     truth[:4], predicted[:4] = 67, 3  # 3 and 67 share a colour of 64, and only one side shows both
     example = replace(result.best[0], image=result.best[0].image.resize((8, 8)), truth=truth, predicted=predicted)
     counts = np.stack([class_counts(confusion)])

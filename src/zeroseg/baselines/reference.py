@@ -10,16 +10,16 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, UInt16
 from torch import Tensor
 
 from zeroseg.baselines.regions import true_regions
 from zeroseg.encoding import Encoded, Size
 from zeroseg.images import resize
+from zeroseg.segmentation import IGNORE
 from zeroseg.teacher import Teacher
 from zeroseg.views import Box
 
-IGNORED = 255
 LOOK = 0.7  # of a region's longer side: what surrounds it makes its name worse (docs/log.md)
 SMALLEST = 0.2  # of the picture's shorter side: the teacher knows no smaller crops
 
@@ -38,12 +38,12 @@ class TrueRegions:
 
     def encode(self, pixels: Float[Tensor, "B 3 H W"], sizes: Sequence[Size]) -> list[Encoded]:
         """Each picture as one region."""
-        whole = np.zeros(pixels.shape[2:], np.uint8)
+        whole = np.zeros(pixels.shape[2:], np.uint16)
         return [self.encode_true(one[None], whole, size) for one, size in zip(pixels, sizes, strict=True)]
 
-    def encode_true(self, pixels: Float[Tensor, "1 3 H W"], truth: UInt8[np.ndarray, "H W"], size: Size) -> Encoded:
+    def encode_true(self, pixels: Float[Tensor, "1 3 H W"], truth: UInt16[np.ndarray, "H W"], size: Size) -> Encoded:
         """Embeddings and exact masks of all regions in `truth`; `size` is the picture's own: height, width."""
-        masks, boxes = true_regions(truth, IGNORED)
+        masks, boxes = true_regions(truth, IGNORE)
         side = (self.teacher.size, self.teacher.size)
         height, width = truth.shape
         looks: list[Float[Tensor, "1 3 h w"]] = []

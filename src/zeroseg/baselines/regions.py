@@ -6,14 +6,14 @@ Letters: R region, P pair, H W pixels.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Int64, UInt8
+from jaxtyping import Bool, Int64, UInt16
 
 from zeroseg.views import Box
 
 SMALLEST = 1e-3  # share of the picture: smaller components are crumbs of the largest one of their class
 
 
-def true_regions(truth: UInt8[np.ndarray, "H W"], ignore: int) -> tuple[Bool[np.ndarray, "R H W"], list[Box]]:
+def true_regions(truth: UInt16[np.ndarray, "H W"], ignore: int) -> tuple[Bool[np.ndarray, "R H W"], list[Box]]:
     """The masks of all regions, and the boxes of what they are named by; pixels of the class `ignore` are in none.
 
     A region is a component of a class (`components`). Components under a thousandth of the picture, which may be
@@ -23,7 +23,7 @@ def true_regions(truth: UInt8[np.ndarray, "H W"], ignore: int) -> tuple[Bool[np.
     _, first, sizes = np.unique(parts, return_index=True, return_counts=True)
     classes = truth.ravel()[first]
     by_size = np.argsort(sizes, kind="stable")
-    largest = np.zeros(256, np.int64)
+    largest = np.zeros(int(classes.max()) + 1, np.int64)
     largest[classes[by_size]] = by_size  # of those of one class the last one stays
     owners = np.where(sizes < SMALLEST * truth.size, largest[classes], np.arange(len(sizes)))
     owners[classes == ignore] = -1
@@ -31,7 +31,7 @@ def true_regions(truth: UInt8[np.ndarray, "H W"], ignore: int) -> tuple[Bool[np.
     return owners[parts] == kept[:, None, None], [_box(parts == part) for part in kept]
 
 
-def components(labels: UInt8[np.ndarray, "H W"]) -> Int64[np.ndarray, "H W"]:
+def components(labels: UInt16[np.ndarray, "H W"]) -> Int64[np.ndarray, "H W"]:
     """The connected component of every pixel, numbered from 0 in the order of their first pixels, row by row.
 
     Pixels of one label hang together that touch at a side or at a corner: a thin slanting line is in one piece.
@@ -54,7 +54,7 @@ def components(labels: UInt8[np.ndarray, "H W"]) -> Int64[np.ndarray, "H W"]:
 
 
 def _touching(
-    labels: UInt8[np.ndarray, "H W"], begins: Bool[np.ndarray, "H W"], runs: Int64[np.ndarray, "H W"]
+    labels: UInt16[np.ndarray, "H W"], begins: Bool[np.ndarray, "H W"], runs: Int64[np.ndarray, "H W"]
 ) -> Int64[np.ndarray, "2 P"]:
     """All pairs of runs of one label that touch, one in the row above the other."""
     pairs: list[Int64[np.ndarray, "2 P"]] = []

@@ -25,6 +25,7 @@ from zeroseg.files import write_text_atomically
 if TYPE_CHECKING:  # torch is loaded when something is measured, not for --help
     from zeroseg.baselines import BaselineName
     from zeroseg.evaluation import Dataset, EvaluationRecord
+    from zeroseg.evaluation.masks import MaskOptions
 
 EXAMPLES = 4  # of the best and of the worst pictures, in a report
 TCL_ITERATIONS = 10
@@ -72,6 +73,14 @@ class Evaluate:
     """Which scenes (the first four), or which images."""
     size: Annotated[int | None, arg(help_behavior_hint="(default: 300 scenes, or all images)")] = None
     """How many at most, the first ones."""
+    ignore: Annotated[
+        tuple[str, ...], arg(metavar="NUMBER...|none", help_behavior_hint="(default: 255 in a folder)")
+    ] = ()
+    """Numbers of your own masks (categories' ids in COCO's JSON) whose pixels count for nothing, or "none"."""
+    masks: Annotated[
+        Literal["stored", "upright"] | None, arg(help_behavior_hint="(default: what the files tell, else upright)")
+    ] = None
+    """What your own masks fit where EXIF turns or mirrors a photo: its stored pixels, or the upright picture."""
     protocol: ProtocolName = "own"
     """How pictures are seen and named: the model's own way, the paper's, TCL's (its column without refinement with
     --refinement 0) or one like SCLIP's. Figures under different protocols cannot be compared."""
@@ -101,7 +110,7 @@ class Evaluate:
         self._check()
         from zeroseg.evaluation import open_dataset
 
-        dataset = open_dataset(self.dataset, self.split, self.size, self.data)
+        dataset = open_dataset(self.dataset, self.split, self.size, self.data, self._masks())
         if not dataset.has_background and (self.sweep or self.calibrate):
             raise UsageError(f"{dataset.name} has no background: leave --sweep and --calibrate out.")
         record = self._measured(dataset)
@@ -130,6 +139,17 @@ class Evaluate:
             allowed = " or ".join(map(str, known))
             raise UsageError(f"the protocol {self.protocol} refines in {allowed} iterations, not {self.refinement}.")
 
+    def _masks(self) -> MaskOptions | None:
+        """How masks of one's own are read; None where nothing was said."""
+        from zeroseg.evaluation.masks import MaskOptions
+
+        if not self.ignore and self.masks is None:
+            return None
+        numbers = () if self.ignore == ("none",) else self.ignore
+        if not all(number.isascii() and number.isdigit() for number in numbers):
+            raise UsageError(f'--ignore takes whole numbers from 0, or "none" alone, not {" ".join(self.ignore)!r}.')
+        return MaskOptions(tuple(map(int, numbers)) if self.ignore else None, self.masks)
+
     def _check_baseline(self) -> None:
         if (self.naming, self.background) != (None, None):
             raise UsageError("--naming and --background go with --method student.")
@@ -152,7 +172,7 @@ class Evaluate:
             dataset,
             protocol,
             "calibrated" if self.calibrate else "tuned" if tunes else "own",
-            OtherImages(self.dataset, self.split, self.data),
+            OtherImages(self.dataset, self.split, self.data, self._masks()),
             examples=EXAMPLES if self.report else 0,
             swept=self.sweep,
             counting=counting,

@@ -10,10 +10,10 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional, UseAppendAction, arg
 
 import zeroseg
-from zeroseg.cli.messages import FAILED, UsageError, complain
+from zeroseg.cli.messages import FAILED, UsageError, complain, say
 from zeroseg.cli.parsing import check_iterations, parse
 from zeroseg.errors import ImageError, VocabularyError
 from zeroseg.files import write_text_atomically
@@ -32,7 +32,8 @@ class Segment:
     """Find in photos what you name.
 
     For every photo, --out receives NAME.png (a mask: pixel values are the numbers of the labels, with a palette),
-    NAME.overlay.jpg (the photo tinted, with a legend) and NAME.json (each label's share of the picture and score).
+    NAME.overlay.jpg (the photo tinted in the same colours, with a legend) and NAME.json (each label's share of the
+    picture, score and colour).
     Photos may have any size and orientation. Photos that cannot be read are reported and left out.
 
     Without a student of your own, any CLIP can segment as it is: --method names one of four ways to read its patches.
@@ -45,10 +46,12 @@ class Segment:
 
     photos: Positional[Annotated[tuple[Path, ...], arg(metavar="PHOTO...", help_behavior_hint="(required)")]] = ()
     """Pictures, or folders of them."""
-    labels: Annotated[str | None, arg(metavar="WORDS", help_behavior_hint="(this or --labels-file is required)")] = None
-    """What to look for, parted by commas."""
-    labels_file: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
-    """A text file with more labels, one a line."""
+    labels: UseAppendAction[
+        Annotated[tuple[str, ...], arg(metavar="WORDS", help_behavior_hint="(this or --labels-file is required)")]
+    ] = ()
+    """What to look for, separated by commas; quotes protect commas within a label. May be given several times."""
+    labels_file: UseAppendAction[Annotated[tuple[Path, ...], arg(metavar="FILE", help_behavior_hint="")]] = ()
+    """A text file with more labels, one a line; lines that begin with # are left out."""
     model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="(default: the bundled one)")] = None
     """A student, or with --method a CLIP: a folder, or the name of a hub repository."""
     method: Literal["student", "maskclip", "sclip", "naclip", "clearclip"] = "student"
@@ -72,8 +75,8 @@ class Segment:
     """Whether a pixel takes the name of its segment (the paper's) or of its patch."""
     refinement: Annotated[int | None, arg(metavar="ITERATIONS", help_behavior_hint=OWN)] = None
     """How many iterations of refinement let the masks follow the photo's edges; 0 for none (the paper's)."""
-    background_words: Annotated[str | None, arg(metavar="WORDS", help_behavior_hint=OWN)] = None
-    """Words that compete with the labels for the background, parted by commas."""
+    background_words: UseAppendAction[Annotated[tuple[str, ...], arg(metavar="WORDS", help_behavior_hint=OWN)]] = ()
+    """Words that compete with the labels for the background, separated by commas; "" for none."""
 
     def run(self) -> int:
         """Segment photo after photo; 1 if one of them could not be read."""
@@ -87,6 +90,7 @@ class Segment:
             return FAILED
         segmenter = self._segmenter()
         segmenter = segmenter.reading(**self._changes(segmenter.read_out))
+        _warn_of_same_tokens(vocabulary, segmenter)
         for photo, name in zip(photos, output_names(photos, self.out), strict=True):
             try:
                 segmentation = self._segment(segmenter, vocabulary, photo, name)
@@ -107,13 +111,13 @@ class Segment:
         return baseline_segmenter(self.method, load_teacher(self.model or BUNDLED_NAME))
 
     def _vocabulary(self) -> zeroseg.Vocabulary:
-        """What was asked for; the model has the words for what was not."""
-        from zeroseg.vocabulary import make_vocabulary
+        """What was asked for, typed, then from files; the model has the words for what was not."""
+        from zeroseg.vocabulary import make_vocabulary, parse_labels
 
-        if self.labels is None and self.labels_file is None:
+        if not self.labels and not self.labels_file:
             raise UsageError('say what to look for, for example --labels "dog, grass" (see `zeroseg segment --help`).')
-        lines = [self.labels or "", "" if self.labels_file is None else _read_labels(self.labels_file)]
-        return make_vocabulary("\n".join(lines))
+        typed = [label for line in self.labels for label in parse_labels(line)]
+        return make_vocabulary([*typed, *chain.from_iterable(map(_read_labels, self.labels_file))])
 
     def _check_rule(self) -> None:
         """Refuse thresholds that do not go with the background rule."""
@@ -129,6 +133,7 @@ class Segment:
         from zeroseg.rules import rule_named
         from zeroseg.vocabulary import parse_labels
 
+        words = self.background_words
         name, threshold = self.background, self.threshold if self.margin is None else self.margin
         if name is None and threshold is not None:
             name = "product" if self.margin is None else "margin"
@@ -137,7 +142,7 @@ class Segment:
             "naming": self.naming,
             "background": rule if threshold is None else rule.at(threshold),
             "refinement": self.refinement,
-            "background_words": None if self.background_words is None else parse_labels(self.background_words),
+            "background_words": tuple(word for line in words for word in parse_labels(line)) if words else None,
         }
         return {name: value for name, value in changes.items() if value is not None}
 
@@ -164,7 +169,7 @@ class Segment:
     def _segment(
         self, segmenter: zeroseg.Segmenter, vocabulary: zeroseg.Vocabulary, photo: Path, name: str
     ) -> zeroseg.Segmentation:
-        from zeroseg.drawing import overlay, save_image, save_palette_png
+        from zeroseg.drawing import hexadecimal, label_colours, overlay, save_image, save_palette_png
         from zeroseg.images import load_image
 
         picture = load_image(photo)
@@ -178,7 +183,7 @@ class Segment:
             "teacher": self.teacher or "the model's own",
             "read_out": segmenter.read_out.to_json(),
             "background_words": list(vocabulary.background_words(segmenter.read_out.background_words)),
-            **segmentation.summary(),
+            **segmentation.summary(list(map(hexadecimal, label_colours(segmentation)))),
         }
         write_text_atomically(self.out / (name + FIGURES), json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
         return segmentation
@@ -202,13 +207,27 @@ def output_names(photos: Sequence[Path], out: Path) -> list[str]:
     return names
 
 
-def _read_labels(file: Path) -> str:
+def _warn_of_same_tokens(vocabulary: zeroseg.Vocabulary, segmenter: zeroseg.Segmenter) -> None:
+    """Say which labels are one and the same to the teacher."""
+    from zeroseg.vocabulary import same_tokens
+
+    for first, *others in same_tokens(vocabulary.labels, segmenter.teacher.token_ids(vocabulary.labels)):
+        shown = ", ".join(map(repr, others[:LABELS_SHOWN]))
+        say(f"the teacher reads {first!r} and {shown} as the same tokens: all their pixels go to {first!r}.")
+
+
+def _read_labels(file: Path) -> tuple[str, ...]:
+    from zeroseg.vocabulary import parse_label_lines
+
     try:
-        return file.read_text(encoding="utf-8-sig")
+        labels = parse_label_lines(file.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise VocabularyError(f"{str(file)!r} is not UTF-8 text: save it as UTF-8, one label a line.") from error
     except OSError as error:
         raise VocabularyError(f"the labels in {str(file)!r} cannot be read: {error.strerror}.") from error
+    if len(labels) == 1 and "," in labels[0]:
+        say(f"{str(file)!r} has one line, and that is one label, commas and all: write one label a line, or --labels.")
+    return labels
 
 
 def _found(segmentation: zeroseg.Segmentation) -> str:

@@ -106,8 +106,8 @@ def _table_part(rows: Sequence[Row], config: DemoConfig) -> tuple[Html, ...]:
             ("who segments", "mIoU, %", "margin"),
             cells,
             f"{scenes} held-out scenes, {classes} nouns and background. Margin: by how much (cosine x 100) a label "
-            f"must beat the best background word; tuned on {config.tuning_scenes} validation scenes, but for the bundled "
-            f"student's own. {EVALUATE}",
+            f"must beat the best background word; tuned on {config.tuning_scenes} validation scenes, but for the "
+            f"bundled student's own. {EVALUATE}",
             strong=(1,),
         ),
     )

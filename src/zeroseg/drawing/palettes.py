@@ -1,4 +1,4 @@
-"""Two palettes: PASCAL VOC's, which other tools expect in indexed PNGs, and one that is for the eye."""
+"""Two palettes: PASCAL VOC's, for data sets whose classes other tools know by it, and ours, for the eye."""
 
 from __future__ import annotations
 

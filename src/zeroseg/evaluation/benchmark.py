@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int, Int64, UInt8, UInt16
+from jaxtyping import Int, Int64, UInt16
 from PIL import Image
 
 from zeroseg.baselines import BackgroundOnly, TrueRegions
@@ -33,7 +33,7 @@ class Example:
 
     name: str
     image: Image.Image
-    truth: UInt8[np.ndarray, "H W"]
+    truth: UInt16[np.ndarray, "H W"]
     predicted: UInt16[np.ndarray, "H W"]
     miou: float
 
@@ -183,7 +183,7 @@ def class_ids(named: Segmentation, dataset: Dataset) -> UInt16[np.ndarray, "H W"
 
 
 def _majority(
-    truth: UInt8[np.ndarray, "H W"], region_map: Int[np.ndarray, "H W"], regions: int, classes: int
+    truth: UInt16[np.ndarray, "H W"], region_map: Int[np.ndarray, "H W"], regions: int, classes: int
 ) -> Int[np.ndarray, " R"]:
     """The most frequent true class of each region (ignored pixels do not vote)."""
     votes = np.zeros((regions, classes), np.int64)

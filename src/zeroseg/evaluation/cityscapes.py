@@ -12,8 +12,8 @@ from pathlib import Path
 from zeroseg.evaluation.class_names import read_table
 from zeroseg.evaluation.download import Download
 from zeroseg.evaluation.labelled_images import LabelledImages, masked_items
-from zeroseg.evaluation.masks import Numbering
-from zeroseg.evaluation.metrics import IGNORE
+from zeroseg.evaluation.masks import VOID, Numbering
+from zeroseg.segmentation import IGNORE
 
 REMEDY = "get the data at https://www.cityscapes-dataset.com/"
 TRAIN_IDS = "_gtFine_labelTrainIds.png"
@@ -21,7 +21,7 @@ LABEL_IDS = "_gtFine_labelIds.png"
 EVALUATED = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)  # label ids of train ids 0..18
 ALL_LABELS = range(34)
 NUMBERINGS = {
-    TRAIN_IDS: Numbering({**{number: number for number in range(len(EVALUATED))}, IGNORE: IGNORE}),
+    TRAIN_IDS: Numbering({**{number: number for number in range(len(EVALUATED))}, VOID: IGNORE}),
     LABEL_IDS: Numbering(dict.fromkeys(ALL_LABELS, IGNORE) | {label: k for k, label in enumerate(EVALUATED)}),
 }
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zeroseg.errors import DatasetError
-from zeroseg.vocabulary import BACKGROUND, Vocabulary
+from zeroseg.evaluation.metrics import MOST_CLASSES
+from zeroseg.vocabulary import BACKGROUND, Vocabulary, label_key
 
 TABLES = Path(__file__).parent / "classes"
-MOST_CLASSES = 254  # class maps are bytes: 255 is what counts for nothing, and the background takes one number
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,18 @@ def read_table(name: str) -> ClassNames:
 
 
 def names_from(path: Path, names: Sequence[object]) -> ClassNames:
-    """Names from somebody's own file. Raises `DatasetError` where they could not be told apart."""
+    """Names from somebody's own file. Raises `DatasetError` where they could not be told apart, or are too many."""
     tidy = tuple(" ".join(str(name).split()) for name in names)
-    folded = [name.casefold() for name in tidy]
-    twice = next((name for k, name in enumerate(tidy) if name.casefold() in folded[:k]), None)
+    folded = [label_key(name) for name in tidy]
+    twice = next((name for k, name in enumerate(tidy) if folded[k] in folded[:k]), None)
     problems = {
         "names no class": not tidy,
         "has a class without a name": "" in tidy,
         f"names {twice!r} twice": twice is not None,
         f"gives the name {BACKGROUND!r} to another number than 0": BACKGROUND in folded,
-        f"names {len(tidy)} classes, more than {MOST_CLASSES}": len(tidy) > MOST_CLASSES,
+        f"names {len(tidy)} classes, more than {MOST_CLASSES:,}": len(tidy) > MOST_CLASSES,
     }
     for problem, found in problems.items():
         if found:
-            raise DatasetError(f"{str(path)!r} {problem}: mend the file.")
+            raise DatasetError(f"{str(path)!r} {problem}: correct the file.")
     return ClassNames(tidy, tidy)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from zeroseg.evaluation.class_names import read_table
 from zeroseg.evaluation.labelled_images import LabelledImages, masked_items
-from zeroseg.evaluation.masks import Numbering
-from zeroseg.evaluation.metrics import IGNORE
+from zeroseg.evaluation.masks import VOID, Numbering
 from zeroseg.evaluation.stuff_thing_maps import STUFF, THINGS, map_pairs
+from zeroseg.segmentation import IGNORE
 
-NUMBERING = Numbering({**{number: place for place, number in enumerate(THINGS + STUFF)}, IGNORE: IGNORE})
+NUMBERING = Numbering({**{number: place for place, number in enumerate(THINGS + STUFF)}, VOID: IGNORE})
 
 
 def open_coco_stuff(folder: Path, split: str = "val", size: int | None = None) -> LabelledImages:

@@ -18,14 +18,14 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import UInt16
 
 from zeroseg.errors import DatasetError
 from zeroseg.evaluation.class_names import read_table
 from zeroseg.evaluation.download import Download
 from zeroseg.evaluation.labelled_images import Item, LabelledImages, masked_items
 from zeroseg.evaluation.masks import Numbering, counted_from_one
-from zeroseg.evaluation.metrics import IGNORE
+from zeroseg.segmentation import IGNORE
 
 REMEDY = (
     "get the labels at https://cs.stanford.edu/~roozbeh/pascal-context/ and the images, VOC 2010, at "
@@ -76,7 +76,7 @@ def _matlab_reader() -> ModuleType:
         raise DatasetError("the label maps of PASCAL Context are read by SciPy: pip install scipy.") from error
 
 
-def _read_label_map(path: Path, numbering: Numbering, matlab: ModuleType) -> UInt8[np.ndarray, "H W"]:
+def _read_label_map(path: Path, numbering: Numbering, matlab: ModuleType) -> UInt16[np.ndarray, "H W"]:
     try:
         numbers = matlab.loadmat(path)["LabelMap"]
     except Exception as error:  # the reader raises nearly anything on damaged files

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import UInt16
 from PIL import Image
 
 from zeroseg.vocabulary import Vocabulary
@@ -15,11 +15,27 @@ from zeroseg.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class Sample:
-    """An image with its truth: class ids (H W) into the data set's classes, 255 where nothing counts."""
+    """An image with its truth: class ids (H W) into the data set's classes, `IGNORE` (65,535) where nothing counts."""
 
     name: str
     image: Image.Image
-    truth: UInt8[np.ndarray, "H W"]
+    truth: UInt16[np.ndarray, "H W"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with one image or its truth: its name, and one sentence that names the file."""
+
+    name: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What checking a data set found: images that cannot be measured, and sentences about what had to be decided."""
+
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -37,4 +53,17 @@ class Dataset(Protocol):
 
     def sample(self, number: int) -> Sample:
         """The sample of a number from 0."""
+        ...
+
+
+@runtime_checkable
+class CheckableDataset(Dataset, Protocol):
+    """A data set whose files can be checked before anything is measured: all that `open_dataset` opens."""
+
+    def check(self, progress: Callable[[int], None] = lambda _: None) -> Findings:
+        """Open every image and truth. `progress` is called with the number of images done."""
+        ...
+
+    def without(self, names: Collection[str]) -> CheckableDataset:
+        """The same without the images of these names. Raises `DatasetError` where none is left."""
         ...

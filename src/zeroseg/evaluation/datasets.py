@@ -14,14 +14,15 @@ from zeroseg.evaluation.coco_json import open_coco_instances, open_coco_panoptic
 from zeroseg.evaluation.coco_object import open_coco_object
 from zeroseg.evaluation.coco_stuff import open_coco_stuff
 from zeroseg.evaluation.context import open_context
-from zeroseg.evaluation.dataset import Dataset
+from zeroseg.evaluation.dataset import CheckableDataset
 from zeroseg.evaluation.folder import open_folder
+from zeroseg.evaluation.masks import MaskOptions
 from zeroseg.evaluation.picturebook import PicturebookDataset
 from zeroseg.evaluation.voc import open_voc
 
 HELD_OUT_SCENES = 300  # the picturebook has no end: figures are of so many scenes
 
-ON_DISK: dict[str, Callable[[Path, str, int | None], Dataset]] = {
+BENCHMARKS: dict[str, Callable[[Path, str, int | None], CheckableDataset]] = {
     "voc21": open_voc,
     "voc20": partial(open_voc, background=False),
     "context60": open_context,
@@ -30,23 +31,36 @@ ON_DISK: dict[str, Callable[[Path, str, int | None], Dataset]] = {
     "coco-stuff": open_coco_stuff,
     "ade20k": open_ade20k,
     "cityscapes": open_cityscapes,
-    "folder": lambda folder, _, size: open_folder(folder, size),
+}
+OWN: dict[str, Callable[[Path, str, int | None, MaskOptions], CheckableDataset]] = {
+    "folder": lambda folder, _, size, masks: open_folder(folder, size, masks),
     "coco-instances": open_coco_instances,
     "coco-panoptic": open_coco_panoptic,
 }
 
 
-def open_dataset(name: str, split: str | None = None, size: int | None = None, folder: Path | None = None) -> Dataset:
+def open_dataset(
+    name: str,
+    split: str | None = None,
+    size: int | None = None,
+    folder: Path | None = None,
+    masks: MaskOptions | None = None,
+) -> CheckableDataset:
     """A data set by name: of a split (the one that figures are reported on) the first `size` images (all; 300 scenes).
 
-    `folder` is where a real data set's download was unpacked; the picturebook has none. Raises `DatasetError` for a
-    name that is not in `DATASETS`, a split that the data set has not, and what is missing in the folder.
+    `folder` is where a real data set's download was unpacked; the picturebook has none. `masks` says how the
+    masks of somebody's own files are read (`folder` and COCO's JSON). Raises `DatasetError` for a name that is not in
+    `DATASETS`, a split that the data set has not, `masks` of a benchmark, and what is missing in the folder.
     """
     if name not in DATASETS:
         raise DatasetError(f"there is no data set {name!r}: choose one of {', '.join(DATASETS)}.")
     splits = splits_of(name)
     if split is not None and split not in splits:
         raise DatasetError(f"{name} has no split {split!r}: choose one of {', '.join(splits)}.")
+    if name not in OWN and masks not in (None, MaskOptions()):
+        raise DatasetError(
+            f"{name} has masks of its own kind: --ignore and --masks go with {', '.join(OWN)}, so leave them out."
+        )
     if name in PICTUREBOOKS:
         if folder is not None:
             raise DatasetError(f"{name} is drawn and not read from a folder: leave {str(folder)!r} (--data) out.")
@@ -55,10 +69,14 @@ def open_dataset(name: str, split: str | None = None, size: int | None = None, f
         raise DatasetError(
             f"{name} is read from a folder, and none was named (--data FOLDER): docs/datasets.md says where to get it."
         )
-    return ON_DISK[name](folder, split or splits[0], size)
+    if name in OWN:
+        return OWN[name](folder, split or splits[0], size, masks or MaskOptions())
+    return BENCHMARKS[name](folder, split or splits[0], size)
 
 
-def open_tuning_set(name: str, split: str | None, size: int, folder: Path | None = None) -> Dataset:
+def open_tuning_set(
+    name: str, split: str | None, size: int, folder: Path | None = None, masks: MaskOptions | None = None
+) -> CheckableDataset:
     """What a margin may be tuned on when `split` is measured: validation scenes, or images of the official train split.
 
     Raises `DatasetError` where there is nothing of the kind but what is measured.
@@ -67,4 +85,4 @@ def open_tuning_set(name: str, split: str | None, size: int, folder: Path | None
         return open_dataset(name, "validation", size)
     if split == "train" or "train" not in splits_of(name):
         raise DatasetError(f"{name} has no other images than those that are measured.")
-    return open_dataset(name, "train", size, folder)
+    return open_dataset(name, "train", size, folder, masks)

@@ -13,6 +13,7 @@ from zeroseg.errors import DatasetError
 from zeroseg.evaluation.benchmark import Result, evaluate
 from zeroseg.evaluation.dataset import Dataset
 from zeroseg.evaluation.datasets import open_dataset, open_tuning_set
+from zeroseg.evaluation.masks import MaskOptions
 from zeroseg.evaluation.protocols import Protocol
 from zeroseg.evaluation.record import OWN_MARGIN, Tuned
 from zeroseg.evaluation.thresholds import Sweep, calibrate_margin, sweep_finely, tune_margin
@@ -33,16 +34,17 @@ def uncounted(_title: str, _total: int, _unit: str) -> AbstractContextManager[Ca
 class OtherImages:
     """Where images can be had beside those of `split` (None: the one that figures are reported on), which are measured.
 
-    `folder`: where a real data set is.
+    `folder`: where a real data set is; `masks`: how masks of one's own are read.
     """
 
     dataset: str
     split: str | None = None
     folder: Path | None = None
+    masks: MaskOptions | None = None
 
     def with_masks(self) -> tuple[Dataset, str]:
         """Images whose masks may be looked at, and which they are. Raises `DatasetError` where there are none."""
-        images = open_tuning_set(self.dataset, self.split, OTHER_IMAGES, self.folder)
+        images = open_tuning_set(self.dataset, self.split, OTHER_IMAGES, self.folder, self.masks)
         kind = "validation" if self.dataset in PICTUREBOOKS else "train"
         return images, f"{len(images)} {kind} {unit_of(self.dataset)}"
 
@@ -54,7 +56,7 @@ class OtherImages:
         try:
             return self.with_masks()
         except DatasetError:
-            images = open_dataset(self.dataset, self.split, OTHER_IMAGES, self.folder)
+            images = open_dataset(self.dataset, self.split, OTHER_IMAGES, self.folder, self.masks)
             return images, f"{len(images)} of the measured images"
 
 

@@ -11,7 +11,9 @@ from statistics import NormalDist
 import numpy as np
 from jaxtyping import Float64, Int64, Integer
 
-IGNORE = 255  # pixels of the truth that count for nothing
+from zeroseg.segmentation import IGNORE
+
+MOST_CLASSES = 4_096  # beside the background: a matrix of so many takes 134 MB
 
 
 def confusion_matrix(

@@ -143,7 +143,7 @@ def _colours(example: Example, classes: Sequence[str]) -> dict[str, RGB]:
 
 def _as_segmentation(ids: np.ndarray, classes: Sequence[str]) -> Segmentation:
     """Class ids for an overlay; what counts for nothing has a label of its own."""
-    labels, ids = (*classes, IGNORED), np.minimum(ids.astype(np.uint16), len(classes))
+    labels, ids = (*classes, IGNORED), np.minimum(ids, len(classes))
     scores = np.isin(np.arange(len(labels)), ids).astype(np.float32)
     return Segmentation(labels, ids, scores, has_background=classes[0] == BACKGROUND)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from copy import copy
 from functools import lru_cache
 
-from zeroseg.evaluation.dataset import Sample
+import numpy as np
+
+from zeroseg.errors import DatasetError
+from zeroseg.evaluation.dataset import Findings, Sample
 from zeroseg.picturebook import ALL_NOUNS, STUFF_NAMES, VOC_NOUNS, draw_scene, nouns_named
 from zeroseg.vocabulary import BACKGROUND, TEMPLATES, Vocabulary
 
@@ -31,7 +35,21 @@ class PicturebookDataset:
         background = STUFF_NAMES if self.has_background else ()
         self.vocabulary = Vocabulary(labels, background=background, templates=TEMPLATES)
         self._nouns = nouns_named(nouns)
-        self._split, self._numbers = split, range(first, first + size)
+        self._split = split
+        self._numbers: Sequence[int] = range(first, first + size)
+
+    def check(self, progress: Callable[[int], None] = lambda _: None) -> Findings:
+        """Nothing can be wrong with scenes that are drawn."""
+        progress(len(self))
+        return Findings()
+
+    def without(self, names: Collection[str]) -> PicturebookDataset:
+        """The same without the scenes of these names. Raises `DatasetError` where none is left."""
+        rest = copy(self)
+        rest._numbers = [number for number in self._numbers if self._called(number) not in names]
+        if not rest._numbers:
+            raise DatasetError(f"{self.name}: no scene is left without the {len(self)} that are left out.")
+        return rest
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -42,5 +60,8 @@ class PicturebookDataset:
     def sample(self, number: int) -> Sample:
         """The scene of a number from 0, with its truth."""
         scene = _drawn(self._split, self._numbers[number], self._nouns)
-        truth = scene.class_map(self.classes, missing=0)
-        return Sample(f"{self._split}-{self._numbers[number]:05d}", scene.image, truth)
+        truth = scene.class_map(self.classes, missing=0).astype(np.uint16)
+        return Sample(self._called(self._numbers[number]), scene.image, truth)
+
+    def _called(self, number: int) -> str:
+        return f"{self._split}-{number:05d}"
