@@ -16,7 +16,7 @@ from rich.table import Table
 from tyro.conf import arg
 
 import zeroseg
-from zeroseg.cli.messages import UsageError
+from zeroseg.cli.messages import UsageError, say
 from zeroseg.cli.parsing import check_iterations, parse, with_new_names
 from zeroseg.cli.progress import counting
 from zeroseg.dataset_names import DatasetName, SplitName, splits_of, unit_of
@@ -100,6 +100,8 @@ class Evaluate:
     tuned on masks, where there are other masks than those that are measured."""
     sweep: bool = False
     """Try the background's threshold at many values, too, on what is measured: the best is an upper bound."""
+    skip_bad: bool = False
+    """Leave out images that cannot be read or whose masks do not fit, and count them beside the figure."""
     report: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="")] = None
     """Write result.json, result.md and report.html (classes, confusions, best and worst pictures) here."""
     json: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
@@ -108,12 +110,17 @@ class Evaluate:
     def run(self) -> int:
         """Measure, print, and write what was asked for."""
         self._check()
-        from zeroseg.evaluation import open_dataset
+        from zeroseg.evaluation import checked, open_dataset
 
         dataset = open_dataset(self.dataset, self.split, self.size, self.data, self._masks())
         if not dataset.has_background and (self.sweep or self.calibrate):
             raise UsageError(f"{dataset.name} has no background: leave --sweep and --calibrate out.")
-        record = self._measured(dataset)
+        dataset, skipped = checked(dataset, self.skip_bad, counting, say)
+        try:
+            record = self._measured(dataset, skipped)
+        except KeyboardInterrupt:
+            say("stopped; the same command goes on where it was.")
+            raise
         self._print(record)
         self._write(record)
         return 0
@@ -158,7 +165,7 @@ class Evaluate:
         if self.method in ("true-regions", "background") and (self.refinement or self.calibrate):
             raise UsageError(f"the reference {self.method} is as it is: leave --refinement and --calibrate out.")
 
-    def _measured(self, dataset: Dataset) -> EvaluationRecord:
+    def _measured(self, dataset: Dataset, skipped: tuple[str, ...]) -> EvaluationRecord:
         """The result, with all that made it."""
         from zeroseg.evaluation import EvaluationRecord, OtherImages, measure, protocol_for
         from zeroseg.evaluation.cost import encoding_flops
@@ -175,6 +182,7 @@ class Evaluate:
             OtherImages(self.dataset, self.split, self.data, self._masks()),
             examples=EXAMPLES if self.report else 0,
             swept=self.sweep,
+            resumes=True,
             counting=counting,
             say=partial(print, flush=True),
         )
@@ -190,6 +198,7 @@ class Evaluate:
             vocabulary=measured.vocabulary,
             margin=measured.margin,
             flops=encoding_flops(measured.segmenter, dataset.sample(0).image),
+            skipped=skipped,
             tuned=measured.tuned,
             sweep=measured.sweep,
         )
@@ -223,6 +232,8 @@ class Evaluate:
         console.print(f"{record.flops / 1e9:,.2f} GFLOP an image")
         if record.shortfall:
             console.print(record.shortfall)
+        if record.skipped:
+            console.print(f"{len(record.skipped)} images were left out:", *record.skipped, sep="\n  ", markup=False)
 
     def _write(self, record: EvaluationRecord) -> None:
         """The files that were asked for."""

@@ -67,3 +67,7 @@ class CheckableDataset(Dataset, Protocol):
     def without(self, names: Collection[str]) -> CheckableDataset:
         """The same without the images of these names. Raises `DatasetError` where none is left."""
         ...
+
+    def signature(self) -> str:
+        """What tells these samples from others: changed files, another order, another number of them."""
+        ...

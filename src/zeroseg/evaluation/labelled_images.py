@@ -14,6 +14,7 @@ Letters: H W pixels.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
@@ -103,6 +104,14 @@ class LabelledImages:
         if not rest._items:
             raise DatasetError(f"{self.name}: no image is left without the {len(self)} that are left out.")
         return rest
+
+    def signature(self) -> str:
+        """A digest of all names and files, these by their sizes and times."""
+        digest = hashlib.sha256(f"{self.name} {self.classes} {self._fit}".encode())
+        for item in self._items:
+            stats = [path.stat() for path in (item.image, item.source)]
+            digest.update(repr((item.name, [(stat.st_size, stat.st_mtime_ns) for stat in stats])).encode())
+        return digest.hexdigest()
 
 
 def masked_items(triples: Iterable[tuple[str, Path, Path]], numbering: Numbering) -> list[Item]:

@@ -11,9 +11,10 @@ from typing import Literal
 from zeroseg.dataset_names import PICTUREBOOKS, unit_of
 from zeroseg.errors import DatasetError
 from zeroseg.evaluation.benchmark import Result, evaluate
-from zeroseg.evaluation.dataset import Dataset
+from zeroseg.evaluation.dataset import CheckableDataset, Dataset
 from zeroseg.evaluation.datasets import open_dataset, open_tuning_set
 from zeroseg.evaluation.masks import MaskOptions
+from zeroseg.evaluation.partial import partial_path
 from zeroseg.evaluation.protocols import Protocol
 from zeroseg.evaluation.record import OWN_MARGIN, Tuned
 from zeroseg.evaluation.thresholds import Sweep, calibrate_margin, sweep_finely, tune_margin
@@ -23,6 +24,7 @@ from zeroseg.vocabulary import Vocabulary
 Counting = Callable[[str, int, str], AbstractContextManager[Callable[[int], None]]]  # title, total, unit -> progress
 MarginFrom = Literal["own", "tuned", "calibrated"]
 OTHER_IMAGES = 100  # that a margin is tuned or calibrated on
+NAMED = 3  # bad images in one error
 
 
 def uncounted(_title: str, _total: int, _unit: str) -> AbstractContextManager[Callable[[int], None]]:
@@ -60,6 +62,33 @@ class OtherImages:
             return images, f"{len(images)} of the measured images"
 
 
+def checked(
+    dataset: CheckableDataset,
+    skip_bad: bool,
+    counting: Counting = uncounted,
+    say: Callable[[str], None] = lambda _: None,
+) -> tuple[CheckableDataset, tuple[str, ...]]:
+    """A data set all of whose images and masks can be read, and one sentence for each image that was left out.
+
+    `say` is given what had to be decided about the files. Raises `DatasetError` that counts and names the images that
+    cannot be measured, unless `skip_bad`; also where none is left.
+    """
+    with counting("checking", len(dataset), unit_of(dataset.name)) as progress:
+        found = dataset.check(progress)
+    for note in found.notes:
+        say(note)
+    if not found.problems:
+        return dataset, ()
+    bad = tuple(problem.sentence for problem in found.problems)
+    if not skip_bad:
+        more = f" (and {len(bad) - NAMED} more)" if len(bad) > NAMED else ""
+        raise DatasetError(
+            f"{dataset.name}: {len(bad)} of {len(dataset)} images cannot be measured: {' '.join(bad[:NAMED])}{more} "
+            "Correct them, or leave them out with --skip-bad."
+        )
+    return dataset.without({problem.name for problem in found.problems}), bad
+
+
 @dataclass(frozen=True)
 class Measurement:
     """A result, with the segmenter and the words as they were measured.
@@ -94,7 +123,7 @@ def measure(
     *,
     examples: int = 0,
     swept: bool = False,
-    partial: Path | None = None,
+    resumes: bool = False,
     counting: Counting = uncounted,
     say: Callable[[str], None] = lambda _: None,
 ) -> Measurement:
@@ -103,7 +132,8 @@ def measure(
     `margin`: whether the background's threshold is the segmenter's own, tuned on masks of `others` (its own where there
     are none, which `say` is told), or calibrated on `others` without masks; the tuned one is measured beside that.
     `examples`: how many of the best and worst images are kept. `swept`: try the threshold on what is measured, too.
-    `partial`: see `evaluate`. `counting` shows progress, `say` is given one sentence at a time.
+    `resumes`: whether what was measured is kept when it is interrupted, and gone on from (`partial_path`; for data sets
+    whose samples can be told apart). `counting` shows progress, `say` is given one sentence at a time.
 
     Raises `DatasetError` for images or masks that cannot be read, `ConfigError` for a protocol that does not fit.
     """
@@ -124,6 +154,9 @@ def measure(
                 tuned = Tuned(best.read_out.background.threshold, f"tuned on {where}", miou)
             segmenter, where = _calibrated(segmenter, others, vocabulary, say)
             how = f"calibrated on {where}, without masks"
+    partial = None
+    if resumes and isinstance(dataset, CheckableDataset):
+        partial = partial_path(segmenter, dataset, vocabulary)
     result, tried = evaluated(segmenter, examples, partial), None
     if swept:
         with counting("sweeping", 2 * len(dataset), unit) as progress:

@@ -6,19 +6,49 @@ Letters: C class.
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Int64
 
+from zeroseg.encoding import StudentEncoder
+from zeroseg.evaluation.dataset import CheckableDataset
 from zeroseg.evaluation.metrics import mean_iou
+from zeroseg.evaluation.windowed import Windowed
 from zeroseg.files import atomic_path
+from zeroseg.segmenter import Segmenter
+from zeroseg.versions import versions
+from zeroseg.vocabulary import Vocabulary
 
 EVERY = 30.0  # seconds between two writings
+
+
+def partial_path(segmenter: Segmenter, dataset: CheckableDataset, vocabulary: Vocabulary) -> Path:
+    """Where a measurement that is interrupted is kept: a file of its own for everything that the figure depends on.
+
+    It lies in the user's cache folder (`XDG_CACHE_HOME`, or `.cache` at home).
+    """
+    encoder: Any = segmenter.encoder
+    while isinstance(encoder, Windowed):
+        encoder = encoder.encoder
+    weights = encoder.student.state_dict() if isinstance(encoder, StudentEncoder) else {}
+    digest = hashlib.sha256(dataset.signature().encode())
+    seen = (segmenter.encoder.shorter_side, getattr(segmenter.encoder, "window", None), type(encoder).__name__)
+    method = getattr(encoder, "method", None)
+    digest.update(
+        repr((seen, method, segmenter.teacher.fingerprint, segmenter.read_out, vocabulary, versions())).encode()
+    )
+    for name in sorted(weights):
+        digest.update(name.encode() + weights[name].cpu().numpy().tobytes())
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return home / "zeroseg" / "evaluations" / f"{digest.hexdigest()[:32]}.npz"
 
 
 @dataclass

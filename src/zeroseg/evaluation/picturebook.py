@@ -63,5 +63,9 @@ class PicturebookDataset:
         truth = scene.class_map(self.classes, missing=0).astype(np.uint16)
         return Sample(self._called(self._numbers[number]), scene.image, truth)
 
+    def signature(self) -> str:
+        """Vocabulary, split and numbers: the same scenes are drawn everywhere."""
+        return f"{self.name} {self._split} {self._numbers}"
+
     def _called(self, number: int) -> str:
         return f"{self._split}-{number:05d}"
