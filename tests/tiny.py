@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from transformers import CLIPModel, CLIPTokenizer
+from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
+from zeroseg.images import to_tensor
 from zeroseg.student import Student, StudentConfig
 from zeroseg.student.config import ReadOut
-from zeroseg.teacher import Teacher
+from zeroseg.teacher import ClipTeacher, Teacher
 from zeroseg.training.teach import TeachConfig, build_clip, train_tokenizer
 from zeroseg.views import ViewsConfig
 
@@ -74,7 +75,18 @@ def clip(seed: int = 0) -> CLIPModel:
 
 @cache
 def teacher(seed: int = 0) -> Teacher:
-    return Teacher(clip(seed), tokenizer(), MEAN, STD)
+    return ClipTeacher(clip(seed), tokenizer(), MEAN, STD)
+
+
+def clip_folder(folder: Path) -> Path:
+    """The tiny teacher as a folder of `transformers`, as `zeroseg teach` writes it."""
+    side = TEACH.image_size
+    clip().save_pretrained(folder)
+    tokenizer().save_pretrained(folder)
+    CLIPImageProcessorPil(
+        size={"shortest_edge": side}, crop_size={"height": side, "width": side}, image_mean=MEAN, image_std=STD
+    ).save_pretrained(folder)
+    return folder
 
 
 def student(config: StudentConfig = STUDENT, seed: int = 0) -> Student:
@@ -87,6 +99,12 @@ def photo(width: int = 32, height: int = 32, seed: int = 0) -> Image.Image:
     """A picture of a few random soft blots."""
     values = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
     return Image.fromarray(values).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def pixels_of(height: int, width: int, count: int = 1, seed: int = 0) -> torch.Tensor:
+    """Pictures as a batch of pixels (count 3 H W), 0 to 1."""
+    pictures = [photo(width, height, seed + number) for number in range(count)]
+    return torch.stack([to_tensor(picture) for picture in pictures]).float() / 255
 
 
 def write_photos(folder: Path, count: int, side: int = 32) -> list[Path]:
