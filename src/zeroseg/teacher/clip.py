@@ -15,9 +15,15 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
-from zeroseg.errors import TeacherError
 from zeroseg.teacher.last_attention import Attend, through_layers
-from zeroseg.teacher.teacher import Teacher, VisionTower, choose_attention, load_whole
+from zeroseg.teacher.teacher import (
+    Teacher,
+    VisionTower,
+    check_tokenizer,
+    choose_attention,
+    load_whole,
+    save_whole,
+)  # fmt: skip
 from zeroseg.teacher.text_encoder import TextEncoder
 
 CLIP = Any  # transformers' own annotations of CLIPModel do not hold
@@ -30,7 +36,9 @@ class ClipTeacher(Teacher):
     model_types = ("clip",)
 
     def __init__(self, model: CLIP, tokenizer: CLIPTokenizer, mean: list[float], std: list[float]) -> None:
-        super().__init__(model, mean, std, width=model.config.projection_dim, logit_bias=None)
+        vision, width = model.config.vision_config, model.config.projection_dim
+        size, patch_size = vision.image_size, vision.patch_size
+        super().__init__(model, mean, std, size=size, patch_size=patch_size, width=width, logit_bias=None)
         self._tokenizer = tokenizer
 
     @classmethod
@@ -38,8 +46,7 @@ class ClipTeacher(Teacher):
         model = load_whole(CLIPModel, name)
         tokenizer = cast(CLIP, CLIPTokenizer).from_pretrained(name)
         processor = cast(CLIP, CLIPImageProcessorPil).from_pretrained(name)
-        if len(tokenizer) < model.config.text_config.vocab_size // 2:
-            raise TeacherError(f"there is no tokenizer in {name!r}: add the tokenizer files of this CLIP.")
+        check_tokenizer(tokenizer, model.config.text_config.vocab_size, name)
         return cls(model, tokenizer, list(processor.image_mean), list(processor.image_std))
 
     def vision_tower(self) -> VisionTower:
@@ -97,7 +104,7 @@ class ClipTextEncoder(TextEncoder):
             image_mean=self._mean,
             image_std=self._std,
         )
-        save_clip(self.model, self._tokenizer, processor, folder)
+        save_whole(self.model, self._tokenizer, processor, folder)
 
     def _tokenize(self, texts: list[str]) -> Int[Tensor, "L T"]:
         return tokenize(self.model, self._tokenizer, texts)["input_ids"]
@@ -107,14 +114,6 @@ def tokenize(model: CLIP, tokenizer: CLIPTokenizer, texts: list[str]) -> Any:
     """Token ids (C T) and their mask as a batch of `transformers`, padded to the longest, cut to what CLIP can read."""
     longest = model.config.text_config.max_position_embeddings
     return tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
-
-
-def save_clip(model: CLIP, tokenizer: CLIPTokenizer, processor: CLIPImageProcessorPil, folder: Path) -> None:
-    """Write a CLIP as a folder of `transformers`, its weights in float16."""
-    model.half().save_pretrained(folder)
-    model.float()
-    tokenizer.save_pretrained(folder)
-    processor.save_pretrained(folder)
 
 
 def encoder_tensors(vision: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:

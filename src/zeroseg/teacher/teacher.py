@@ -55,16 +55,22 @@ class Teacher(ABC):
     """The values of `model_type` in the config.json of its models."""
 
     def __init__(
-        self, model: Any, mean: Sequence[float], std: Sequence[float], *, width: int, logit_bias: float | None
+        self,
+        model: Any,
+        mean: Sequence[float],
+        std: Sequence[float],
+        *,
+        size: int,
+        patch_size: int,
+        width: int,
+        logit_bias: float | None,
     ) -> None:
-        """`model`: a model of `transformers` with a vision config and a learned `logit_scale`; it is frozen."""
+        """`model`: a model of `transformers` with a learned `logit_scale`; it is frozen."""
         self._model: Any = model.eval().requires_grad_(False)  # of the family alone: nobody else reaches into it
         choose_attention(self._model)
         self.mean = torch.tensor(mean).view(3, 1, 1)
         self.std = torch.tensor(std).view(3, 1, 1)
-        self.size: int = model.config.vision_config.image_size
-        self.patch_size: int = model.config.vision_config.patch_size
-        self.width = width
+        self.size, self.patch_size, self.width = size, patch_size, width
         self.logit_scale = float(model.logit_scale.exp())
         self.logit_bias = logit_bias
         self.fingerprint = _fingerprint(model)
@@ -185,6 +191,23 @@ def load_whole(model_class: Any, name: str) -> Any:
             f"{len(loaded['mismatched_keys'])} of another shape. Name a whole model, with vision and text encoder."
         )
     return model
+
+
+def check_tokenizer(tokenizer: Any, words: int, name: str) -> None:
+    """Raise `TeacherError` where a tokenizer has far fewer tokens than the `words` of its model: its files are missing.
+
+    `transformers` makes an empty tokenizer then.
+    """
+    if len(tokenizer) < words // 2:
+        raise TeacherError(f"there is no tokenizer in {name!r}: add the tokenizer files of this model.")
+
+
+def save_whole(model: Any, tokenizer: Any, processor: Any, folder: Path) -> None:
+    """Write a model as a folder of `transformers`, its weights in float16, with its tokenizer and image processor."""
+    model.half().save_pretrained(folder)
+    model.float()
+    tokenizer.save_pretrained(folder)
+    processor.save_pretrained(folder)
 
 
 @contextmanager

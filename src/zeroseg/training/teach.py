@@ -21,8 +21,8 @@ from torch import Tensor
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
 from zeroseg.images import to_tensor
-from zeroseg.teacher.clip import CLIP, save_clip
-from zeroseg.teacher.teacher import choose_attention
+from zeroseg.teacher.clip import CLIP
+from zeroseg.teacher.teacher import choose_attention, save_whole
 from zeroseg.teacher.text_encoder import LARGEST_SCALE
 from zeroseg.training.loop import Batch, Figures, LoopConfig, train, without_loop
 from zeroseg.training.optimiser import OptimiserConfig
@@ -180,5 +180,5 @@ def teach(source: Pairs, config: TeachConfig, run: Path, name: str, resume: bool
     settings = {"source": name, "teach": without_loop(config)}
     if not train(model, make_batch, loss_of, config.loop, run, "teach", settings, resume=resume):
         return None
-    save_clip(model, tokenizer, processor, run / "teacher")
+    save_whole(model, tokenizer, processor, run / "teacher")
     return model
