@@ -57,10 +57,10 @@ def refused(name: str | Path) -> str:
 
 
 def test_folder_without_a_teacher(tmp_path: Path):
-    refused(tmp_path)
+    assert "no config.json names a model type" in refused(tmp_path)
     refused(tmp_path / "nowhere")
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
-    assert "model type None" in refused(tmp_path)
+    assert "no config.json names a model type" in refused(tmp_path)
     (tmp_path / "config.json").write_text("not json", encoding="utf-8")
     refused(tmp_path)
 
@@ -68,7 +68,7 @@ def test_folder_without_a_teacher(tmp_path: Path):
 def test_a_model_of_another_family_is_told_the_families(tmp_path: Path):
     (tmp_path / "config.json").write_text('{"model_type": "bert"}', encoding="utf-8")
     message = refused(tmp_path)
-    assert "'bert'" in message
+    assert "names the model type 'bert'" in message
     assert "CLIP" in message
     assert "clip" in message
 

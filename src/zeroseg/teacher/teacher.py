@@ -91,9 +91,12 @@ class Teacher(ABC):
         with _explained(name, known):
             kind = cast(Any, PreTrainedConfig).get_config_dict(name)[0].get("model_type")
             if kind not in families:
+                found = (
+                    f"its config.json names the model type {kind!r}" if kind else "no config.json names a model type"
+                )
                 raise TeacherError(
-                    f"{name!r} is no teacher, its config.json names the model type {kind!r}: name a folder or a hub "
-                    f"model of {known} (model type {', '.join(families)})."
+                    f"{name!r} is no teacher, {found}: name a folder or a hub model of {known} "
+                    f"(model type {', '.join(families)})."
                 )
             return families[kind]._load(name)
 

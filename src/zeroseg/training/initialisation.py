@@ -38,7 +38,7 @@ def start_from_teacher(student: Student, teacher: Teacher) -> None:
     if tower is None:
         raise TrainingError(
             f"a student's encoder cannot start from the vision tower of a {teacher.family}, which has another form: "
-            "start from scratch, or from another student."
+            "turn encoder_from_teacher off, or start from another student."
         )
     own, grid = student.encoder.state_dict(), student.config.grid
     positions = resize_positions(tower.tensors["positions"], grid, grid)
