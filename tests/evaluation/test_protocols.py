@@ -9,7 +9,7 @@ import torch
 
 from tests.evaluation.test_benchmark import Blots
 from tests.tiny import PATCH_STUDENT, photo, student, teacher
-from zeroseg.baselines import READ_OUT, BaselineName, DenseCLIP, baseline_segmenter
+from zeroseg.baselines import READ_OUT, BaselineName, DenseReadOut, baseline_segmenter
 from zeroseg.encoding import StudentEncoder
 from zeroseg.errors import ConfigError
 from zeroseg.evaluation import evaluate
@@ -25,8 +25,8 @@ from zeroseg.vocabulary import Vocabulary
 WORDS = Vocabulary(("dog", "cat", "house"), background=("grass",), templates=("{}",))
 
 
-def dense() -> DenseCLIP:
-    return DenseCLIP(teacher(), 32, "naclip")
+def dense() -> DenseReadOut:
+    return DenseReadOut(teacher(), 32, "naclip")
 
 
 def test_the_papers_thresholds_are_those_of_its_protocol():

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from zeroseg.baselines.crops import GridCrops
-from zeroseg.baselines.dense import DenseCLIP
+from zeroseg.baselines.dense import DenseReadOut
 from zeroseg.baselines.reference import BackgroundOnly, TrueRegions
 from zeroseg.baselines.windows import SlidingWindows
 from zeroseg.encoding import ImageEncoder
@@ -21,7 +21,7 @@ READ_OUT = ReadOut(naming="patches", background=Margin(), refinement=ITERATIONS)
 
 
 def open_baseline(name: BaselineName, teacher: Teacher) -> ImageEncoder:
-    """A baseline that sees images at twice the teacher's own size: 448 pixels for a CLIP that reads 224."""
+    """A baseline that sees images at twice the teacher's own size: 448 pixels for one that reads 224."""
     side = 2 * teacher.size
     match name:
         case "crops":
@@ -33,7 +33,7 @@ def open_baseline(name: BaselineName, teacher: Teacher) -> ImageEncoder:
         case "true-regions":
             return TrueRegions(teacher)
         case _:
-            return DenseCLIP(teacher, side, name)
+            return DenseReadOut(teacher, side, name)
 
 
 def baseline_segmenter(name: BaselineName, teacher: Teacher, refinement: int = ITERATIONS) -> Segmenter:

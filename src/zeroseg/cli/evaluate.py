@@ -66,9 +66,9 @@ class Evaluate:
     ] = "student"
     """What segments. The last two are references: background everywhere, and true regions that the teacher names."""
     teacher: Annotated[
-        str | None, arg(metavar="CLIP", help_behavior_hint="(default: the one the student names, or the bundled one)")
+        str | None, arg(metavar="NAME", help_behavior_hint="(default: the one the student names, or the bundled one)")
     ] = None
-    """A CLIP: a folder, the name of a hub repository, or "bundled"."""
+    """A teacher: a folder, the name of a hub repository, or "bundled"."""
     split: Annotated[SplitName | None, arg(help_behavior_hint="(default: held-out; val; all of a folder)")] = None
     """Which scenes (the first four), or which images."""
     size: Annotated[int | None, arg(help_behavior_hint="(default: 300 scenes, or all images)")] = None

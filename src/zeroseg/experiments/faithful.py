@@ -11,7 +11,7 @@ from zeroseg.experiments.design import Column, Experiment, Variant
 from zeroseg.recipes import picturebook, picturebook_faithful
 from zeroseg.rules import Margin
 from zeroseg.training.distill import DistillConfig
-from zeroseg.training.first_weights import NOT_OF_THE_FORM
+from zeroseg.training.initialisation import NOT_OF_THE_FORM
 
 VOC = "picturebook-voc"
 

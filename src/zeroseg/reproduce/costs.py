@@ -14,7 +14,7 @@ from transformers import CLIPModel
 from zeroseg.experiments import Experiment
 from zeroseg.student.config import StudentConfig
 from zeroseg.student.cost import BACKWARD, count_parameters, training_flops, transformer_flops
-from zeroseg.teacher import CLIP
+from zeroseg.teacher.clip import CLIP
 from zeroseg.training.distill import DistillConfig
 
 BYTES = 2  # of a number in the cache, and in saved weights: float16

@@ -26,7 +26,7 @@ from zeroseg.student.encoder import random_keep
 from zeroseg.student.model import patch_pixels
 from zeroseg.teacher import Teacher
 from zeroseg.training import instruments
-from zeroseg.training.first_weights import start_from_student, start_from_teacher
+from zeroseg.training.initialisation import start_from_student, start_from_teacher
 from zeroseg.training.loop import Batch, Figures, LoopConfig, train, without_loop
 from zeroseg.training.sampling import mirror, mirrored, numbers_of
 from zeroseg.views import ViewsConfig, mirror_order, patch_coverage, patch_relevance

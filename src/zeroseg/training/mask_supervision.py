@@ -27,7 +27,7 @@ from zeroseg.precision import full_precision
 from zeroseg.student import Student, StudentConfig
 from zeroseg.student.encoder import random_keep, take
 from zeroseg.teacher import Teacher
-from zeroseg.training.first_weights import start_from_teacher
+from zeroseg.training.initialisation import start_from_teacher
 from zeroseg.training.loop import Batch, Figures, LoopConfig, train, without_loop
 from zeroseg.training.sampling import mirror, mirrored, numbers_of
 
@@ -139,7 +139,7 @@ def supervise_with_masks(
     finished = train(
         student,
         make_batch,
-        MaskSupervision(student, words.to(teacher.device), teacher.scale, config),
+        MaskSupervision(student, words.to(teacher.device), teacher.logit_scale, config),
         loop,
         run,
         "masks",

@@ -8,7 +8,6 @@ Letters: B pair, L text, W single word as a text, T U token, D embedding width, 
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,6 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
-from transformers import CLIPImageProcessorPil, CLIPModel
 
 from zeroseg.errors import ConfigError
 from zeroseg.feature_cache import read_square
@@ -26,12 +24,11 @@ from zeroseg.losses import multi_label_contrast
 from zeroseg.precision import full_precision
 from zeroseg.student import Student, StudentConfig
 from zeroseg.student.encoder import random_keep
-from zeroseg.teacher import CLIP, Teacher, choose_attention
+from zeroseg.teacher import Teacher
 from zeroseg.training import instruments
-from zeroseg.training.first_weights import start_from_teacher
+from zeroseg.training.initialisation import start_from_teacher
 from zeroseg.training.loop import Batch, Figures, LoopConfig, train, without_loop
 from zeroseg.training.sampling import mirror, mirrored, numbers_of
-from zeroseg.training.teach import LARGEST_SCALE, save_clip
 
 TEXT = "text"  # the folder of the text encoder, in the run's
 
@@ -53,9 +50,9 @@ class TextSupervisionConfig:
     flips: bool = False
     """Mirror half of the images."""
     encoder_from_teacher: bool = False
-    """Start the encoder from the CLIP's own vision tower."""
+    """Start the encoder from the teacher's own vision tower."""
     text_from_teacher: bool = False
-    """Start the text encoder from the CLIP's own."""
+    """Start the text encoder from the teacher's own."""
     loop: LoopConfig = field(default_factory=LoopConfig)
 
     def __post_init__(self) -> None:
@@ -129,10 +126,7 @@ class CaptionData:
 
 
 class TextSupervised(nn.Module):
-    """A student beside a text encoder that learns with it, and their loss.
-
-    `clip` is a whole CLIP of `transformers`, so that it can be saved and loaded as one; its vision tower is never used.
-    """
+    """A student beside a text encoder that learns with it, and their loss."""
 
     def __init__(self, config: TextSupervisionConfig, teacher: Teacher) -> None:
         super().__init__()
@@ -141,12 +135,7 @@ class TextSupervised(nn.Module):
         self.student = Student(config.student)
         if config.encoder_from_teacher:
             start_from_teacher(self.student, teacher)
-        self.clip: CLIP = copy.deepcopy(teacher.model) if config.text_from_teacher else CLIPModel(teacher.model.config)
-        self.clip.to(teacher.device)
-        choose_attention(self.clip)
-        self.clip.requires_grad_(True)
-        self.clip.vision_model.requires_grad_(False)
-        self.clip.visual_projection.requires_grad_(False)
+        self.text = teacher.text_encoder(pretrained=config.text_from_teacher)
 
     def loss(self, batch: CaptionBatch, generator: torch.Generator) -> tuple[Tensor, Figures]:
         """Contrast of images with captions, and with single words where there are some."""
@@ -156,7 +145,7 @@ class TextSupervised(nn.Module):
         output = self.student(images, keep, generator)
         captions, words = self._embed(batch.captions), self._embed(batch.words)
         with full_precision(images.device):
-            scale = self.clip.logit_scale.exp().clamp(max=LARGEST_SCALE)
+            scale = self.text.logit_scale()
             parts = {"captions": multi_label_contrast(output.image, captions, batch.of_captions, scale)}
             if len(words):
                 parts["words"] = multi_label_contrast(output.image, words, batch.of_words, scale)
@@ -167,7 +156,7 @@ class TextSupervised(nn.Module):
     def _embed(self, tokens: Int[Tensor, "L T"]) -> Float[Tensor, "L D"]:
         if not len(tokens):
             return torch.zeros(0, self.config.student.embedding_width, device=tokens.device)
-        return self.clip.get_text_features(input_ids=tokens).pooler_output.float()
+        return self.text.embed(tokens)
 
 
 def supervise_with_text(
@@ -191,21 +180,12 @@ def supervise_with_text(
     student = replace(config.student, embedding_width=teacher.width, teacher=str((run / TEXT).resolve()))
     config = replace(config, student=student)
     model = TextSupervised(config, teacher).to(teacher.device)
-    longest = teacher.model.config.text_config.max_position_embeddings
-
-    def tokenize(texts: list[str]) -> Int[Tensor, "L T"]:
-        if not texts:
-            return torch.zeros(0, 1, dtype=torch.long)
-        tokens = teacher.tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
-        return tokens["input_ids"]
 
     def judge() -> Figures:
         assert evaluate is not None
-        mean, std = teacher.mean.flatten().tolist(), teacher.std.flatten().tolist()
-        text = Teacher(copy.deepcopy(model.clip), teacher.tokenizer, mean, std)
-        return evaluate(model.student.eval(), text.to(teacher.device))
+        return evaluate(model.student.eval(), model.text.as_teacher())
 
-    data = CaptionData(captioned, words, tokenize, config)
+    data = CaptionData(captioned, words, model.text.tokenize, config)
     settings = {
         "text_supervision": without_loop(config), "teacher": teacher.fingerprint, "pairs": len(captioned),
         "words": list(words),
@@ -216,16 +196,6 @@ def supervise_with_text(
     )  # fmt: skip
     if not finished:
         return None
-    _save_text_encoder(model.clip, teacher, run / TEXT)
+    model.text.save(run / TEXT)
     model.student.eval().save_pretrained(run / "student")
     return model.student
-
-
-def _save_text_encoder(clip: CLIP, teacher: Teacher, folder: Path) -> None:
-    """Save a CLIP that learned, with the tokenizer and the picture format of the teacher whose form it has."""
-    mean, std = teacher.mean.flatten().tolist(), teacher.std.flatten().tolist()
-    side = {"height": teacher.size, "width": teacher.size}
-    processor = CLIPImageProcessorPil(
-        size={"shortest_edge": teacher.size}, crop_size=side, image_mean=mean, image_std=std
-    )
-    save_clip(clip, teacher.tokenizer, processor, folder)
