@@ -24,7 +24,7 @@ from zeroseg.encoding import Encoded, ImageEncoder, Size, StudentEncoder, WordEm
 from zeroseg.errors import WeightsError
 from zeroseg.images import ImageSource, load_image, resize, to_tensor
 from zeroseg.refine import refine
-from zeroseg.rules import ClassScores
+from zeroseg.rules import BackgroundRule, ClassScores, Sigmoid, rule_named
 from zeroseg.segmentation import BACKGROUND, Segmentation
 from zeroseg.student import Student
 from zeroseg.student.config import ReadOut
@@ -166,6 +166,16 @@ class Segmenter:
         """The map if every region had the label given for it: drawn and refined as the regions' own names are."""
         logits = torch.nn.functional.one_hot(torch.as_tensor(labels), classes).float()
         return _paint(logits.to(encoded.image.device), encoded, self.read_out).cpu().numpy()
+
+    def rule(self, name: str) -> BackgroundRule:
+        """A background rule by name: the read-out's own, or one with the usual threshold (`rules.rule_named`).
+
+        Under "sigmoid", a teacher that learned with sigmoids lends its own scale. Raises `ConfigError`.
+        """
+        own, bias = self.read_out.background, self.teacher.logit_bias
+        if name == Sigmoid.name != own.name and bias is not None:
+            return Sigmoid.of_teacher(self.teacher.logit_scale, bias)
+        return rule_named(name, own)
 
     def reading(self, **changes: Any) -> Segmenter:
         """The same networks and word embeddings under another read-out: `segmenter.reading(naming="segments")`."""

@@ -262,14 +262,13 @@ class Evaluate:
     def _student(self) -> tuple[zeroseg.Segmenter, Names]:
         """A student, and which one with which teacher."""
         from zeroseg.encoding import StudentEncoder
-        from zeroseg.rules import rule_named
         from zeroseg.student.weights import BUNDLED
 
         changes = {"naming": self.naming, "refinement": self.refinement}
         given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
         segmenter = zeroseg.Segmenter.from_pretrained(self.model or BUNDLED, self.teacher)
         if self.background is not None:
-            given["background"] = rule_named(self.background, segmenter.read_out.background)
+            given["background"] = segmenter.rule(self.background)
         segmenter = segmenter.reading(**given)
         assert isinstance(segmenter.encoder, StudentEncoder)
         teacher = self.teacher or segmenter.encoder.student.config.teacher

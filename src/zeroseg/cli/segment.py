@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
@@ -17,9 +17,6 @@ from zeroseg.cli.messages import FAILED, UsageError, complain, say
 from zeroseg.cli.parsing import check_iterations, parse
 from zeroseg.errors import ImageError, VocabularyError
 from zeroseg.files import write_text_atomically
-
-if TYPE_CHECKING:
-    from zeroseg.student.config import ReadOut
 
 MASK, OVERLAY, FIGURES = ".png", ".overlay.jpg", ".json"
 PROBABLE = ("product", "softmax", "sigmoid")  # rules whose threshold is a probability
@@ -92,7 +89,7 @@ class Segment:
         if not photos:
             return FAILED
         segmenter = self._segmenter()
-        segmenter = segmenter.reading(**self._changes(segmenter.read_out))
+        segmenter = segmenter.reading(**self._changes(segmenter))
         _warn_of_same_tokens(vocabulary, segmenter)
         for photo, name in zip(photos, output_names(photos, self.out), strict=True):
             try:
@@ -131,16 +128,15 @@ class Segment:
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise UsageError(f"--threshold must be a number from 0 to 1, not {self.threshold:g}.")
 
-    def _changes(self, own: ReadOut) -> dict[str, object]:
+    def _changes(self, segmenter: zeroseg.Segmenter) -> dict[str, object]:
         """What was asked for in place of the model's own read-out."""
-        from zeroseg.rules import rule_named
         from zeroseg.vocabulary import parse_labels
 
         words = self.background_words
         name, threshold = self.background, self.threshold if self.margin is None else self.margin
         if name is None and threshold is not None:
             name = "product" if self.margin is None else "margin"
-        rule = own.background if name is None else rule_named(name, own.background)
+        rule = segmenter.read_out.background if name is None else segmenter.rule(name)
         changes = {
             "naming": self.naming,
             "background": rule if threshold is None else rule.at(threshold),
