@@ -11,7 +11,7 @@ import pytest
 
 from zeroseg import errors
 from zeroseg.errors import OutputError, ZeroSegError
-from zeroseg.files import atomic_folder, atomic_path, held, write_bytes_atomically, write_text_atomically
+from zeroseg.files import atomic_folder, atomic_path, finite_json, held, write_bytes_atomically, write_text_atomically
 
 
 def names_in(folder: Path) -> list[str]:
@@ -185,3 +185,10 @@ def test_a_folder_is_held_by_one_process_at_a_time(tmp_path: Path):
     with held(folder):
         pass
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_json_of_finite_numbers():
+    assert finite_json('{"a": [1, -2.5e3, "NaN", null]}') == {"a": [1, -2500.0, "NaN", None]}
+    for number in ("NaN", "-Infinity", "1e999"):
+        with pytest.raises(ValueError, match=f"{number} is no finite number"):
+            finite_json(f"[1.0, {number}]")

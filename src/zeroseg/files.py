@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
+import math
 import os
 import secrets
 import shutil
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 from zeroseg.errors import OutputError
 
@@ -29,6 +32,18 @@ REASONS = {
     errno.ENOTEMPTY: "the folder is not empty; name a new one",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
 }
+
+
+def finite_json(text: str) -> Any:
+    """Values of a JSON text. Raises `ValueError` for what is no JSON, and for numbers that are not finite."""
+
+    def read(number: str) -> float:
+        value = float(number)
+        if not math.isfinite(value):
+            raise ValueError(f"{number} is no finite number")
+        return value
+
+    return json.loads(text, parse_constant=read, parse_float=read)
 
 
 @contextlib.contextmanager

@@ -109,6 +109,14 @@ def test_config_with_impossible_values(folder: Path, changes: dict[str, object])
         Student.from_pretrained(folder)
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_config_with_numbers_that_are_none(folder: Path, number: str):
+    text = (folder / "config.json").read_text(encoding="utf-8")
+    (folder / "config.json").write_text(re.sub(r'"temperature": [0-9.]+', f'"temperature": {number}', text))
+    with pytest.raises(WeightsError, match=rf"config\.json.*{number} is no finite number"):
+        Student.from_pretrained(folder)
+
+
 def test_foreign_config_is_another_kind_of_model(folder: Path):
     (folder / "config.json").write_text(json.dumps({"model_type": "clip", "hidden_size": 3}), encoding="utf-8")
     refused(folder, "another kind of model")

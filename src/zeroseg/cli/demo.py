@@ -9,6 +9,7 @@ from typing import Annotated
 
 from tyro.conf import arg
 
+from zeroseg.cli.messages import UsageError
 from zeroseg.cli.parsing import parse
 
 
@@ -31,6 +32,8 @@ class Demo:
 
     def run(self) -> int:
         """Run the demo, which tells what it does."""
+        if self.minutes <= 0:
+            raise UsageError(f"--minutes must be above 0, not {self.minutes:g}.")
         from zeroseg.demo import run
 
         run(self.out, self.minutes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import io
+import math
 import re
 import shutil
 import textwrap
@@ -13,7 +14,7 @@ from itertools import dropwhile, pairwise, takewhile
 from typing import TypeVar
 
 import tyro
-from tyro.constructors import ConstructorRegistry
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from zeroseg.cli.messages import UsageError, say
 
@@ -32,7 +33,9 @@ def parse(
 ) -> T:
     """Build a command from its words. A flag that is off by default is `--flag`, one that is on `--no-flag`.
 
-    `registry`: how values are built that are not what they look like on the command line.
+    Floats are finite: `nan` and `inf` are no numbers of any option. `registry`: how values are built that are not what
+    they look like on the command line.
+
     With `--help` among the words, the description (the command's docstring) and the options are printed.
 
     Raises `UsageError` for words that do not fit, and `SystemExit` after `--help`.
@@ -42,7 +45,7 @@ def parse(
     said = io.StringIO()
     markers = (tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone)
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(said), FINITE:
             return tyro.cli(
                 command, prog=f"zeroseg {name}", description="", args=arguments, config=markers, registry=registry
             )
@@ -50,6 +53,30 @@ def parse(
         if stop.code:
             raise UsageError(f"{_sentence(said.getvalue())} (see `zeroseg {name} --help`).") from None
         raise
+
+
+def _finite_floats(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[float] | None:
+    """How tyro reads floats."""
+    if info.type is not float:
+        return None
+
+    def read(words: list[str]) -> float:
+        number = float(words[0])
+        if not math.isfinite(number):
+            raise ValueError(f"{words[0]!r} is no finite number")
+        return number
+
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="FLOAT",
+        instance_from_str=read,
+        is_instance=lambda value: isinstance(value, int | float),
+        str_from_instance=lambda value: [str(value)],
+    )
+
+
+FINITE = ConstructorRegistry()
+FINITE.primitive_rule(_finite_floats)
 
 
 def with_new_names(arguments: Sequence[str], renamed: Mapping[tuple[str, str], str]) -> list[str]:

@@ -88,13 +88,14 @@ class StudentConfig:
     def __post_init__(self) -> None:
         first, second = self.grouping_after
         sizes = (self.image_size, self.patch_size, self.width, self.heads, self.decoder_width, self.decoder_heads)
-        if min(sizes) < 1:
+        if min(*sizes, self.layers, self.embedding_width, *self.segment_tokens) < 1:
             raise ConfigError("this student cannot be built: every size must be 1 or more.")
         problems = {
             f"there is no assignment {self.assignment!r}": self.assignment not in get_args(Assignment),
             f"there is no segment embedding {self.segment_embedding!r}": self.segment_embedding
             not in get_args(SegmentEmbedding),
-            "temperature must be above 0": self.temperature <= 0,
+            "temperature must be above 0": not self.temperature > 0,
+            "decoder_layers must be 0 or more": self.decoder_layers < 0,
             "segments as the mean of patches need patch_head": self.segment_embedding == "mean" and not self.patch_head,
             f"there is no naming by {self.read_out.naming!r}": self.read_out.naming not in get_args(Naming),
             "image_size must be a multiple of patch_size": self.image_size % self.patch_size,

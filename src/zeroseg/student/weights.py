@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from zeroseg.errors import ConfigError, WeightsError
-from zeroseg.files import write_bytes_atomically, write_text_atomically
+from zeroseg.files import finite_json, write_bytes_atomically, write_text_atomically
 from zeroseg.student.config import StudentConfig
 
 BUNDLED = Path(__file__).parent.parent / "weights" / "student"
@@ -48,7 +48,7 @@ def read(name: str | Path) -> tuple[StudentConfig, dict[str, Tensor]]:
         if not (folder / file).is_file():
             raise WeightsError(f"{name} is not a student: it has no {file}. Name a folder that `zeroseg distill` made.")
     try:
-        values: dict[str, Any] = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
+        values: dict[str, Any] = finite_json((folder / CONFIG_NAME).read_text(encoding="utf-8"))
         if values.pop("kind", None) != KIND:
             raise WeightsError(f"{name} holds another kind of model, not a ZeroSeg student: name a folder of one.")
         config = StudentConfig.from_json(values)

@@ -47,6 +47,12 @@ class LossWeights:
     patch_view: float = 0.0
     dense: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for a weight below 0."""
+        for name, weight in vars(self).items():
+            if not weight >= 0:
+                raise ConfigError(f"the weight of the loss {name} must be 0 or more, not {weight:g}.")
+
 
 RECONSTRUCTION = LossWeights(reconstruction=1.0, distillation=0.0, matching=0.0)
 

@@ -62,6 +62,8 @@ class LoopConfig:
         for name in ("steps", "batch_size", "log_every", "evaluate_every", "checkpoint_every", "patience"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be 1 or more, not {getattr(self, name)}.")
+        if not 0 <= self.seed < 2**32:
+            raise ConfigError(f"seed must be a whole number from 0 to {2**32 - 1}, not {self.seed}.")
         if self.workers < 0:
             raise ConfigError(f"workers must be 0 or more, not {self.workers}.")
 

@@ -9,6 +9,8 @@ from typing import Any, Literal
 from torch import nn
 from torch.optim import AdamW, Muon, Optimizer
 
+from zeroseg.errors import ConfigError
+
 
 @dataclass(frozen=True)
 class OptimiserConfig:
@@ -25,6 +27,20 @@ class OptimiserConfig:
     beta1: float = 0.9
     beta2: float = 0.95
     clip_norm: float = 1.0  # the gradient's length is cut to this
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for a value that no run can have."""
+        wanted = {
+            "learning_rate": ("above 0", self.learning_rate > 0),
+            "warmup": ("a fraction of the run, 0 to 1", 0 <= self.warmup <= 1),
+            "weight_decay": ("0 or more", self.weight_decay >= 0),
+            "beta1": ("from 0 to 1 (1 excluded)", 0 <= self.beta1 < 1),
+            "beta2": ("from 0 to 1 (1 excluded)", 0 <= self.beta2 < 1),
+            "clip_norm": ("above 0", self.clip_norm > 0),
+        }
+        for name, (what, holds) in wanted.items():
+            if not holds:
+                raise ConfigError(f"{name} must be {what}, not {getattr(self, name):g}.")
 
 
 class Optimiser:

@@ -20,6 +20,7 @@ from tokenizers.pre_tokenizers import ByteLevel
 from torch import Tensor
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
+from zeroseg.errors import ConfigError
 from zeroseg.images import to_tensor
 from zeroseg.teacher.clip import CLIP
 from zeroseg.teacher.teacher import choose_attention, save_whole
@@ -66,6 +67,17 @@ class TeachConfig:
             optimiser=OptimiserConfig("muon", learning_rate=3e-3, weight_decay=0.05, beta2=0.98),
         )
     )
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for sizes that no CLIP can have."""
+        for name in ("image_size", "patch_size", "vision_width", "vision_layers", "text_width", "text_layers", "heads",
+                     "embedding_width", "vocabulary_size", "longest_text"):  # fmt: skip
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be 1 or more, not {getattr(self, name)}.")
+        if self.image_size % self.patch_size:
+            raise ConfigError(f"image_size must be a multiple of patch_size, {self.patch_size}, not {self.image_size}.")
+        if self.vision_width % self.heads or self.text_width % self.heads:
+            raise ConfigError(f"vision_width and text_width must be multiples of heads, {self.heads}.")
 
 
 @dataclass
