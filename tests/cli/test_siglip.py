@@ -39,6 +39,6 @@ def test_a_siglip_segments_and_is_evaluated_without_training(call: Call, siglip:
     said = call("segment", photo, "--labels", "dog, grass", "--method", "naclip", "--model", siglip, *out)
     assert said.code == 0, said.err
     assert opened(tmp_path / "out" / f"{photo.stem}.png").size == (64, 64)
-    said = call("evaluate", "--method", "maskclip", "--teacher", siglip, "--size", 3, "--background", "none")
+    said = call("evaluate", "--method", "maskclip", "--teacher", siglip, "--size", 3)
     assert said.code == 0, said.err
     assert "mIoU" in said.out
