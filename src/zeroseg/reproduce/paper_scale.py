@@ -1,6 +1,6 @@
 """The paper's tables at its own size: ViT-B/16 on ImageNet from CLIP ViT-L/14, with its losses, recipe and protocol.
 
-Not run by us. The same rows, runs, records and page as at small scale; `zeroseg reproduce --scale paper --dry-run` tells
+Not run by us. The same rows, runs, records and page as at small scale; `zeroseg reproduce --scale paper --dry-run` says
 what they take.
 """
 
