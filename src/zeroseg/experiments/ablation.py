@@ -22,9 +22,9 @@ ABLATION = Experiment(
                 "plus-matching", "the paper's segment matching beside them, at weight .2", changes.losses(matching=0.2)
             ),
         ),
-        "Data, targets, first weights": (
+        "Data, targets, initial weights": (
             Variant("no-focus", "views count evenly for all patches in them", changes.settings(focus=0.0)),
-            Variant("no-flips", "no mirrored images", changes.settings(flips=False)),
+            Variant("no-flips", "no flipped images", changes.settings(flips=False)),
             Variant("no-centre", "targets neither centred nor scaled", changes.settings(centre=False)),
             Variant(
                 "from-scratch", "encoder not started from the teacher's", changes.settings(encoder_from_teacher=False)

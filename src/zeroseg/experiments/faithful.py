@@ -66,7 +66,7 @@ FAITHFUL = Experiment(
             Variant("temperature-0.3", "Gumbel temperature .3", changes.student(temperature=0.3)),
             Variant("temperature-0.1", "Gumbel temperature .1", changes.student(temperature=0.1)),
         ),
-        "Segments without a mind of their own": (
+        "Segments as means of patches": (
             Variant("means", "segments are means of patches that dense targets train", MEANS),
             Variant(
                 "means-cosine-teacher-centred",
@@ -78,7 +78,7 @@ FAITHFUL = Experiment(
                 ),
             ),
         ),
-        "First weights": (
+        "Initial weights": (
             Variant(
                 "from-teacher",
                 "encoder started from the teacher's",
@@ -104,7 +104,7 @@ FAITHFUL = Experiment(
     columns=(
         Column("mIoU, product score", VOC, "product"),
         Column("mIoU, margin rule", VOC, "margin"),
-        Column("upper bound", VOC, "product", "upper_bound_miou"),
+        Column("upper bound of segments", VOC, "product", "upper_bound_miou"),
     ),
     template=Path(__file__).with_suffix(".md"),
 )

@@ -16,7 +16,8 @@ from zeroseg.experiments.tables import NOTHING, Found, results_table, table, tra
 from zeroseg.files import write_text_atomically
 from zeroseg.views import ViewsConfig
 
-ROUNDING = 0.05  # of steps, where a variant has a share of the base's
+ROUNDING = 0.05  # of steps, where a variant has a fraction of the base's
+LEGEND = Path(__file__).with_name("legend.md")  # of the tables: one text for all experiments
 SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -35,9 +36,10 @@ def write_page(experiment: Experiment, records: Path, pages: Path, seeds: int = 
 
 
 def page(experiment: Experiment, found: Found, seeds: int = 3) -> str:
-    """The text of the page. Raises `ValueError` for a slot in the prose that there is not."""
+    """The text of the page. Raises `ValueError` for an unknown slot in the prose."""
     curves = [f"![{m.title} over the samples seen]({_image(experiment, m.name)})" for m in MEASURES]
     parts = {
+        "legend": LEGEND.read_text(encoding="utf-8").strip(),
         "setup": setup_table(experiment, found),
         "missing": _missing(experiment, found, seeds),
         "table": results_table(experiment, found),
@@ -50,11 +52,11 @@ def page(experiment: Experiment, found: Found, seeds: int = 3) -> str:
 
 
 def fill(template: Path, parts: Mapping[str, str]) -> str:
-    """The prose of a template with its `{slots}` filled. Raises `ValueError` for a slot that there is not."""
+    """The prose of a template with its `{slots}` filled. Raises `ValueError` for an unknown slot."""
     prose = template.read_text(encoding="utf-8")
     unknown = set(SLOT.findall(prose)) - parts.keys()
     if unknown:
-        raise ValueError(f"{template} has slots that there are not: {', '.join(sorted(unknown))}")
+        raise ValueError(f"{template} has unknown slots: {', '.join(sorted(unknown))}")
     return SLOT.sub(lambda slot: parts[slot[1]], prose)
 
 
@@ -76,13 +78,13 @@ def by_variant(experiment: Experiment, records: Sequence[Record]) -> dict[str, l
 def _expect_one_length(experiment: Experiment, records: Sequence[Record]) -> None:
     """All that trained saw as many samples as their variants say, beside a base of one length."""
     variants, recipe = {variant.name: variant for variant in experiment.variants}, experiment.recipe()
-    shares: list[tuple[float, Record]] = []
+    fractions: list[tuple[float, Record]] = []
     for record in (record for record in records if record.samples):
         whole = experiment.config(variants[record.variant], recipe, 0).loop
-        shares.append((record.samples / (whole.steps * whole.batch_size), record))
-    shares.sort(key=lambda share: share[0])
-    if shares and shares[0][0] < (1 - ROUNDING) * shares[-1][0]:
-        short, long = shares[0][1], shares[-1][1]
+        fractions.append((record.samples / (whole.steps * whole.batch_size), record))
+    fractions.sort(key=lambda fraction: fraction[0])
+    if fractions and fractions[0][0] < (1 - ROUNDING) * fractions[-1][0]:
+        short, long = fractions[0][1], fractions[-1][1]
         raise DatasetError(
             f"the records {short.name} and {long.name} of the experiment {experiment.name} are of runs of different "
             "length (--steps): run the shorter ones again, or keep them in another folder."

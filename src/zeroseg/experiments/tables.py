@@ -11,12 +11,12 @@ from zeroseg.experiments.records import Record
 NOTHING = "-"
 Found = Mapping[str, Sequence[Record]]  # the records of every variant, none for some
 
-INSTRUMENTS = {
+DIAGNOSTICS = {
     "token cosine": "token_cosine",
     "segments in use": "segments_in_use",
     "assignment entropy": "assignment_entropy",
     "different nearest views": "views_chosen",
-    "share of the commonest": "nearest_share",
+    "fraction of the commonest": "nearest_share",
 }
 
 
@@ -32,16 +32,16 @@ def results_table(experiment: Experiment, found: Found) -> str:
 
 
 def training_table(experiment: Experiment, found: Found) -> str:
-    """What training took, and what the instruments read at its end."""
+    """What training took, and the diagnostics at its end."""
     rows: list[list[str]] = []
     for variant in experiment.variants:
         records = found[variant.name]
         samples = f"{records[0].samples:,}" if records else NOTHING
         minutes = spread([record.minutes for record in records])
         rate = spread([record.images_per_second for record in records], 0)
-        cells = [spread([_last(record, name) for record in records], 2) for name in INSTRUMENTS.values()]
+        cells = [spread([_last(record, name) for record in records], 2) for name in DIAGNOSTICS.values()]
         rows.append([f"`{variant.name}`", samples, minutes, rate, *cells])
-    return table(["variant", "samples", "minutes", "images/s", *INSTRUMENTS], rows, words=1)
+    return table(["variant", "samples", "minutes", "images/s", *DIAGNOSTICS], rows, words=1)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], words: int) -> str:

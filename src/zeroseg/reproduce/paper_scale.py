@@ -1,6 +1,6 @@
 """The paper's tables at its own size: ViT-B/16 on ImageNet from CLIP ViT-L/14, with its losses, recipe and protocol.
 
-Not run by us. The same rows, runs, records and page as in the small; `zeroseg reproduce --scale paper --dry-run` tells
+Not run by us. The same rows, runs, records and page as at small scale; `zeroseg reproduce --scale paper --dry-run` says
 what they take.
 """
 
@@ -71,7 +71,12 @@ ROWS = Experiment(
                 "captions", "captions of the same images (GroupViT)", BY_CAPTIONS, CAPTIONS, 1, train_with_captions
             ),
             Variant(
-                "captions-words", "multi-label contrast, too", BY_CAPTIONS, WORDS_TOO, 1 + LABELS, train_with_words
+                "captions-words",
+                "with multi-label contrast as well",
+                BY_CAPTIONS,
+                WORDS_TOO,
+                1 + LABELS,
+                train_with_words,
             ),
         ),
         "Window scales": (
@@ -108,7 +113,7 @@ PAPER = Scale(
     tables=(
         PaperTable(
             name="t1",
-            title="Table 1: supervision, and rivals without training",
+            title="Table 1: supervision, and baselines without training",
             rows=("ours", *CAPTIONED_ROWS, *TRAINING_FREE),
             paper=on(0, SUPERVISION),
             columns=(OWN, UPPER_BOUND, ON_CONTEXT, ON_COCO),

@@ -35,7 +35,7 @@ class PaperTable:
 
 @dataclass(frozen=True)
 class WordsTable:
-    """Table 8: the IoU of single words, which are words in words, on a data set; `paper`: their mean, per cent.
+    """Table 8: the IoU of single words (sub-words, compound words) on a data set; `paper`: their mean, per cent.
 
     `by_word`: the paper's figure of each, where the words are its own.
     """

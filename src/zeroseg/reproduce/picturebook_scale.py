@@ -1,4 +1,4 @@
-"""The paper's tables in the small: their rows on the embedded world.
+"""The paper's tables at small scale: their rows on the embedded world.
 
 The paper's own losses collapse at this size (docs/faithful.md), so the runs are of our recipe, in which overlap,
 patch-view and dense matching take the place of the paper's segment matching. Each row is one change of it.
@@ -132,14 +132,19 @@ ROWS = Experiment(
             Variant("captions", "a caption for each (GroupViT)", BY_CAPTIONS, CAPTIONS, 1, train_with_captions),
             Variant(
                 "captions-segments",
-                "at the rate that keeps segments apart",
+                "with the learning rate that keeps segments distinct",
                 WITH_MASKS,
                 CAPTIONS,
                 1,
                 train_with_captions,
             ),
             Variant(
-                "captions-words", "multi-label contrast, too", BY_CAPTIONS, WORDS_TOO, 1 + LABELS, train_with_words
+                "captions-words",
+                "with multi-label contrast as well",
+                BY_CAPTIONS,
+                WORDS_TOO,
+                1 + LABELS,
+                train_with_words,
             ),
             Variant("masks", "the true class of every pixel", ALSO_REFINED, "masks", train=train_with_masks),
         ),
@@ -213,7 +218,7 @@ PICTUREBOOK = Scale(
     tables=(
         PaperTable(
             name="t1",
-            title="Table 1: supervision, and rivals without training",
+            title="Table 1: supervision, and baselines without training",
             rows=("ours", *CAPTIONED_ROWS, *TRAINING_FREE, "bundled", "masks"),
             paper=on(0, SUPERVISION),
             columns=(OWN, REFINED, BY_SEGMENT, UPPER_BOUND, ON_CONTEXT, ON_COCO),

@@ -38,7 +38,7 @@ def windows(n: int, context: ExperimentContext) -> Segmenter:
 
 def windows_of_one_size(*grids: int) -> tuple[Variant, ...]:
     """Rows beside table 3: what the teacher itself knows of views of one scale, at every place."""
-    words = "windows of the size of {0}x{0}, sliding, each named by the teacher"
+    words = "sliding windows of the size of {0}x{0}, each named by the teacher"
     return tuple(
         Variant(f"windows-{n}x{n}", words.format(n), learns_from="nothing", ready=partial(windows, n)) for n in grids
     )

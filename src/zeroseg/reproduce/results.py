@@ -47,7 +47,7 @@ def figure_path(scale: Scale, name: str) -> str:
 def page(scale: Scale, found: Found, speed: Speed | None = None, figures: Iterable[str] = ()) -> str:
     """The text of the page; `figures` are those that are drawn.
 
-    Raises `ValueError` for a slot in the prose that there is not.
+    Raises `ValueError` for an unknown slot in the prose.
     """
     drawn = set(figures)
     parts = {paper.name: _section(scale, paper, found, speed) for paper in scale.tables}
@@ -199,7 +199,7 @@ def _in_words(column: str, order: Agreement) -> str:
     said = f"On *{column}*, {order.agree} of the {order.pairs} pairs of rows that the paper orders stand in its order"
     said += f", {order.tied} are tied" if order.tied else ""
     against = ", ".join(f"`{first}` above `{second}`" for first, second in order.against)
-    return said + (f"; the paper has {against}, and we the other way round." if against else ".")
+    return said + (f"; the paper has {against}, and ours have the opposite order." if against else ".")
 
 
 def _missing(scale: Scale, found: Found) -> str:

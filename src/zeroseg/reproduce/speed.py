@@ -1,5 +1,5 @@
-"""How fast rows train beside each other: a step of each by turns, in one process, so that what else the machine does
-slows all of them alike.
+"""How fast rows train, compared: one step of each in turn, in one process, so that other work on the machine slows all
+of them equally.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The rivals of table 1 on the images that our students see: one that learns from captions, one from true masks.
+"""The trained baselines of table 1, on our students' images: one learns from captions, one from true masks.
 
 Both have the body of our student, begin with the same weights and take equally many steps. The numbers of scenes are in
 their file names (`zeroseg picturebook write`), so their captions and masks are drawn anew and need no files. Captions
