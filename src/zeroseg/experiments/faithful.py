@@ -9,7 +9,7 @@ from pathlib import Path
 from zeroseg.experiments import changes
 from zeroseg.experiments.design import Column, Experiment, Variant
 from zeroseg.recipes import picturebook, picturebook_faithful
-from zeroseg.training.distill import DistillConfig
+from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.first_weights import NOT_OF_THE_FORM
 
 VOC = "picturebook-voc"

@@ -29,9 +29,11 @@ from zeroseg.student import Student
 from zeroseg.student.weights import CONFIG_NAME
 from zeroseg.teacher import Teacher
 from zeroseg.training import checkpoint
-from zeroseg.training.distill import DistillConfig, ViewData, distill
+from zeroseg.training.distill import distill
+from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.monitor import read_log
 from zeroseg.training.text_supervision import TEXT
+from zeroseg.training.view_data import cached_images
 from zeroseg.versions import versions
 
 
@@ -100,7 +102,7 @@ def plan(
     student = replace(base.student, teacher=lab.teacher_name, embedding_width=lab.teacher.width)
     base = replace(base, student=student, loop=replace(base.loop, steps=steps or base.loop.steps))
     lab.cache.check(lab.teacher, base.views)
-    known = ViewData(lab.images, lab.cache, replace(base, first_images=0)).images
+    known = cached_images(lab.images, lab.cache)
     images = min(len(known), base.first_images or len(known))
     runs: list[Run] = []
     for seed in range(seeds):

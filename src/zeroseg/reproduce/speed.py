@@ -16,7 +16,7 @@ import torch
 from zeroseg.errors import DatasetError
 from zeroseg.experiments import Laboratory, Run
 from zeroseg.files import write_text_atomically
-from zeroseg.training.distill import Distillation, ViewData, build_student
+from zeroseg.training.distill import distillation_of
 from zeroseg.training.loop import update
 from zeroseg.training.optimiser import build_optimiser
 from zeroseg.versions import versions
@@ -96,17 +96,12 @@ def measure_speed(
 def _steps_of(run: Run, lab: Laboratory) -> Callable[[int], None]:
     """A function that takes a step of the run; its data are those of the first batch at every step."""
     config = run.config
-    cache = lab.cache.only(config.views)
-    student = build_student(config, cache, lab.teacher)
-    if torch.cuda.is_available():
-        student.cuda()
-    device = student.target_mean.device
-    batch = ViewData(lab.images[: config.loop.batch_size], cache, config).batch(0).to(device)
-    loss, optimiser = Distillation(student, config), build_optimiser(student, config.loop.optimiser)
+    objective = distillation_of(lab.images[: config.loop.batch_size], lab.cache, config, lab.teacher)
+    batch = objective.batch(0).to(objective.student.target_mean.device)
+    optimiser = build_optimiser(objective.model, config.loop.optimiser)
 
     def step(number: int) -> None:
-        generator = torch.Generator(device).manual_seed(number)
-        update(student, optimiser, batch, generator, loss, number, config.loop)
+        update(objective, optimiser, batch, number, is_logged=False)
 
     return step
 

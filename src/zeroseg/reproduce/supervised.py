@@ -23,10 +23,10 @@ from zeroseg.picturebook import ALL_NOUNS, COLOURS, NOUNS, SPLITS, STUFF, STUFF_
 from zeroseg.segmenter import Segmenter
 from zeroseg.student import Student
 from zeroseg.training.captioned import CAPTION_FILES, CaptionedFolder
-from zeroseg.training.distill import ViewData
-from zeroseg.training.loop import Figures
+from zeroseg.training.loop import Metrics
 from zeroseg.training.mask_supervision import MaskSupervisionConfig, supervise_with_masks
 from zeroseg.training.text_supervision import TextSupervisionConfig, supervise_with_text
+from zeroseg.training.view_data import cached_images
 from zeroseg.vocabulary import Vocabulary
 
 CAPTIONS, WORDS = "captions", "words, too"  # what variants learn from, in their settings
@@ -111,7 +111,7 @@ GRAMMAR = frozenset(
         "your",
     ]
 )
-Judge = Callable[..., Figures]
+Judge = Callable[..., Metrics]
 
 
 def numbers_of(images: Sequence[Path]) -> list[tuple[str, int]]:
@@ -220,7 +220,7 @@ class _Scenes:
 
 def _images(run: Run, lab: Laboratory) -> list[Path]:
     """The images that a distillation of the run would see."""
-    return [path for path, _ in ViewData(lab.images, lab.cache, run.config).images]
+    return [path for path, _ in cached_images(lab.images, lab.cache)[: run.config.first_images or None]]
 
 
 def _caption(split: str, number: int) -> str:
