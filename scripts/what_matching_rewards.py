@@ -29,7 +29,7 @@ from zeroseg.recipes import picturebook_faithful
 from zeroseg.student import Student
 from zeroseg.student.weights import BUNDLED
 from zeroseg.teacher import Teacher
-from zeroseg.training.instruments import nearest_views
+from zeroseg.training.diagnostics import nearest_views
 from zeroseg.views import ViewsConfig
 
 SCENES = 300

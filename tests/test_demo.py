@@ -18,7 +18,7 @@ from zeroseg.demo.demonstration import next_commands
 from zeroseg.demo.pictures import PICTURES
 from zeroseg.demo.training_run import free_run
 from zeroseg.picturebook import draw_scene
-from zeroseg.training.distill import DistillConfig, LossWeights
+from zeroseg.training.distillation import DistillConfig, LossWeights
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.monitor import read_log
 from zeroseg.views import ViewsConfig

@@ -48,9 +48,9 @@ def overlap_matching(
     coverage: Float[Tensor, "B P V"],
     views: Float[Tensor, "B V D"],
 ) -> Float[Tensor, ""]:
-    """Every view is predicted by the segment tokens that live in it.
+    """Every view is predicted by the segment tokens that lie in it.
 
-    A token's say in a view is the salience-weighted share of the view's patches that the (soft) masks give it.
+    A token's weight in a view is the salience-weighted fraction of the view's patches that the (soft) masks give it.
     Every view must be explained, so no cheap view can draw all tokens to itself.
     """
     weight = salience.exp()[:, :, None] * coverage  # B P V
@@ -95,10 +95,15 @@ def multi_label_contrast(
     return (back - chances.sum() / speaks.sum().clamp(min=1)) / 2
 
 
+def shown_views(coverage: Float[Tensor, "B P V"]) -> Bool[Tensor, "B V"]:
+    """Which views show at least one of the patches."""
+    return coverage.sum(dim=1) > EMPTY
+
+
 def _explained(
     predicted: Float[Tensor, "B V D"], coverage: Float[Tensor, "B P V"], views: Float[Tensor, "B V D"]
 ) -> Float[Tensor, ""]:
     """Mean L1 over the views that show at least one of the patches."""
-    shown = coverage.sum(dim=1) > EMPTY  # B V
+    shown = shown_views(coverage)
     error = (predicted - views).abs().mean(dim=-1)
     return (error * shown).sum() / shown.sum().clamp(min=1)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from zeroseg.picturebook import STUFF_NAMES
 from zeroseg.rules import Margin, Product
 from zeroseg.student.config import ReadOut, StudentConfig
-from zeroseg.training.distill import DistillConfig, LossWeights
+from zeroseg.training.distillation import DistillConfig, LossWeights
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.optimiser import OptimiserConfig
 from zeroseg.views import ViewsConfig

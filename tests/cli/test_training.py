@@ -21,7 +21,7 @@ from zeroseg.feature_cache import FeatureCache
 from zeroseg.recipes import RECIPES
 from zeroseg.student import Student
 from zeroseg.teacher import Teacher
-from zeroseg.training.distill import DistillConfig, LossWeights
+from zeroseg.training.distillation import DistillConfig, LossWeights
 from zeroseg.training.loop import LoopConfig
 
 LOOP = LoopConfig(steps=4, batch_size=2, workers=0, precision="fp32", log_every=1, evaluate_every=2)

@@ -19,7 +19,7 @@ from zeroseg.experiments.records import (
     short,
     without_seed,
 )  # fmt: skip
-from zeroseg.training.distill import DistillConfig
+from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.loop import LoopConfig
 
 
@@ -63,7 +63,9 @@ def test_a_record_under_another_name_is_refused(tmp_path: Path):
 def test_settings_are_plain_and_leave_out_what_the_student_does_not_feel():
     assert settings() == json.loads(json.dumps(settings()))
     elsewhere = replace(CONFIG.student, teacher="/some/where")
-    watched = replace(CONFIG.loop, log_every=7, evaluate_every=3, checkpoint_every=2, workers=5, patience=1)
+    watched = replace(
+        CONFIG.loop, log_every=7, evaluate_every=3, checkpoint_every=2, workers=5, patience=1, micro_batches=2
+    )
     assert settings(student=elsewhere, loop=watched) == settings()
 
 

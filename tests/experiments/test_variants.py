@@ -13,7 +13,7 @@ from zeroseg.experiments.records import settings_of
 from zeroseg.report.charts import COLOURS
 from zeroseg.student import Student
 from zeroseg.teacher import Teacher
-from zeroseg.training.distill import DistillConfig
+from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.initialisation import start_from_teacher
 
 EXPERIMENT = pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=list(EXPERIMENTS))

@@ -10,7 +10,7 @@ from zeroseg.experiments import Column, Experiment, Laboratory, Record, Scenes, 
 from zeroseg.experiments.records import settings_of
 from zeroseg.feature_cache import FeatureCache, build_cache
 from zeroseg.student.config import ReadOut
-from zeroseg.training.distill import DistillConfig
+from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.loop import LoopConfig
 
 VOC = "picturebook-voc"

@@ -21,7 +21,7 @@ from zeroseg.reproduce.costs import (
     view_flops,
 )  # fmt: skip
 from zeroseg.student.cost import training_flops
-from zeroseg.training.distill import DistillConfig
+from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.optimiser import OptimiserConfig
 

@@ -24,7 +24,7 @@ from zeroseg.reproduce.supervised import (
 )
 from zeroseg.rules import Margin
 from zeroseg.student.config import ReadOut
-from zeroseg.training.distill import DistillConfig, LossWeights
+from zeroseg.training.distillation import DistillConfig, LossWeights
 
 CONFIG = DistillConfig(
     student=PATCH_STUDENT, views=VIEWS, losses=LossWeights(0.0, 1.0, 0.0), loop=replace(toy.LOOP, steps=2)

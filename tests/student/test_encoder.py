@@ -13,7 +13,7 @@ from transformers import ViTMAEConfig, ViTMAEForPreTraining, ViTMAEModel
 
 from tests.tiny import STUDENT, shake, student
 from zeroseg.student import StudentConfig
-from zeroseg.student.encoder import Attention, Encoder, attend, put_back, random_keep, resize_positions, take
+from zeroseg.student.encoder import Attention, Encoder, attend, gather, random_keep, resize_positions, scatter
 from zeroseg.student.model import patch_pixels
 from zeroseg.student.weights import encoder_from_mae
 
@@ -31,18 +31,18 @@ def generator(seed: int = 0) -> torch.Generator:
 
 @settings(max_examples=50, deadline=None)
 @given(images=st.integers(1, 4), patches=st.integers(1, 30), mask_ratio=st.floats(0, 0.99), seed=st.integers(0, 1000))
-def test_patches_put_back_stand_where_they_were(images: int, patches: int, mask_ratio: float, seed: int):
+def test_scattered_patches_stand_where_they_were(images: int, patches: int, mask_ratio: float, seed: int):
     keep = random_keep(images, patches, mask_ratio, generator(seed))
     tokens, filler = random(images, patches, 3, seed=seed), torch.full((1, 1, 3), 7.0)
-    kept = take(tokens, keep)
-    full = put_back(kept, keep, filler, patches)
+    kept = gather(tokens, keep)
+    full = scatter(kept, keep, filler, patches)
     for b in range(images):
         for k, place in enumerate(keep[b].tolist()):
             assert torch.equal(kept[b, k], tokens[b, place])
         for p in range(patches):
             expected = tokens[b, p] if p in keep[b].tolist() else filler[0, 0]
             assert torch.equal(full[b, p], expected)
-    assert torch.equal(take(full, keep), kept)
+    assert torch.equal(gather(full, keep), kept)
 
 
 @settings(max_examples=50, deadline=None)

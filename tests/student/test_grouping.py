@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from tests.tiny import PATCH_STUDENT, STUDENT, shake, student
-from zeroseg.student.grouping import LARGEST_SCALE, Grouping, harden, weighted_mean
+from zeroseg.student.grouping import LARGEST_SCALE, Grouping, straight_through, weighted_mean
 
 WIDTH, HEADS, SEGMENTS, TOKENS = 8, 2, 3, 11
 Array = np.ndarray
@@ -119,12 +119,12 @@ def test_cosine_scale_is_held_under_its_ceiling():
         torch.testing.assert_close(module(tokens())[1], at_ceiling)
 
 
-# --- hardening --------------------------------------------------------------------------------------
+# --- straight through ---------------------------------------------------------------------------------
 
 
 def test_hard_assignment_is_one_segment_a_token():
     soft = torch.rand(2, 5, 40, generator=torch.Generator().manual_seed(0)).softmax(dim=1)
-    hard = harden(soft)
+    hard = straight_through(soft)
     expected = torch.nn.functional.one_hot(soft.argmax(dim=1), 5).transpose(1, 2).float()
     torch.testing.assert_close(hard, expected, atol=1e-6, rtol=0)
 
@@ -133,7 +133,7 @@ def test_straight_through_gradient_is_the_soft_assignments():
     logits = torch.randn(2, 5, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     weight = torch.randn(2, 5, 7, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     through, soft = logits.clone().requires_grad_(), logits.clone().requires_grad_()
-    (harden(through.softmax(dim=1)) * weight).sum().backward()
+    (straight_through(through.softmax(dim=1)) * weight).sum().backward()
     (soft.softmax(dim=1) * weight).sum().backward()
     assert soft.grad is not None
     assert bool(soft.grad.any())

@@ -11,7 +11,8 @@ from zeroseg.errors import TrainingError
 from zeroseg.feature_cache import FeatureCache, build_cache
 from zeroseg.student import Student
 from zeroseg.student.config import ReadOut
-from zeroseg.training.distill import DistillConfig, LossWeights, build_student
+from zeroseg.training.distill import build_student
+from zeroseg.training.distillation import DistillConfig, LossWeights
 from zeroseg.training.initialisation import start_from_student, start_from_teacher
 
 

@@ -22,7 +22,8 @@ from zeroseg.images import find_images
 from zeroseg.segmenter import Segmenter
 from zeroseg.student import Student
 from zeroseg.teacher import BUNDLED_NAME, Teacher
-from zeroseg.training.distill import DistillConfig, distill
+from zeroseg.training.distill import distill
+from zeroseg.training.distillation import DistillConfig
 
 VALIDATION_SCENES = 100
 

@@ -14,7 +14,7 @@ from tyro.conf import arg
 from zeroseg.cli.messages import UsageError, hint
 from zeroseg.recipes import RECIPES
 from zeroseg.teacher import BUNDLED_NAME, Teacher
-from zeroseg.training.distill import DistillConfig
+from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.loop import LoopConfig
 
 DEFAULT_RECIPE = "picturebook"

@@ -8,7 +8,7 @@ from pathlib import Path
 from zeroseg.recipes import picturebook
 from zeroseg.student.weights import BUNDLED as STUDENT_FOLDER
 from zeroseg.teacher import BUNDLED as TEACHER_FOLDER
-from zeroseg.training.distill import DistillConfig
+from zeroseg.training.distillation import DistillConfig
 
 DATASET = "picturebook-voc"
 

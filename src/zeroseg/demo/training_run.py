@@ -20,7 +20,8 @@ from zeroseg.picturebook.writing import write_scenes
 from zeroseg.segmenter import Segmenter
 from zeroseg.student import Student
 from zeroseg.teacher import Teacher
-from zeroseg.training.distill import DistillConfig, distill
+from zeroseg.training.distill import distill
+from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.monitor import read_log
 from zeroseg.views import ViewsConfig

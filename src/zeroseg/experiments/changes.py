@@ -7,7 +7,7 @@ from functools import reduce
 from typing import Any
 
 from zeroseg.experiments.design import Change
-from zeroseg.training.distill import DistillConfig
+from zeroseg.training.distillation import DistillConfig
 
 
 def settings(**values: Any) -> Change:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zeroseg.segmenter import Segmenter
-from zeroseg.training.distill import DistillConfig
+from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.loop import LoopConfig
 
 Change = Callable[[DistillConfig], DistillConfig]

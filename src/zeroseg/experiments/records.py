@@ -12,7 +12,8 @@ from typing import Any
 from zeroseg.errors import DatasetError
 from zeroseg.files import write_text_atomically
 from zeroseg.student.config import plain_settings
-from zeroseg.training.distill import DistillConfig
+from zeroseg.training.distillation import DistillConfig
+from zeroseg.training.loop import FREE_TO_CHANGE
 
 Values = dict[str, Any]
 Curve = dict[str, dict[str, list[Any]]]  # "training" or "validation" -> figure -> its values, None where there is none
@@ -21,7 +22,7 @@ Scores = dict[str, dict[str, dict[str, Figures]]]  # split -> data set -> readin
 
 RENAMED_VARIANTS = {"oracle": "true-regions"}
 RENAMED = {"oracle_miou": "upper_bound_miou"}  # figures in records and logs of older versions
-WATCHING = ("log_every", "evaluate_every", "checkpoint_every", "patience", "workers")  # students do not feel them
+WATCHING = ("log_every", "evaluate_every", "checkpoint_every", "patience", *FREE_TO_CHANGE)  # students are the same
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def read_records(folder: Path, experiment: str) -> list[Record]:
 def settings_of(config: DistillConfig, teacher: str, images: int, scenes: Mapping[str, int]) -> Values:
     """What a run's figures depend on, as plain JSON values: config, the teacher's fingerprint, images, test scenes.
 
-    Left out are where the teacher is and how the loop is watched.
+    Left out are where the teacher is, how the loop is watched, and how it shares the machine.
     """
     values: Values = json.loads(json.dumps(plain_settings(config)))
     del values["student"]["teacher"]

@@ -29,9 +29,11 @@ from zeroseg.student import Student
 from zeroseg.student.weights import CONFIG_NAME
 from zeroseg.teacher import Teacher
 from zeroseg.training import checkpoint
-from zeroseg.training.distill import DistillConfig, ViewData, distill
+from zeroseg.training.distill import distill
+from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.monitor import read_log
 from zeroseg.training.text_supervision import TEXT
+from zeroseg.training.view_data import cached_images
 from zeroseg.versions import versions
 
 
@@ -99,7 +101,7 @@ def plan(
     student = replace(base.student, teacher=context.teacher_name, embedding_width=context.teacher.width)
     base = replace(base, student=student, loop=replace(base.loop, steps=steps or base.loop.steps))
     context.cache.check(context.teacher, base.views)
-    known = ViewData(context.images, context.cache, replace(base, first_images=0)).images
+    known = cached_images(context.images, context.cache)
     images = min(len(known), base.first_images or len(known))
     runs: list[Run] = []
     for seed in range(seeds):

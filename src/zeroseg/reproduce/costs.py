@@ -15,7 +15,7 @@ from zeroseg.experiments import Experiment
 from zeroseg.student.config import StudentConfig
 from zeroseg.student.cost import BACKWARD, count_parameters, training_flops, transformer_flops
 from zeroseg.teacher.clip import CLIP
-from zeroseg.training.distill import DistillConfig
+from zeroseg.training.distillation import DistillConfig
 
 BYTES = 2  # of a number in the cache, and in saved weights: float16
 FLOAT = 4  # of a number in a checkpoint

@@ -32,7 +32,7 @@ from zeroseg.reproduce.paper_table import (
 from zeroseg.reproduce.ready import TRAINING_FREE, UNTRAINED, dropped
 from zeroseg.reproduce.supervised import CAPTIONS, LABELS, train_with_captions, train_with_words
 from zeroseg.reproduce.supervised import WORDS as WORDS_TOO
-from zeroseg.training.distill import DistillConfig
+from zeroseg.training.distillation import DistillConfig
 from zeroseg.views import ViewsConfig
 
 VOC, CONTEXT, COCO = "voc21", "context60", "coco-object"

@@ -40,7 +40,7 @@ from zeroseg.reproduce.ready import TRAINING_FREE, UNTRAINED, bundled, dropped, 
 from zeroseg.reproduce.supervised import CAPTIONS, LABELS, train_with_captions, train_with_masks, train_with_words
 from zeroseg.reproduce.supervised import WORDS as WORDS_TOO
 from zeroseg.teacher import BUNDLED
-from zeroseg.training.distill import DistillConfig, LossWeights
+from zeroseg.training.distillation import DistillConfig, LossWeights
 from zeroseg.views import ViewsConfig
 
 VOC, CONTEXT, COCO = "picturebook-voc", "picturebook-context", "picturebook-coco"

@@ -16,7 +16,7 @@ import torch
 from zeroseg.errors import DatasetError
 from zeroseg.experiments import ExperimentContext, Run
 from zeroseg.files import write_text_atomically
-from zeroseg.training.distill import Distillation, ViewData, build_student
+from zeroseg.training.distill import distillation_of
 from zeroseg.training.loop import update
 from zeroseg.training.optimiser import build_optimiser
 from zeroseg.versions import versions
@@ -99,17 +99,13 @@ def measure_speed(
 def _steps_of(run: Run, context: ExperimentContext) -> Callable[[int], None]:
     """A function that takes a step of the run; its data are those of the first batch at every step."""
     config = run.config
-    cache = context.cache.only(config.views)
-    student = build_student(config, cache, context.teacher)
-    if torch.cuda.is_available():
-        student.cuda()
-    device = student.target_mean.device
-    batch = ViewData(context.images[: config.loop.batch_size], cache, config).batch(0).to(device)
-    loss, optimiser = Distillation(student, config), build_optimiser(student, config.loop.optimiser)
+    first = context.images[: config.loop.batch_size]
+    objective = distillation_of(first, context.cache, config, context.teacher)
+    batch = objective.batch(0).to(objective.student.target_mean.device)
+    optimiser = build_optimiser(objective.model, config.loop.optimiser)
 
     def step(number: int) -> None:
-        generator = torch.Generator(device).manual_seed(number)
-        update(student, optimiser, batch, generator, loss, number, config.loop)
+        update(objective, optimiser, batch, number, is_logged=False)
 
     return step
 

@@ -21,16 +21,16 @@ from zeroseg.picturebook import ALL_NOUNS, COLOURS, NOUNS, SPLITS, STUFF, STUFF_
 from zeroseg.segmenter import Segmenter
 from zeroseg.student import Student
 from zeroseg.training.captioned import CAPTION_FILES, CaptionedFolder, frequent_words
-from zeroseg.training.distill import ViewData
-from zeroseg.training.loop import Figures
+from zeroseg.training.loop import Metrics
 from zeroseg.training.mask_supervision import MaskSupervisionConfig, supervise_with_masks
 from zeroseg.training.text_supervision import TextSupervisionConfig, supervise_with_text
+from zeroseg.training.view_data import cached_images
 from zeroseg.vocabulary import Vocabulary
 
 CAPTIONS, WORDS = "captions", "words, too"  # what variants learn from, in their settings
 LABELS = 3  # words of each caption in multi-label contrast: GroupViT's value
 PICTURED = [word for kind in (NOUNS, STUFF, COLOURS) for thing in kind for word in (thing.name, *thing.synonyms)]
-Evaluate = Callable[..., Figures]
+Evaluate = Callable[..., Metrics]
 
 
 def numbers_of(images: Sequence[Path]) -> list[tuple[str, int]]:
@@ -138,7 +138,7 @@ class _Scenes:
 
 def _images(run: Run, context: ExperimentContext) -> list[Path]:
     """The images that a distillation of the run would see."""
-    return [path for path, _ in ViewData(context.images, context.cache, run.config).images]
+    return [path for path, _ in cached_images(context.images, context.cache)[: run.config.first_images or None]]
 
 
 def _caption(split: str, number: int) -> str:

@@ -92,7 +92,7 @@ class Encoder(nn.Module):
         h, w = x.shape[-2:]
         x = rearrange(x, "b d h w -> b (h w) d") + resize_positions(self.positions, h, w)
         if keep is not None:
-            x = take(x, keep)
+            x = gather(x, keep)
         x = torch.cat([self.class_token.expand(len(x), -1, -1).to(x.dtype), x], dim=1)
         x = self.input_norm(x)
         for block in self.blocks:
@@ -117,14 +117,14 @@ def random_keep(images: int, patches: int, mask_ratio: float, generator: torch.G
     return noise.argsort(dim=1)[:, :count].sort(dim=1).values
 
 
-def take(tokens: Float[Tensor, "B P D"], keep: Int[Tensor, "B K"]) -> Float[Tensor, "B K D"]:
+def gather(tokens: Float[Tensor, "B P D"], keep: Int[Tensor, "B K"]) -> Float[Tensor, "B K D"]:
     """The tokens of the kept patches."""
     return tokens.gather(1, keep[:, :, None].expand(-1, -1, tokens.shape[-1]))
 
 
-def put_back(
+def scatter(
     tokens: Float[Tensor, "B K D"], keep: Int[Tensor, "B K"], filler: Float[Tensor, "1 1 D"], patches: int
 ) -> Float[Tensor, "B P D"]:
-    """The inverse of `take`: kept tokens at their places, `filler` (the mask token) everywhere else."""
+    """The inverse of `gather`: kept tokens at their places, `filler` (the mask token) everywhere else."""
     full = filler.to(tokens.dtype).expand(len(tokens), patches, -1)
     return full.scatter(1, keep[:, :, None].expand(-1, -1, tokens.shape[-1]), tokens)

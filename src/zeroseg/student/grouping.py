@@ -55,7 +55,7 @@ class Grouping(nn.Module):
         with full_precision(tokens.device):
             logits = self._logits(query.float(), key.float())
             soft = logits.softmax(dim=1)
-            hard = harden(self._noisy(logits, generator))
+            hard = straight_through(self._noisy(logits, generator))
             gathered = weighted_mean(hard, self.value(tokens).float())
         segments = segments + self.out(gathered)
         return segments + self.out_mlp(self.norm_out(segments)), soft
@@ -68,7 +68,7 @@ class Grouping(nn.Module):
         return scale * F.normalize(query, dim=-1) @ F.normalize(key, dim=-1).transpose(1, 2)
 
     def _noisy(self, logits: Float[Tensor, "B S N"], generator: torch.Generator | None) -> Float[Tensor, "B S N"]:
-        """The assignment that is hardened: with Gumbel noise in training as the paper has it."""
+        """The assignment that is made hard: with Gumbel noise in training as the paper has it."""
         if self.training and self.assignment == "gumbel":
             uniform = torch.rand(logits.shape, generator=generator, device=logits.device)
             noise = -(-uniform.clamp(min=1e-9).log()).clamp(min=1e-9).log()
@@ -76,7 +76,7 @@ class Grouping(nn.Module):
         return logits.softmax(dim=1)
 
 
-def harden(soft: Float[Tensor, "B S N"]) -> Float[Tensor, "B S N"]:
+def straight_through(soft: Float[Tensor, "B S N"]) -> Float[Tensor, "B S N"]:
     """One segment for each token, with the soft assignment's gradient (straight through)."""
     hard = torch.zeros_like(soft).scatter(1, soft.argmax(dim=1, keepdim=True), 1.0)
     return hard + soft - soft.detach()

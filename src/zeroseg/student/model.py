@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from zeroseg.student import weights
 from zeroseg.student.config import StudentConfig
-from zeroseg.student.encoder import MLP, Block, Encoder, put_back
+from zeroseg.student.encoder import MLP, Block, Encoder, scatter
 from zeroseg.student.grouping import Grouping, compose
 
 LARGEST_SALIENCE = 4.0  # a patch has at most e^4 times the say of another at 0
@@ -141,7 +141,7 @@ class Decoder(nn.Module):
 
     def forward(self, tokens: Float[Tensor, "B K D"], keep: Int[Tensor, "B K"]) -> Float[Tensor, "B P X"]:
         """Pixels of every patch."""
-        x = put_back(self.embedding(tokens), keep, self.mask_token, self.patches) + self.positions
+        x = scatter(self.embedding(tokens), keep, self.mask_token, self.patches) + self.positions
         for block in self.blocks:
             x = block(x)
         return self.pixels(self.norm(x)).float()

@@ -9,12 +9,13 @@ import json
 import math
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -22,25 +23,15 @@ from zeroseg.errors import ConfigError, TrainingError, ZeroSegError
 from zeroseg.files import write_text_atomically
 from zeroseg.precision import mixed_precision
 from zeroseg.student.config import plain_settings
+from zeroseg.training.batch import B
 from zeroseg.training.checkpoint import load_checkpoint, save_checkpoint
 from zeroseg.training.interruption import Interruption
 from zeroseg.training.monitor import Monitor, forget_after
 from zeroseg.training.optimiser import Optimiser, OptimiserConfig, build_optimiser, learning_rate
 
-Figures = dict[str, Any]
-B = TypeVar("B", bound="Batch")
+Metrics = dict[str, Any]  # numbers of a step, as plain JSON values
 
-
-@dataclass
-class Batch:
-    """What a step learns from: tensors, which heirs add, and the names of the images that they come from."""
-
-    names: list[str] = field(kw_only=True)
-
-    def to(self: B, device: torch.device) -> B:
-        """The same batch on a device."""
-        tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
-        return replace(self, **{name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()})
+FREE_TO_CHANGE = ("workers", "micro_batches")  # settings that change nothing but the speed and the memory
 
 
 @dataclass(frozen=True)
@@ -56,6 +47,7 @@ class LoopConfig:
     checkpoint_every: int = 500
     patience: int = 20  # steps with a non-finite loss before the run is given up
     workers: int = 1
+    micro_batches: int = 1  # parts that a batch is processed in: they change the memory it takes and nothing else
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
 
     def __post_init__(self) -> None:
@@ -66,11 +58,73 @@ class LoopConfig:
             raise ConfigError(f"seed must be a whole number from 0 to {2**32 - 1}, not {self.seed}.")
         if self.workers < 0:
             raise ConfigError(f"workers must be 0 or more, not {self.workers}.")
+        if not 1 <= self.micro_batches <= self.batch_size:
+            raise ConfigError(
+                f"micro_batches must be from 1 to the batch size ({self.batch_size}), not {self.micro_batches}."
+            )
+
+    def check_whole_batches(self) -> None:
+        """Raise `ConfigError` where batches are to be split, for losses that compare the samples of a batch."""
+        if self.micro_batches > 1:
+            raise ConfigError(
+                "a contrastive loss compares every sample of a batch with every other one, so its batches cannot be "
+                f"split: set micro_batches to 1, not {self.micro_batches}."
+            )
 
 
-def without_loop(config: Any) -> Figures:
+def without_loop(config: Any) -> Metrics:
     """A config's settings but for those of its `loop`, which `train` keeps by itself."""
     return {name: value for name, value in plain_settings(config).items() if name != "loop"}
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The loss of a batch, or of a micro-batch; all in it adds up: over the micro-batches to that of the batch."""
+
+    value: Float[Tensor, ""]
+    """What gradients are taken of."""
+    parts: Mapping[str, Tensor]
+    """What is logged beside it: single numbers, detached."""
+    diagnostics: Callable[[], Mapping[str, Tensor]] = dict
+    """More to log, numbers or lists of counts; only called in steps that are logged."""
+
+
+@runtime_checkable
+class Objective(Protocol[B]):
+    """What a run learns, and from what: all that the loop is told of it."""
+
+    @property
+    def title(self) -> str:
+        """One word for the progress line."""
+        ...
+
+    @property
+    def loop(self) -> LoopConfig:
+        """How long, how fast, how often."""
+        ...
+
+    @property
+    def settings(self) -> Metrics:
+        """What the run is, beside its loop, as JSON values: a resume under other settings is refused."""
+        ...
+
+    @property
+    def model(self) -> nn.Module:
+        """What is optimised."""
+        ...
+
+    def batch(self, step: int) -> B:
+        """The batch of step 0, 1, 2 ...; it depends on nothing but the step."""
+        ...
+
+    def losses(self, batch: B, progress: float, generator: torch.Generator, /) -> Iterator[Loss]:
+        """The loss of every micro-batch, one after the other; of the whole batch where there is but one.
+
+        `progress`: the fraction of the run that is done. What is random for each image is drawn before the batch is
+        split, so that micro-batches learn from what the whole batch would have learned from; noise inside the model
+        may be drawn for each micro-batch.
+        """
+        ...
 
 
 class _Steps(Dataset[Any], Generic[B]):
@@ -90,45 +144,39 @@ class _Steps(Dataset[Any], Generic[B]):
 
 
 def train(
-    model: nn.Module,
-    make_batch: Callable[[int], B],
-    loss_of: Callable[[B, torch.Generator], tuple[Tensor, Figures]],
-    config: LoopConfig,
+    objective: Objective[Any],
     run: Path,
-    title: str,
-    settings: Figures,
-    evaluate: Callable[[], Figures] | None = None,
+    evaluate: Callable[[], Metrics] | None = None,
     resume: bool = False,
     quiet: bool = False,
 ) -> bool:
-    """Train `model` for `config.steps` steps; True when all are done, False when the run was interrupted.
+    """Train `objective.model` for `objective.loop.steps` steps; True when all are done, False after an interruption.
 
-    `make_batch(step)` must depend on nothing but the step. `loss_of(batch, generator)` returns the loss and
-    figures to log. `settings` (JSON values) is what the run is: a resume under other settings is refused.
     The folder `run` receives `settings.json`, `log.jsonl` and `checkpoint.pt`.
-    Raises `TrainingError` after `config.patience` steps whose loss was not finite.
+    Raises `TrainingError` after `patience` steps whose loss was not finite.
     """
+    model, config = objective.model, objective.loop
     device = next(model.parameters()).device
     optimiser = build_optimiser(model, config.optimiser)
-    start, bad = _begin(model, optimiser, config, run, settings, resume)
+    start, bad = _begin(objective, optimiser, run, resume)
 
     def save(step: int) -> None:
         state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "bad": bad}
         save_checkpoint(run, state)
 
-    with Monitor(run, title, config.steps, start, quiet) as monitor, Interruption() as interruption:
+    with Monitor(run, objective.title, config.steps, start, quiet) as monitor, Interruption() as interruption:
         if evaluate is not None and start == 0:
             monitor.record(-1, evaluate())
-        for step, batch in enumerate(_prefetch(make_batch, start, config), start):
-            generator = torch.Generator(device).manual_seed(config.seed * 1_000_003 + step)
-            figures = update(model, optimiser, batch.to(device), generator, loss_of, step, config)
+        for step, batch in enumerate(_prefetch(objective, start), start):
+            is_last = step + 1 == config.steps
+            is_logged = step % config.log_every == 0 or is_last
+            metrics = update(objective, optimiser, batch.to(device), step, is_logged)
             monitor.advance(step, len(batch.names))
-            if not math.isfinite(figures["loss"]):
+            if not math.isfinite(metrics["loss"]):
                 bad += 1
                 _report_bad(monitor, step, bad, batch.names, config, run)
-            is_last = step + 1 == config.steps
-            if step % config.log_every == 0 or is_last:
-                monitor.record(step, figures | {"learning_rate": optimiser.param_groups[0]["lr"]})
+            if is_logged:
+                monitor.record(step, metrics | {"learning_rate": optimiser.param_groups[0]["lr"]})
             if evaluate is not None and ((step + 1) % config.evaluate_every == 0 or is_last):
                 monitor.record(step, evaluate())
             if (step + 1) % config.checkpoint_every == 0 or is_last or interruption.requested:
@@ -152,12 +200,10 @@ def _report_bad(monitor: Monitor, step: int, bad: int, names: list[str], config:
         )
 
 
-def _begin(
-    model: nn.Module, optimiser: Optimiser, config: LoopConfig, run: Path, settings: Figures, resume: bool
-) -> tuple[int, int]:
+def _begin(objective: Objective[Any], optimiser: Optimiser, run: Path, resume: bool) -> tuple[int, int]:
     """Open the run folder; the first step to take and the bad steps so far."""
     path = run / "settings.json"
-    settings = json.loads(json.dumps(settings | {"loop": asdict(config)}))
+    settings = json.loads(json.dumps(objective.settings | {"loop": asdict(objective.loop)}))
     if not resume:
         if path.exists():
             raise TrainingError(f"{run} already holds a run: name another --out, or go on with --resume.")
@@ -166,21 +212,23 @@ def _begin(
     state = load_checkpoint(run)
     try:
         former = json.loads(path.read_text(encoding="utf-8"))
-        former["loop"]["workers"] = settings["loop"]["workers"]  # they change nothing but the speed
+        for name in FREE_TO_CHANGE:
+            former["loop"][name] = settings["loop"][name]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(f"{path} is missing or damaged: delete the folder and start anew.") from error
     changed = sorted(key for key in former.keys() | settings.keys() if former.get(key) != settings.get(key))
     if changed:
         raise TrainingError(f"{run} was begun with other settings ({', '.join(changed)}): resume with the same ones.")
-    model.load_state_dict(state["model"])
+    objective.model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])
     forget_after(run, state["step"])
     return state["step"], state["bad"]
 
 
-def _prefetch(make_batch: Callable[[int], B], start: int, config: LoopConfig) -> Iterator[Any]:
+def _prefetch(objective: Objective[Any], start: int) -> Iterator[Any]:
     """Batches start .. steps - 1, made ahead by worker processes where `workers` > 0 (and processes can fork)."""
-    steps = _Steps(make_batch, start, config.steps)
+    config = objective.loop
+    steps = _Steps(objective.batch, start, config.steps)
     batches: Iterable[Any] = (steps[place] for place in range(len(steps)))
     if config.workers and sys.platform == "linux":
         batches = DataLoader(
@@ -204,29 +252,43 @@ def _calm(_worker: int) -> None:
     torch.set_num_threads(1)
 
 
-def update(
-    model: nn.Module,
-    optimiser: Optimiser,
-    batch: B,
-    generator: torch.Generator,
-    loss_of: Callable[[B, torch.Generator], tuple[Tensor, Figures]],
-    step: int,
-    config: LoopConfig,
-) -> Figures:
-    """Take a step and return its figures; a non-finite loss or gradient leaves the weights as they were."""
+def update(objective: Objective[B], optimiser: Optimiser, batch: B, step: int, is_logged: bool = True) -> Metrics:
+    """Take a step; a non-finite loss or gradient leaves the weights as they were.
+
+    Returns the loss and the gradient's length; parts and diagnostics, too, for a step that is logged.
+    """
+    config, model = objective.loop, objective.model
     for group in optimiser.param_groups:
         group["lr"] = learning_rate(step, config.steps, config.optimiser)
     model.train()
-    device = next(model.parameters()).device
-    with mixed_precision(device, config.precision == "bf16"):
-        loss, figures = loss_of(batch, generator)
     optimiser.zero_grad()
-    value = float(loss.detach())
-    if math.isfinite(value):
-        loss.backward()
+    metrics = _accumulate(objective, batch, step, is_logged)
+    if math.isfinite(metrics["loss"]):
         norm = float(nn.utils.clip_grad_norm_(model.parameters(), config.optimiser.clip_norm))
         if math.isfinite(norm):
             optimiser.step()
-            return {"loss": value, **figures, "gradient_norm": norm}
-        value = norm
-    return {"loss": value, **figures}
+            return metrics | {"gradient_norm": norm}
+        metrics["loss"] = norm
+    return metrics
+
+
+def _accumulate(objective: Objective[B], batch: B, step: int, is_logged: bool) -> Metrics:
+    """Add up the gradients of all micro-batches, and what is logged of them."""
+    config = objective.loop
+    device = next(objective.model.parameters()).device
+    generator = torch.Generator(device).manual_seed(config.seed * 1_000_003 + step)
+    losses = objective.losses(batch, step / config.steps, generator)
+
+    def following() -> Loss | None:
+        with mixed_precision(device, config.precision == "bf16"):
+            return next(losses, None)
+
+    value, logged = 0.0, dict[str, Tensor]()
+    for loss in iter(following, None):
+        value += float(loss.value.detach())
+        if math.isfinite(value):
+            loss.value.backward()
+        if is_logged:
+            for name, number in {**loss.parts, **loss.diagnostics()}.items():
+                logged[name] = logged[name] + number if name in logged else number
+    return {"loss": value, **{name: number.tolist() for name, number in logged.items()}}

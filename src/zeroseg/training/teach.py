@@ -6,6 +6,7 @@ Letters: B pair, H W pixels, T token.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -25,7 +26,8 @@ from zeroseg.images import to_tensor
 from zeroseg.teacher.clip import CLIP
 from zeroseg.teacher.teacher import choose_attention, save_whole
 from zeroseg.teacher.text_encoder import LARGEST_SCALE
-from zeroseg.training.loop import Batch, Figures, LoopConfig, train, without_loop
+from zeroseg.training.batch import Batch
+from zeroseg.training.loop import LoopConfig, Loss, Metrics, train, without_loop
 from zeroseg.training.optimiser import OptimiserConfig
 
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
@@ -69,7 +71,8 @@ class TeachConfig:
     )
 
     def __post_init__(self) -> None:
-        """Raises `ConfigError` for sizes that no CLIP can have."""
+        """Raises `ConfigError` for sizes that no CLIP can have, and for micro-batches."""
+        self.loop.check_whole_batches()
         for name in ("image_size", "patch_size", "vision_width", "vision_layers", "text_width", "text_layers", "heads",
                      "embedding_width", "vocabulary_size", "longest_text"):  # fmt: skip
             if getattr(self, name) < 1:
@@ -147,6 +150,55 @@ def contrastive_loss(
     return (F.cross_entropy(logits, truth) + F.cross_entropy(logits.T, truth)) / 2
 
 
+class Teaching:
+    """The objective: CLIP's loss on the pairs of a batch."""
+
+    title = "teach"
+
+    def __init__(
+        self, model: CLIP, tokenizer: CLIPTokenizer, processor: CLIPImageProcessorPil, source: Pairs, name: str,
+        config: TeachConfig,
+    ) -> None:  # fmt: skip
+        """`name` tells the source apart."""
+        self.model, self.tokenizer, self.source, self.name = model, tokenizer, source, name
+        self.config, self.loop = config, config.loop
+        self.mean = torch.tensor(processor.image_mean).view(3, 1, 1).to(model.device)
+        self.std = torch.tensor(processor.image_std).view(3, 1, 1).to(model.device)
+
+    @property
+    def settings(self) -> Metrics:
+        """The source's name and the config."""
+        return {"source": self.name, "teach": without_loop(self.config)}
+
+    def batch(self, step: int) -> PairBatch:
+        """The batch of step 0, 1, 2 ...: all pairs of as many numbers of the source as the batch size says."""
+        first = step * self.loop.batch_size
+        numbers = range(first, first + self.loop.batch_size)
+        drawn = [(n % len(self.source), Random(f"{self.loop.seed}:{n}")) for n in numbers]
+        pairs = [(number, *pair) for number, random in drawn for pair in self.source.pairs(number, random)]
+        texts = [text for _, _, text in pairs]
+        places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+        longest = self.config.longest_text
+        tokens = self.tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
+        return PairBatch(
+            torch.stack([to_tensor(image) for _, image, _ in pairs]),
+            tokens["input_ids"],
+            torch.tensor([places[text] for text in texts]),
+            names=[str(number) for number, _, _ in pairs],
+        )
+
+    def losses(self, batch: PairBatch, _progress: float, _generator: torch.Generator) -> Iterator[Loss]:
+        """The loss of the batch, the fraction of images whose caption is the nearest one, the factor on cosines."""
+        pixels = (batch.images.float() / 255 - self.mean) / self.std
+        images = self.model.get_image_features(pixel_values=pixels).pooler_output.float()
+        texts = self.model.get_text_features(input_ids=batch.tokens).pooler_output.float()
+        scale = self.model.logit_scale.exp().clamp(max=LARGEST_SCALE)
+        logits = F.normalize(images.detach(), dim=-1) @ F.normalize(texts.detach(), dim=-1).T
+        right = (batch.captions[logits.argmax(dim=1)] == batch.captions).float().mean()
+        loss = contrastive_loss(images, texts, batch.captions, scale)
+        yield Loss(loss, {"accuracy": right, "scale": scale.detach()})
+
+
 def teach(source: Pairs, config: TeachConfig, run: Path, name: str, resume: bool = False) -> CLIP | None:
     """Train a CLIP on `source`; it is saved, in the format of `transformers`, in the folder `run / "teacher"`.
 
@@ -161,36 +213,7 @@ def teach(source: Pairs, config: TeachConfig, run: Path, name: str, resume: bool
     processor = CLIPImageProcessorPil(
         size={"shortest_edge": config.image_size}, crop_size={"height": config.image_size, "width": config.image_size}
     )
-    mean = torch.tensor(processor.image_mean).view(3, 1, 1).to(model.device)
-    std = torch.tensor(processor.image_std).view(3, 1, 1).to(model.device)
-
-    def make_batch(step: int) -> PairBatch:
-        first = step * config.loop.batch_size
-        numbers = range(first, first + config.loop.batch_size)
-        drawn = [(n % len(source), Random(f"{config.loop.seed}:{n}")) for n in numbers]
-        pairs = [(number, *pair) for number, random in drawn for pair in source.pairs(number, random)]
-        texts = [text for _, _, text in pairs]
-        places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
-        tokens = tokenizer(texts, padding=True, truncation=True, max_length=config.longest_text, return_tensors="pt")
-        return PairBatch(
-            torch.stack([to_tensor(image) for _, image, _ in pairs]),
-            tokens["input_ids"],
-            torch.tensor([places[text] for text in texts]),
-            names=[str(number) for number, _, _ in pairs],
-        )
-
-    def loss_of(batch: PairBatch, _: torch.Generator) -> tuple[Tensor, Figures]:
-        pixels = (batch.images.float() / 255 - mean) / std
-        images = model.get_image_features(pixel_values=pixels).pooler_output.float()
-        texts = model.get_text_features(input_ids=batch.tokens).pooler_output.float()
-        scale = model.logit_scale.exp().clamp(max=LARGEST_SCALE)
-        logits = F.normalize(images.detach(), dim=-1) @ F.normalize(texts.detach(), dim=-1).T
-        right = (batch.captions[logits.argmax(dim=1)] == batch.captions).float().mean()
-        loss = contrastive_loss(images, texts, batch.captions, scale)
-        return loss, {"accuracy": float(right), "scale": float(scale.detach())}
-
-    settings = {"source": name, "teach": without_loop(config)}
-    if not train(model, make_batch, loss_of, config.loop, run, "teach", settings, resume=resume):
+    if not train(Teaching(model, tokenizer, processor, source, name, config), run, resume=resume):
         return None
     save_whole(model, tokenizer, processor, run / "teacher")
     return model

@@ -9,7 +9,7 @@ Letters: B pair, L text, W single word as a text, T U token, D embedding width, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,10 +25,12 @@ from zeroseg.precision import full_precision
 from zeroseg.student import Student, StudentConfig
 from zeroseg.student.encoder import random_keep
 from zeroseg.teacher import Teacher
-from zeroseg.training import instruments
+from zeroseg.training import diagnostics
+from zeroseg.training.batch import Batch
 from zeroseg.training.initialisation import start_from_teacher
-from zeroseg.training.loop import Batch, Figures, LoopConfig, train, without_loop
-from zeroseg.training.sampling import mirror, mirrored, numbers_of
+from zeroseg.training.loop import LoopConfig, Loss, Metrics, without_loop
+from zeroseg.training.sampling import flipped, hflip, numbers_of
+from zeroseg.training.student_training import check_mask_ratio, train_student, training_device
 
 TEXT = "text"  # the folder of the text encoder, in the run's
 
@@ -46,9 +48,9 @@ class TextSupervisionConfig:
     template: str = "a photo of a {}"
     """What such a word is put into."""
     mask_ratio: float = 0.0
-    """Share of the patches that the encoder does not see in training."""
+    """Fraction of the patches that the encoder does not see in training."""
     flips: bool = False
-    """Mirror half of the images."""
+    """Flip half of the images from left to right."""
     encoder_from_teacher: bool = False
     """Start the encoder from the teacher's own vision tower."""
     text_from_teacher: bool = False
@@ -60,8 +62,8 @@ class TextSupervisionConfig:
             raise ConfigError('captions teach no segment tokens: choose the segment embedding "global".')
         if self.labels < 0:
             raise ConfigError(f"labels must be 0 or more, not {self.labels}.")
-        if not 0 <= self.mask_ratio < 1:
-            raise ConfigError(f"the mask ratio must lie in 0 .. 1 (1 excluded), not be {self.mask_ratio}.")
+        check_mask_ratio(self.mask_ratio)
+        self.loop.check_whole_batches()
         if "{}" not in self.template:
             raise ConfigError(f'the template {self.template!r} needs a place for the word, "{{}}".')
 
@@ -71,7 +73,7 @@ class CaptionBatch(Batch):
     """Square images (0..255), the texts said of them, and who says what: captions first, then single words."""
 
     images: UInt8[Tensor, "B 3 S S"]
-    mirrored: Bool[Tensor, " B"]
+    flipped: Bool[Tensor, " B"]
     captions: Int[Tensor, "L T"]
     of_captions: Bool[Tensor, "B L"]
     words: Int[Tensor, "W U"]
@@ -102,7 +104,7 @@ class CaptionData:
         words, of_words = self._texts([self._some_words(caption, random) for _, caption in chosen])
         return CaptionBatch(
             torch.stack([read_square(path.read_bytes(), self._config.student.image_size) for path, _ in chosen]),
-            mirrored(step, loop.batch_size, loop.seed) & self._config.flips,
+            flipped(step, loop.batch_size, loop.seed) & self._config.flips,
             captions,
             of_captions,
             words,
@@ -126,7 +128,7 @@ class CaptionData:
 
 
 class TextSupervised(nn.Module):
-    """A student beside a text encoder that learns with it, and their loss."""
+    """A student beside a text encoder that learns with it."""
 
     def __init__(self, config: TextSupervisionConfig, teacher: Teacher) -> None:
         super().__init__()
@@ -137,26 +139,61 @@ class TextSupervised(nn.Module):
             start_from_teacher(self.student, teacher)
         self.text = teacher.text_encoder(pretrained=config.text_from_teacher)
 
-    def loss(self, batch: CaptionBatch, generator: torch.Generator) -> tuple[Tensor, Figures]:
-        """Contrast of images with captions, and with single words where there are some."""
-        config = self.config
-        images = mirror(batch.images.float() / 255, batch.mirrored)
-        keep = random_keep(len(images), config.student.grid**2, config.mask_ratio, generator)
-        output = self.student(images, keep, generator)
-        captions, words = self._embed(batch.captions), self._embed(batch.words)
-        with full_precision(images.device):
-            scale = self.text.logit_scale()
-            parts = {"captions": multi_label_contrast(output.image, captions, batch.of_captions, scale)}
-            if len(words):
-                parts["words"] = multi_label_contrast(output.image, words, batch.of_words, scale)
-            with torch.no_grad():
-                figures = instruments.read(output.segments, output.masks, output.segments[:, :0])
-        return torch.stack(list(parts.values())).sum(), {k: float(v.detach()) for k, v in parts.items()} | figures
-
-    def _embed(self, tokens: Int[Tensor, "L T"]) -> Float[Tensor, "L D"]:
+    def embed(self, tokens: Int[Tensor, "L T"]) -> Float[Tensor, "L D"]:
+        """The text encoder's embeddings, not normalised."""
         if not len(tokens):
             return torch.zeros(0, self.config.student.embedding_width, device=tokens.device)
         return self.text.embed(tokens)
+
+
+class TextSupervision:
+    """The objective: contrast of images with captions, and with single words where there are some."""
+
+    title = "text"
+
+    def __init__(
+        self,
+        model: TextSupervised,
+        config: TextSupervisionConfig,
+        data: CaptionData,
+        words: Sequence[str],
+        teacher: str,
+    ) -> None:
+        """`teacher`: the fingerprint of the one that gives the text encoder's form."""
+        self.model, self.student, self.data = model, model.student, data
+        self.config, self.loop = config, config.loop
+        self.words, self.teacher = list(words), teacher
+
+    @property
+    def settings(self) -> Metrics:
+        """The config, the teacher's fingerprint, the number of pairs, the words that are looked for."""
+        return {
+            "text_supervision": without_loop(self.config), "teacher": self.teacher, "pairs": len(self.data.captioned),
+            "words": self.words,
+        }  # fmt: skip
+
+    def batch(self, step: int) -> CaptionBatch:
+        """The batch of step 0, 1, 2 ..."""
+        return self.data.batch(step)
+
+    def losses(self, batch: CaptionBatch, _progress: float, generator: torch.Generator) -> Iterator[Loss]:
+        """The loss of the batch."""
+        config, model = self.config, self.model
+        images = hflip(batch.images.float() / 255, batch.flipped)
+        keep = random_keep(len(images), config.student.grid**2, config.mask_ratio, generator)
+        output = self.student(images, keep, generator)
+        captions, words = model.embed(batch.captions), model.embed(batch.words)
+        with full_precision(images.device):
+            scale = model.text.logit_scale()
+            parts = {"captions": multi_label_contrast(output.image, captions, batch.of_captions, scale)}
+            if len(words):
+                parts["words"] = multi_label_contrast(output.image, words, batch.of_words, scale)
+        segments, masks = output.segments.detach(), output.masks.detach()
+        yield Loss(
+            torch.stack(list(parts.values())).sum(),
+            {name: part.detach() for name, part in parts.items()},
+            lambda: diagnostics.read(segments, masks, segments[:, :0]),
+        )
 
 
 def supervise_with_text(
@@ -165,7 +202,7 @@ def supervise_with_text(
     config: TextSupervisionConfig,
     run: Path,
     teacher: Teacher,
-    evaluate: Callable[[Student, Teacher], Figures] | None = None,
+    evaluate: Callable[[Student, Teacher], Metrics] | None = None,
     resume: bool = False,
     quiet: bool = False,
 ) -> Student | None:
@@ -179,23 +216,13 @@ def supervise_with_text(
         raise ConfigError("multi-label contrast needs the words that it is to look for in captions.")
     student = replace(config.student, embedding_width=teacher.width, teacher=str((run / TEXT).resolve()))
     config = replace(config, student=student)
-    model = TextSupervised(config, teacher).to(teacher.device)
+    model = TextSupervised(config, teacher).to(training_device(teacher))
 
-    def judge() -> Figures:
+    def evaluate_with_text(student: Student) -> Metrics:
         assert evaluate is not None
-        return evaluate(model.student.eval(), model.text.as_teacher())
+        return evaluate(student, model.text.as_teacher())
 
     data = CaptionData(captioned, words, model.text.tokenize, config)
-    settings = {
-        "text_supervision": without_loop(config), "teacher": teacher.fingerprint, "pairs": len(captioned),
-        "words": list(words),
-    }  # fmt: skip
-    finished = train(
-        model, data.batch, model.loss, config.loop, run, "text",
-        settings, judge if evaluate is not None else None, resume, quiet,
-    )  # fmt: skip
-    if not finished:
-        return None
-    model.text.save(run / TEXT)
-    model.student.eval().save_pretrained(run / "student")
-    return model.student
+    objective = TextSupervision(model, config, data, words, teacher.fingerprint)
+    measured = evaluate_with_text if evaluate is not None else None
+    return train_student(objective, run, measured, resume, quiet, lambda run: model.text.save(run / TEXT))
