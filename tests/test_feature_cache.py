@@ -13,7 +13,8 @@ from PIL import Image
 from tests.tiny import VIEWS, photo, teacher, write_photos
 from zeroseg import feature_cache
 from zeroseg.errors import CacheError
-from zeroseg.feature_cache import FeatureCache, build_cache, embed_views, image_key, read_square
+from zeroseg.feature_cache import FeatureCache, build_cache, embed_views, read_square
+from zeroseg.image_index import image_key
 from zeroseg.images import to_tensor
 from zeroseg.views import ViewsConfig
 

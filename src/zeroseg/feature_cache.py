@@ -10,7 +10,6 @@ Letters: N image, V view, D embedding width.
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +27,7 @@ from torch import Tensor
 
 from zeroseg.errors import CacheError, ConfigError, ImageError
 from zeroseg.files import atomic_path, write_text_atomically
+from zeroseg.image_index import ImageIndex, Stamp, image_key
 from zeroseg.images import center_square, load_image, resize, to_tensor
 from zeroseg.teacher import Teacher
 from zeroseg.views import ViewsConfig
@@ -67,6 +67,8 @@ class FeatureCache:
         if manifest is None:
             raise CacheError(f"{folder} is not a feature cache: make one with `zeroseg cache IMAGES --out {folder}`.")
         self.folder = folder
+        self.index = ImageIndex(folder)
+        """Keys of image files, so that they are not read again to look them up here."""
         self.teacher: str = manifest["teacher"]
         self.views = _views(manifest)
         self._columns = np.arange(len(self.views.boxes()))  # where the views are in a shard
@@ -133,9 +135,10 @@ def build_cache(
     folder: Path,
     progress: Callable[[int], None] = lambda _: None,
 ) -> CacheReport:
-    """Embed the views of all images that the cache does not hold yet. `progress` hears of every image done.
+    """Embed the views of all images that the cache does not hold yet.
 
-    Raises `CacheError` when the folder holds a cache of another teacher or other views.
+    `progress` is called with the number of images done since its last call. Raises `CacheError` when the folder holds
+    a cache of another teacher or other views.
     """
     cache = _open(folder, teacher, views)
     unreadable: list[dict[str, str]] = []
@@ -145,8 +148,12 @@ def build_cache(
         for path, read in reads:
             if isinstance(read, ImageError):
                 unreadable.append({"image": str(path), "reason": str(read)})
-            elif read.square is not None and read.key not in seen:
+                continue
+            if read.stamp is not None:
+                cache.index.add(read.stamp, read.key)
+            if read.square is not None and read.key not in seen:
                 new[read.key] = read.square
+        cache.index.flush()
         progress(len(reads) - len(new))
         seen |= new.keys()
         features: list[NDArray[np.float16]] = []
@@ -189,11 +196,6 @@ def embed_views(
     return out
 
 
-def image_key(data: bytes) -> str:
-    """The key of an image file: a hash of its bytes."""
-    return hashlib.sha256(data).hexdigest()[:32]
-
-
 def read_square(data: bytes, side: int) -> UInt8[Tensor, "3 side side"]:
     """Central square of an image file's content, resized to `side`: what views are cut from. Raises `ImageError`."""
     image = center_square(load_image(data))
@@ -205,10 +207,11 @@ def read_square(data: bytes, side: int) -> UInt8[Tensor, "3 side side"]:
 
 @dataclass(frozen=True)
 class _Read:
-    """An image file's key, and its square unless the cache holds it already."""
+    """An image file's key; its square unless the cache holds it already; its stamp unless the index holds it."""
 
     key: str
-    square: UInt8[Tensor, "3 side side"] | None
+    square: UInt8[Tensor, "3 side side"] | None = None
+    stamp: Stamp | None = None
 
 
 def _read_ahead(
@@ -218,9 +221,13 @@ def _read_ahead(
 
     def read(path: Path) -> tuple[Path, _Read | ImageError]:
         try:
+            stamp = Stamp.of(path)
+            known = cache.index.find(stamp)
+            if known is not None and known in cache:
+                return path, _Read(known)
             data = path.read_bytes()
             key = image_key(data)
-            return path, _Read(key, None if key in cache else read_square(data, side))
+            return path, _Read(key, None if key in cache else read_square(data, side), stamp if known is None else None)
         except ImageError as error:
             return path, error
         except OSError as error:

@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
-from zeroseg.errors import ImageError, TrainingError
-from zeroseg.feature_cache import FeatureCache, image_key, read_square
+from zeroseg.errors import TrainingError
+from zeroseg.feature_cache import FeatureCache, read_square
 from zeroseg.training.batch import Batch
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.sampling import flipped, numbers_of
@@ -35,8 +35,8 @@ def cached_images(images: Sequence[Path], cache: FeatureCache) -> list[tuple[Pat
 
     Raises `TrainingError` where it holds none of them, `ImageError` for one that cannot be read.
     """
-    keyed = [(path, _key_of(path)) for path in images]
-    known = [(path, key) for path, key in keyed if key in cache]
+    keys = cache.index.keys(images)
+    known = [(path, key) for path, key in zip(images, keys, strict=True) if key in cache]
     if not known:
         raise TrainingError(
             f"the cache {cache.folder} holds none of the {len(images)} images: run `zeroseg cache` on them first."
@@ -47,13 +47,6 @@ def cached_images(images: Sequence[Path], cache: FeatureCache) -> list[tuple[Pat
             len(images) - len(known), len(images), cache.folder,
         )  # fmt: skip
     return known
-
-
-def _key_of(path: Path) -> str:
-    try:
-        return image_key(path.read_bytes())
-    except OSError as error:
-        raise ImageError(f"{path} cannot be read ({error.strerror}): remove it from the images.") from error
 
 
 class ViewData:
