@@ -10,7 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 from transformers import CLIPModel
 
-from tests.tiny import STUDENT, clip, photo, teacher
+from tests.tiny import STUDENT, clip, photo, siglip_teacher, teacher
 from zeroseg.errors import ConfigError
 from zeroseg.segmenter import Segmenter
 from zeroseg.teacher import Teacher
@@ -125,3 +125,13 @@ def test_pairs_are_learnt_by_heart(captioned: list[tuple[Path, str]], tmp_path: 
     supervise_with_text(captioned[:3], (), config, tmp_path / "run", teacher(), quiet=True)
     losses = [json.loads(line)["captions"] for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert losses[-1] < 0.2 < losses[0]
+
+
+def test_the_text_encoder_of_a_siglip_learns_too(captioned: list[tuple[Path, str]], tmp_path: Path):
+    """With its tokenizer and its sigmoid's bias, which does not learn, and its student segments with it."""
+    config = replace(CONFIG, text_from_teacher=True)
+    supervise_with_text(captioned, WORDS, config, tmp_path / "run", siglip_teacher(), quiet=True)
+    segmenter = Segmenter.from_pretrained(tmp_path / "run" / "student")
+    assert segmenter.teacher.fingerprint != siglip_teacher().fingerprint
+    assert segmenter.teacher.logit_bias == siglip_teacher().logit_bias
+    assert segmenter(photo(24, 32), "dog, cat").class_map.shape == (32, 24)

@@ -5,9 +5,11 @@ A new family is one more file here, with a subclass of `Teacher` that names its 
 
 from zeroseg.teacher.clip import ClipTeacher
 from zeroseg.teacher.last_attention import Attend, LastAttention
+from zeroseg.teacher.siglip import SiglipTeacher
 from zeroseg.teacher.teacher import BUNDLED, BUNDLED_NAME, Teacher, VisionTower
 from zeroseg.teacher.text_encoder import TextEncoder
 
 __all__ = [
-    "BUNDLED", "BUNDLED_NAME", "Attend", "ClipTeacher", "LastAttention", "Teacher", "TextEncoder", "VisionTower",
+    "BUNDLED", "BUNDLED_NAME", "Attend", "ClipTeacher", "LastAttention", "SiglipTeacher", "Teacher", "TextEncoder",
+    "VisionTower",
 ]  # fmt: skip
