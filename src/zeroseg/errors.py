@@ -27,7 +27,7 @@ class ImageError(ZeroSegError):
 
 
 class TeacherError(ZeroSegError):
-    """A teacher that cannot be found or loaded, or that is no CLIP."""
+    """A teacher that cannot be found or loaded, or that is of no family we know."""
 
 
 class CacheError(ZeroSegError):

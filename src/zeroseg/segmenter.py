@@ -78,7 +78,7 @@ class Encoded:
 
 @runtime_checkable
 class ImageEncoder(Protocol):
-    """Anything that finds regions in an image: a student, or a dense read-out of a CLIP."""
+    """Anything that finds regions in an image: a student, or a dense read-out of a teacher."""
 
     shorter_side: int  # what images are resized to
     multiple: int  # of which both sides must be

@@ -6,7 +6,7 @@ import pytest
 
 from tests.tiny import TEACH, photo, teacher
 from zeroseg.baselines import (
-    DenseCLIP,
+    DenseReadOut,
     GridCrops,
     SlidingWindows,
     TrueRegions,
@@ -24,7 +24,7 @@ KINDS = {"crops": GridCrops, "windows": SlidingWindows, "background": Nothing, "
 def test_a_yardstick_is_what_its_name_says_and_segments(name: Yardstick):
     encoder = open_yardstick(name, teacher())
     assert isinstance(encoder, ImageEncoder)
-    assert isinstance(encoder, KINDS.get(name, DenseCLIP))
-    assert not isinstance(encoder, DenseCLIP) or encoder.method == name
+    assert isinstance(encoder, KINDS.get(name, DenseReadOut))
+    assert not isinstance(encoder, DenseReadOut) or encoder.method == name
     assert encoder.shorter_side == (1 if name in ("background", "oracle") else 2) * TEACH.image_size
     assert yardstick_segmenter(name, teacher())(photo(40, 30), "dog, cat").size == (40, 30)

@@ -111,7 +111,7 @@ def test_recipe_of_the_bundled_student_learns_from_a_folder_of_photos(call: Call
 @pytest.mark.parametrize(
     "room",
     ["student", "segmenter.py", "scoring.py", "refine.py", "losses.py", "views.py", "feature_cache.py", "training",
-     "teacher.py", "cli/segment.py", "cli/cache.py", "cli/distill.py"],
+     "teacher", "cli/segment.py", "cli/cache.py", "cli/distill.py"],
 )  # fmt: skip
 def test_what_photos_go_through_does_not_import_the_picturebook(room: str):
     path = Path(zeroseg.__file__).parent / room

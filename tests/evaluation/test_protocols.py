@@ -9,7 +9,7 @@ import torch
 
 from tests.evaluation.test_benchmark import Blots
 from tests.tiny import PATCH_STUDENT, photo, student, teacher
-from zeroseg.baselines import READ_OUT, DenseCLIP, Yardstick, yardstick_segmenter
+from zeroseg.baselines import READ_OUT, DenseReadOut, Yardstick, yardstick_segmenter
 from zeroseg.errors import ConfigError
 from zeroseg.evaluation import evaluate
 from zeroseg.evaluation.protocols import PROTOCOLS, protocol_for
@@ -23,8 +23,8 @@ from zeroseg.vocabulary import Vocabulary
 WORDS = Vocabulary(("dog", "cat", "house"), background=("grass",), templates=("{}",))
 
 
-def dense() -> DenseCLIP:
-    return DenseCLIP(teacher(), 32, "naclip")
+def dense() -> DenseReadOut:
+    return DenseReadOut(teacher(), 32, "naclip")
 
 
 def test_the_papers_thresholds_are_those_of_its_protocol():

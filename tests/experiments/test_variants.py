@@ -14,7 +14,7 @@ from zeroseg.report.charts import COLOURS
 from zeroseg.student import Student
 from zeroseg.teacher import Teacher
 from zeroseg.training.distillation import DistillConfig
-from zeroseg.training.first_weights import start_from_teacher
+from zeroseg.training.initialisation import start_from_teacher
 
 EXPERIMENT = pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=list(EXPERIMENTS))
 VARIANT = pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from tests.experiments import toy
 from tests.experiments.toy import record
-from tests.tiny import teacher
+from tests.tiny import clip
 from zeroseg.experiments import Column, Experiment, Record, read_records
 from zeroseg.experiments.page import by_variant
 from zeroseg.reproduce import PAPER, PICTUREBOOK, PaperTable, Scale, WordsTable, compare, write_results
@@ -32,7 +32,7 @@ def scale_of(experiment: Experiment) -> Scale:
     also = {OTHER: {"base": 20.0, "batch-1": 10.0}}
     table = PaperTable("t9", "Table 9: toys", rows, paper, (product, OTHER), product, also, {"centred": 15.0})
     words = WordsTable("t8", "Words", ("base",), toy.VOC, ("sunflower", "star fish"), {"base": 27.85})
-    sizes = TeacherSizes.of(teacher().model.config)
+    sizes = TeacherSizes.of(clip().config)
     return Scale(
         "picturebook", experiment, (table,), words, 6, "zeroseg make toys", sizes, 0.1, ("toys",), of_scenes=True
     )

@@ -1,4 +1,4 @@
-"""Leaving patches out and putting them back, positions, and towers of `transformers` under our names."""
+"""Leaving patches out and putting them back, positions, and the encoder of an MAE under our names."""
 
 from pathlib import Path
 
@@ -9,13 +9,13 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
-from transformers import CLIPVisionConfig, CLIPVisionModel, ViTMAEConfig, ViTMAEForPreTraining, ViTMAEModel
+from transformers import ViTMAEConfig, ViTMAEForPreTraining, ViTMAEModel
 
 from tests.tiny import STUDENT, shake, student
 from zeroseg.student import StudentConfig
 from zeroseg.student.encoder import Attention, Encoder, attend, gather, random_keep, resize_positions, scatter
 from zeroseg.student.model import patch_pixels
-from zeroseg.student.weights import encoder_from_clip, encoder_from_mae
+from zeroseg.student.weights import encoder_from_mae
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -187,41 +187,6 @@ SIZES = {
 def ours_of(activation: str, input_norm: bool, layers: int = 3) -> Encoder:
     sizes = {"image_size": 32, "patch_size": 8, "width": 32, "layers": layers, "heads": 4}
     return Encoder(StudentConfig(**sizes, activation=activation, input_norm=input_norm)).eval()
-
-
-@pytest.mark.parametrize("activation", ["gelu", "quick_gelu"])
-@pytest.mark.parametrize("size", [(32, 32), (48, 40)])
-def test_encoder_with_clips_weights_is_clips_tower(activation: str, size: tuple[int, int]):
-    """CLIP leaves its last norm to the class token; ours comes after it, on the patches."""
-    theirs = CLIPVisionModel(CLIPVisionConfig(**SIZES, hidden_act=activation)).eval()
-    shake(theirs, seed=2)
-    state = {key.removeprefix("vision_model."): value for key, value in theirs.state_dict().items()}
-    encoder = ours_of(activation, input_norm=True)
-    encoder.load_state_dict(encoder_from_clip(state, layers=3), strict=True)
-    pixels = random(2, 3, *size)
-    tower = getattr(theirs, "vision_model", theirs)
-    with torch.no_grad():
-        hidden = theirs(pixel_values=pixels, interpolate_pos_encoding=True).last_hidden_state[:, 1:]
-        expected = tower.post_layernorm(hidden)
-        ours = encoder(pixels)
-        encoder.norm = torch.nn.Identity()
-        before_norm = encoder(pixels)
-    np.testing.assert_allclose(before_norm, hidden, atol=1e-4)
-    np.testing.assert_allclose(ours, expected, atol=1e-4)
-    assert float(hidden.std()) > 0.1  # the weights do something
-
-
-def test_first_layers_of_clip_are_its_first_hidden_states():
-    theirs = CLIPVisionModel(CLIPVisionConfig(**SIZES)).eval()
-    shake(theirs, seed=2)
-    state = {key.removeprefix("vision_model."): value for key, value in theirs.state_dict().items()}
-    encoder = ours_of("quick_gelu", input_norm=True, layers=2)
-    encoder.load_state_dict(encoder_from_clip(state, layers=2), strict=True)
-    encoder.norm = torch.nn.Identity()
-    pixels = random(1, 3, 32, 32)
-    with torch.no_grad():
-        hidden = theirs(pixel_values=pixels, output_hidden_states=True).hidden_states
-        np.testing.assert_allclose(encoder(pixels), hidden[2][:, 1:], atol=1e-4)
 
 
 def mae_weights(source: str, folder: Path) -> tuple[ViTMAEModel, dict[str, torch.Tensor]]:

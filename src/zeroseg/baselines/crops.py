@@ -1,4 +1,4 @@
-"""Grid crops named by the teacher: the crudest segmentation that a CLIP can give.
+"""Grid crops named by the teacher: the crudest segmentation that it can give.
 
 Letters: H W pixels.
 """

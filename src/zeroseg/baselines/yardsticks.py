@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from zeroseg.baselines.crops import GridCrops
-from zeroseg.baselines.dense import DenseCLIP
+from zeroseg.baselines.dense import DenseReadOut
 from zeroseg.baselines.oracle import Nothing, TrueRegions
 from zeroseg.baselines.windows import SlidingWindows
 from zeroseg.segmenter import ImageEncoder, Segmenter
@@ -18,7 +18,7 @@ READ_OUT = ReadOut(naming="patches", background="margin")
 
 
 def open_yardstick(name: Yardstick, teacher: Teacher) -> ImageEncoder:
-    """A yardstick that sees images at twice the teacher's own size: 448 pixels for a CLIP that reads 224."""
+    """A yardstick that sees images at twice the teacher's own size: 448 pixels for one that reads 224."""
     side = 2 * teacher.size
     match name:
         case "crops":
@@ -30,7 +30,7 @@ def open_yardstick(name: Yardstick, teacher: Teacher) -> ImageEncoder:
         case "oracle":
             return TrueRegions(teacher)
         case _:
-            return DenseCLIP(teacher, side, name)
+            return DenseReadOut(teacher, side, name)
 
 
 def yardstick_segmenter(name: Yardstick, teacher: Teacher, refinement: int = 0) -> Segmenter:

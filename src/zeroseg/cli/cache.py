@@ -39,8 +39,8 @@ class Cache:
     """The cache: a new folder, or one to go on with."""
     recipe: RecipeName = DEFAULT_RECIPE
     """Whose views and teacher."""
-    teacher: Annotated[str | None, arg(metavar="CLIP", help_behavior_hint="(default: the recipe's)")] = None
-    """A CLIP: a folder, the name of a hub repository, or "bundled"."""
+    teacher: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the recipe's)")] = None
+    """A teacher: a folder, the name of a hub repository, or "bundled"."""
 
     def run(self, views: ViewsConfig) -> int:
         """Embed what the cache does not hold yet."""

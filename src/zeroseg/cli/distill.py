@@ -51,8 +51,8 @@ class Distill:
     """Where all other settings come from."""
     resume: bool = False
     """Go on with the run in --out."""
-    teacher: Annotated[str | None, arg(metavar="CLIP", help_behavior_hint="(default: the recipe's)")] = None
-    """The CLIP that made the cache: a folder, the name of a hub repository, or "bundled"."""
+    teacher: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the recipe's)")] = None
+    """The teacher that made the cache: a folder, the name of a hub repository, or "bundled"."""
     validate_on: Annotated[
         Literal[PicturebookName, "none"] | None,
         arg(help_behavior_hint="(default: picturebook-voc with the bundled teacher, else none)"),

@@ -58,16 +58,16 @@ class Evaluate:
     data: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(required for real data sets)")] = None
     """Where a real data set is."""
     model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="(default: the bundled one)")] = None
-    """A student, or the CLIP of a yardstick: a folder, or the name of a hub repository."""
+    """A student, or the teacher of a yardstick: a folder, or the name of a hub repository."""
     method: Literal[
         "student", "maskclip", "sclip", "naclip", "clearclip", "crops", "windows", "background", "oracle"
     ] = "student"
     """What segments. The last two are the ends of the scale: background everywhere, and true regions that the teacher
     names."""
     teacher: Annotated[
-        str | None, arg(metavar="CLIP", help_behavior_hint="(default: the one the student names, or the bundled one)")
+        str | None, arg(metavar="NAME", help_behavior_hint="(default: the one the student names, or the bundled one)")
     ] = None
-    """A CLIP: a folder, the name of a hub repository, or "bundled"."""
+    """A teacher: a folder, the name of a hub repository, or "bundled"."""
     split: Annotated[SplitName | None, arg(help_behavior_hint="(default: held-out; val; all of a folder)")] = None
     """Which scenes (the first four), or which images."""
     size: Annotated[int | None, arg(help_behavior_hint="(default: 300 scenes, or all images)")] = None
@@ -134,7 +134,7 @@ class Evaluate:
         if (self.naming, self.background) != (None, None):
             raise UsageError("--naming and --background go with --method student.")
         if self.model is not None and self.teacher is not None:
-            raise UsageError(f"{self.method} reads out one CLIP: name it with --model or --teacher, not both.")
+            raise UsageError(f"{self.method} reads out one teacher: name it with --model or --teacher, not both.")
         if self.method in ("oracle", "background") and (self.refinement or self.calibrate):
             raise UsageError(f"the yardstick {self.method} is as it is: leave --refinement and --calibrate out.")
 
@@ -233,7 +233,7 @@ class Evaluate:
         return unit_of(self.dataset)
 
     def _yardstick(self, method: Yardstick) -> tuple[zeroseg.Segmenter, Names]:
-        """A read-out of a CLIP, and which CLIP."""
+        """A read-out of a teacher, and which teacher."""
         from zeroseg.baselines import yardstick_segmenter
         from zeroseg.cli.loading import load_teacher
         from zeroseg.teacher import BUNDLED_NAME

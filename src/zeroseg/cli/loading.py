@@ -22,7 +22,7 @@ RecipeName = Annotated[str, arg(metavar=f"{{{','.join(RECIPES)}}}")]
 
 
 def load_teacher(name: str) -> Teacher:
-    """A CLIP by folder or hub name, or "bundled", on the GPU where there is one. Raises `TeacherError`."""
+    """A teacher by folder or hub name, or "bundled", on the GPU where there is one. Raises `TeacherError`."""
     teacher = Teacher.from_pretrained(name)
     return teacher.to("cuda" if torch.cuda.is_available() else "cpu")
 

@@ -40,8 +40,8 @@ class RunOptions:
     """Pictures, or folders of them."""
     cache: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(required for runs)")] = None
     """Their views as `zeroseg cache` embedded them: with --recipe for experiments, with --grids 1 2 3 4 for tables."""
-    teacher: Annotated[str | None, arg(metavar="CLIP", help_behavior_hint="(default: the recipe's)")] = None
-    """The CLIP that made the cache: a folder, the name of a hub repository, or "bundled"."""
+    teacher: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the recipe's)")] = None
+    """The teacher that made the cache: a folder, the name of a hub repository, or "bundled"."""
     out: Annotated[Path, arg(metavar="RUNS")] = Path("runs")
     """Where runs train. Students and logs stay there: a record that was deleted is made anew from them."""
     records: Annotated[Path, arg(metavar="FOLDER")] = Path("docs/records")

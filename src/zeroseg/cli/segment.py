@@ -22,7 +22,7 @@ MASK, OVERLAY, FIGURES = ".png", ".overlay.jpg", ".json"
 THRESHOLDS = {"product": "product_threshold", "softmax": "threshold", "sigmoid": "sigmoid_threshold"}  # in `ReadOut`
 OWN = "(default: the model's own)"
 LABELS_SHOWN = 8
-ROUNDS = 10  # of refinement, where a CLIP segments by itself
+ROUNDS = 10  # of refinement, where a teacher segments by itself
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Segment:
     NAME.overlay.jpg (the photo tinted, with a legend) and NAME.json (each label's share of the picture and score).
     Photos may have any size and orientation. Photos that cannot be read are reported and left out.
 
-    Without a student of your own, any CLIP can segment as it is: --method names one of four ways to read its patches.
+    Without a student of your own, a teacher (a CLIP, or another model that embeds images and texts) can
+    segment as it is: --method names one of four ways to read its patches.
 
     examples:
       zeroseg segment photo.jpg --labels "dog, grass, traffic light"
@@ -48,11 +49,11 @@ class Segment:
     labels_file: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
     """A text file with more labels, one a line."""
     model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="(default: the bundled one)")] = None
-    """A student, or with --method a CLIP: a folder, or the name of a hub repository."""
+    """A student, or with --method a teacher: a folder, or the name of a hub repository."""
     method: Literal["student", "maskclip", "sclip", "naclip", "clearclip"] = "student"
-    """What segments: a distilled student, or a CLIP without any training."""
-    teacher: Annotated[str | None, arg(metavar="CLIP", help_behavior_hint="(default: the one the model names)")] = None
-    """The CLIP whose text encoder reads the labels: a folder, or the name of a hub repository."""
+    """What segments: a distilled student, or a teacher without any training."""
+    teacher: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the one the model names)")] = None
+    """The teacher whose text encoder reads the labels: a folder, or the name of a hub repository."""
     out: Annotated[Path, arg(metavar="FOLDER")] = Path("out")
     """Where the results go."""
     background: Annotated[
@@ -77,7 +78,9 @@ class Segment:
         """Segment photo after photo; 1 if one of them could not be read."""
         self._vocabulary()  # what is wrong with the words is said before anything is loaded
         if self.method != "student" and (self.teacher is not None or self.naming == "segments"):
-            raise UsageError("--teacher and --naming segments go with --method student: --model names the CLIP itself.")
+            raise UsageError(
+                "--teacher and --naming segments go with --method student: --model names the teacher itself."
+            )
         read_out = self._read_out()
         photos, failed = self._find_photos()
         if not photos:

@@ -115,12 +115,13 @@ def _table_part(rows: Sequence[Row], config: DemoConfig) -> tuple[Html, ...]:
 def settings(lesson: Lesson, by: Teacher, config: DemoConfig, seconds: float) -> dict[str, report.Cell]:
     """What was run, where and for how long."""
     recipe, loop = lesson.config, lesson.config.loop
+    parameters = sum(weight.numel() for weight in lesson.student.parameters())
     weights = {name: weight for name, weight in asdict(recipe.losses).items() if weight}
     return {
         "images": f"{lesson.images:,} scenes of the picturebook, unlabelled",
         "views": f"{len(recipe.views.boxes())} an image ({recipe.views.key})",
-        "teacher": f"CLIP {by.fingerprint}, {_millions(by.model)} parameters, {by.width} dimensions",
-        "student": f"{_millions(lesson.student)} parameters",
+        "teacher": f"{by.family} {by.fingerprint}, {_millions(by.parameters)} parameters, {by.width} dimensions",
+        "student": f"{_millions(parameters)} parameters",
         "steps": f"{loop.steps:,} of {loop.batch_size} images, {loop.steps * loop.batch_size:,} in all",
         "losses": ", ".join(f"{weight:g} {name.replace('_', '-')}" for name, weight in weights.items()),
         "learning rate": f"{loop.optimiser.learning_rate:g}, warm-up and cosine",
@@ -133,8 +134,8 @@ def settings(lesson: Lesson, by: Teacher, config: DemoConfig, seconds: float) ->
     }
 
 
-def _millions(model: torch.nn.Module) -> str:
-    return f"{sum(weight.numel() for weight in model.parameters()) / 1e6:.2f} M"
+def _millions(parameters: int) -> str:
+    return f"{parameters / 1e6:.2f} M"
 
 
 def _next_part(commands: Sequence[tuple[str, str]]) -> tuple[Html, ...]:

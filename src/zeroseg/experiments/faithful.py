@@ -10,7 +10,7 @@ from zeroseg.experiments import changes
 from zeroseg.experiments.design import Column, Experiment, Variant
 from zeroseg.recipes import picturebook, picturebook_faithful
 from zeroseg.training.distillation import DistillConfig
-from zeroseg.training.first_weights import NOT_OF_THE_FORM
+from zeroseg.training.initialisation import NOT_OF_THE_FORM
 
 VOC = "picturebook-voc"
 

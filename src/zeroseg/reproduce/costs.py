@@ -15,7 +15,7 @@ from zeroseg.experiments import Experiment
 from zeroseg.reproduce.supervised import CAPTIONS, WORDS
 from zeroseg.student.config import StudentConfig
 from zeroseg.student.cost import BACKWARD, count_parameters, training_flops, transformer_flops
-from zeroseg.teacher import CLIP
+from zeroseg.teacher.clip import CLIP
 from zeroseg.training.distillation import DistillConfig
 
 V100_HOURS = {"ours": 84.0, "captions": 768.0}  # the paper's table 7

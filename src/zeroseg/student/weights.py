@@ -1,4 +1,4 @@
-"""Students on disk and on the hub, and first weights for the encoder from a CLIP's or an MAE's tower."""
+"""Students on disk and on the hub, and first weights for the encoder from an MAE's."""
 
 from __future__ import annotations
 
@@ -110,31 +110,6 @@ def push(student: nn.Module, config: StudentConfig, repository: str, **options: 
         return str(api.upload_folder(repo_id=repository, folder_path=folder))
 
 
-def encoder_from_clip(vision: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
-    """The first `layers` layers of a `CLIPVisionTransformer` state dict under the names of our encoder.
-
-    CLIP's patch embedding has no bias: ours starts at 0. Its class position is folded into the class token.
-    """
-    positions = vision["embeddings.position_embedding.weight"]
-    weight = vision["embeddings.patch_embedding.weight"]
-    ours = {
-        "embedding.weight": weight,
-        "embedding.bias": torch.zeros(len(weight)),
-        "class_token": (vision["embeddings.class_embedding"] + positions[0])[None, None],
-        "positions": positions[None, 1:],
-        "input_norm.weight": vision["pre_layrnorm.weight"],
-        "input_norm.bias": vision["pre_layrnorm.bias"],
-        "norm.weight": vision["post_layernorm.weight"],
-        "norm.bias": vision["post_layernorm.bias"],
-    }
-    names = {
-        "layer_norm1": "norm1", "layer_norm2": "norm2", "mlp.fc1": "mlp.first", "mlp.fc2": "mlp.second",
-        "self_attn.q_proj": "attention.query", "self_attn.k_proj": "attention.key",
-        "self_attn.v_proj": "attention.value", "self_attn.out_proj": "attention.out",
-    }  # fmt: skip
-    return ours | _layers(vision, "encoder.layers.{}.", layers, names)
-
-
 def encoder_from_mae(mae: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
     """The encoder of a `ViTMAEModel` (or `ViTMAEForPreTraining`) state dict under the names of ours."""
     saved_names = {  # transformers 5 names its modules anew and keeps the old names in files
@@ -160,13 +135,9 @@ def encoder_from_mae(mae: Mapping[str, Tensor], layers: int) -> dict[str, Tensor
         "attention.attention.query": "attention.query", "attention.attention.key": "attention.key",
         "attention.attention.value": "attention.value", "attention.output.dense": "attention.out",
     }  # fmt: skip
-    return ours | _layers(mae, "encoder.layer.{}.", layers, names)
-
-
-def _layers(theirs: Mapping[str, Tensor], prefix: str, layers: int, names: dict[str, str]) -> dict[str, Tensor]:
-    return {
-        f"blocks.{number}.{ours}.{part}": theirs[f"{prefix.format(number)}{name}.{part}"]
+    return ours | {
+        f"blocks.{number}.{our}.{part}": mae[f"encoder.layer.{number}.{name}.{part}"]
         for number in range(layers)
-        for name, ours in names.items()
+        for name, our in names.items()
         for part in ("weight", "bias")
     }

@@ -12,7 +12,7 @@ from zeroseg.feature_cache import FeatureCache
 from zeroseg.student import Student
 from zeroseg.teacher import Teacher
 from zeroseg.training.distillation import Distillation, DistillConfig
-from zeroseg.training.first_weights import start_from_student, start_from_teacher
+from zeroseg.training.initialisation import start_from_student, start_from_teacher
 from zeroseg.training.loop import Metrics
 from zeroseg.training.student_training import train_student, training_device
 from zeroseg.training.view_data import ViewData

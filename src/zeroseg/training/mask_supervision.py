@@ -28,7 +28,7 @@ from zeroseg.student import Student, StudentConfig
 from zeroseg.student.encoder import gather, random_keep
 from zeroseg.teacher import Teacher
 from zeroseg.training.batch import Batch
-from zeroseg.training.first_weights import start_from_teacher
+from zeroseg.training.initialisation import start_from_teacher
 from zeroseg.training.loop import LoopConfig, Loss, Metrics, without_loop
 from zeroseg.training.sampling import flipped, hflip, numbers_of
 from zeroseg.training.student_training import check_mask_ratio, train_student, training_device
@@ -189,7 +189,7 @@ def supervise_with_masks(
     if config.encoder_from_teacher:
         start_from_teacher(student, teacher)
     device = training_device(teacher)
-    objective = MaskSupervision(student.to(device), config, source, name, words.to(device), teacher.scale)
+    objective = MaskSupervision(student.to(device), config, source, name, words.to(device), teacher.logit_scale)
     return train_student(objective, run, evaluate, resume, quiet)
 
 

@@ -22,13 +22,14 @@ from torch import Tensor
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
 from zeroseg.images import to_tensor
-from zeroseg.teacher import CLIP, choose_attention
+from zeroseg.teacher.clip import CLIP
+from zeroseg.teacher.teacher import choose_attention, save_whole
+from zeroseg.teacher.text_encoder import LARGEST_SCALE
 from zeroseg.training.batch import Batch
 from zeroseg.training.loop import LoopConfig, Loss, Metrics, train, without_loop
 from zeroseg.training.optimiser import OptimiserConfig
 
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
-LARGEST_SCALE = 100.0  # CLIP's ceiling for the factor on cosines
 
 
 @runtime_checkable
@@ -204,13 +205,5 @@ def teach(source: Pairs, config: TeachConfig, run: Path, name: str, resume: bool
     )
     if not train(Teaching(model, tokenizer, processor, source, name, config), run, resume=resume):
         return None
-    save_clip(model, tokenizer, processor, run / "teacher")
+    save_whole(model, tokenizer, processor, run / "teacher")
     return model
-
-
-def save_clip(model: CLIP, tokenizer: CLIPTokenizer, processor: CLIPImageProcessorPil, folder: Path) -> None:
-    """Write a CLIP as a folder of `transformers`, its weights in float16."""
-    model.half().save_pretrained(folder)
-    model.float()
-    tokenizer.save_pretrained(folder)
-    processor.save_pretrained(folder)

@@ -8,17 +8,16 @@ Letters: B pair, L text, W single word as a text, T U token, D embedding width, 
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
-from transformers import CLIPImageProcessorPil, CLIPModel
 
 from zeroseg.errors import ConfigError
 from zeroseg.feature_cache import read_square
@@ -26,14 +25,13 @@ from zeroseg.losses import multi_label_contrast
 from zeroseg.precision import full_precision
 from zeroseg.student import Student, StudentConfig
 from zeroseg.student.encoder import random_keep
-from zeroseg.teacher import CLIP, Teacher, choose_attention
+from zeroseg.teacher import Teacher
 from zeroseg.training import diagnostics
 from zeroseg.training.batch import Batch
-from zeroseg.training.first_weights import start_from_teacher
+from zeroseg.training.initialisation import start_from_teacher
 from zeroseg.training.loop import LoopConfig, Loss, Metrics, without_loop
 from zeroseg.training.sampling import flipped, hflip, numbers_of
 from zeroseg.training.student_training import check_mask_ratio, train_student, training_device
-from zeroseg.training.teach import LARGEST_SCALE, save_clip
 
 TEXT = "text"  # the folder of the text encoder, in the run's
 
@@ -131,10 +129,7 @@ class CaptionData:
 
 
 class TextSupervised(nn.Module):
-    """A student beside a text encoder that learns with it.
-
-    `clip` is a whole CLIP of `transformers`, so that it can be saved and loaded as one; its vision tower is never used.
-    """
+    """A student beside a text encoder that learns with it."""
 
     def __init__(self, config: TextSupervisionConfig, teacher: Teacher) -> None:
         super().__init__()
@@ -143,18 +138,20 @@ class TextSupervised(nn.Module):
         self.student = Student(config.student)
         if config.encoder_from_teacher:
             start_from_teacher(self.student, teacher)
-        self.clip: CLIP = copy.deepcopy(teacher.model) if config.text_from_teacher else CLIPModel(teacher.model.config)
-        self.clip.to(teacher.device)
-        choose_attention(self.clip)
-        self.clip.requires_grad_(True)
-        self.clip.vision_model.requires_grad_(False)
-        self.clip.visual_projection.requires_grad_(False)
+        self.text = teacher.text_encoder(pretrained=config.text_from_teacher)
+        self.register_load_state_dict_pre_hook(_with_todays_names)
 
     def embed(self, tokens: Int[Tensor, "L T"]) -> Float[Tensor, "L D"]:
         """The text encoder's embeddings, not normalised."""
         if not len(tokens):
             return torch.zeros(0, self.config.student.embedding_width, device=tokens.device)
-        return self.clip.get_text_features(input_ids=tokens).pooler_output.float()
+        return self.text.embed(tokens)
+
+
+def _with_todays_names(_module: nn.Module, state: dict[str, Any], *_: Any) -> None:
+    """Checkpoints of before text encoders had a class of their own name the weights otherwise."""
+    for name in [name for name in state if name.startswith("clip.")]:
+        state["text.model." + name.removeprefix("clip.")] = state.pop(name)
 
 
 class TextSupervision:
@@ -195,7 +192,7 @@ class TextSupervision:
         output = self.student(images, keep, generator)
         captions, words = model.embed(batch.captions), model.embed(batch.words)
         with full_precision(images.device):
-            scale = model.clip.logit_scale.exp().clamp(max=LARGEST_SCALE)
+            scale = model.text.logit_scale()
             parts = {"captions": multi_label_contrast(output.image, captions, batch.of_captions, scale)}
             if len(words):
                 parts["words"] = multi_label_contrast(output.image, words, batch.of_words, scale)
@@ -228,34 +225,13 @@ def supervise_with_text(
     student = replace(config.student, embedding_width=teacher.width, teacher=str((run / TEXT).resolve()))
     config = replace(config, student=student)
     model = TextSupervised(config, teacher).to(training_device(teacher))
-    longest = teacher.model.config.text_config.max_position_embeddings
-
-    def tokenize(texts: list[str]) -> Int[Tensor, "L T"]:
-        if not texts:
-            return torch.zeros(0, 1, dtype=torch.long)
-        tokens = teacher.tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
-        return tokens["input_ids"]
 
     def evaluate_with_text(student: Student) -> Metrics:
         assert evaluate is not None
-        mean, std = teacher.mean.flatten().tolist(), teacher.std.flatten().tolist()
-        text = Teacher(copy.deepcopy(model.clip), teacher.tokenizer, mean, std)
-        return evaluate(student, text.to(student.target_mean.device))
+        return evaluate(student, model.text.as_teacher())
 
     objective = TextSupervision(
-        model, config, CaptionData(captioned, words, tokenize, config), words, teacher.fingerprint
+        model, config, CaptionData(captioned, words, model.text.tokenize, config), words, teacher.fingerprint
     )
     measured = evaluate_with_text if evaluate is not None else None
-    return train_student(
-        objective, run, measured, resume, quiet, lambda run: _save_text_encoder(model.clip, teacher, run / TEXT)
-    )
-
-
-def _save_text_encoder(clip: CLIP, teacher: Teacher, folder: Path) -> None:
-    """Save a CLIP that learned, with the tokenizer and the picture format of the teacher whose form it has."""
-    mean, std = teacher.mean.flatten().tolist(), teacher.std.flatten().tolist()
-    side = {"height": teacher.size, "width": teacher.size}
-    processor = CLIPImageProcessorPil(
-        size={"shortest_edge": teacher.size}, crop_size=side, image_mean=mean, image_std=std
-    )
-    save_clip(clip, teacher.tokenizer, processor, folder)
+    return train_student(objective, run, measured, resume, quiet, lambda run: model.text.save(run / TEXT))

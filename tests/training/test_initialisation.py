@@ -13,7 +13,7 @@ from zeroseg.student import Student
 from zeroseg.student.config import ReadOut
 from zeroseg.training.distill import build_student
 from zeroseg.training.distillation import DistillConfig, LossWeights
-from zeroseg.training.first_weights import start_from_student, start_from_teacher
+from zeroseg.training.initialisation import start_from_student, start_from_teacher
 
 
 def towers_form() -> Student:
@@ -35,6 +35,19 @@ def test_the_encoder_starts_as_the_teachers_tower():
     pupil, tower = towers_form(), clip().vision_model
     start_from_teacher(pupil, teacher())
     torch.testing.assert_close(pupil.encoder.blocks[0].mlp.first.weight, tower.encoder.layers[0].mlp.fc1.weight)
+
+
+def test_an_encoder_of_fewer_layers_starts_as_the_first_ones():
+    pupil, tower = towers_form(), clip().vision_model
+    pupil = Student(replace(pupil.config, layers=1))
+    start_from_teacher(pupil, teacher())
+    torch.testing.assert_close(pupil.encoder.blocks[0].mlp.first.weight, tower.encoder.layers[0].mlp.fc1.weight)
+
+
+def test_an_encoder_of_more_layers_than_the_tower_is_refused():
+    pupil = Student(replace(towers_form().config, layers=3))
+    with pytest.raises(TrainingError, match=r"blocks\.2\.norm1\.weight"):
+        start_from_teacher(pupil, teacher())
 
 
 def test_another_activation_is_refused():
