@@ -52,9 +52,9 @@ class TextSupervisionConfig:
     flips: bool = False
     """Flip half of the images from left to right."""
     encoder_from_teacher: bool = False
-    """Start the encoder from the teacher's own vision tower."""
+    """Start the encoder from the CLIP's own vision tower."""
     text_from_teacher: bool = False
-    """Start the text encoder from the teacher's own."""
+    """Start the text encoder from the CLIP's own."""
     loop: LoopConfig = field(default_factory=LoopConfig)
 
     def __post_init__(self) -> None:
