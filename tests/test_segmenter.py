@@ -133,8 +133,8 @@ def test_refined_masks_follow_the_pictures_edges(naming: str, scale: int):
     ours = Segmenter(Blurred(), teacher(), ReadOut(naming, NoBackground()))
     vocabulary = Vocabulary(("grass", "dog"), templates=("{}",))
 
-    def iou(rounds: int) -> float:
-        found = ours.reading(refinement=rounds)(picture, vocabulary).mask("dog")
+    def iou(iterations: int) -> float:
+        found = ours.reading(refinement=iterations)(picture, vocabulary).mask("dog")
         assert found.shape == truth.shape
         return float((found & truth).sum() / (found | truth).sum())
 
@@ -180,6 +180,34 @@ def test_picture_encoded_once_gives_the_same_as_separate_calls(read_out: ReadOut
         np.testing.assert_allclose(result.scores, separate.scores, atol=1e-6)
 
 
+@pytest.mark.parametrize("naming", ["patches", "segments"])
+def test_pictures_of_mixed_sizes_keep_their_order(naming: str):
+    """Those of one working size go through the network together; each comes out as it does alone, in its place."""
+    encoder = Counted(student(PATCH_STUDENT))
+    ours = Segmenter(encoder, teacher(), PATCHES).reading(naming=naming)
+    sizes = [(40, 30), (30, 40), (80, 60), (32, 32), (60, 80), (40, 30), (9, 9)]
+    pictures = [photo(*size, seed=number) for number, size in enumerate(sizes)]
+    found = ours.encode_batch(pictures)
+    assert encoder.calls == 3  # landscape, portrait and square, at one shorter side
+    assert [encoded.size for encoded in found] == [(height, width) for width, height in sizes]
+    for picture, encoded in zip(pictures, found, strict=True):
+        alone = ours.encode(picture)
+        assert encoded.grid == alone.grid
+        for part in ("image", "patches", "segments", "masks", "mean", "pixels"):
+            torch.testing.assert_close(getattr(encoded, part), getattr(alone, part), atol=1e-5, rtol=1e-4)
+        one, other = (ours.name(some, make_vocabulary(LABELS)) for some in (encoded, alone))
+        assert float((one.class_map == other.class_map).mean()) > 0.99
+
+
+def test_no_picture_at_all_is_an_empty_batch():
+    assert segmenter(PATCHES).encode_batch([]) == []
+
+
+def test_a_batch_names_the_first_picture_that_cannot_be_read(tmp_path: Path):
+    with pytest.raises(ImageError, match=r"missing\.jpg"):
+        segmenter(PATCHES).encode_batch([photo(), tmp_path / "missing.jpg"])
+
+
 def test_vocabulary_is_embedded_once(monkeypatch: pytest.MonkeyPatch):
     asked: list[int] = []
     embed = Teacher.embed_texts
@@ -200,11 +228,29 @@ def test_vocabulary_is_embedded_once(monkeypatch: pytest.MonkeyPatch):
 
 def test_word_embedding_is_the_mean_over_the_templates():
     vocabulary = Vocabulary(("dog", "cat"), background=("sky",), templates=("a photo of a {}", "{}"))
-    words, owners = segmenter(PATCHES).embed(vocabulary)
-    assert owners == [0, 1, -1]
+    words, class_ids = segmenter(PATCHES).embed(vocabulary)
+    assert class_ids == [0, 1, -1]
     for word, ours in zip(("dog", "cat", "sky"), words, strict=True):
         one, other = teacher().embed_texts([f"a photo of a {word}"])[0], teacher().embed_texts([word])[0]
         torch.testing.assert_close(ours, (one + other) / 2, atol=1e-5, rtol=1e-4)
+
+
+def test_words_for_the_background_are_the_models_unless_a_vocabulary_has_its_own():
+    ours = segmenter(replace(PATCHES, background_words=("sky", "dog", "wall")))
+    assert ours.embed(make_vocabulary("dog, cat"))[1] == [0, 1, -1, -1]  # the dog is asked for
+    assert ours.embed(make_vocabulary("dog, cat", ("sea",)))[1] == [0, 1, -1]
+    assert ours.embed(make_vocabulary("dog, cat", ()))[1] == [0, 1]
+    assert ours.embed(make_vocabulary("dog, cat"), replace(PATCHES, background_words=("tree",)))[1] == [0, 1, -1]
+
+
+def test_lead_over_background_by_hand():
+    """Of each region the best label's cosine, less the best background word's, times 100."""
+    cells = teacher().embed_texts(["dog", "sky", "red"])
+    ours = Segmenter(Cells(cells, cells[0]), teacher(), PATCHES)
+    vocabulary = Vocabulary(("dog", "cat"), background=("sky", "grass"), templates=("{}",))
+    leads = ours.lead_over_background(ours.encode(photo(3, 1)), vocabulary)
+    cosines = 100 * (cells.double() @ teacher().embed_texts(["dog", "cat", "sky", "grass"]).double().T).numpy()
+    np.testing.assert_allclose(leads, cosines[:, :2].max(axis=1) - cosines[:, 2:].max(axis=1), atol=1e-3)
 
 
 # --- naming and background --------------------------------------------------------------------------
@@ -310,12 +356,9 @@ def test_background_among_the_labels_is_no_label():
 
 
 def test_background_as_a_label_of_a_ready_vocabulary():
-    """A clear sentence or a right result, but no traceback of a `ValueError`."""
-    try:
-        result = segmenter(ReadOut("patches", Margin()))(photo(), Vocabulary(("background", "dog")))
-    except VocabularyError:
-        return
-    assert result.labels == ("background", "dog")
+    """A line of labels may name it; who builds a vocabulary is told in a clear sentence."""
+    with pytest.raises(VocabularyError, match='"background" is what no label fits: leave it out of the labels'):
+        Vocabulary(("background", "dog"))
 
 
 def test_two_thousand_labels():
@@ -393,9 +436,9 @@ def test_naming_by_patches_needs_a_student_with_patches():
 
 def test_bad_pictures_and_vocabularies_are_refused(tmp_path: Path):
     ours = segmenter(PATCHES)
-    with pytest.raises(ImageError):
+    with pytest.raises(ImageError, match=r"missing\.jpg"):
         ours(tmp_path / "missing.jpg", LABELS)
-    with pytest.raises(VocabularyError):
+    with pytest.raises(VocabularyError, match="the vocabulary is empty"):
         ours(photo(), "")
 
 

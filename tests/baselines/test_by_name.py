@@ -1,4 +1,4 @@
-"""BaselineNames by name."""
+"""Baselines by name."""
 
 from typing import get_args
 

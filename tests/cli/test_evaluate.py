@@ -10,7 +10,8 @@ import pytest
 
 from tests.cli.conftest import Call, Models, assert_one_sentence
 from tests.evaluation.miniature import voc_palette, write_list, write_mask, write_photo
-from zeroseg.cli import evaluate, margins
+from zeroseg.cli import evaluate
+from zeroseg.evaluation import measuring
 
 SIDE = 96
 PAGE = (Path(__file__).parents[2] / "docs/datasets.md").read_text(encoding="utf-8")
@@ -145,7 +146,7 @@ def test_a_calibrated_margin_stands_beside_the_tuned_one(
     assert figures["tuned"]["images"] == "tuned on 1 train images"
     tuned = figures["tuned"]
     assert f"mIoU with the margin tuned on 1 train images, {tuned['margin']:g}: {tuned['miou']:.3f}\n" in said.out
-    monkeypatch.setattr(margins, "IMAGES", 2)
+    monkeypatch.setattr(measuring, "OTHER_IMAGES", 2)
     scenes = call("evaluate", "--model", models.student, "--size", 1, "--calibrate")
     assert "calibrating the margin on 2 unlabelled scenes, without their masks\n" in scenes.out
     assert "mIoU with the margin tuned on 2 validation scenes" in scenes.out
@@ -187,7 +188,7 @@ def test_fewer_images_than_the_benchmark_has_are_no_figure_of_it(call: Call, voc
         (("--protocol", "tcl", "--background", "margin"), "--background"),
         (("--protocol", "tcl", "--calibrate"), "--calibrate"),
         (("--protocol", "paper", "--refinement", "3"), "not 3"),
-        (("--protocol", "tcl", "--refinement", "3"), "0 or 10 rounds"),
+        (("--protocol", "tcl", "--refinement", "3"), "0 or 10 iterations"),
         (("--calibrate", "--background", "product"), "--background product"),
         (("--protocol", "clip"), "'clip'"),
     ],

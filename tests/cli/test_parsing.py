@@ -12,7 +12,8 @@ from zeroseg.cli.picturebook import Write
 from zeroseg.cli.segment import Segment
 from zeroseg.evaluation import DATASETS, PROTOCOLS
 from zeroseg.picturebook import SPLITS
-from zeroseg.student.config import Background, Naming
+from zeroseg.rules import RULES, RuleName
+from zeroseg.student.config import Naming
 
 PHOTO = ["segment", "photo.jpg", "--labels", "dog"]
 
@@ -28,7 +29,7 @@ PHOTO = ["segment", "photo.jpg", "--labels", "dog"]
         ([*PHOTO, "--margin", "much"], ["'much'", "--margin FLOAT"]),
         ([*PHOTO, "--margin", "1", "--threshold", ".5"], ["--threshold", "--margin"]),
         ([*PHOTO, "--background", "none", "--threshold", ".5"], ["--background product"]),
-        ([*PHOTO, "--refinement", "-1"], ["--refinement must be 0 rounds or more, not -1"]),
+        ([*PHOTO, "--refinement", "-1"], ["--refinement must be 0 iterations or more, not -1"]),
         (["cache", "photos"], ["--out"]),
         (["cache", "--out", "cache"], ["IMAGES"]),
         (["cache", "photos", "--out", "cache", "--grids", "one"], ["'one'", "--grids"]),
@@ -64,7 +65,8 @@ def test_sentences_do_not_depend_on_how_tyro_draws_its_frames(
 
 def test_choices_are_those_of_the_parts_that_they_belong_to():
     """The light commands repeat them, so that their help needs no torch."""
-    for rule in get_args(Background):
+    assert get_args(RuleName) == tuple(RULES)
+    for rule in RULES:
         assert parse(Segment, "segment", ["a", "--background", rule]).background == rule
         assert parse(Evaluate, "evaluate", ["--background", rule]).background == rule
     for naming in get_args(Naming):

@@ -15,7 +15,7 @@ from tests.tiny import VIEWS, teacher, write_photos
 from zeroseg.cli import reproduce
 from zeroseg.errors import DatasetError
 from zeroseg.feature_cache import build_cache
-from zeroseg.reproduce import SCALES, paper_table, study
+from zeroseg.reproduce import SCALES, study
 
 Words = list[object]
 
@@ -24,7 +24,8 @@ Words = list[object]
 def only_toys(models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A table of toys in place of the paper's, in the small; the paper's own scale as it is."""
     config = replace(CONFIG, student=replace(CONFIG.student, teacher=str(models.teacher)))
-    monkeypatch.setitem(SCALES, "picturebook", scale_of(toy.experiment(tmp_path, config)))
+    scale = replace(scale_of(toy.experiment(tmp_path, config)), figures=())
+    monkeypatch.setitem(SCALES, "picturebook", scale)
     monkeypatch.setattr(reproduce, "NAMES", (*reproduce.NAMES, "t9"))
 
 
@@ -71,9 +72,6 @@ def test_a_quick_try_is_short(call: Call, words: Words, monkeypatch: pytest.Monk
 
 def test_what_is_shown_is_trained_again(call: Call, words: Words, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Records travel with the project, students do not: pictures and study must come from a fresh clone, too."""
-    rows = ("base", "centred")
-    monkeypatch.setitem(paper_table.OTHERS, "t2", rows)
-    monkeypatch.setattr(study, "RIVALS", rows)
     monkeypatch.setattr(study, "QUESTIONS", 2)
     monkeypatch.setattr(reproduce, "QUESTIONS", 2)
     assert call(*words).code == 0

@@ -16,7 +16,8 @@ import zeroseg
 from tests.cli.conftest import Call, Models, assert_one_sentence
 from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, photo, write_photos
 from zeroseg.baselines import BaselineName
-from zeroseg.cli import cost, distill, margins, teach
+from zeroseg.cli import cost, distill, teach
+from zeroseg.evaluation import measuring
 from zeroseg.feature_cache import FeatureCache
 from zeroseg.recipes import RECIPES
 from zeroseg.student import Student
@@ -211,7 +212,9 @@ def test_evaluate_prints_what_it_measured_and_how(dataset: str, call: Call, mode
     assert (said.code, said.err) == (0, "")
     figures = json.loads(path.read_text())
     assert figures["images"] == 2
-    printed = re.search(r"\nmIoU ([.\d]+) \(95 % interval ([.\d]+) to ([.\d]+)\)\n.*alike: ([.\d]+)\n", said.out)
+    printed = re.search(
+        r"\nmIoU ([.\d]+) \(95 % interval ([.\d]+) to ([.\d]+)\)\n.*majority class ([.\d]+)\n", said.out
+    )
     assert printed is not None
     expected = [figures["miou"], *figures["miou_interval"], figures["upper_bound_miou"]]
     assert [float(figure) for figure in printed.groups()] == pytest.approx(expected, abs=0.0006)
@@ -226,10 +229,10 @@ def test_evaluate_prints_what_it_measured_and_how(dataset: str, call: Call, mode
 def test_evaluate_tunes_the_margin_of_a_baseline_and_says_so(
     method: str, call: Call, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(margins, "IMAGES", 1)
+    monkeypatch.setattr(measuring, "OTHER_IMAGES", 1)
     path = tmp_path / "figures.json"
-    rounds = 0 if method == "true-regions" else 2  # its regions are true
-    words = ["--teacher", models.teacher, "--size", 1, "--refinement", rounds, "--json", path]
+    iterations = 0 if method == "true-regions" else 2  # its regions are true
+    words = ["--teacher", models.teacher, "--size", 1, "--refinement", iterations, "--json", path]
     said = call("evaluate", "--method", method, *words)
     assert (said.code, said.err) == (0, "")
     assert "margin" in said.out.splitlines()[0]
@@ -237,9 +240,9 @@ def test_evaluate_tunes_the_margin_of_a_baseline_and_says_so(
     figures = json.loads(path.read_text())
     assert figures["method"] == method
     assert f"{figures['read_out']['margin']:g} (cosine x 100); tuned on 1 validation scenes\n" in said.out
-    assert f"rounds of refinement: {rounds}\n" in said.out
+    assert f"\niterations of refinement: {iterations}\n" in said.out
     assert figures["margin"] == "tuned on 1 validation scenes"
-    assert figures["read_out"]["refinement"] == rounds
+    assert figures["read_out"]["refinement"] == iterations
     assert f"\n{figures['flops_an_image'] / 1e9:.2f} GFLOP an image\n" in said.out
 
 

@@ -68,7 +68,7 @@ def assert_classes(dataset: Dataset, count: int, has_background: bool, **expecte
     assert dataset.has_background == has_background == (dataset.classes[0] == "background")
     assert len(dataset.vocabulary.labels) == count - has_background
     assert {place: dataset.classes[int(place[1:])] for place in expected} == expected
-    assert bool(dataset.vocabulary.background) == has_background
+    assert dataset.vocabulary.background == (None if has_background else ())
 
 
 def refused(*words: object) -> Any:

@@ -62,7 +62,7 @@ def test_other_words_for_the_same_classes():
 def test_the_most_confused_pair_is_the_one_that_was_confused(result):
     pairs = most_confused(result)
     assert [(pair.truth, pair.predicted) for pair in pairs] == [("dog", "cat")]
-    assert pairs[0].share == pytest.approx(result.confusion[1, 2] / result.confusion.sum())
+    assert pairs[0].fraction == pytest.approx(result.confusion[1, 2] / result.confusion.sum())
 
 
 class Outside(HTMLParser):
@@ -129,6 +129,6 @@ def test_a_class_that_never_occurs_is_a_dash_in_markdown(result):
     text = markdown(record(replace(result, confusion=confusion)))
     assert "| tree | - |" in text
     assert "- model: m<1>" in text
-    share = 100 * confusion[2, 2] / (confusion[2].sum() + confusion[:, 2].sum() - confusion[2, 2])
-    assert f"| cat | {share:.1f} |" in text
-    assert np.isfinite(share)
+    percent = 100 * confusion[2, 2] / (confusion[2].sum() + confusion[:, 2].sum() - confusion[2, 2])
+    assert f"| cat | {percent:.1f} |" in text
+    assert np.isfinite(percent)

@@ -17,7 +17,7 @@ from zeroseg.evaluation.protocols import PROTOCOLS, protocol_for
 from zeroseg.evaluation.templates import CLIP_TEMPLATES, TCL_TEMPLATES
 from zeroseg.evaluation.windowed import Windowed
 from zeroseg.images import resize, to_tensor
-from zeroseg.rules import Margin, NoBackground
+from zeroseg.rules import Margin, NoBackground, Product, Sigmoid, Softmax
 from zeroseg.segmenter import Segmenter
 from zeroseg.student.config import ReadOut
 from zeroseg.vocabulary import Vocabulary
@@ -30,27 +30,27 @@ def dense() -> DenseReadOut:
 
 
 def test_the_papers_thresholds_are_those_of_its_protocol():
-    found = {name: protocol_for("paper", name).product_threshold for name in ("voc21", "context60", "coco-object")}
-    assert found == {"voc21": 0.95, "context60": 0.05, "coco-object": 0.35}
+    found = {name: protocol_for("paper", name).background for name in ("voc21", "context60", "coco-object")}
+    assert found == {"voc21": Product(0.95), "context60": Product(0.05), "coco-object": Product(0.35)}
     read = protocol_for("paper", "voc21").reads(ReadOut(refinement=10))
-    assert (read.background, read.product_threshold, read.refinement) == ("product", 0.95, 0)
+    assert (read.background, read.refinement) == (Product(0.95), 0)
     assert protocol_for("paper", "voc21").shorter_side == 448
 
 
 def test_the_fields_two_protocols_number_by_number():
     tcl, plain = protocol_for("tcl", "voc21"), protocol_for("tcl", "voc21", refined=False)
     assert (tcl.shorter_side, tcl.window, tcl.stride) == (448, 448, 224)
-    assert (tcl.sigmoid_threshold, tcl.refinement) == (0.4, 10)
-    assert (plain.sigmoid_threshold, plain.refinement) == (0.5, 0)
-    assert tcl.reads(ReadOut()).sigmoid_threshold == 0.4
+    assert (tcl.background, tcl.refinement) == (Sigmoid(0.4), 10)
+    assert (plain.background, plain.refinement) == (Sigmoid(0.5), 0)
+    assert tcl.reads(ReadOut()).background == Sigmoid(0.4, slope=10.0, middle=0.25)
     assert len(TCL_TEMPLATES) == 9
     assert set(TCL_TEMPLATES) - set(CLIP_TEMPLATES) == {"a photo of {}s."}
     sides = {name: protocol_for("scliplike", name).shorter_side for name in ("voc21", "coco-stuff", "cityscapes")}
     assert sides == {"voc21": 336, "coco-stuff": 448, "cityscapes": 560}
     assert len(set(CLIP_TEMPLATES)) == 80
     assert protocol_for("scliplike", "context60").background_words == ("background",)
-    scales = [protocol_for("scliplike", name).softmax_scale for name in ("voc21", "coco-object", "ade20k")]
-    assert scales == [65.0, 50.0, 40.0]
+    rules = [protocol_for("scliplike", name).background for name in ("voc21", "coco-object", "ade20k")]
+    assert rules == [Softmax(0.1, 65.0), Softmax(0.1, 50.0), Softmax(0.1, 40.0)]
 
 
 def test_words_stand_in_for_a_class_and_its_place_stays():
@@ -59,6 +59,7 @@ def test_words_stand_in_for_a_class_and_its_place_stays():
     assert spoken.aliases[0] == spoken.aliases[2] == ()
     assert "person in jeans" in spoken.aliases[1]
     assert spoken.templates == CLIP_TEMPLATES
+    assert spoken.background is not None
     assert "sky" in spoken.background
 
 
@@ -70,21 +71,21 @@ def test_tcl_asks_in_the_names_of_the_data_set():
 
 @pytest.mark.parametrize("name", ["paper", "tcl", "scliplike"])
 def test_without_a_background_every_pixel_gets_the_best_class_and_the_record_says_so(name: str):
-    """No threshold, no rival words, and no head start that a student's own read-out gives to words for stuff."""
+    """No threshold, no words for it, and no lead that a student's own read-out gives to words for stuff."""
     protocol = protocol_for(name, "ade20k", has_background=False)
-    read = protocol.reads(ReadOut(background=Margin(), margin=7.0))
-    assert (read.background, read.margin) == ("none", 0.0)
+    assert protocol.reads(ReadOut(background=Margin(7.0))).background == NoBackground(0.0)
+    assert protocol.settings()["background"] == "none"
     assert not {"threshold", "softmax_scale", "sigmoid_threshold", "product_threshold"} & protocol.settings().keys()
     assert protocol.speaks(Vocabulary(("dog",), background=("sky",))).background == ()
 
 
 def test_a_models_own_words_stand_for_its_background_in_real_data_sets():
     own, words = protocol_for("own", "voc21"), ("grass", "snow")
-    assert own.speaks(Vocabulary(("dog",)), words).background == words
-    assert own.speaks(Vocabulary(("dog",), background=()), words).background == ()
+    assert own.speaks(Vocabulary(("dog",))).background_words(words) == words
+    assert own.speaks(Vocabulary(("dog",), background=())).background_words(words) == ()
     scenes = protocol_for("own", "picturebook-voc")
-    assert scenes.speaks(WORDS, words).background == WORDS.background
-    assert "sky" in protocol_for("scliplike", "voc21").speaks(Vocabulary(("dog",)), words).background
+    assert scenes.speaks(WORDS).background_words(words) == WORDS.background
+    assert "sky" in protocol_for("scliplike", "voc21").speaks(Vocabulary(("dog",))).background_words(words)
 
 
 def test_the_models_own_protocol_changes_nothing():
@@ -92,7 +93,7 @@ def test_the_models_own_protocol_changes_nothing():
     encoder = dense()
     assert own.sees(encoder) is encoder
     assert own.reads(read_out) == read_out
-    assert own.speaks(WORDS, WORDS.background) == WORDS
+    assert own.speaks(WORDS) == WORDS
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
@@ -109,7 +110,9 @@ def test_a_protocol_that_there_is_not():
 def test_windows_are_averaged_cosine_by_cosine_like_a_loop_over_the_grid():
     """56 x 32 pixels in windows of 32 every 16: at 0, 16 and 24, where the last one ends with the picture."""
     inner, picture = dense(), photo(56, 32)
-    segmenter = Segmenter(Windowed(inner, 32, 32, 16), teacher(), replace(READ_OUT, background=NoBackground()))
+    segmenter = Segmenter(
+        Windowed(inner, 32, 32, 16), teacher(), replace(READ_OUT, background=NoBackground(), refinement=0)
+    )
     encoded = segmenter.encode(picture)
     assert [(window.top, window.left) for window in encoded.windows] == [(0, 0), (0, 2), (0, 3)]
     words, _ = segmenter.embed(WORDS)

@@ -198,6 +198,7 @@ class Evaluate:
             vocabulary=measured.vocabulary,
             margin=measured.margin,
             flops=encoding_flops(measured.segmenter, dataset.sample(0).image),
+            masks=self._masks(),
             skipped=skipped,
             tuned=measured.tuned,
             sweep=measured.sweep,

@@ -47,6 +47,8 @@ class OtherImages:
     def with_masks(self) -> tuple[Dataset, str]:
         """Images whose masks may be looked at, and which they are. Raises `DatasetError` where there are none."""
         images = open_tuning_set(self.dataset, self.split, OTHER_IMAGES, self.folder, self.masks)
+        bad = {problem.name for problem in images.check().problems}
+        images = images.without(bad) if bad else images
         kind = "validation" if self.dataset in PICTUREBOOKS else "train"
         return images, f"{len(images)} {kind} {unit_of(self.dataset)}"
 

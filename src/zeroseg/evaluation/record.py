@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 from zeroseg.dataset_names import official_images
 from zeroseg.evaluation.benchmark import Result
+from zeroseg.evaluation.masks import MaskOptions
 from zeroseg.evaluation.protocols import Protocol
 from zeroseg.evaluation.thresholds import Sweep
 from zeroseg.versions import versions
@@ -28,7 +29,8 @@ OWN_MARGIN = "the model's own"
 class EvaluationRecord:
     """How a result came about. `model` is None for what is read out of the teacher itself; `flops` are of an image.
 
-    `margin`: how the background's threshold was found. `skipped`: images that could not be read, and why, in words.
+    `margin`: how the background's threshold was found. `masks`: how masks of one's own were read, where
+    that was said. `skipped`: images that could not be read, and why, in words.
     """
 
     result: Result
@@ -43,6 +45,7 @@ class EvaluationRecord:
     vocabulary: Vocabulary
     margin: str
     flops: float
+    masks: MaskOptions | None = None
     skipped: tuple[str, ...] = ()
     tuned: Tuned | None = None
     sweep: Sweep | None = None
@@ -103,6 +106,7 @@ class EvaluationRecord:
             **self.result.summary(),
             **({} if self.tuned is None else {"tuned": asdict(self.tuned)}),
             **({} if self.sweep is None else {"sweep": asdict(self.sweep)}),
+            **({} if self.masks is None else {"masks": asdict(self.masks)}),
             **({"skipped": list(self.skipped)} if self.skipped else {}),
         }
 
