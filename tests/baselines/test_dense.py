@@ -2,7 +2,7 @@
 
 import copy
 from itertools import combinations
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def pixels_of(height: int, width: int, seed: int = 0) -> Tensor:
     return to_tensor(photo(width, height, seed))[None].float() / 255
 
 
-def first_layers(model: torch.nn.Module, pixels: Tensor) -> Tensor:
+def first_layers(model: Any, pixels: Tensor) -> Tensor:
     """Tokens before the last layer, patch by patch: the class token, then the patches row by row."""
     vision = model.vision_model
     embeddings = vision.embeddings

@@ -1,5 +1,7 @@
 """The ends of the scale: true regions, named as well as the teacher can, and background everywhere."""
 
+from typing import Any, cast
+
 import numpy as np
 import pytest
 import torch
@@ -11,10 +13,11 @@ from scipy.ndimage import label
 
 from tests.tiny import teacher
 from zeroseg.baselines import TrueRegions, yardstick_segmenter
-from zeroseg.baselines.oracle import Nothing, _square
+from zeroseg.baselines.oracle import Nothing
 from zeroseg.baselines.regions import components, true_regions
 from zeroseg.evaluation import Sample, evaluate
 from zeroseg.evaluation.benchmark import encode_sample
+from zeroseg.views import Box
 from zeroseg.vocabulary import Vocabulary
 
 EIGHT = np.ones((3, 3), int)
@@ -26,7 +29,7 @@ def test_components_are_those_of_another_library(labels: np.ndarray):
     found = components(labels)
     theirs = np.zeros_like(found)
     for value in range(3):
-        parts, _ = label(labels == value, EIGHT)
+        parts, _ = cast(Any, label)(labels == value, EIGHT)
         theirs[parts > 0] = parts[parts > 0] + 1000 * value
     pairs = {(int(a), int(b)) for a, b in zip(found.ravel(), theirs.ravel(), strict=True)}
     assert len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
@@ -45,17 +48,36 @@ def test_regions_leave_out_what_is_ignored_and_join_crumbs():
     assert masks[square].sum() == 101
 
 
-def test_squares_stay_in_the_picture_and_are_not_too_small():
-    assert _square((0, 0, 4, 4), 100, 100) == (0, 0, 20, 20)
-    assert _square((80, 40, 100, 80), 100, 100) == (72, 46, 100, 74)
-    assert _square((0, 0, 100, 50), 50, 100) == (15, 0, 85, 50)
+@pytest.mark.parametrize(
+    ("size", "box", "seen"),
+    [
+        ((100, 100), (0, 0, 4, 4), (0, 0, 20, 20)),  # not too small
+        ((100, 100), (80, 40, 100, 80), (72, 46, 100, 74)),  # moved into the picture
+        ((20, 40), (0, 0, 40, 20), (6, 0, 34, 20)),  # cut where the picture is not as tall
+    ],
+)
+def test_squares_stay_in_the_picture_and_are_not_too_small(
+    size: tuple[int, int], box: Box, seen: Box, monkeypatch: pytest.MonkeyPatch
+):
+    """Of a picture whose red and green are a pixel's place, what the teacher is shown first is read off."""
+    truth = np.zeros(size, np.uint8)
+    truth[box[1] : box[3], box[0] : box[2]] = 1
+    truth[truth == 0] = 255  # one region alone
+    rows, columns = torch.meshgrid(torch.arange(size[0]), torch.arange(size[1]), indexing="ij")
+    looks: list[torch.Tensor] = []
+    embed = teacher().embed_images
+    monkeypatch.setattr(teacher(), "embed_images", lambda images: looks.extend(images) or embed(images))
+    TrueRegions(teacher()).encode_true(torch.stack([columns, rows, rows])[None] / 100, truth, size)
+    assert len(looks) == 3  # the region as it is and alone, and the picture
+    x, y, _ = (100 * looks[0]).round().int()
+    assert (int(x.min()), int(y.min()), int(x.max()) + 1, int(y.max()) + 1) == seen
 
 
 class OneBlot:
     """A picture of two classes, beside 60 pixels that do not count."""
 
     name = "one blot"
-    classes = ("background", "dog")
+    classes: tuple[str, ...] = ("background", "dog")
     has_background = True
     vocabulary = Vocabulary(("dog",), background=("grass",))
 

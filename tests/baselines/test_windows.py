@@ -52,6 +52,7 @@ def test_cells_are_those_of_a_loop_over_windows(height: int, width: int, grid: t
     pixels = pixels_of(height, width)
     encoded = SlidingWindows(teacher(), 24, sides=(1 / 2, 1 / 4), stride=1 / 6, cells=5).encode(pixels, (height, width))
     assert encoded.grid == grid
+    assert encoded.patches is not None
     expected = naive_cells(pixels, (6, 12), 4, grid)
     np.testing.assert_allclose(encoded.patches, expected, atol=1e-5)
     assert expected.std(axis=0).mean() > 0.01  # cells differ, so the agreement says something

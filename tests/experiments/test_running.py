@@ -128,12 +128,12 @@ def test_an_interrupted_measurement_leaves_no_record(
     experiment: Experiment, lab: Laboratory, monkeypatch: pytest.MonkeyPatch
 ):
     def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("ctrl-c")
 
     run = first(experiment, lab)
     with monkeypatch.context() as patched:
         patched.setattr(running, "measure", interrupted)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt, match="ctrl-c"):
             carry_out(run, lab, silent)
     assert not run.is_recorded(lab)
     assert carry_out(run, lab, silent) is not None

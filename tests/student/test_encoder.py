@@ -1,6 +1,7 @@
 """Leaving patches out and putting them back, positions, and towers of `transformers` under our names."""
 
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -178,15 +179,15 @@ def test_attention_and_its_gradients_are_those_of_float64(
 
 # --- towers of transformers -------------------------------------------------------------------------
 
-SIZES = {
+SIZES: dict[str, Any] = {
     "hidden_size": 32, "intermediate_size": 128, "num_hidden_layers": 3, "num_attention_heads": 4,
     "image_size": 32, "patch_size": 8,
 }  # fmt: skip
 
 
 def ours_of(activation: str, input_norm: bool, layers: int = 3) -> Encoder:
-    sizes = {"image_size": 32, "patch_size": 8, "width": 32, "layers": layers, "heads": 4}
-    return Encoder(StudentConfig(**sizes, activation=activation, input_norm=input_norm)).eval()
+    sizes: dict[str, Any] = {"image_size": 32, "patch_size": 8, "width": 32, "layers": layers, "heads": 4}
+    return Encoder(StudentConfig(**sizes, activation=cast(Any, activation), input_norm=input_norm)).eval()
 
 
 @pytest.mark.parametrize("activation", ["gelu", "quick_gelu"])
@@ -204,7 +205,7 @@ def test_encoder_with_clips_weights_is_clips_tower(activation: str, size: tuple[
         hidden = theirs(pixel_values=pixels, interpolate_pos_encoding=True).last_hidden_state[:, 1:]
         expected = tower.post_layernorm(hidden)
         ours = encoder(pixels)
-        encoder.norm = torch.nn.Identity()
+        encoder.register_module("norm", torch.nn.Identity())
         before_norm = encoder(pixels)
     np.testing.assert_allclose(before_norm, hidden, atol=1e-4)
     np.testing.assert_allclose(ours, expected, atol=1e-4)
@@ -217,7 +218,7 @@ def test_first_layers_of_clip_are_its_first_hidden_states():
     state = {key.removeprefix("vision_model."): value for key, value in theirs.state_dict().items()}
     encoder = ours_of("quick_gelu", input_norm=True, layers=2)
     encoder.load_state_dict(encoder_from_clip(state, layers=2), strict=True)
-    encoder.norm = torch.nn.Identity()
+    encoder.register_module("norm", torch.nn.Identity())
     pixels = random(1, 3, 32, 32)
     with torch.no_grad():
         hidden = theirs(pixel_values=pixels, output_hidden_states=True).hidden_states

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
@@ -98,7 +99,7 @@ def test_batches_know_how_far_the_run_is(data: ViewData):
         ({"focus": -1.0}, "focus"),
     ],
 )
-def test_recipes_that_cannot_be_run_are_refused(changes: dict[str, object], said: str):
+def test_recipes_that_cannot_be_run_are_refused(changes: dict[str, Any], said: str):
     with pytest.raises(ConfigError, match=said):
         replace(CONFIG, **changes)
 
@@ -106,7 +107,7 @@ def test_recipes_that_cannot_be_run_are_refused(changes: dict[str, object], said
 @pytest.mark.parametrize("name", ["steps", "batch_size", "log_every", "evaluate_every", "checkpoint_every", "patience"])
 def test_a_loop_of_nothing_is_refused(name: str):
     with pytest.raises(ConfigError, match=name):
-        LoopConfig(**{name: 0})
+        LoopConfig(**cast(Any, {name: 0}))
 
 
 def test_images_without_features_are_said(data: ViewData, tmp_path: Path):

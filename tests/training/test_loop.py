@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,12 +57,12 @@ class Toy:
         loss = ((self.model(batch.values) - batch.values.sum(dim=1, keepdim=True) - 0.1 * noise) ** 2).mean()
         kind = self.bad_steps.get(step)
         if kind == "gradient":
-            loss = loss + (self.model[0].weight[0, 0] * 0).sqrt()  # a finite loss whose gradient is not
+            loss = loss + (self.model.get_parameter("0.weight")[0, 0] * 0).sqrt()  # a finite loss whose gradient is not
         elif kind:
             loss = loss * float(kind)
         return loss, {"part": float(loss.detach())}
 
-    def run(self, folder: Path, loop: LoopConfig = LOOP, **options: object) -> bool:
+    def run(self, folder: Path, loop: LoopConfig = LOOP, **options: Any) -> bool:
         given_settings = options.pop("settings", {"toy": 1})
         return train(self.model, self.batch, self.loss, loop, folder, "toy", given_settings, quiet=True, **options)
 
@@ -203,14 +204,14 @@ def test_settings_that_are_damaged_or_missing_are_said(content: str | None, tmp_
     path.unlink()
     if content is not None:
         path.write_text(content, encoding="utf-8")
-    with pytest.raises(TrainingError):
+    with pytest.raises(TrainingError, match=r"settings\.json is missing or damaged"):
         Toy().run(tmp_path / "run", resume=True)
 
 
 # --- losses that are not finite ---------------------------------------------------------------------
 
 
-def strict_log(folder: Path) -> list[dict[str, object]]:
+def strict_log(folder: Path) -> list[dict[str, Any]]:
     """The log as any reader of JSON would see it: NaN is no JSON."""
 
     def refuse(word: str) -> None:
@@ -238,7 +239,7 @@ def test_bad_step_is_skipped_counted_and_named(kind: str, tmp_path: Path):
 
 def test_skipped_step_leaves_the_optimisers_memory_alone(tmp_path: Path):
     """AdamW's running means must not see the bad gradient either: later steps would carry it."""
-    states: list[dict[str, object]] = []
+    states: list[dict[str, Any]] = []
 
     def snapshot(folder: str, bad: dict[int, str], stop: int) -> None:
         toy = Toy(bad, on_step=stop_at(stop))
@@ -346,7 +347,7 @@ def test_distillation_stopped_and_resumed_is_the_same_to_the_last_bit(
     calls = 0
     forward = Student.forward
 
-    def stopping(self: Student, *given: object) -> object:
+    def stopping(self: Student, *given: Any) -> object:
         nonlocal calls
         if calls == stop:
             os.kill(os.getpid(), signal.SIGINT)
@@ -407,9 +408,9 @@ def test_distillation_from_the_whole_image_alone(tmp_path: Path):
 
 
 def test_recipes_that_cannot_be_are_refused_before_they_run():
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match="segment matching needs local views"):
         replace(PAPER, views=replace(VIEWS, grids=(1,)))  # segment matching without local views
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match="every loss has weight 0"):
         replace(PAPER, losses=LossWeights(reconstruction=0.0, distillation=0.0, matching=0.0))  # nothing to learn
     with pytest.raises(ConfigError, match="mask ratio"):
         replace(PAPER, mask_ratio=1.0)
