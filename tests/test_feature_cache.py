@@ -138,9 +138,9 @@ def test_interrupted_run_goes_on_and_ends_with_the_same_features(after: int, pho
         nonlocal done
         done += images
         if done > after:
-            raise PowerCut
+            raise PowerCut("no current")
 
-    with pytest.raises(PowerCut):
+    with pytest.raises(PowerCut, match="no current"):
         build_cache(photos, teacher(), VIEWS, tmp_path / "cut", progress)
     held = len(FeatureCache(tmp_path / "cut"))
     assert held % 3 == 0  # whole shards only

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from zeroseg.errors import ImageError, VocabularyError, WeightsError
 from zeroseg.rules import BackgroundRule, Margin, NoBackground, Product, Sigmoid, Softmax
 from zeroseg.segmenter import REFINED_SIDE, Segmenter, working_size
 from zeroseg.student import StudentConfig
-from zeroseg.student.config import ReadOut
+from zeroseg.student.config import Naming, ReadOut
 from zeroseg.teacher import Teacher
 from zeroseg.vocabulary import Vocabulary, make_vocabulary
 
@@ -127,7 +128,7 @@ class Blurred:
 
 @pytest.mark.parametrize("naming", ["patches", "segments"])
 @pytest.mark.parametrize("scale", [1, 3, 8])
-def test_refined_masks_follow_the_pictures_edges(naming: str, scale: int):
+def test_refined_masks_follow_the_pictures_edges(naming: Naming, scale: int):
     picture = drawing().resize((96 * scale, 64 * scale), Image.Resampling.NEAREST)
     truth = np.asarray(picture)[:, :, 0] < 128
     ours = Segmenter(Blurred(), teacher(), ReadOut(naming, NoBackground()))
@@ -327,7 +328,7 @@ def test_scores_are_mean_probabilities_of_the_regions_won():
     result = Segmenter(Cells(cells, cells[0]), teacher(), SEGMENTS)(photo(2, 1), vocabulary)
     words = teacher().embed_texts(["dog", "cat", "tree"])
     probability = (100 * cells @ words.T).softmax(dim=1)
-    np.testing.assert_allclose(result.scores, [probability[0, 0], probability[1, 1], 0], atol=1e-5)
+    np.testing.assert_allclose(result.scores, [float(probability[0, 0]), float(probability[1, 1]), 0], atol=1e-5)
 
 
 def test_mean_of_the_teacher_is_kept_or_taken_out():
@@ -371,7 +372,7 @@ def test_two_thousand_labels():
 
 @pytest.mark.parametrize("naming", ["patches", "segments"])
 @pytest.mark.parametrize("refinement", [0, 3])
-def test_regions_are_painted_with_the_labels_they_are_given(naming: str, refinement: int):
+def test_regions_are_painted_with_the_labels_they_are_given(naming: Naming, refinement: int):
     """One label for all fills the picture; a label of its own for each gives the map of the regions."""
     ours = segmenter(SEGMENTS if naming == "segments" else PATCHES).reading(
         background=NoBackground(), refinement=refinement
@@ -408,7 +409,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("models")
     clip().save_pretrained(root / "teacher")
     tokenizer().save_pretrained(root / "teacher")
-    sizes = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
+    sizes: dict[str, Any] = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
     CLIPImageProcessorPil(**sizes, image_mean=MEAN, image_std=STD).save_pretrained(root / "teacher")
     student(replace(PATCH_STUDENT, teacher=str(root / "teacher"))).save_pretrained(root / "student")
     student(replace(STUDENT, embedding_width=8)).save_pretrained(root / "narrow")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -123,7 +124,7 @@ def test_labels_that_differ_in_case_or_blanks_are_one():
 
 
 @pytest.mark.parametrize("labels", ["", " , ;\n", [], ()])
-def test_no_label_at_all_is_refused(labels: object):
+def test_no_label_at_all_is_refused(labels: Any):
     with pytest.raises(VocabularyError, match="empty"):
         make_vocabulary(labels)
 

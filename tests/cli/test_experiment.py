@@ -5,6 +5,7 @@ import signal
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,7 +103,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(call: Call, words: Words, tmp_path: 
 def test_a_run_that_fails_does_not_stop_the_others(call: Call, words: Words, monkeypatch: pytest.MonkeyPatch):
     real = runs.run_variant
 
-    def failing(run: running.Run, *given: object) -> object:
+    def failing(run: running.Run, *given: Any) -> object:
         if run.variant.name == "centred":
             raise TrainingError("the loss was not finite.")
         return real(run, *given)

@@ -1,5 +1,7 @@
 """Words that make no sense: exit code 2, one clear sentence, and where the help is."""
 
+import io
+import sys
 from typing import get_args
 
 import pytest
@@ -58,7 +60,8 @@ def test_misuse_is_one_sentence(words: list[str], said: list[str], call: Call):
 def test_sentences_do_not_depend_on_how_tyro_draws_its_frames(
     encoding: str, call: Call, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("tyro._fmtlib._should_use_utf8_drawing_chars", lambda: encoding == "utf-8")
+    """It asks for the encoding of what it prints to: the same words, in frames of other letters."""
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
     assert_one_sentence(call("picturebook", "show", "--first", "1"), 2, "`--out FILE` is missing (")
     assert_one_sentence(call(*PHOTO, "--margin", "much"), 2, "'much' does not fit `--margin FLOAT` (")
 

@@ -4,10 +4,9 @@ import json
 import math
 import re
 import shlex
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from PIL import Image
@@ -29,7 +28,7 @@ LOOP = LoopConfig(steps=4, batch_size=2, workers=0, precision="fp32", log_every=
 
 
 @pytest.fixture
-def recipe(models: Models, monkeypatch: pytest.MonkeyPatch) -> Iterator[DistillConfig]:
+def recipe(models: Models, monkeypatch: pytest.MonkeyPatch) -> DistillConfig:
     """A recipe "tiny" among the others."""
     student = replace(PATCH_STUDENT, teacher=str(models.teacher))
     weights = LossWeights(0.0, 0.5, 0.0, 1.0, 1.0, 1.0)
@@ -198,7 +197,7 @@ def test_teach_on_a_folder_of_captions(call: Call, photos: Path, tmp_path: Path)
 
 
 def test_teach_learns_the_picturebook_by_default(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    given: list[object] = []
+    given: list[Any] = []
     monkeypatch.setattr(teach, "teach", lambda *words: given.extend(words))
     assert call("teach", "--out", tmp_path, "--steps", 7, "--resume").code == 130
     source, config, run, name, resume = given

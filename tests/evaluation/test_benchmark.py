@@ -14,7 +14,6 @@ from zeroseg.dataset_names import PICTUREBOOKS
 from zeroseg.encoding import Encoded, Size
 from zeroseg.errors import DatasetError
 from zeroseg.evaluation import Sample, evaluate, open_dataset, tune_margin
-from zeroseg.evaluation.benchmark import _majority
 from zeroseg.picturebook import ALL_NOUNS, STUFF_NAMES, VOC_NOUNS, name_of
 from zeroseg.rules import Margin, NoBackground
 from zeroseg.segmentation import IGNORE
@@ -127,10 +126,29 @@ def test_summary_is_json_with_every_class():
     assert np.sum(summary["confusion"]) == 3 * SIDE * (SIDE - 1)
 
 
-def test_majority_label_of_each_region():
-    truth = np.array([[1, 1, 0, IGNORE], [1, 2, 2, IGNORE]], np.uint16)
-    regions = np.array([[0, 0, 1, 1], [0, 0, 1, 2]])
-    assert _majority(truth, regions, 4, 3).tolist() == [1, 0, 0, 0]
+@dataclass
+class Stripes(Blots):
+    """One picture, four regions side by side: most of 1, as much of 0 as of 2, 2 where it counts, all ignored."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def sample(self, number: int) -> Sample:
+        truth = np.full((SIDE, SIDE), IGNORE, np.uint16)
+        truth[:20, :6], truth[20:, :6] = 1, 2
+        truth[:12, 6:12], truth[12:, 6:12] = 0, 2
+        truth[:4, 12:18] = 2
+        colours = np.arange(4).repeat(6)[None].repeat(SIDE, axis=0)
+        return Sample(f"stripes {number}", Image.fromarray((PALETTE.numpy()[colours] * 255).astype(np.uint8)), truth)
+
+
+def test_each_region_of_the_upper_bound_has_its_majority_class():
+    """The first class wins a tie, and ignored pixels do not vote: counts by hand."""
+    expected = np.zeros((4, 4), int)
+    expected[1, 1], expected[2, 1] = 20 * 6, 4 * 6
+    expected[0, 0], expected[2, 0] = 12 * 6, 12 * 6
+    expected[2, 2] = 4 * 6
+    np.testing.assert_array_equal(evaluate(segmenter(), Stripes()).upper_bound, expected)
 
 
 def test_margin_is_tuned_to_the_best_on_the_data_set():

@@ -132,12 +132,12 @@ def test_an_interrupted_measurement_leaves_no_record(
     experiment: Experiment, context: ExperimentContext, monkeypatch: pytest.MonkeyPatch
 ):
     def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("ctrl-c")
 
     run = first(experiment, context)
     with monkeypatch.context() as patched:
         patched.setattr(running, "measure_columns", interrupted)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt, match="ctrl-c"):
             run_variant(run, context, silent)
     assert not run.is_recorded(context)
     assert run_variant(run, context, silent) is not None

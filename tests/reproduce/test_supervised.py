@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,9 @@ from zeroseg.errors import DatasetError, TrainingError
 from zeroseg.experiments import Column, Experiment, ExperimentContext, Scenes, Variant, changes, plan, run_variant
 from zeroseg.experiments.tables import percent
 from zeroseg.feature_cache import FeatureCache, build_cache
-from zeroseg.picturebook import draw_scene
-from zeroseg.reproduce.supervised import _caption, _Scenes, captions_of, numbers_of, train_with_masks, train_with_words
+from zeroseg.picturebook import ALL_NOUNS, STUFF_NAMES, draw_scene
+from zeroseg.reproduce import supervised
+from zeroseg.reproduce.supervised import captions_of, numbers_of, train_with_masks, train_with_words
 from zeroseg.rules import Margin
 from zeroseg.student.config import ReadOut
 from zeroseg.training.captioned import frequent_words
@@ -63,17 +65,25 @@ def test_rivals_are_trained_measured_and_recorded_like_students(context: Experim
     assert not (runs[2].folder(context) / "text").exists()
 
 
-def test_masks_are_those_of_the_scenes_in_the_files(context: ExperimentContext):
-    source = _Scenes(numbers_of(context.images), ("sky", "cat"))
+def test_masks_are_those_of_the_scenes_in_the_files(
+    context: ExperimentContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    given: list[Any] = []
+    monkeypatch.setattr(supervised, "supervise_with_masks", lambda *words: given.extend(words))
+    (run,) = (run for run in plan(experiment(tmp_path), context, 1) if run.variant.name == "masks")
+    assert not train_with_masks(run, tmp_path, context, dict, False)  # nothing was trained
+    source = given[0]
+    assert len(source) == 3
     image, truth = source.labelled(2)
     scene = draw_scene("unlabelled", 9)
     assert image.tobytes() == scene.image.tobytes()
-    assert (truth == scene.class_map(("sky", "cat"), missing=255)).all()
+    assert (truth == scene.class_map((*ALL_NOUNS, *STUFF_NAMES), missing=255)).all()
 
 
 def test_a_scene_has_one_caption_and_it_names_what_is_there():
-    said = _caption("unlabelled", 3)
-    assert said == _caption("unlabelled", 3)
+    (path, said), _ = captions_of([Path("unlabelled-000003.png"), Path("unlabelled-000004.png")])
+    assert path.name == "unlabelled-000003.png"
+    assert (path, said) == captions_of([path])[0]
     words = {word for content in draw_scene("unlabelled", 3).contents for word in _names(content)}
     assert any(word in said for word in words)
 
@@ -97,7 +107,7 @@ def test_images_without_captions_are_refused(tmp_path: Path):
         captions_of(photos[1:])
 
 
-def _names(content: object) -> list[str]:
+def _names(content: Any) -> list[str]:
     thing = getattr(content, "noun", content)
     return [thing.name, *thing.synonyms]
 

@@ -32,8 +32,9 @@ def test_segments_can_be_the_mean_of_their_patches():
 def test_what_is_asked_of_mean_segments_moves_masks_and_no_patch_embedding():
     model = student(MEANS)
     model(images(MEANS)).segments.square().sum().backward()
-    assert model.groupings[1].query.weight.grad is not None
-    assert bool(model.groupings[1].query.weight.grad.any())
+    gradient = model.get_parameter("groupings.1.query.weight").grad
+    assert gradient is not None
+    assert bool(gradient.any())
     assert all(weight.grad is None for weight in model.patch_projection.parameters())
 
 

@@ -48,7 +48,7 @@ def test_more_texts_than_go_through_at_once_and_a_long_one():
 
 
 def refused(name: str | Path) -> str:
-    with pytest.raises(TeacherError) as caught:
+    with pytest.raises(TeacherError, match=re.escape(str(name))) as caught:
         Teacher.from_pretrained(name)
     message = str(caught.value)
     assert "\n" not in message
