@@ -1,6 +1,7 @@
 """A SigLIP as teacher against the model, the processor and the tokenizer of `transformers`, in float32."""
 
 import json
+import re
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
@@ -194,7 +195,7 @@ def test_a_student_cannot_start_from_its_tower():
 
 
 def refused(folder: Path) -> str:
-    with pytest.raises(TeacherError, match="SigLIP|teacher") as caught:
+    with pytest.raises(TeacherError, match=re.escape(str(folder))) as caught:
         Teacher.from_pretrained(folder)
     assert "\n" not in str(caught.value)
     assert str(folder) in str(caught.value)

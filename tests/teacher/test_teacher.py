@@ -1,6 +1,7 @@
 """What all teachers share: resizing, batches, and the refusal of whatever else lies in a folder."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
