@@ -1,12 +1,12 @@
 """What we compare with: read-outs of the teacher itself, under `READ_OUT` (one embedding a cell, margin rule)."""
 
-from zeroseg.baselines.by_name import ITERATIONS, READ_OUT, BaselineName, baseline_segmenter, open_baseline
+from zeroseg.baselines.by_name import ITERATIONS, READ_OUT, baseline_segmenter, open_baseline
 from zeroseg.baselines.crops import GridCrops
 from zeroseg.baselines.dense import DenseReadOut
 from zeroseg.baselines.reference import BackgroundOnly, TrueRegions
 from zeroseg.baselines.windows import SlidingWindows
 
 __all__ = [
-    "ITERATIONS", "READ_OUT", "BackgroundOnly", "BaselineName", "DenseReadOut", "GridCrops", "SlidingWindows",
+    "ITERATIONS", "READ_OUT", "BackgroundOnly", "DenseReadOut", "GridCrops", "SlidingWindows",
     "TrueRegions", "baseline_segmenter", "open_baseline",
 ]  # fmt: skip

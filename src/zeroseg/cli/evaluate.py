@@ -21,9 +21,9 @@ from zeroseg.cli.parsing import check_iterations, parse, with_new_names
 from zeroseg.cli.progress import counting
 from zeroseg.dataset_names import DatasetName, SplitName, splits_of, unit_of
 from zeroseg.files import write_text_atomically
+from zeroseg.method_names import BaselineName, Naming, ProtocolName, RuleName
 
 if TYPE_CHECKING:  # torch is loaded when something is measured, not for --help
-    from zeroseg.baselines import BaselineName
     from zeroseg.evaluation import Dataset, EvaluationRecord
     from zeroseg.evaluation.masks import MaskOptions
 
@@ -31,7 +31,6 @@ EXAMPLES = 4  # of the best and of the worst pictures, in a report
 TCL_ITERATIONS = 10
 RENAMED = {("--method", "oracle"): "true-regions"}
 Names = dict[str, Any]  # of model and teacher
-ProtocolName = Literal["own", "paper", "tcl", "scliplike"]
 OWN = "(default: the model's own)"
 
 
@@ -61,9 +60,7 @@ class Evaluate:
     """Where a real data set is."""
     model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="(default: the bundled one)")] = None
     """A student, or the teacher of a baseline: a folder, or the name of a hub repository."""
-    method: Literal[
-        "student", "maskclip", "sclip", "naclip", "clearclip", "crops", "windows", "background", "true-regions"
-    ] = "student"
+    method: Literal["student", BaselineName] = "student"
     """What segments. The last two are references: background everywhere, and true regions that the teacher names."""
     teacher: Annotated[
         str | None, arg(metavar="NAME", help_behavior_hint="(default: the one the student names, or the bundled one)")
@@ -84,11 +81,9 @@ class Evaluate:
     protocol: ProtocolName = "own"
     """How pictures are seen and named: the model's own way, the paper's, TCL's (its column without refinement with
     --refinement 0) or one like SCLIP's. Figures under different protocols cannot be compared."""
-    background: Annotated[
-        Literal["product", "margin", "softmax", "sigmoid", "none"] | None, arg(help_behavior_hint=OWN)
-    ] = None
+    background: Annotated[RuleName | None, arg(help_behavior_hint=OWN)] = None
     """The student's rule for the background (see `zeroseg segment --help`)."""
-    naming: Annotated[Literal["segments", "patches"] | None, arg(help_behavior_hint=OWN)] = None
+    naming: Annotated[Naming | None, arg(help_behavior_hint=OWN)] = None
     """Whether a pixel takes the name of its segment (the paper's) or of its patch."""
     refinement: Annotated[
         int | None, arg(metavar="ITERATIONS", help_behavior_hint="(default: the model's own; 10 for a baseline)")
