@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from zeroseg.dataset_names import official_images
 from zeroseg.evaluation.benchmark import Result
@@ -60,10 +60,17 @@ class EvaluationRecord:
             f"{self.result.images:,} of the {official:,} official {self.split} images: not a figure of the benchmark."
         )
 
+    @property
+    def background_words(self) -> tuple[str, ...]:
+        """The words that competed for the background."""
+        read_out = self.result.read_out
+        words = self.vocabulary.background_words(read_out.background_words)
+        return words if read_out.background.has_background else ()
+
     def in_words(self) -> dict[str, str]:
         """How it was measured, a few words for each matter."""
         read, protocol, words = self.result.read_out, self.protocol, self.vocabulary
-        competing = words.background_words(read.background_words) if read.background.has_background else ()
+        competing = self.background_words
         seen = f"shorter side of {self.shorter_side} pixels"
         if protocol.window:
             seen += f", in windows of {protocol.window} every {protocol.stride}"
@@ -98,7 +105,7 @@ class EvaluationRecord:
             "official_images": official_images(self.result.dataset, self.split),
             "protocol": self.protocol.settings(),
             "shorter_side": self.shorter_side,
-            "vocabulary": asdict(self.vocabulary),
+            "vocabulary": asdict(replace(self.vocabulary, background=self.background_words)),
             "margin": self.margin,
             "flops_an_image": self.flops,
             "device": self.device,
