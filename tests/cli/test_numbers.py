@@ -17,7 +17,7 @@ from zeroseg.cli.picturebook import Show, Write
 from zeroseg.cli.reproduce import Reproduce
 from zeroseg.cli.segment import Segment
 from zeroseg.cli.teach import Teach
-from zeroseg.training.distill import DistillConfig
+from zeroseg.training.distillation import DistillConfig
 from zeroseg.views import ViewsConfig
 
 COMMANDS: dict[str, tuple[list[str], list[type]]] = {

@@ -19,7 +19,7 @@ from zeroseg.picturebook import SPLITS
 from zeroseg.recipes import RECIPES
 from zeroseg.rules import RULES, BackgroundRule, Margin, NoBackground, Product, RuleName, Sigmoid, Softmax
 from zeroseg.student.config import Naming
-from zeroseg.training.distill import DistillConfig
+from zeroseg.training.distillation import DistillConfig
 
 PHOTO = ["segment", "photo.jpg", "--labels", "dog"]
 

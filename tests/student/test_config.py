@@ -7,7 +7,7 @@ import pytest
 from zeroseg.errors import ConfigError
 from zeroseg.rules import Margin
 from zeroseg.student.config import ReadOut, StudentConfig, plain_settings
-from zeroseg.training.distill import DistillConfig
+from zeroseg.training.distillation import DistillConfig
 
 SAVED = """{
   "image_size": 96, "patch_size": 8, "width": 128, "layers": 4, "heads": 4, "activation": "gelu", "input_norm": true,
