@@ -73,8 +73,9 @@ class ImageIndex:
     def find(self, stamp: Stamp) -> str | None:
         """The key of a file, if it was read before and has not changed since."""
         digest = _digest(stamp.text)
-        if digest in self._recent:
-            return self._recent[digest].hex()
+        recent = self._recent.get(digest)
+        if recent is not None:
+            return recent.hex()
         places, rows = self._read()
         number = int(np.searchsorted(places, np.frombuffer(digest, np.uint64)[0], side="right")) - 1
         row = rows[number].tobytes() if number >= 0 else b""

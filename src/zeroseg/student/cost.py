@@ -37,7 +37,7 @@ def count_parameters(config: StudentConfig) -> dict[str, int]:
 def count_flops(config: StudentConfig, mask_ratio: float) -> dict[str, float]:
     """Operations of one forward pass for one image of the training size, for each part, and "total".
 
-    `mask_ratio`: share of the patches that are dropped. The decoder is counted wherever there is one; inference,
+    `mask_ratio`: fraction of the patches that are dropped. The decoder is counted wherever there is one; inference,
     with `mask_ratio` 0, does without it.
     """
     patches, width, out = config.grid**2, config.width, config.embedding_width

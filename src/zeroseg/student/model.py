@@ -19,7 +19,7 @@ from zeroseg.student.config import StudentConfig
 from zeroseg.student.encoder import MLP, Block, Encoder, scatter
 from zeroseg.student.grouping import Grouping, compose
 
-LARGEST_SALIENCE = 4.0  # a patch has at most e^4 times the say of another at 0
+LARGEST_SALIENCE = 4.0  # a patch has at most e^4 times the weight of another at 0
 MEAN, STD = (0.481, 0.458, 0.408), (0.269, 0.261, 0.276)  # of the pixels: CLIP's
 
 
@@ -102,7 +102,7 @@ class Student(nn.Module):
         return self.decoder(tokens, keep)
 
     def in_teacher_space(self, embeddings: Float[Tensor, "*N E"]) -> Float[Tensor, "*N E"]:
-        """Embeddings as the teacher would give them: the targets' scale and mean put back."""
+        """Embeddings as the teacher would give them: the targets' scale and mean undone."""
         return embeddings * self.target_scale + self.target_mean
 
     @classmethod
@@ -126,7 +126,7 @@ class Student(nn.Module):
 
 
 class Decoder(nn.Module):
-    """MAE's decoder: mask tokens put back, a few narrow layers, the pixels of every patch."""
+    """MAE's decoder: mask tokens at the places of dropped patches, a few narrow layers, the pixels of every patch."""
 
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()

@@ -27,7 +27,7 @@ from zeroseg.images import center_square, load_image
 GRAMMAR = Path(__file__).with_name("grammar.txt")  # words that name nothing, one a line
 MOST_WORDS = 10_000
 CAPTION_FILES = METADATA, TABLE = "metadata.jsonl", "captions.tsv"
-SMALLEST_SHARE = 0.5  # of the centre square's area that a crop shows: with less, captions would cease to be true
+SMALLEST_FRACTION = 0.5  # of the centre square's area that a crop shows: with less, captions would cease to be true
 
 
 class CaptionedFolder:
@@ -76,8 +76,8 @@ def frequent_words(captions: Iterable[str]) -> list[str]:
 
 
 def _random_crop(square: Image.Image, size: int, random: Random) -> Image.Image:
-    share = SMALLEST_SHARE + (1 - SMALLEST_SHARE) * random.random()
-    side = max(1, round(square.width * math.sqrt(share)))
+    fraction = SMALLEST_FRACTION + (1 - SMALLEST_FRACTION) * random.random()
+    side = max(1, round(square.width * math.sqrt(fraction)))
     room = square.width - side + 1
     left, top = int(random.random() * room), int(random.random() * room)
     box = (left, top, left + side, top + side)

@@ -188,7 +188,7 @@ def train(
 
 
 def _report_bad(monitor: Monitor, step: int, bad: int, names: list[str], config: LoopConfig, run: Path) -> None:
-    """Tell of a step that was skipped, and give up after too many of them."""
+    """Report a step that was skipped, and give up after too many of them."""
     monitor.record(step, {"skipped": bad, "images": names})
     monitor.say(
         f"step {step}: the loss or its gradient is not finite; skipped ({bad} so far). Images: {', '.join(names[:8])}"

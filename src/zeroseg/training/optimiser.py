@@ -22,7 +22,7 @@ class OptimiserConfig:
 
     algorithm: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = 1.2e-3
-    warmup: float = 0.05  # share of all steps
+    warmup: float = 0.05  # fraction of all steps
     weight_decay: float = 0.05  # none on biases, norms, tokens and scalars
     beta1: float = 0.9
     beta2: float = 0.95
