@@ -148,3 +148,17 @@ def test_other_options_of_a_read_out(call: Call, monkeypatch: pytest.MonkeyPatch
     read_out = asked[0].student.read_out
     assert (read_out.naming, read_out.background_words, read_out.refinement) == ("segments", ("sea", "sand"), 2)
     assert_one_sentence(call("distill", *needed, OPTION + "background", "otsu"), 2, "'otsu'", "softmax")
+
+
+def test_help_of_a_setting_is_right_whichever_way_its_default_is(capsys: pytest.CaptureFixture[str]):
+    """`--no-flips` alone, beside "flip half of the images", would say the opposite of what it does."""
+    from zeroseg.cli.cache import main as cache
+    from zeroseg.cli.distill import main as distill
+
+    for main, flags in ((distill, ("flips", "centre", "normalise")), (cache, ("overlapping",))):
+        with pytest.raises(SystemExit, match="0"):
+            main(["--help"])
+        said = capsys.readouterr().out
+        for flag in flags:
+            assert f"--{flag}, --no-{flag}" in said
+        assert "--no-resume" not in said

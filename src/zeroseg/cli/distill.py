@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from tyro.conf import arg
+from tyro.conf import FlagCreatePairsOff, arg
 
 from zeroseg.cli.loading import DEFAULT_RECIPE, LoopFlags, RecipeName, lasting_name, load_teacher, recipe_in
 from zeroseg.cli.messages import INTERRUPTED, say
@@ -113,9 +113,10 @@ def main(arguments: Sequence[str]) -> int:
     default = recipe_in(arguments)
 
     def options(
-        command: Annotated[Distill, arg(name="")], config: Annotated[DistillConfig, arg(name="")] = default
+        command: Annotated[Distill, arg(name=""), FlagCreatePairsOff],
+        config: Annotated[DistillConfig, arg(name="")] = default,
     ) -> tuple[Distill, DistillConfig]:
         return command, config
 
-    command, config = parse(options, "distill", arguments, Distill.__doc__, REGISTRY)
+    command, config = parse(options, "distill", arguments, Distill.__doc__, REGISTRY, pairs=True)
     return command.run(config)
