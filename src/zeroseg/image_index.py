@@ -29,7 +29,7 @@ from zeroseg.errors import ImageError
 
 NAME = "images.v1.tsv"  # another format is another name
 BATCH = 4096  # images: lines that are written at once
-MOST_RECENT = 65_536  # images that are held as objects, before they join the arrays
+MOST_RECENT = 65_536
 SETTLED = 2 * 10**9  # nanoseconds
 KEY = re.compile(rb"[0-9a-f]{32}")
 
@@ -63,8 +63,9 @@ class ImageIndex:
     A folder that cannot be written to is no error: what was learnt is then lost at the end of the process.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / NAME
+    def __init__(self, folder: Path, most_recent: int = MOST_RECENT) -> None:
+        """`most_recent`: images that are held as objects, before they join the arrays."""
+        self.path, self._most_recent = folder / NAME, most_recent
         self._rows: tuple[UInt64[np.ndarray, " N"], UInt64[np.ndarray, "N 4"]] | None = None
         self._recent: dict[bytes, bytes] = {}
         self._lines: list[bytes] = []
@@ -88,7 +89,7 @@ class ImageIndex:
             self._lines.append(key.encode() + b"\t" + stamp.text + b"\n")
         if len(self._lines) >= BATCH:
             self.flush()
-        if len(self._recent) >= MOST_RECENT:
+        if len(self._recent) >= self._most_recent:
             rows = _as_rows(b"".join(digest + key for digest, key in self._recent.items()))
             self._rows = _sorted(np.concatenate([self._read()[1], rows]))
             self._recent = {}

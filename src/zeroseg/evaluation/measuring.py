@@ -23,7 +23,6 @@ from zeroseg.vocabulary import Vocabulary
 
 Counting = Callable[[str, int, str], AbstractContextManager[Callable[[int], None]]]  # title, total, unit -> progress
 MarginFrom = Literal["own", "tuned", "calibrated"]
-OTHER_IMAGES = 100  # that a margin is tuned or calibrated on
 NAMED = 3  # bad images in one error
 
 
@@ -36,17 +35,18 @@ def uncounted(_title: str, _total: int, _unit: str) -> AbstractContextManager[Ca
 class OtherImages:
     """Where images can be had beside those of `split` (None: the one that figures are reported on), which are measured.
 
-    `folder`: where a real data set is; `masks`: how masks of one's own are read.
+    `folder`: where a real data set is; `masks`: how masks of one's own are read; `count`: how many at most.
     """
 
     dataset: str
     split: str | None = None
     folder: Path | None = None
     masks: MaskOptions | None = None
+    count: int = 100
 
     def with_masks(self) -> tuple[Dataset, str]:
         """Images whose masks may be looked at, and which they are. Raises `DatasetError` where there are none."""
-        images = open_tuning_set(self.dataset, self.split, OTHER_IMAGES, self.folder, self.masks)
+        images = open_tuning_set(self.dataset, self.split, self.count, self.folder, self.masks)
         bad = {problem.name for problem in images.check().problems}
         images = images.without(bad) if bad else images
         kind = "validation" if self.dataset in PICTUREBOOKS else "train"
@@ -55,12 +55,12 @@ class OtherImages:
     def without_masks(self) -> tuple[Dataset, str]:
         """Images whose masks are not looked at, and which they are: others than those measured where there are any."""
         if self.dataset in PICTUREBOOKS:
-            scenes = open_dataset(self.dataset, "unlabelled", OTHER_IMAGES)
+            scenes = open_dataset(self.dataset, "unlabelled", self.count)
             return scenes, f"{len(scenes)} unlabelled scenes"
         try:
             return self.with_masks()
         except DatasetError:
-            images = open_dataset(self.dataset, self.split, OTHER_IMAGES, self.folder, self.masks)
+            images = open_dataset(self.dataset, self.split, self.count, self.folder, self.masks)
             return images, f"{len(images)} of the measured images"
 
 
