@@ -33,8 +33,8 @@ def parse(
 ) -> T:
     """Build a command from its words. A flag that is off by default is `--flag`, one that is on `--no-flag`.
 
-    Floats are finite: `nan` and `inf` are no numbers of any option. `registry`: how values are built that are not what
-    they look like on the command line.
+    Floats are finite: no option accepts `nan` or `inf`. `registry`: how to build values whose options on the command
+    line differ from their fields.
 
     With `--help` among the words, the description (the command's docstring) and the options are printed.
 
@@ -63,7 +63,7 @@ def _finite_floats(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[float] |
     def read(words: list[str]) -> float:
         number = float(words[0])
         if not math.isfinite(number):
-            raise ValueError(f"{words[0]!r} is no finite number")
+            raise ValueError(f"{words[0]!r} is not a finite number")
         return number
 
     return PrimitiveConstructorSpec(

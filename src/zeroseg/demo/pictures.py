@@ -47,5 +47,5 @@ def segment_pictures(segmenter: Segmenter, out: Path, log: Log) -> list[Shown]:
 
 def found(segmentation: Segmentation) -> str:
     """The labels that occur with their shares, the largest first."""
-    shares = [f"{segmentation.labels[k]} {segmentation.shares[k]:.0%}" for k in segmentation.present_indices]
+    shares = [f"{segmentation.labels[k]} {segmentation.fractions[k]:.0%}" for k in segmentation.present_indices]
     return ", ".join(shares)

@@ -62,7 +62,7 @@ def _legend_rows(segmentation: Segmentation, colours: dict[int, RGB], text_size:
     rows: list[_Row] = []
     for index in present[:LEGEND_ROWS]:
         label, font = legible(segmentation.labels[index], f"#{index}", text_size, 14 * text_size)
-        share = float(segmentation.shares[index])
+        share = float(segmentation.fractions[index])
         percent = f"{share:.0%}" if share >= 0.005 else "< 1%"
         rows.append(_Row(colours.get(index, NO_TINT), label, percent, font))
     if len(present) > LEGEND_ROWS:

@@ -81,7 +81,7 @@ def finite(number: Any) -> float:
     """A number, which may be written as text. Raises `ValueError` or `TypeError` for what is none, NaN and infinity."""
     value = float(number)
     if not math.isfinite(value):
-        raise ValueError(f"{number!r} is no finite number")
+        raise ValueError(f"{number!r} is not a finite number")
     return value
 
 
