@@ -108,10 +108,10 @@ def test_text_encoder_and_student_learn_and_the_vision_tower_stays(captioned: li
     config = replace(CONFIG, text_from_teacher=True)
     trained = supervise_with_text(captioned, WORDS, config, tmp_path / "run", teacher(), quiet=True)
     assert trained is not None
-    trained, own = CLIPModel.from_pretrained(tmp_path / "run" / "text").state_dict(), clip().state_dict()
+    tower, own = CLIPModel.from_pretrained(tmp_path / "run" / "text").state_dict(), clip().state_dict()
     first = TextSupervised(replace(config, student=trained.config), teacher()).student.state_dict()
     for name, weight in own.items():
-        same = torch.allclose(trained[name].float(), weight.half().float())
+        same = torch.allclose(tower[name].float(), weight.half().float())
         assert same == name.startswith(("vision_model", "visual_projection")), name
     changed = [name for name, weight in trained.state_dict().items() if not torch.equal(weight, first[name])]
     assert any(name.startswith("encoder") for name in changed)
