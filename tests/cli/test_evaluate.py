@@ -60,7 +60,7 @@ def test_margins_are_tuned_on_the_train_split_or_not_at_all(call: Call, voc: Pat
     words = ["--dataset", "voc21", "--data", voc, "--method", "maskclip", "--teacher", models.teacher, "--size", 1]
     assert call("evaluate", *words).out.splitlines()[0] == "tuning the margin on 1 train images"
     first = call("evaluate", *words, "--split", "train").out.splitlines()[0]
-    assert first == "the margin stays 0, not tuned: voc21 has no other images than those that are measured."
+    assert first == "the margin stays 0, not tuned: voc21 has no images other than the measured ones."
     train = voc / "VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt"
     train.unlink()
     said = call("evaluate", *words)
@@ -156,7 +156,7 @@ def test_a_folder_is_calibrated_on_what_is_measured_and_says_so(call: Call, mode
     said = call(*words, "--calibrate")
     assert said.code == 0, said.err
     assert "calibrating the margin on 1 of the measured images, without their masks\n" in said.out
-    assert "not tuned: folder has no other images than those that are measured." in said.out
+    assert "not tuned: folder has no images other than the measured ones." in said.out
     (tmp_path / "mine/labels.txt").write_text("sky\ndog\n")
     assert_one_sentence(call(*words, "--calibrate"), 2, "folder", "no background", "--calibrate")
     write_mask(tmp_path / "mine/masks/one.png", np.full((SIDE, SIDE), 255, np.uint8))

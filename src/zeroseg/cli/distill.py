@@ -74,7 +74,7 @@ class Distill:
         student = replace(config.student, teacher=lasting_name(name), embedding_width=teacher.width)
         config = replace(config, student=student, loop=self.short.over(config.loop))
         if distill(images, cache, config, self.out, teacher, self._validation(name, teacher), self.resume) is None:
-            say("go on with --resume.")
+            say("continue with --resume.")
             return INTERRUPTED
         print(f"the student is in {self.out / 'student'}; try it:")
         print(f'  zeroseg segment PHOTO --labels "dog, grass" --model {shlex.quote(str(self.out / "student"))}')
