@@ -88,12 +88,12 @@ def test_vocs_colours_for_a_mask_where_other_tools_expect_them(tmp_path: Path):
         np.testing.assert_array_equal(np.asarray(stored.convert("RGB"))[0], VOC_START[:3])
 
 
-def swatches(monkeypatch: pytest.MonkeyPatch, found: Segmentation) -> tuple[Image.Image, dict[str, tuple[int, ...]]]:
+def swatches(monkeypatch: pytest.MonkeyPatch, found: Segmentation) -> tuple[Image.Image, dict[str, Any]]:
     """An overlay, and the pixel in the middle of the swatch before each label of its legend."""
     where: dict[str, tuple[float, float]] = {}
     original = ImageDraw.ImageDraw.text
 
-    def spy(pen: ImageDraw.ImageDraw, place: tuple[float, float], text: str, *rest: object, **named: object) -> None:
+    def spy(pen: ImageDraw.ImageDraw, place: tuple[float, float], text: str, *rest: Any, **named: Any) -> None:
         where.setdefault(text, place)
         original(pen, place, text, *rest, **named)
 
@@ -115,13 +115,13 @@ def test_mask_overlay_legend_and_json_agree_on_every_colour(
     labels = ("background" if has_background else "thing 0", *(f"thing {number}" for number in range(1, count)))
     shown = np.array([number for number in (*range(20), 67, 131) if number < count])
     found = segmentation(shown.repeat(40)[None].repeat(400, axis=0), labels, has_background)
-    rows = found.summary(list(map(hexadecimal, label_colours(found))))["labels"]
+    rows: Any = found.summary(list(map(hexadecimal, label_colours(found))))["labels"]
     in_json = {row["label"]: row["colour"] for row in rows}
     drawn, legend = swatches(monkeypatch, found)
     assert len(legend) == len(shown)
     save_palette_png(found, tmp_path / "mask.png")
     with Image.open(tmp_path / "mask.png") as stored:
-        in_mask = stored.getpalette() if stored.mode == "P" else None
+        in_mask: Any = stored.getpalette() if stored.mode == "P" else None
     assert (in_mask is None) == (count > 256)
     for number, label in enumerate(labels):
         if in_mask is not None:
@@ -130,13 +130,15 @@ def test_mask_overlay_legend_and_json_agree_on_every_colour(
             assert in_json[label] == hexadecimal(legend[label])
             place = int(np.flatnonzero(shown == number)[0]) * 40 + 20
             scale = display_size(found.size)[0] / found.size[0]
-            assert in_json[label] == hexadecimal(drawn.getpixel((round(place * scale), 10)))
+            pixel: Any = drawn.getpixel((round(place * scale), 10))
+            assert in_json[label] == hexadecimal(pixel)
     assert len({in_json[labels[number]] for number in shown}) == len(shown)
     assert not has_background or in_json["background"] == "#000000"
 
 
 def test_a_summary_has_no_colours_unless_they_are_given():
-    (row, *_) = segmentation(np.array([[0, 1]])).summary()["labels"]
+    rows: Any = segmentation(np.array([[0, 1]])).summary()["labels"]
+    (row, *_) = rows
     assert set(row) == {"index", "label", "fraction", "score"}
 
 

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zeroseg.errors import ConfigError
+from zeroseg.method_names import Naming
 from zeroseg.rules import (
     RULES,
     BackgroundRule,
@@ -210,7 +212,7 @@ def test_no_background_by_name_keeps_the_lead_of_stuff():
 
 
 @pytest.mark.parametrize("make", [rule_named, lambda name: rule_from_json({"background": name})])
-def test_a_rule_that_there_is_not(make: object):
+def test_a_rule_that_there_is_not(make: Any):
     with pytest.raises(ConfigError, match="no background rule 'otsu': choose one of product, margin, softmax, sigmoid"):
         make("otsu")
 
@@ -239,7 +241,7 @@ ANY = st.one_of(
 
 
 @given(rule=ANY, naming=st.sampled_from(["segments", "patches"]), refinement=st.integers(0, 30))
-def test_what_is_saved_comes_back(rule: BackgroundRule, naming: str, refinement: int):
+def test_what_is_saved_comes_back(rule: BackgroundRule, naming: Naming, refinement: int):
     read_out = ReadOut(naming, rule, ("sky",), refinement=refinement)
     assert rule_from_json(json.loads(json.dumps(rule.to_json()))) == rule
     assert ReadOut.from_json(json.loads(json.dumps(read_out.to_json()))) == read_out

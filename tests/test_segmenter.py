@@ -265,7 +265,8 @@ class Cells:
     def __init__(self, cells: torch.Tensor, image: torch.Tensor) -> None:
         self.cells, self.image = cells, image
 
-    def encode(self, _: torch.Tensor, sizes: Sequence[Size]) -> list[Encoded]:
+    def encode(self, pixels: torch.Tensor, sizes: Sequence[Size]) -> list[Encoded]:
+        del pixels
         masks = torch.eye(len(self.cells))[:, None, :]
         mean = torch.zeros_like(self.image)
         grid = (1, len(self.cells))
@@ -281,13 +282,13 @@ def named(words: list[str], read_out: ReadOut, labels: str, background: tuple[st
 
 
 @pytest.mark.parametrize("naming", ["segments", "patches"])
-def test_without_background_every_pixel_gets_a_label(naming: str):
+def test_without_background_every_pixel_gets_a_label(naming: Naming):
     assert named(["dog", "sky", "cat"], ReadOut(naming, NoBackground()), "dog cat")[::2] == ["dog", "cat"]
     assert "background" not in named(["sky", "sky", "sky"], ReadOut(naming, NoBackground()), "dog cat")
 
 
 @pytest.mark.parametrize("naming", ["segments", "patches"])
-def test_margin_sends_what_looks_like_a_background_word_to_the_background(naming: str):
+def test_margin_sends_what_looks_like_a_background_word_to_the_background(naming: Naming):
     read_out = ReadOut(naming, Margin(0.5))
     assert named(["dog", "sky", "cat"], read_out, "dog cat") == ["dog", "background", "cat"]
     assert named(["dog", "sky", "cat"], read_out, "dog cat sky") == ["dog", "sky", "cat"]  # asked for

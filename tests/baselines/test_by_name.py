@@ -76,6 +76,7 @@ def test_a_cell_gets_the_nearest_label_unless_a_background_word_is_nearer(name: 
     picture = photo(GRIDS[name], GRIDS[name], seed=3)
     patches = segmenter.encode(picture).patches
     assert patches is not None
+    assert VOCABULARY.background is not None
     words = F.normalize(teacher().embed_texts([*VOCABULARY.background, *VOCABULARY.labels]), dim=1)
     cosines = F.normalize(patches, dim=1) @ words.T
     nearest = (cosines.argmax(dim=1) - 1).clamp(min=0)  # 0 and 1 are the words of the background

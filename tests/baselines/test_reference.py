@@ -1,5 +1,7 @@
 """Two references: true regions, named as well as the teacher can, and background everywhere."""
 
+from typing import Any, cast
+
 import numpy as np
 import pytest
 import torch
@@ -29,7 +31,7 @@ def test_components_are_those_of_another_library(labels: np.ndarray):
     found = components(labels)
     theirs = np.zeros_like(found)
     for value in range(3):
-        parts, _ = label(labels == value, EIGHT)
+        parts, _ = cast(Any, label)(labels == value, EIGHT)
         theirs[parts > 0] = parts[parts > 0] + 1000 * value
     pairs = {(int(a), int(b)) for a, b in zip(found.ravel(), theirs.ravel(), strict=True)}
     assert len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
@@ -91,7 +93,7 @@ class OneBlot:
     """A picture of two classes, beside 60 pixels that do not count."""
 
     name = "one blot"
-    classes = ("background", "dog")
+    classes: tuple[str, ...] = ("background", "dog")
     has_background = True
     vocabulary = Vocabulary(("dog",), background=("grass",))
 

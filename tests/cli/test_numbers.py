@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[list[str], list[type]]] = {
 }
 
 
-def options(command: type, kind: type, prefix: str = "") -> Iterator[str]:
+def options(command: Any, kind: type, prefix: str = "") -> Iterator[str]:
     """The options of a command's fields that hold numbers of a kind, those of the configs in it, too."""
     hints = get_type_hints(command, include_extras=True)
     for one in fields(command):

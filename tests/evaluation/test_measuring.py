@@ -1,6 +1,6 @@
 """Measuring: the margin comes from where it is said to, and the figure is that of `evaluate`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -125,7 +125,7 @@ def test_progress_has_a_title_a_total_and_a_unit():
     heard: list[tuple[str, int, str, int]] = []
 
     @contextmanager
-    def counting(title: str, total: int, unit: str) -> Iterator[object]:
+    def counting(title: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
         done: list[int] = []
         yield done.append
         heard.append((title, total, unit, sum(done)))

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -77,7 +78,8 @@ def test_a_model_of_another_family_is_told_the_families(tmp_path: Path):
 def test_folder_with_weights_of_another_model(folder: Path, tmp_path: Path):
     """A CLIP's config beside half of a CLIP, or beside something else altogether."""
     foreign = shutil.copytree(folder, tmp_path / "foreign")
-    half = CLIPVisionModel(clip().config.vision_config).state_dict()
+    config: Any = clip().config
+    half = CLIPVisionModel(config.vision_config).state_dict()
     save_file(half, foreign / "model.safetensors", metadata={"format": "pt"})
     assert "missing" in refused(foreign)
     save_file({"bert.weight": torch.zeros(3)}, foreign / "model.safetensors", metadata={"format": "pt"})

@@ -5,6 +5,7 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -54,7 +55,7 @@ def test_distillation_stopped_and_resumed_is_the_same_to_the_last_bit(
     calls = 0
     forward = Student.forward
 
-    def stopping(self: Student, *given: object) -> object:
+    def stopping(self: Student, *given: Any) -> object:
         nonlocal calls
         if calls == stop:
             os.kill(os.getpid(), signal.SIGINT)

@@ -43,7 +43,8 @@ def test_an_encoder_of_fewer_layers_starts_as_the_first_ones():
     model, tower = towers_form(), clip().vision_model
     model = Student(replace(model.config, layers=1))
     start_from_teacher(model, teacher())
-    torch.testing.assert_close(model.encoder.blocks[0].mlp.first.weight, tower.encoder.layers[0].mlp.fc1.weight)
+    ours, theirs = "encoder.blocks.0.mlp.first.weight", "encoder.layers.0.mlp.fc1.weight"
+    torch.testing.assert_close(model.get_parameter(ours), tower.get_parameter(theirs))
 
 
 def test_an_encoder_of_more_layers_than_the_tower_is_refused():

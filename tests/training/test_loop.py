@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -212,7 +212,7 @@ def test_settings_that_are_damaged_or_missing_are_said(content: str | None, tmp_
 @pytest.mark.parametrize("name", ["steps", "batch_size", "log_every", "evaluate_every", "checkpoint_every", "patience"])
 def test_a_loop_of_nothing_is_refused(name: str):
     with pytest.raises(ConfigError, match=name):
-        LoopConfig(**{name: 0})
+        LoopConfig(**cast(Any, {name: 0}))
 
 
 @pytest.mark.parametrize("micro_batches", [0, 5])
@@ -385,7 +385,7 @@ def test_a_step_with_one_bad_micro_batch_is_skipped_whole(tmp_path: Path):
     make_batch = toy.batch
 
     def watch(step: int) -> Points:
-        before.append(toy.model[0].weight.detach().clone())
+        before.append(toy.model.get_parameter("0.weight").detach().clone())
         return make_batch(step)
 
     toy.batch = watch
