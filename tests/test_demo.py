@@ -105,7 +105,7 @@ def test_a_second_demo_uses_what_is_there(out: Path, config: DemoConfig, capsys:
     said = " ".join(capsys.readouterr().out.split())
     assert (out / "run-2" / "student").is_dir()
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert "of a former demo" in said
+    assert "of an earlier demo" in said
     assert said.count(str(report)) == 1
     assert "margins on 100" in said
     assert "Try next" in said

@@ -139,7 +139,7 @@ def test_mask_overlay_legend_and_json_agree_on_every_colour(
 def test_a_summary_has_no_colours_unless_they_are_given():
     rows: Any = segmentation(np.array([[0, 1]])).summary()["labels"]
     (row, *_) = rows
-    assert set(row) == {"index", "label", "share", "score"}
+    assert set(row) == {"index", "label", "fraction", "score"}
 
 
 @pytest.mark.parametrize("name", ["mask.jpg", "mask"])

@@ -190,5 +190,5 @@ def test_a_folder_is_held_by_one_process_at_a_time(tmp_path: Path):
 def test_json_of_finite_numbers():
     assert finite_json('{"a": [1, -2.5e3, "NaN", null]}') == {"a": [1, -2500.0, "NaN", None]}
     for number in ("NaN", "-Infinity", "1e999"):
-        with pytest.raises(ValueError, match=f"{number} is no finite number"):
+        with pytest.raises(ValueError, match=f"{number} is not a finite number"):
             finite_json(f"[1.0, {number}]")

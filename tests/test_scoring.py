@@ -154,9 +154,11 @@ def assert_wins(class_map: torch.Tensor, large: torch.Tensor, share: float = 1.0
     assert float((chosen >= large.max(dim=0).values - 1e-4).double().mean()) >= share
 
 
-def class_map(scores: torch.Tensor, grid: tuple[int, int], size: tuple[int, int]) -> torch.Tensor:
+def class_map(
+    scores: torch.Tensor, grid: tuple[int, int], size: tuple[int, int], strip: int = scoring.STRIP
+) -> torch.Tensor:
     """The class map of scores that belong to the cells of a grid, row by row."""
-    return scoring.class_map(scores.T.unflatten(1, grid), torch.arange(scores.shape[1]), size)
+    return scoring.class_map(scores.T.unflatten(1, grid), torch.arange(scores.shape[1]), size, strip)
 
 
 @settings(max_examples=25, deadline=None)
@@ -221,13 +223,12 @@ def test_winners_are_the_maps_that_win_somewhere():
     assert not seen & {2, 5}
 
 
-def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch):
+def test_strips_change_nothing():
     """Large pictures are drawn strip by strip so that memory stays small."""
     scores = random(12, 5)
     whole = class_map(scores, (3, 4), (61, 47))
     for strip in (1, 5 * 47, 5 * 47 * 7):
-        monkeypatch.setattr(scoring, "STRIP", strip)
-        assert torch.equal(class_map(scores, (3, 4), (61, 47)), whole)
+        assert torch.equal(class_map(scores, (3, 4), (61, 47), strip), whole)
 
 
 def test_softmax_score_is_a_softmax_over_all_words_at_its_scale():

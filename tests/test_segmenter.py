@@ -368,7 +368,7 @@ def test_two_thousand_labels():
         tuple(f"w{number}" for number in range(2000)), background=("sky",), templates=("{}",)
     ))  # fmt: skip
     assert len(result.labels) == 2001
-    assert result.shares.sum() == pytest.approx(1)
+    assert result.fractions.sum() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("naming", ["patches", "segments"])

@@ -90,7 +90,7 @@ def test_accents_are_one_label_however_they_are_encoded_and_keep_their_spelling(
     assert Vocabulary((decomposed, composed, composed.upper(), "cafe")).labels == (decomposed, "cafe")
     assert Vocabulary((composed, decomposed)).labels == (composed,)
     assert label_key(decomposed) == label_key(" CAF\u00c9 ")
-    assert Vocabulary((decomposed,), background=(composed, "wall")).background == ("wall",)
+    assert Vocabulary((decomposed,), background=(composed, "wall")).background_words() == ("wall",)
 
 
 def test_labels_of_the_same_tokens_are_found_in_order():

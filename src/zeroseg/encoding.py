@@ -1,7 +1,6 @@
-"""What networks make of images and of words: regions in the teacher's space, and the words' embeddings.
+"""Encoded images and words: regions with embeddings in the teacher's space, and embeddings of words.
 
-`ImageEncoder` is the seam: students implement it, and so do the baselines, so that all are read and evaluated by the
-same code.
+Students and baselines implement the protocol `ImageEncoder`, so the same code reads and evaluates all of them.
 
 Letters: B image, P patch, S segment, R region (P or S), W word, D embedding width, H W pixels, h w grid cells.
 """
@@ -26,12 +25,12 @@ from zeroseg.student.config import Naming, ReadOut
 from zeroseg.teacher import Teacher
 
 Size = tuple[int, int]  # height, width
-KEPT = 16  # lists of words
+KEPT = 16  # lists of words whose embeddings are kept
 
 
 @dataclass(frozen=True)
 class Window:
-    """A part of a picture that was encoded by itself, its place given in cells of the whole picture's grid."""
+    """A part of a picture that was encoded separately; `top` and `left` count cells of the whole picture's grid."""
 
     top: int
     left: int
@@ -42,9 +41,9 @@ class Window:
 class Encoded:
     """What a network found in one image: embeddings in the teacher's space, for any vocabulary and read-out.
 
-    `patches` are the cells of `grid`, row by row; `segments` come with soft `masks`. A network has one or both. With
-    `windows` the regions are the cells of the whole grid, however they are named.
-    `mean` is the mean of the teacher's embeddings, as far as the network knows it: part of every embedding.
+    `patches` are the cells of `grid`, row by row; `segments` have soft `masks`. A network has one or both. With
+    `windows` the regions are the cells of the whole grid, by patch and by segment.
+    `mean` is the mean of the teacher's embeddings (0 where the network does not know it). Every embedding contains it.
     """
 
     image: Float[Tensor, " D"]
@@ -54,24 +53,24 @@ class Encoded:
     mean: Float[Tensor, " D"]
     grid: Size
     size: Size  # of the picture
-    pixels: Float[Tensor, "3 H W"] | None = None  # of the picture, small: what refinement goes by
-    windows: tuple[Window, ...] = ()  # in place of patches of the whole picture: those of its parts
+    pixels: Float[Tensor, "3 H W"] | None = None  # of the picture, 0..1, small: refinement follows them
+    windows: tuple[Window, ...] = ()  # parts of the picture, whose patches replace those of the whole picture
 
     def regions(self, naming: Naming) -> Float[Tensor, "R D"]:
-        """The embeddings to be named. Raises `WeightsError` if the network has none of that kind."""
+        """The embeddings that get names. Raises `WeightsError` if the network has none of that kind."""
         found = self.patches if naming == "patches" else self.segments
         if found is None:
             raise WeightsError(f"this model has no {naming} to name: choose the other naming, or another model.")
         return found
 
     def count(self, naming: Naming) -> int:
-        """How many regions there are to be named. Raises `WeightsError` like `regions`."""
+        """The number of regions that get names. Raises `WeightsError` like `regions`."""
         return self.grid[0] * self.grid[1] if self.windows else len(self.regions(naming))
 
     def similarities(self, words: Float[Tensor, "W D"], read_out: ReadOut) -> Float[Tensor, "R1 W"]:
-        """Cosines x 100 of all regions, and in the last row of the whole picture; over windows they are averaged.
+        """Cosines x 100 with all words: of each region and, in the last row, of the whole picture.
 
-        Raises `WeightsError` like `regions`.
+        Over windows they are averaged. Raises `WeightsError` like `regions`.
         """
         if self.windows:
             return self._averaged(words, read_out)
@@ -81,7 +80,7 @@ class Encoded:
         return scoring.similarities(embeddings, words)
 
     def _averaged(self, words: Float[Tensor, "W D"], read_out: ReadOut) -> Float[Tensor, "R1 W"]:
-        """Every cell's mean over the windows that show it; by segment, a cell has there what its segment has."""
+        """Every cell's mean over the windows that show it. By segment, a cell has the similarities of its segment."""
         total = words.new_zeros(*self.grid, len(words))
         times = words.new_zeros(*self.grid, 1)
         pictures: list[Tensor] = []
@@ -100,11 +99,14 @@ class Encoded:
 class ImageEncoder(Protocol):
     """Anything that finds regions in images: a student, or a read-out of the teacher itself."""
 
-    shorter_side: int  # what images are resized to
-    multiple: int  # of which both sides must be
+    shorter_side: int  # images are resized to it, pixels
+    multiple: int  # both sides must be multiples of it, pixels
 
     def encode(self, pixels: Float[Tensor, "B 3 H W"], sizes: Sequence[Size]) -> list[Encoded]:
-        """The regions of each image (values 0..1, sides multiples of `multiple`); `sizes` are the pictures' own."""
+        """The regions of each image (values 0..1, sides multiples of `multiple`).
+
+        `sizes`: height and width of the original pictures.
+        """
         ...
 
 
@@ -117,7 +119,7 @@ class StudentEncoder:
         self.multiple = student.config.patch_size
 
     def encode(self, pixels: Float[Tensor, "B 3 H W"], sizes: Sequence[Size]) -> list[Encoded]:
-        """One forward pass over all patches of all images."""
+        """The regions of each image (see `ImageEncoder`), from one forward pass over all patches of all images."""
         mean = self.student.target_mean
         grid = (pixels.shape[2] // self.multiple, pixels.shape[3] // self.multiple)
         output = self.student(pixels.to(mean.device))
@@ -132,9 +134,9 @@ class StudentEncoder:
 
 
 class WordEmbedder:
-    """A teacher's embeddings of words, made once for each list of words, and kept for the latest lists.
+    """A teacher's embeddings of words. They are computed once for each list of words and kept for the latest lists.
 
-    All readings of a segmenter share one; several threads may use it at once.
+    All read-outs of a segmenter share one; several threads may use it at once.
     """
 
     def __init__(self, teacher: Teacher) -> None:
@@ -143,7 +145,7 @@ class WordEmbedder:
         self._lock = threading.Lock()
 
     def __call__(self, words: Sequence[str], templates: Sequence[str]) -> Float[Tensor, "W D"]:
-        """For each word the mean of its embeddings in all templates ("a photo of a {}")."""
+        """For each word the mean of its embeddings in all templates (such as "a photo of a {}"); not normalised."""
         key = (tuple(words), tuple(templates))
         with self._lock:
             if key not in self._kept:

@@ -1,13 +1,13 @@
-"""When a pixel is none of the labels: the background rules, each a frozen value.
+"""Background rules: they decide when a pixel is none of the labels. Each rule is a frozen value.
 
 A rule turns the similarities between regions and words into logits, of which the highest wins. It has one threshold,
-says which values of it are worth trying, and describes itself. A new rule is a class here, entered in `RULES`.
+lists the values of it to try, and describes itself. To add a rule, write a class here and enter it in `RULES`.
 
 | rule | a pixel is background where | from |
 |---|---|---|
 | `Product` | the product score of every label is under the threshold | GroupViT, the paper |
 | `Margin` | no label leads the best background word by the threshold (cosine x 100) | ours |
-| `Softmax` | a background word is the likeliest, or no label reaches the threshold | SCLIP |
+| `Softmax` | a background word is the most probable, or no label reaches the threshold | SCLIP |
 | `Sigmoid` | no label reaches the threshold by itself, or a background word fits better | TCL |
 | `NoBackground` | never | |
 
@@ -35,43 +35,44 @@ FRACTIONS = tuple(round(0.025 * k, 3) for k in range(1, 40))  # of a probability
 
 @dataclass(frozen=True)
 class ClassScores:
-    """How well the best word of each class fits each region, in the unit of the rule that asked for them."""
+    """The score of the best word of each class in each region, in the unit of the rule (cosine x 100, or 0..1)."""
 
     labels: Float[Tensor, "R C"]
     background: Float[Tensor, " R"]  # of the best background word; -inf (as a probability 0) if there is none
-    image: Float[Tensor, " C"]  # of the labels, for the image as a whole
-    is_stuff: Bool[Tensor, " C"]  # which labels are background words that were asked for
+    image: Float[Tensor, " C"]  # of the labels, for the whole image
+    is_stuff: Bool[Tensor, " C"]  # labels that are also background words of the read-out
 
 
 @dataclass(frozen=True)
 class BackgroundRule(ABC):
-    """What all rules have. `threshold`: where the background begins."""
+    """The interface of all rules. `threshold`: a region whose labels score below it is background."""
 
     threshold: float = 0.0
 
     name: ClassVar[RuleName]
     has_background: ClassVar[bool] = True
     candidates: ClassVar[tuple[float, ...]]
-    """Thresholds to try, in order, when the best one is looked for."""
+    """Thresholds to try, in order, in a search for the best one."""
     saved_as: ClassVar[Mapping[str, str]]
-    """What the rule's fields are called in saved configs, which have one flat table for all rules."""
+    """The names of the rule's fields in saved configs, which have one flat table for all rules."""
 
     def class_scores(
         self, similarities: Float[Tensor, "R1 W"], class_ids: Sequence[int], is_stuff: Bool[Tensor, " C"]
     ) -> ClassScores:
-        """The best word of each class. `similarities`: cosines x 100, in the last row those of the whole image.
+        """The scores of the best word of each class.
 
-        `class_ids`: the class of each word, 0 .. C - 1; -1 for background words. `is_stuff`: see `ClassScores`.
+        `similarities`: cosines x 100; the last row is the whole image. `class_ids`: the class of each word, 0 .. C - 1;
+        -1 for background words. `is_stuff`: see `ClassScores`.
         """
         labels, background = scoring.best_words(similarities, class_ids, len(is_stuff))
         return ClassScores(labels[:-1], background[:-1], labels[-1], is_stuff)
 
     @abstractmethod
     def logits(self, scores: ClassScores) -> Float[Tensor, "R K"]:
-        """What each region gives to each class; the highest wins."""
+        """The logits of each class in each region; the highest wins. The background, if any, is the first column."""
 
     def probabilities(self, scores: ClassScores) -> Float[Tensor, "R K"]:
-        """How likely each class is in each region, 0..1: a softmax at CLIP's scale."""
+        """The probability of each class in each region, 0..1: a softmax at CLIP's scale."""
         return _beside(scores.background, scores.labels).softmax(dim=1)
 
     @abstractmethod
@@ -83,7 +84,7 @@ class BackgroundRule(ABC):
         return replace(self, threshold=threshold)
 
     def without_background(self) -> NoBackground:
-        """The rule for a data set, or a question, in which every pixel has a label."""
+        """The rule for data sets and vocabularies in which every pixel has a label."""
         return NoBackground()
 
     def to_json(self) -> dict[str, Any]:
@@ -116,10 +117,10 @@ class Product(BackgroundRule):
 
 @dataclass(frozen=True)
 class Margin(BackgroundRule):
-    """The best label has to lead the best background word by the threshold (cosine x 100).
+    """The best label must score higher than the best background word by at least the threshold (cosine x 100).
 
-    Background words that are asked for as labels keep that margin over the other labels. Without background words the
-    threshold is the score itself that a label has to reach.
+    Labels that are also background words get the threshold added to their scores. Without background words the
+    threshold is the score that a label must reach.
     """
 
     threshold: float = 0.0
@@ -138,7 +139,7 @@ class Margin(BackgroundRule):
         return f"best label under the best background word + {self.threshold:g} (cosine x 100)"
 
     def without_background(self) -> NoBackground:
-        """Labels for stuff keep the margin that they have as background words."""
+        """Labels that are background words keep the margin that is added to their scores."""
         return NoBackground(self.threshold)
 
 
@@ -159,7 +160,7 @@ class Softmax(BackgroundRule):
     def class_scores(
         self, similarities: Float[Tensor, "R1 W"], class_ids: Sequence[int], is_stuff: Bool[Tensor, " C"]
     ) -> ClassScores:
-        """The probability of each class' likeliest word; a background word that is not there has the probability 0."""
+        """The probability of the most probable word of each class; 0 for the background if it has no word."""
         found = super().class_scores(scoring.softmax_score(similarities, self.scale), class_ids, is_stuff)
         return replace(found, background=found.background.clamp(min=0))
 
@@ -173,14 +174,14 @@ class Softmax(BackgroundRule):
 
     def describe(self) -> str:
         """The rule in words."""
-        return f"a background word is likeliest, or nothing reaches {self.threshold:g} (SCLIP's)"
+        return f"a background word is most probable, or nothing reaches {self.threshold:g} (SCLIP's)"
 
 
 @dataclass(frozen=True)
 class Sigmoid(BackgroundRule):
-    """Every label by itself: sigmoid of `slope` x (cosine - `middle`). The defaults are TCL's.
+    """Each label independently: sigmoid of `slope` x (cosine - `middle`). The defaults are TCL's.
 
-    Threshold: a probability, 0..1. `of_teacher` takes slope and middle from a teacher that learned with sigmoids.
+    Threshold: a probability, 0..1. `of_teacher` takes slope and middle from a teacher that was trained with sigmoids.
     """
 
     threshold: float = 0.5
@@ -211,14 +212,14 @@ class Sigmoid(BackgroundRule):
         return f"no label reaches {self.threshold:g}, or a background word fits better ({whose})"
 
     def to_json(self) -> dict[str, Any]:
-        """As of every rule; slope and middle only where they are not TCL's, as configs were saved before."""
+        """Name and fields as in every rule; slope and middle only if they are not TCL's, as in older configs."""
         usual = {"sigmoid_slope": 10.0, "sigmoid_middle": 0.25}
         return {key: value for key, value in super().to_json().items() if usual.get(key) != value}
 
 
 @dataclass(frozen=True)
 class NoBackground(BackgroundRule):
-    """Every pixel gets a label. Threshold: the lead of labels that are background words (cosine x 100)."""
+    """Every pixel gets a label. Threshold: added to scores of labels that are also background words (cosine x 100)."""
 
     threshold: float = 0.0
 
@@ -237,8 +238,8 @@ class NoBackground(BackgroundRule):
 
     def describe(self) -> str:
         """The rule in words."""
-        lead = f"; labels for stuff lead by {self.threshold:g} (cosine x 100)" if self.threshold else ""
-        return f"none, every pixel is named{lead}"
+        offset = f"; labels for stuff lead by {self.threshold:g} (cosine x 100)" if self.threshold else ""
+        return f"none, every pixel is named{offset}"
 
     def without_background(self) -> NoBackground:
         """The rule itself."""
@@ -249,9 +250,9 @@ RULES: dict[str, type[BackgroundRule]] = {rule.name: rule for rule in (Product, 
 
 
 def rule_named(name: str, own: BackgroundRule | None = None) -> BackgroundRule:
-    """A rule by name: `own`, if it is one of that name, else one with the usual threshold.
+    """A rule by name: `own` if it has that name, else one with the default threshold.
 
-    Without background, stuff keeps the lead that it has under `own`. Raises `ConfigError` for an unknown name.
+    "none" keeps the offset that `own` gives to stuff. Raises `ConfigError` for an unknown name.
     """
     if name not in RULES:
         raise ConfigError(f"there is no background rule {name!r}: choose one of {', '.join(RULES)}.")
@@ -263,7 +264,7 @@ def rule_named(name: str, own: BackgroundRule | None = None) -> BackgroundRule:
 
 
 def rule_from_json(values: Mapping[str, Any]) -> BackgroundRule:
-    """A rule from a saved config's flat table (`BackgroundRule.to_json`), in which other rules may have entries, too.
+    """A rule from a saved config's flat table (`BackgroundRule.to_json`), which may have entries of other rules, too.
 
     Raises `ConfigError` for an unknown name.
     """

@@ -1,7 +1,6 @@
 """Segmenter: an image and a vocabulary in, a `Segmentation` out.
 
-The image goes through the network once for any number of vocabularies, a vocabulary through the text encoder once
-for any number of images.
+An image is encoded once for any number of vocabularies, and a vocabulary is embedded once for any number of images.
 
 Letters: R region (P patch or S segment), W word, C class, K class with the background, D embedding width, H W pixels.
 """
@@ -32,7 +31,7 @@ from zeroseg.student.weights import BUNDLED
 from zeroseg.teacher import Teacher
 from zeroseg.vocabulary import Vocabulary, label_key, make_vocabulary
 
-LARGEST_ASPECT = 6  # longer pictures are squeezed: positions are not known that far
+LARGEST_ASPECT = 6  # longer pictures are compressed to it: position embeddings do not extend that far
 REFINED_SIDE = 224  # masks are refined on the picture with at most this shorter side, pixels
 
 
@@ -42,9 +41,9 @@ class Segmenter:
     def __init__(
         self, encoder: ImageEncoder, teacher: Teacher, read_out: ReadOut, words: WordEmbedder | None = None
     ) -> None:
-        """`encoder` finds regions in images, `teacher` embeds words, `read_out` says how regions get names.
+        """`encoder` finds regions in images, `teacher` embeds words, `read_out` decides how regions get names.
 
-        `words`: the teacher's embeddings of words, where another segmenter has made some already.
+        `words`: a word embedder of the same teacher, to share its embeddings with another segmenter.
         """
         self.encoder, self.teacher, self.read_out = encoder, teacher, read_out
         self.words = words or WordEmbedder(teacher)
@@ -55,7 +54,7 @@ class Segmenter:
     ) -> Segmenter:
         """Load a student (folder or hub name) with the text encoder of its teacher.
 
-        `teacher` overrides the name in the student's config. `device`: CUDA where there is one, by default.
+        `teacher` overrides the name in the student's config. `device`: by default CUDA if it is available.
         Raises `WeightsError`, `TeacherError`.
         """
         student = Student.from_pretrained(model)
@@ -70,7 +69,7 @@ class Segmenter:
 
     @classmethod
     def of(cls, student: Student, teacher: Teacher) -> Segmenter:
-        """A student that is in memory, with the read-out of its config."""
+        """A segmenter from a student in memory, with the read-out of its config."""
         return cls(StudentEncoder(student), teacher, student.config.read_out)
 
     def __call__(
@@ -79,7 +78,7 @@ class Segmenter:
         """Segment one image.
 
         `image`: anything that `load_image` takes. `labels`: a list, one line with commas, or a `Vocabulary`.
-        `read_out`: in place of the segmenter's own.
+        `read_out`: replaces the segmenter's own.
 
         Raises `ImageError`, `VocabularyError`, and `WeightsError` for a naming that the model does not have.
         """
@@ -92,7 +91,7 @@ class Segmenter:
 
     @torch.inference_mode()
     def encode_batch(self, images: Sequence[ImageSource]) -> list[Encoded]:
-        """The regions of several images, in their order; those of one working size go through the network together.
+        """The regions of several images, in their order; images of one working size are encoded in one batch.
 
         Raises `ImageError` for the first image that cannot be read.
         """
@@ -114,13 +113,13 @@ class Segmenter:
     def name(self, encoded: Encoded, vocabulary: Vocabulary, read_out: ReadOut | None = None) -> Segmentation:
         """Give every pixel of an encoded image the best name of a vocabulary.
 
-        `encoded`: an image's regions, as `encode` found them. `vocabulary`: the labels, with other words for them,
-        words for the background (or None for those of the read-out) and templates. `read_out`: in place of the
-        segmenter's own: which regions are named, when a pixel is background, how far masks are refined.
+        `encoded`: an image's regions, from `encode`. `vocabulary`: the labels, with other words for them, words for the
+        background (None: those of the read-out) and templates. `read_out` replaces the segmenter's own: which regions
+        are named, when a pixel is background, how many iterations refine the masks.
 
-        The result has the image's own size; its first label is "background" where the rule has one. Its scores are
-        mean probabilities over the regions that carry a label. Raises `WeightsError` for a naming that the model does
-        not have.
+        The result has the image's own size; its first label is "background" if the rule has a background. The score of
+        a label is the mean probability over its regions. Raises `WeightsError` for a naming that the model does not
+        have.
         """
         read_out = read_out or self.read_out
         rule = read_out.background
@@ -133,7 +132,7 @@ class Segmenter:
         return Segmentation(labels, ids, likely.cpu().numpy(), rule.has_background)
 
     def _scores(self, encoded: Encoded, vocabulary: Vocabulary, read_out: ReadOut) -> ClassScores:
-        """How well the classes fit the regions."""
+        """The scores of the classes in the regions."""
         words, class_ids = self.embed(vocabulary, read_out)
         stuff = set(map(label_key, read_out.background_words))
         is_stuff = torch.tensor([label_key(label) in stuff for label in vocabulary.labels], device=words.device)
@@ -146,14 +145,14 @@ class Segmenter:
 
     @torch.inference_mode()
     def lead_over_background(self, encoded: Encoded, vocabulary: Vocabulary) -> Float[np.ndarray, " R"]:
-        """By how much the best label of each region leads the best background word (cosine x 100)."""
+        """The score of the best label of each region minus that of the best background word (cosine x 100)."""
         words, class_ids = self.embed(vocabulary)
         similarities = encoded.similarities(words, self.read_out)[:-1]
         labels, background = scoring.best_words(similarities, class_ids, len(vocabulary.labels))
         return (labels.amax(dim=1) - background).cpu().numpy()
 
     def region_map(self, encoded: Encoded) -> Int[np.ndarray, "H W"]:
-        """The region of every pixel: the segment that it belongs to, or the patch under it."""
+        """The number of the region of every pixel: the segment that it belongs to, or the patch that covers it."""
         count = encoded.count(self.read_out.naming)
         if self.read_out.naming == "segments":
             return _paint(torch.eye(count, device=encoded.image.device), encoded, self.read_out).cpu().numpy()
@@ -163,14 +162,14 @@ class Segmenter:
 
     @torch.inference_mode()
     def paint(self, encoded: Encoded, labels: Int[np.ndarray, " R"], classes: int) -> Int[np.ndarray, "H W"]:
-        """The map if every region had the label given for it: drawn and refined as the regions' own names are."""
+        """The class map if region r had the class `labels[r]` (0 .. classes - 1), refined as the read-out says."""
         logits = torch.nn.functional.one_hot(torch.as_tensor(labels), classes).float()
         return _paint(logits.to(encoded.image.device), encoded, self.read_out).cpu().numpy()
 
     def rule(self, name: str) -> BackgroundRule:
-        """A background rule by name: the read-out's own, or one with the usual threshold (`rules.rule_named`).
+        """A background rule by name: the read-out's own, or one with the default threshold (`rules.rule_named`).
 
-        Under "sigmoid", a teacher that learned with sigmoids lends its own scale. Raises `ConfigError`.
+        "sigmoid" takes its scale from a teacher that was trained with sigmoids. Raises `ConfigError`.
         """
         own, bias = self.read_out.background, self.teacher.logit_bias
         if name == Sigmoid.name != own.name and bias is not None:
@@ -178,7 +177,7 @@ class Segmenter:
         return rule_named(name, own)
 
     def reading(self, **changes: Any) -> Segmenter:
-        """The same networks and word embeddings under another read-out: `segmenter.reading(naming="segments")`."""
+        """The same networks and word embeddings with another read-out: `segmenter.reading(naming="segments")`."""
         return Segmenter(self.encoder, self.teacher, replace(self.read_out, **changes), self.words)
 
 
@@ -189,14 +188,17 @@ def _paint(logits: Float[Tensor, "R K"], encoded: Encoded, read_out: ReadOut) ->
     else:
         maps, values = logits.T.unflatten(1, encoded.grid), torch.arange(logits.shape[1], device=logits.device)
     if read_out.refinement:
-        assert encoded.pixels is not None  # `Segmenter.encode` keeps them
+        assert encoded.pixels is not None  # `Segmenter.encode` sets them
         winners = scoring.winners(maps, encoded.size)
         maps, values = refine(maps[winners], encoded.pixels, read_out.refinement), values[winners]
     return scoring.class_map(maps, values, encoded.size)
 
 
 def working_size(height: int, width: int, shorter_side: int, multiple: int) -> Size:
-    """The size an image is brought to: shorter side `shorter_side`, proportions kept up to 1 to 6, in multiples."""
+    """Height and width to which an image is resized: shorter side `shorter_side`, multiples of `multiple`, pixels.
+
+    Proportions are kept up to 1 to 6.
+    """
     aspect = min(LARGEST_ASPECT, max(height, width) / min(height, width))
     short = max(multiple, round(shorter_side / multiple) * multiple)
     long = max(multiple, round(shorter_side * aspect / multiple) * multiple)

@@ -16,7 +16,7 @@ BACKGROUND_WORDS = (
     "sky", "night sky", "clouds", "wall", "brick", "wood", "floor", "ground", "grass", "meadow",
     "sand", "beach", "water", "sea", "snow", "stone", "cobblestone", "road",
 )  # fmt: skip
-MOST_LABELS = 65_535  # class maps are uint16, and the background takes one number
+MOST_LABELS = 65_535  # class maps are uint16, and the background needs one number
 FIELD = re.compile(r'[^\S\n]*"(?P<quoted>(?:[^"]|"")*)"[^\S\n]*(?=[,;\n]|$)|[^,;\n]*')
 COMMENT = "#"
 
@@ -25,10 +25,10 @@ COMMENT = "#"
 class Vocabulary:
     """Labels to choose from. `aliases[k]` are further words for `labels[k]`: the best of them counts.
 
-    `background` are words that nobody asked for: what fits them better than any label is background. None leaves them
-    to the model (`ReadOut.background_words`). Words that are asked for as labels do not compete.
-    Raises `VocabularyError` when empty, blank or too large. Labels that differ only in case, blanks, or in how accents
-    are encoded are one label, in its first spelling.
+    `background` are words for the background: a region that fits one of them better than any label is background. With
+    None the model's own are used (`ReadOut.background_words`). A word that is also a label is not a background word.
+    Labels that differ only in case, blanks, or in the encoding of accents are one label, in its first spelling.
+    Raises `VocabularyError` if there are no labels or too many, or if one is blank.
     """
 
     labels: tuple[str, ...]
@@ -58,30 +58,30 @@ class Vocabulary:
         object.__setattr__(self, "labels", labels)
 
     def background_words(self, usual: Sequence[str] = ()) -> tuple[str, ...]:
-        """What competes for the background: the vocabulary's own words, or the `usual` ones; no label among them."""
+        """The words for the background: the vocabulary's own, or the `usual` ones; labels are left out."""
         asked = {label_key(word) for words in (self.labels, *self.aliases) for word in words}
         words = usual if self.background is None else self.background
         return tuple(word for word in words if label_key(word) not in asked)
 
     def words(self, usual: Sequence[str] = ()) -> list[tuple[str, int]]:
-        """Every word to embed with the number of its class; background words (see there) have class -1."""
+        """Every word to embed, with the number of its class; `background_words` have class -1."""
         rows = [(label, k) for k, label in enumerate(self.labels)]
         rows += [(alias, k) for k, words in enumerate(self.aliases) for alias in words]
         return rows + [(word, -1) for word in self.background_words(usual)]
 
 
 def parse_labels(text: str) -> tuple[str, ...]:
-    """Labels from one line, `dog, grass, traffic light`: split at commas, semicolons and line ends.
+    """Labels from one line, `dog, grass, traffic light`, which is split at commas, semicolons and line ends.
 
-    Quotes protect them, as in CSV: `"salt, pepper", dog`; a quote in a quoted label is written twice. A quote within a
-    label that does not begin with one is a letter like others. Raises `VocabularyError` for a quote that is not closed
-    where its label ends.
+    Quotes protect separators, as in CSV: `"salt, pepper", dog`; a quote in a quoted label is written twice. In a label
+    that does not begin with a quote, quotes are ordinary characters. Raises `VocabularyError` for a quote that is not
+    closed at the end of its label.
     """
     labels: list[str] = []
     position = 0
     while position <= len(text):
         found = FIELD.match(text, position)
-        assert found is not None  # it also matches nothing
+        assert found is not None  # the pattern also matches the empty text
         written, quoted = found.group().strip(), found.group("quoted")
         if quoted is None and written.startswith('"'):
             raise VocabularyError(
@@ -94,24 +94,24 @@ def parse_labels(text: str) -> tuple[str, ...]:
 
 
 def parse_label_lines(text: str) -> tuple[str, ...]:
-    """Labels from the text of a file, one a line; commas and quotes are letters like others.
+    """Labels from the text of a file, one label a line; commas and quotes are ordinary characters.
 
-    Lines of blanks, and those that begin with "#", are no labels.
+    Blank lines, and lines that begin with "#", are left out.
     """
     lines = [_tidy(line) for line in text.splitlines()]
     return tuple(line for line in lines if line and not line.startswith(COMMENT))
 
 
 def label_key(label: str) -> str:
-    """What labels that count as one have in common: letters without case, blanks and the encoding of accents."""
+    """A key that is equal for labels that count as one: without case, repeated blanks and the encoding of accents."""
     folded = unicodedata.normalize("NFD", _tidy(label)).casefold()
     return unicodedata.normalize("NFC", folded)
 
 
 def same_tokens(labels: Sequence[str], tokens: Sequence[Sequence[int]]) -> list[tuple[str, ...]]:
-    """Groups of labels that a tokenizer turned into the same `tokens` (ids, as cut to what a teacher reads).
+    """Groups of labels with the same `tokens` (ids, cut to the length that the teacher reads).
 
-    A teacher cannot tell them apart: their pixels go to the first of a group. Groups are in the order of the labels.
+    A teacher cannot distinguish them: their pixels get the first label of a group. Groups are in the order of labels.
     """
     groups: defaultdict[tuple[int, ...], list[str]] = defaultdict(list)
     for label, ids in zip(labels, tokens, strict=True):
@@ -120,7 +120,10 @@ def same_tokens(labels: Sequence[str], tokens: Sequence[Sequence[int]]) -> list[
 
 
 def make_vocabulary(labels: str | Iterable[str], background: Sequence[str] | None = None) -> Vocabulary:
-    """A vocabulary from one line of labels or from several labels. "background" among them asks for no own class."""
+    """A vocabulary from one line of labels or from several labels. The label "background" is left out.
+
+    `background`: words for the background; None for the model's own. Raises `VocabularyError` as `Vocabulary` does.
+    """
     names = parse_labels(labels) if isinstance(labels, str) else tuple(labels)
     words = None if background is None else tuple(background)
     return Vocabulary(tuple(n for n in names if label_key(n) != BACKGROUND), background=words)

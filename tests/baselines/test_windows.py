@@ -93,7 +93,7 @@ def test_windows_segment_a_picture_of_any_size(size: tuple[int, int]):
     ],
 )
 def test_windows_that_do_not_fit_or_leave_gaps_are_refused(sides: tuple[float, ...], stride: float, said: str):
-    with pytest.raises(ConfigError, match=rf"shares of the image's shorter side, .*: not {said}\.$"):
+    with pytest.raises(ConfigError, match=rf"fractions of the image's shorter side, .*: not {said}\.$"):
         SlidingWindows(teacher(), 32, sides, stride)
 
 

@@ -11,7 +11,6 @@ import pytest
 from tests.cli.conftest import Call, Models, assert_one_sentence
 from tests.evaluation.miniature import voc_palette, write_list, write_mask, write_photo
 from zeroseg.cli import evaluate
-from zeroseg.evaluation import measuring
 
 SIDE = 96
 PAGE = (Path(__file__).parents[2] / "docs/datasets.md").read_text(encoding="utf-8")
@@ -61,7 +60,7 @@ def test_margins_are_tuned_on_the_train_split_or_not_at_all(call: Call, voc: Pat
     words = ["--dataset", "voc21", "--data", voc, "--method", "maskclip", "--teacher", models.teacher, "--size", 1]
     assert call("evaluate", *words).out.splitlines()[0] == "tuning the margin on 1 train images"
     first = call("evaluate", *words, "--split", "train").out.splitlines()[0]
-    assert first == "the margin stays 0, not tuned: voc21 has no other images than those that are measured."
+    assert first == "the margin stays 0, not tuned: voc21 has no images other than the measured ones."
     train = voc / "VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt"
     train.unlink()
     said = call("evaluate", *words)
@@ -133,9 +132,7 @@ def test_a_report_has_everything_and_a_sweep_has_its_curve(call: Call, voc: Path
     assert "Over threshold" in page
 
 
-def test_a_calibrated_margin_stands_beside_the_tuned_one(
-    call: Call, voc: Path, models: Models, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
+def test_a_calibrated_margin_stands_beside_the_tuned_one(call: Call, voc: Path, models: Models, tmp_path: Path):
     path = tmp_path / "figures.json"
     words = ["--dataset", "voc21", "--data", voc, "--model", models.student, "--size", 1, "--calibrate"]
     said = call("evaluate", *words, "--json", path)
@@ -146,8 +143,7 @@ def test_a_calibrated_margin_stands_beside_the_tuned_one(
     assert figures["tuned"]["images"] == "tuned on 1 train images"
     tuned = figures["tuned"]
     assert f"mIoU with the margin tuned on 1 train images, {tuned['margin']:g}: {tuned['miou']:.3f}\n" in said.out
-    monkeypatch.setattr(measuring, "OTHER_IMAGES", 2)
-    scenes = call("evaluate", "--model", models.student, "--size", 1, "--calibrate")
+    scenes = call("evaluate", "--model", models.student, "--size", 1, "--calibrate", "--tuning-images", 2)
     assert "calibrating the margin on 2 unlabelled scenes, without their masks\n" in scenes.out
     assert "mIoU with the margin tuned on 2 validation scenes" in scenes.out
 
@@ -160,7 +156,7 @@ def test_a_folder_is_calibrated_on_what_is_measured_and_says_so(call: Call, mode
     said = call(*words, "--calibrate")
     assert said.code == 0, said.err
     assert "calibrating the margin on 1 of the measured images, without their masks\n" in said.out
-    assert "not tuned: folder has no other images than those that are measured." in said.out
+    assert "not tuned: folder has no images other than the measured ones." in said.out
     (tmp_path / "mine/labels.txt").write_text("sky\ndog\n")
     assert_one_sentence(call(*words, "--calibrate"), 2, "folder", "no background", "--calibrate")
     write_mask(tmp_path / "mine/masks/one.png", np.full((SIDE, SIDE), 255, np.uint8))

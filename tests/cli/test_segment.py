@@ -62,7 +62,7 @@ def test_every_photo_gets_a_mask_an_overlay_and_figures(
         figures = json.loads((out / f"{name}.json").read_text())
         assert [row["label"] for row in figures["labels"]] == ["background", "dog", "grass", "traffic light"]
         counts = np.bincount(np.asarray(mask).ravel(), minlength=4) / mask.width / mask.height
-        assert [row["share"] for row in figures["labels"]] == pytest.approx(counts, abs=1e-5)
+        assert [row["fraction"] for row in figures["labels"]] == pytest.approx(counts, abs=1e-5)
         assert figures["read_out"]["background"] == "margin"
         assert opened(out / f"{name}.overlay.jpg").width > 200
     assert [line.split(":")[0] for line in said.out.splitlines()] == [
@@ -142,7 +142,7 @@ def test_2000_labels_from_a_file(call: Call, models: Models, picture: Path, tmp_
     assert [row["label"] for row in rows[:2]] == ["dog", "thing 0"]
     mask = np.asarray(opened(tmp_path / "out/picture.png"))
     assert mask.shape == (32, 40)
-    assert {rows[number]["index"] for number in np.unique(mask) if rows[number]["share"] > 0} == set(np.unique(mask))
+    assert {rows[number]["index"] for number in np.unique(mask) if rows[number]["fraction"] > 0} == set(np.unique(mask))
 
 
 def labels_of(folder: Path) -> list[str]:

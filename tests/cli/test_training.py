@@ -16,7 +16,6 @@ from tests.cli.conftest import Call, Models, assert_one_sentence
 from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, photo, write_photos
 from zeroseg.baselines import BaselineName
 from zeroseg.cli import cost, distill, teach
-from zeroseg.evaluation import measuring
 from zeroseg.feature_cache import FeatureCache
 from zeroseg.recipes import RECIPES
 from zeroseg.student import Student
@@ -45,10 +44,7 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def test_from_photos_to_a_student_that_segments(
-    call: Call, recipe: DistillConfig, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(distill, "VALIDATION_SCENES", 1)
+def test_from_photos_to_a_student_that_segments(call: Call, recipe: DistillConfig, photos: Path, tmp_path: Path):
     cache, run = tmp_path / "cache", tmp_path / "run"
     words = ["distill", "--recipe", "tiny", "--images", photos, "--cache", cache, "--out", run]
     said = call(*words)
@@ -59,7 +55,17 @@ def test_from_photos_to_a_student_that_segments(
     said = call(*shlex.split(said.err.split("`")[1].removeprefix("zeroseg ")))
     assert (said.code, said.out) == (0, f"5 images embedded, 0 already there, views 32px 1x1 2x2: {cache}\n")
     said = call(
-        *words, "--validate-on", "picturebook-voc", "--steps", 3, "--losses.dense", 0.5, "--learning-rate", 0.01
+        *words,
+        "--validate-on",
+        "picturebook-voc",
+        "--validation-scenes",
+        1,
+        "--steps",
+        3,
+        "--losses.dense",
+        0.5,
+        "--learning-rate",
+        0.01,
     )
     assert said.code == 0
     settings = json.loads((run / "settings.json").read_text())
@@ -225,13 +231,10 @@ def test_evaluate_prints_what_it_measured_and_how(dataset: str, call: Call, mode
 
 
 @pytest.mark.parametrize("method", sorted({*get_args(BaselineName)} - {"background"}))
-def test_evaluate_tunes_the_margin_of_a_baseline_and_says_so(
-    method: str, call: Call, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(measuring, "OTHER_IMAGES", 1)
+def test_evaluate_tunes_the_margin_of_a_baseline_and_says_so(method: str, call: Call, models: Models, tmp_path: Path):
     path = tmp_path / "figures.json"
     iterations = 0 if method == "true-regions" else 2  # its regions are true
-    words = ["--teacher", models.teacher, "--size", 1, "--refinement", iterations, "--json", path]
+    words = ["--teacher", models.teacher, "--size", 1, "--tuning-images", 1, "--refinement", iterations, "--json", path]
     said = call("evaluate", "--method", method, *words)
     assert (said.code, said.err) == (0, "")
     assert "margin" in said.out.splitlines()[0]

@@ -110,7 +110,7 @@ def test_miou_of_instances_by_hand(tmp_path: Path):
     [
         ([], "nothing is drawn"),
         ([[1, 1, 2, 1, 2, 2, 1]], "odd number"),
-        ([[1, 1, 2, 1, 2, float("nan")]], "no finite number"),
+        ([[1, 1, 2, 1, 2, float("nan")]], "not a finite number"),
         ([[1, 1, 2, 1, 2, 1e12]], "pixels away"),
         ([["a", 1, 2, 1, 2, 2]], "could not convert"),
         ({"size": [4, 6], "counts": [20]}, "run lengths of 20 pixels"),

@@ -88,7 +88,7 @@ def test_masks_of_the_upright_picture_by_default_or_where_that_is_said(
     notes = found.check().notes
     if fit is None and open_to_guess:
         (note,) = notes
-        assert note.startswith("1 image is turned or mirrored by EXIF")
+        assert note.startswith("1 image is rotated or flipped by EXIF")
         assert "--masks stored" in note
     else:
         assert notes == ()

@@ -12,7 +12,7 @@ from tests.reproduce.test_results import scale_of
 from tests.tiny import PATCH_STUDENT
 from zeroseg.errors import TrainingError
 from zeroseg.experiments import Column, ExperimentContext, plan, run_variant
-from zeroseg.reproduce import Scale, draw_figures, figures, prepare_study, study
+from zeroseg.reproduce import Scale, draw_figures, figures, prepare_study
 from zeroseg.reproduce.figures import trained
 from zeroseg.rules import Margin
 from zeroseg.student.config import ReadOut
@@ -26,13 +26,12 @@ def context(tmp_path: Path) -> ExperimentContext:
 
 
 @pytest.fixture
-def scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scale:
+def scale(tmp_path: Path) -> Scale:
     """Toys with a margin, in the place of all rows that are drawn and asked about."""
     losses = replace(CONFIG.losses, reconstruction=0.0, dense=1.0)
     config = replace(CONFIG, student=replace(PATCH_STUDENT, read_out=BY_MARGIN), losses=losses)
     own = Column("voc", toy.VOC, "own")
     experiment = replace(toy.experiment(tmp_path, config), readings={"own": {}}, columns=(own,))
-    monkeypatch.setattr(study, "QUESTIONS", 2)
     table = replace(scale_of(toy.experiment(tmp_path)).tables[0], columns=(own,), column=own)
     return replace(scale_of(experiment), rows=experiment, tables=(table,))
 

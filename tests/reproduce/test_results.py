@@ -47,7 +47,7 @@ def scale_of(experiment: Experiment) -> Scale:
         tflops=0.1,
         data=("toys",),
         figures=(Figure("losses", "Dogs and cats", ("base", "centred"), ("dog", "cat"), ("dog", "cat")),),
-        study=StudyPlan("t2", ("base", "centred"), ("dog", "cat")),
+        study=StudyPlan("t2", ("base", "centred"), ("dog", "cat"), questions=2),
     )
 
 

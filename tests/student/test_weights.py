@@ -112,7 +112,7 @@ def test_config_with_impossible_values(folder: Path, changes: dict[str, object])
 def test_config_with_numbers_that_are_none(folder: Path, number: str):
     text = (folder / "config.json").read_text(encoding="utf-8")
     (folder / "config.json").write_text(re.sub(r'"temperature": [0-9.]+', f'"temperature": {number}', text))
-    with pytest.raises(WeightsError, match=rf"config\.json.*{number} is no finite number"):
+    with pytest.raises(WeightsError, match=rf"config\.json.*{number} is not a finite number"):
         Student.from_pretrained(folder)
 
 
@@ -153,11 +153,11 @@ def test_missing_foreign_and_misshaped_tensors_are_counted(folder: Path):
     whole = dict(tensors)
     del tensors["encoder.class_token"]
     save_file(tensors, path)
-    refused(folder, "1 tensors missing, 0 foreign, 0 of another shape")
+    refused(folder, "1 tensors missing, 0 unexpected, 0 of another shape")
     save_file(whole | {"surplus": torch.zeros(2), "more": torch.zeros(2)}, path)
-    refused(folder, "0 tensors missing, 2 foreign, 0 of another shape")
+    refused(folder, "0 tensors missing, 2 unexpected, 0 of another shape")
     save_file(whole | {"encoder.class_token": torch.zeros(1, 1, 3)}, path)
-    refused(folder, "0 tensors missing, 0 foreign, 1 of another shape")
+    refused(folder, "0 tensors missing, 0 unexpected, 1 of another shape")
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage" * 100, b"\xff" * 64])

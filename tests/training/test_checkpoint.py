@@ -46,7 +46,7 @@ def test_save_that_fails_leaves_the_old_checkpoint(
 
 
 def test_nothing_to_resume_is_said(tmp_path: Path):
-    with pytest.raises(TrainingError, match="start anew"):
+    with pytest.raises(TrainingError, match="start again"):
         load_checkpoint(tmp_path)
 
 

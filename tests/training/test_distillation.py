@@ -15,7 +15,7 @@ from zeroseg.student.encoder import random_keep
 from zeroseg.training.distillation import Distillation, DistillConfig, LossWeights
 from zeroseg.training.loop import LoopConfig, Loss
 from zeroseg.training.view_data import ViewBatch, ViewData
-from zeroseg.views import ViewsConfig, mirror_order, patch_coverage
+from zeroseg.views import ViewsConfig, hflip_order, patch_coverage
 
 OURS = LossWeights(reconstruction=0.0, matching=0.0, overlap=1.0, patch_view=1.0, dense=1.0)
 CONFIG = DistillConfig(
@@ -45,7 +45,7 @@ def test_a_flipped_image_goes_with_its_flipped_views(data: ViewData):
     distillation = Distillation(student(PATCH_STUDENT), CONFIG, data)
     batch = replace(data.batch(0), flipped=torch.tensor([True, True]))
     by_hand = ViewBatch(
-        batch.images.flip(-1), batch.features[:, mirror_order(VIEWS)], torch.tensor([False, False]), names=batch.names
+        batch.images.flip(-1), batch.features[:, hflip_order(VIEWS)], torch.tensor([False, False]), names=batch.names
     )
     one, other = (loss_of(distillation, given).value.detach() for given in (batch, by_hand))
     assert float(one) == pytest.approx(float(other), rel=1e-5)

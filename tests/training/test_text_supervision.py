@@ -1,4 +1,4 @@
-"""The paper's rival: the same student body learning from captions."""
+"""The paper's main baseline: the same student body, trained on captions."""
 
 import json
 import os
@@ -74,8 +74,8 @@ def test_no_more_words_than_asked_for(captioned: list[tuple[Path, str]]):
 
 def test_without_words_there_is_the_contrast_of_captions_alone(captioned: list[tuple[Path, str]], tmp_path: Path):
     config = replace(CONFIG, labels=0)
-    pupil = supervise_with_text(captioned, (), config, tmp_path / "run", teacher(), quiet=True)
-    assert pupil is not None
+    trained = supervise_with_text(captioned, (), config, tmp_path / "run", teacher(), quiet=True)
+    assert trained is not None
     rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert all("words" not in row and row["loss"] == pytest.approx(row["captions"]) for row in rows)
 
@@ -95,12 +95,12 @@ def test_a_run_leaves_a_student_and_its_text_encoder_and_they_segment(
 ):
     seen: list[bool] = []
 
-    def judge(_student: object, text: Teacher) -> dict[str, float]:
+    def evaluate(_student: object, text: Teacher) -> dict[str, float]:
         seen.append(text.fingerprint != teacher().fingerprint)
         return {"miou": 0.0}
 
-    pupil = supervise_with_text(captioned, WORDS, CONFIG, tmp_path / "run", teacher(), judge, quiet=True)
-    assert pupil is not None
+    trained = supervise_with_text(captioned, WORDS, CONFIG, tmp_path / "run", teacher(), evaluate, quiet=True)
+    assert trained is not None
     assert seen
     assert all(seen)
     segmenter = Segmenter.from_pretrained(tmp_path / "run" / "student")
@@ -110,14 +110,14 @@ def test_a_run_leaves_a_student_and_its_text_encoder_and_they_segment(
 
 def test_text_encoder_and_student_learn_and_the_vision_tower_stays(captioned: list[tuple[Path, str]], tmp_path: Path):
     config = replace(CONFIG, text_from_teacher=True)
-    pupil = supervise_with_text(captioned, WORDS, config, tmp_path / "run", teacher(), quiet=True)
-    assert pupil is not None
-    trained, own = CLIPModel.from_pretrained(tmp_path / "run" / "text").state_dict(), clip().state_dict()
-    first = TextSupervised(replace(config, student=pupil.config), teacher()).student.state_dict()
+    trained = supervise_with_text(captioned, WORDS, config, tmp_path / "run", teacher(), quiet=True)
+    assert trained is not None
+    tower, own = CLIPModel.from_pretrained(tmp_path / "run" / "text").state_dict(), clip().state_dict()
+    first = TextSupervised(replace(config, student=trained.config), teacher()).student.state_dict()
     for name, weight in own.items():
-        same = torch.allclose(trained[name].float(), weight.half().float())
+        same = torch.allclose(tower[name].float(), weight.half().float())
         assert same == name.startswith(("vision_model", "visual_projection")), name
-    changed = [name for name, weight in pupil.state_dict().items() if not torch.equal(weight, first[name])]
+    changed = [name for name, weight in trained.state_dict().items() if not torch.equal(weight, first[name])]
     assert any(name.startswith("encoder") for name in changed)
     assert any(name.startswith("groupings") for name in changed)
 

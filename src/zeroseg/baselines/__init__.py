@@ -1,4 +1,4 @@
-"""What we compare with: read-outs of the teacher itself, under `READ_OUT` (one embedding a cell, margin rule)."""
+"""Baselines: methods that use the teacher without training, with the read-out `READ_OUT` (patches, margin rule)."""
 
 from zeroseg.baselines.by_name import ITERATIONS, READ_OUT, baseline_segmenter, open_baseline
 from zeroseg.baselines.crops import GridCrops

@@ -1,4 +1,4 @@
-"""All baselines by name; each has a file of its own beside this one."""
+"""All baselines by name; each has its own file in this folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ READ_OUT = ReadOut(naming="patches", background=Margin(), refinement=ITERATIONS)
 
 
 def open_baseline(name: BaselineName, teacher: Teacher) -> ImageEncoder:
-    """A baseline that sees images at twice the teacher's own size: 448 pixels for one that reads 224."""
+    """A baseline with images of twice the teacher's size: 448 pixels for a teacher with 224."""
     side = 2 * teacher.size
     match name:
         case "crops":
@@ -36,9 +36,9 @@ def open_baseline(name: BaselineName, teacher: Teacher) -> ImageEncoder:
 
 
 def baseline_segmenter(name: BaselineName, teacher: Teacher, refinement: int = ITERATIONS) -> Segmenter:
-    """A baseline under `READ_OUT` (one embedding a cell, margin rule), with so many iterations of refinement.
+    """A baseline with the read-out `READ_OUT` (patches, margin rule) and `refinement` iterations of refinement.
 
-    True regions are named as segments, and not refined.
+    True regions are named by segment and not refined.
     """
     read_out = replace(READ_OUT, refinement=refinement)
     if name == "true-regions":

@@ -1,4 +1,4 @@
-"""Grid crops named by the teacher: the crudest segmentation that it can give.
+"""Grid crops named by the teacher: its coarsest segmentation.
 
 Letters: B image, H W pixels.
 """
@@ -19,12 +19,12 @@ from zeroseg.views import grid_boxes
 
 
 class GridCrops:
-    """n x n crops, each embedded on its own. An `ImageEncoder`: the crops are the cells of its grid."""
+    """n x n crops, each embedded separately. An `ImageEncoder`: the crops are the cells of its grid."""
 
     def __init__(self, teacher: Teacher, shorter_side: int, n: int = 4) -> None:
-        """`shorter_side`: the image is brought to a square of this side before it is cut, pixels.
+        """`shorter_side`: the side of the square to which the image is resized before it is cut, pixels.
 
-        Raises `ConfigError` for crops of less than a pixel.
+        Raises `ConfigError` for crops smaller than a pixel.
         """
         if not 1 <= n <= shorter_side:
             raise ConfigError(f"{n} x {n} crops cannot be cut from {shorter_side} x {shorter_side} pixels.")
@@ -32,7 +32,7 @@ class GridCrops:
         self.shorter_side, self.multiple = shorter_side, 1
 
     def encode(self, pixels: Float[Tensor, "B 3 H W"], sizes: Sequence[Size]) -> list[Encoded]:
-        """One embedding a crop."""
+        """One embedding for each crop (see `ImageEncoder`)."""
         return [self._encode(one[None], size) for one, size in zip(pixels, sizes, strict=True)]
 
     def _encode(self, pixels: Float[Tensor, "1 3 H W"], size: Size) -> Encoded:

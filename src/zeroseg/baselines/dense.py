@@ -1,14 +1,14 @@
-"""Dense read-outs of a teacher: with another last layer, the patches that it was never trained on can be named.
+"""Dense read-outs of a teacher: with a changed last layer, its patches can be named, although no loss trained them.
 
-| method      | what a token gathers the values of in the last layer                  | residual and MLP |
-|-------------|-----------------------------------------------------------------------|------------------|
-| `maskclip`  | itself alone (Zhou et al. 2022)                                       | kept             |
-| `sclip`     | tokens of like query, and once more of like key (Wang et al. 2023)    | kept             |
-| `naclip`    | tokens of like key, near patches before others (Hajimiri et al. 2024) | left out         |
-| `clearclip` | tokens of like query (Lan et al. 2024)                                | left out         |
+| method      | tokens whose values a token gathers in the last layer                    | residual and MLP |
+|-------------|--------------------------------------------------------------------------|------------------|
+| `maskclip`  | only itself (Zhou et al. 2022)                                           | kept             |
+| `sclip`     | with similar queries, plus with similar keys (Wang et al. 2023)          | kept             |
+| `naclip`    | with similar keys, with a bonus for near patches (Hajimiri et al. 2024)  | left out         |
+| `clearclip` | with similar queries (Lan et al. 2024)                                   | left out         |
 
-How like they are is a softmax, head by head, over products of queries with queries, or keys with keys. A class token,
-where the teacher has one, is among the tokens, as in the authors' code. `docs/method.md` has the formulas, the papers.
+The weights are a softmax, head by head, over products of queries with queries, or of keys with keys. If the teacher has
+a class token, it is one of the tokens, as in the authors' code. `docs/method.md` has the formulas and the papers.
 
 Letters: B image, T token (the class token if there is one, then P patches), L patches along an axis, N head, K head
 width, D embedding width, H W pixels.
@@ -33,12 +33,12 @@ NEAR = 5.0  # standard deviation of NACLIP's neighbourhood, patches: the authors
 
 
 class DenseReadOut:
-    """One embedding a patch, by one of four methods, at any resolution. An `ImageEncoder`."""
+    """One embedding for each patch, by one of four methods, at any resolution. An `ImageEncoder`."""
 
     def __init__(self, teacher: Teacher, shorter_side: int, method: DenseMethod = "maskclip") -> None:
-        """`shorter_side`: what images are resized to, pixels; positions are interpolated.
+        """`shorter_side`: of the resized images, pixels; positions are interpolated.
 
-        Raises `ConfigError` for a method that there is not, or a side that is no patch long.
+        Raises `ConfigError` for an unknown method, or a side shorter than a patch.
         """
         patch = teacher.patch_size
         if method not in get_args(DenseMethod):
@@ -53,7 +53,7 @@ class DenseReadOut:
         self.shorter_side, self.multiple = shorter_side, patch
 
     def encode(self, pixels: Float[Tensor, "B 3 H W"], sizes: Sequence[Size]) -> list[Encoded]:
-        """One embedding a patch; the image's is the teacher's own."""
+        """One embedding for each patch (see `ImageEncoder`); the image's is the teacher's own."""
         images, patches = self.teacher.embed_images(pixels), self.patches(pixels)
         mean, grid = torch.zeros_like(images[0]), (pixels.shape[2] // self.multiple, pixels.shape[3] // self.multiple)
         return [Encoded(images[n], patches[n], None, None, mean, grid, size) for n, size in enumerate(sizes)]
@@ -65,24 +65,24 @@ class DenseReadOut:
 
 
 def maskclip(last: LastAttention) -> Float[Tensor, "B N T K"]:
-    """Each token its own value."""
+    """The value of the token itself."""
     return last.values()
 
 
 def sclip(last: LastAttention) -> Float[Tensor, "B N T K"]:
-    """The values of tokens of like query, plus those of tokens of like key."""
+    """The values of tokens with similar queries, plus those of tokens with similar keys."""
     values, queries, keys = last.values(), last.queries(), last.keys()
     return of_like(queries, values) + of_like(keys, values)
 
 
 def naclip(last: LastAttention) -> Float[Tensor, "B N T K"]:
-    """The values of tokens of like key, with a bonus for near patches."""
+    """The values of tokens with similar keys, with a bonus for near patches."""
     values, keys = last.values(), last.keys()
     return of_like(keys, values, neighbourhood(*last.grid, last.class_tokens).to(keys))
 
 
 def clearclip(last: LastAttention) -> Float[Tensor, "B N T K"]:
-    """The values of tokens of like query."""
+    """The values of tokens with similar queries."""
     values, queries = last.values(), last.queries()
     return of_like(queries, values)
 
@@ -93,7 +93,7 @@ RULES: dict[DenseMethod, tuple[Attend, bool]] = {
     "naclip": (naclip, False),
     "clearclip": (clearclip, False),
 }
-"""By method: what is gathered, and whether the residual connection and the MLP are kept."""
+"""By method: the attention of the last layer, and whether the residual connection and the MLP are kept."""
 
 
 def of_like(
@@ -104,9 +104,9 @@ def of_like(
 
 
 def neighbourhood(h: int, w: int, class_tokens: int) -> Float[Tensor, "T T"]:
-    """What NACLIP adds to the products: a Gaussian of how far two patches are apart, 1 at most.
+    """The bonus that NACLIP adds to the products: a Gaussian of the distance between two patches, at most 1.
 
-    Nothing is added to and from the class tokens, which stand before the patches.
+    It is 0 for the class tokens, which come before the patches.
     """
 
     def bell(count: int) -> Float[Tensor, "L L"]:

@@ -1,4 +1,4 @@
-"""Two references, far from all methods: true regions named by the teacher, and background everywhere.
+"""Two references: true regions named by the teacher, and background everywhere.
 
 Letters: B image, R region, H W pixels.
 """
@@ -20,16 +20,17 @@ from zeroseg.segmentation import IGNORE
 from zeroseg.teacher import Teacher
 from zeroseg.views import Box
 
-LOOK = 0.7  # of a region's longer side: what surrounds it makes its name worse (docs/log.md)
-SMALLEST = 0.2  # of the picture's shorter side: the teacher knows no smaller crops
+LOOK = 0.7  # fraction of a region's longer side: its surroundings make its name worse (docs/log.md)
+SMALLEST = 0.2  # fraction of the picture's shorter side: the teacher was not trained on smaller crops
 
 
 class TrueRegions:
-    """The upper bound of naming: every region of the truth is embedded by itself. An `ImageEncoder`.
+    """The upper bound of naming: every region of the truth is embedded separately. An `ImageEncoder`.
 
-    It is the mean of two looks at a square in its middle: as it is, and in the region's own colour where it ends.
-    Regions are the components of the true classes (`regions.true_regions`), the background's, too. Evaluation shows it
-    the truth (`encode_true`); without, the whole picture is one region. It is read by segment, and not refined.
+    An embedding is the mean over two versions of a square at the region's centre: unchanged, and with the region's mean
+    colour outside of the region. Regions are the connected components of the true classes, with the background
+    (`regions.true_regions`). Evaluation gives it the truth (`encode_true`); without it, the whole picture is one
+    region. It is read by segment and not refined.
     """
 
     def __init__(self, teacher: Teacher) -> None:
@@ -37,12 +38,12 @@ class TrueRegions:
         self.shorter_side, self.multiple = teacher.size, 1
 
     def encode(self, pixels: Float[Tensor, "B 3 H W"], sizes: Sequence[Size]) -> list[Encoded]:
-        """Each picture as one region."""
+        """Each picture as one region (see `ImageEncoder`)."""
         whole = np.zeros(pixels.shape[2:], np.uint16)
         return [self.encode_true(one[None], whole, size) for one, size in zip(pixels, sizes, strict=True)]
 
     def encode_true(self, pixels: Float[Tensor, "1 3 H W"], truth: UInt16[np.ndarray, "H W"], size: Size) -> Encoded:
-        """Embeddings and exact masks of all regions in `truth`; `size` is the picture's own: height, width."""
+        """Embeddings and exact masks of all regions in `truth`; `size`: height and width of the original picture."""
         masks, boxes = true_regions(truth, IGNORE)
         side = (self.teacher.size, self.teacher.size)
         height, width = truth.shape
@@ -58,9 +59,9 @@ class TrueRegions:
 
 
 class BackgroundOnly:
-    """Background everywhere: nothing is like any word. An `ImageEncoder`.
+    """Background everywhere: all similarities are 0. An `ImageEncoder`.
 
-    Where a data set has no background, every pixel gets one and the same class.
+    If a data set has no background, all pixels get the same class.
     """
 
     def __init__(self, teacher: Teacher) -> None:
@@ -68,13 +69,13 @@ class BackgroundOnly:
         self.shorter_side, self.multiple = teacher.size, 1
 
     def encode(self, pixels: Float[Tensor, "B 3 H W"], sizes: Sequence[Size]) -> list[Encoded]:
-        """One cell without any direction, whatever the pixels."""
+        """One cell with a zero embedding for each picture (see `ImageEncoder`)."""
         nowhere = pixels.new_zeros(self.teacher.width).to(self.teacher.device)
         return [Encoded(nowhere, nowhere[None], None, None, nowhere, (1, 1), size) for size in sizes]
 
 
 def _square(box: Box, height: int, width: int) -> Box:
-    """The square in the middle of a box, moved into the picture; cut where the picture is not as wide."""
+    """The square at the centre of a box, moved into the picture, and cut if the picture is smaller."""
     left, top, right, bottom = box
     side = max(LOOK * max(right - left, bottom - top), SMALLEST * min(height, width))
     across, down = min(width, round(side)), min(height, round(side))

@@ -93,6 +93,8 @@ class Evaluate:
     """Separate things from background without any label: the margin is calibrated on 100 images without their masks
     (unlabelled scenes, train images, or those that are measured). Beside it stands the figure with a margin that was
     tuned on masks, where there are other masks than those that are measured."""
+    tuning_images: int = 100
+    """How many other images a margin is tuned or calibrated on, at most."""
     sweep: bool = False
     """Try the background's threshold at many values, too, on what is measured: the best is an upper bound."""
     skip_bad: bool = False
@@ -124,6 +126,8 @@ class Evaluate:
         """Refuse what makes no sense, before anything is loaded."""
         if self.size is not None and self.size < 1:
             raise UsageError(f"--size must be 1 or more, not {self.size}.")
+        if self.tuning_images < 1:
+            raise UsageError(f"--tuning-images must be 1 or more, not {self.tuning_images}.")
         check_iterations(self.refinement)
         if self.method != "student":
             self._check_baseline()
@@ -174,7 +178,7 @@ class Evaluate:
             dataset,
             protocol,
             "calibrated" if self.calibrate else "tuned" if tunes else "own",
-            OtherImages(self.dataset, self.split, self.data, self._masks()),
+            OtherImages(self.dataset, self.split, self.data, self._masks(), self.tuning_images),
             examples=EXAMPLES if self.report else 0,
             swept=self.sweep,
             resumes=True,

@@ -36,8 +36,8 @@ def parse(
 
     `pairs`: every flag is there both ways, `--flag` and `--no-flag`, so that its help is right whatever its default is.
 
-    Floats are finite: `nan` and `inf` are no numbers of any option. `registry`: how values are built that are not what
-    they look like on the command line.
+    Floats are finite: no option accepts `nan` or `inf`. `registry`: how to build values whose options on the command
+    line differ from their fields.
 
     With `--help` among the words, the description (the command's docstring) and the options are printed.
 
@@ -66,7 +66,7 @@ def _finite_floats(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[float] |
     def read(words: list[str]) -> float:
         number = float(words[0])
         if not math.isfinite(number):
-            raise ValueError(f"{words[0]!r} is no finite number")
+            raise ValueError(f"{words[0]!r} is not a finite number")
         return number
 
     return PrimitiveConstructorSpec(

@@ -23,7 +23,6 @@ from zeroseg.reproduce import SCALES, Scale, draw_figures, prepare_study, write_
 from zeroseg.reproduce.costs import run_budgets
 from zeroseg.reproduce.making import expect_test_sets, measure_missing_speed, rows_of, rows_to_measure
 from zeroseg.reproduce.speed import ROUNDS
-from zeroseg.reproduce.study import QUESTIONS
 
 QUICK = 6  # times fewer steps
 QUICK_SCENES = Scenes(20, 40)
@@ -83,6 +82,8 @@ class Reproduce(RunOptions):
     )
     """Operations a second that a dry run reckons with, in 10^12. 30 is what the paper's 84 V100-hours come to, 0.1 a
     thread of a CPU core."""
+    speed_rounds: Annotated[int | None, arg(help_behavior_hint="(default: 20, or 5 with --quick)")] = None
+    """How many training steps of each row are timed for its speed-up."""
     study: Annotated[Path, arg(metavar="FOLDER")] = OWN_STUDY
     """Where the human study goes, a new folder (t2)."""
     data: Folders = field(default_factory=Folders)
@@ -107,6 +108,8 @@ class Reproduce(RunOptions):
         self.check()
         if self.tflops is not None and self.tflops <= 0:
             raise UsageError(f"--tflops must be above 0, not {self.tflops:g}.")
+        if self.speed_rounds is not None and self.speed_rounds < 1:
+            raise UsageError(f"--speed-rounds must be 1 or more, not {self.speed_rounds}.")
         for name in tables:
             if name not in scale.names:
                 among = f"{hint(name, scale.names)}: choose among {', '.join(scale.names)}"
@@ -120,7 +123,8 @@ class Reproduce(RunOptions):
 
     def _quick(self, scale: Scale) -> Reproduce:
         steps = self.steps or scale.rows.recipe().loop.steps
-        return replace(self, seeds=1, steps=max(1, steps // QUICK), scenes=QUICK_SCENES)
+        scenes = QUICK_SCENES if self.scenes == Scenes() else self.scenes
+        return replace(self, seeds=1, steps=max(1, steps // QUICK), scenes=scenes)
 
     def _make(self, scale: Scale, tables: Sequence[str]) -> int:
         context = self.context(scale.rows.recipe().student.teacher)
@@ -137,7 +141,7 @@ class Reproduce(RunOptions):
             codes.append(replace(self, seeds=1).make_runs(scale.rows, context, shown))
         if INTERRUPTED in codes or (shown and not self.make_students(scale.rows, context, shown)):
             return INTERRUPTED
-        rounds = QUICK_ROUNDS if self.quick else ROUNDS
+        rounds = self.speed_rounds or (QUICK_ROUNDS if self.quick else ROUNDS)
         measure_missing_speed(scale, context, tables, self.steps, rounds, counting)
         for path in draw_figures(scale, context, self.pages, self.steps):
             print(f"a figure: {path}")
@@ -150,8 +154,9 @@ class Reproduce(RunOptions):
         if self.study.exists():
             print(f"the study is there already: {self.study}")
             return
+        assert scale.study is not None
         try:
-            with counting("the study", QUESTIONS, "pictures") as progress:
+            with counting("the study", scale.study.questions, "pictures") as progress:
                 print(f"the study: {prepare_study(scale, context, self.study, self.steps, progress)}")
         except TrainingError as error:  # a run that failed, and was complained of
             complain(error)

@@ -231,7 +231,7 @@ def _read_labels(file: Path) -> tuple[str, ...]:
 def _found(segmentation: zeroseg.Segmentation) -> str:
     """The labels that occur with their shares, largest first."""
     present = segmentation.present_indices
-    words = [f"{segmentation.labels[index]} {segmentation.shares[index]:.0%}" for index in present[:LABELS_SHOWN]]
+    words = [f"{segmentation.labels[index]} {segmentation.fractions[index]:.0%}" for index in present[:LABELS_SHOWN]]
     return ", ".join(words) + (f" and {len(present) - LABELS_SHOWN} more" if len(present) > LABELS_SHOWN else "")
 
 

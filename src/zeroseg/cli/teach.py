@@ -50,7 +50,7 @@ class Teach:
         else:
             source, name = CaptionedFolder(self.images, config.image_size), str(self.images.resolve())
         if teach(source, config, self.out, name, self.resume) is None:
-            say("go on with --resume.")
+            say("continue with --resume.")
             return INTERRUPTED
         folder = shlex.quote(str(self.out / "teacher"))
         print(f"the teacher is in {folder}; embed images with it:")

@@ -1,4 +1,4 @@
-"""The demo's third part: who segments how well, side by side."""
+"""The demo's third part: a comparison of students and of the teacher."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ EVALUATE = "`zeroseg evaluate` takes 300 scenes and tunes the teacher's margins 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: who segments, and how well."""
+    """One line of the table: a method and its result."""
 
     name: str
     result: Result
 
     @property
     def miou(self) -> float:
-        """In per cent."""
+        """mIoU in per cent."""
         return 100 * self.result.miou
 
 
 def compare(trained: TrainingRun, cache: FeatureCache, bundled: Segmenter, config: DemoConfig, log: Log) -> list[Row]:
-    """mIoU of the student before and after, of the bundled one, and of two read-outs of the teacher itself.
+    """mIoU of the student before and after training, of the bundled student, and of two baselines of the teacher.
 
-    Margins are tuned on validation scenes; the two trained students bring theirs. The teacher's are those of
-    `zeroseg evaluate --method`, with as many rounds of refinement as the student's.
+    Margins are tuned on validation scenes; the two trained students use those of their configs. The baselines are those
+    of `zeroseg evaluate --method`, with as many iterations of refinement as the student.
     """
     by = bundled.teacher
     untrained = build_student(trained.config, cache, by).to(by.device).eval()
@@ -60,7 +60,7 @@ def compare(trained: TrainingRun, cache: FeatureCache, bundled: Segmenter, confi
 
 
 def terminal_table(rows: Sequence[Row]) -> Table:
-    """mIoU of everybody, for the terminal."""
+    """The mIoU of all methods, for the terminal."""
     title = f"mIoU on {rows[0].result.images} held-out scenes, %"
     shown = Table("who segments", title=title, caption=EVALUATE, box=box.SIMPLE)
     shown.title_justify = shown.caption_justify = "left"

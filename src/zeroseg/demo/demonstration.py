@@ -22,10 +22,10 @@ REPORT = "report.html"
 
 
 def run(out: Path, minutes: float = 3.0, quiet: bool = False, config: DemoConfig | None = None) -> Path:
-    """Give the demo, with about `minutes` minutes of training; returns the report's path.
+    """Run the demo, with about `minutes` minutes of training; returns the report's path.
 
-    The folder `out` receives `pictures`, `images`, the cache, a run and the report; images and cache of a former
-    demo are used again, the run is always a new one. Ctrl-C says what is there and goes on as `KeyboardInterrupt`.
+    The folder `out` receives `pictures`, `images`, the cache, a run and the report. Images and cache of an earlier
+    demo are used again; the run is always new. Ctrl-C prints what is in the folder and raises `KeyboardInterrupt`.
     Raises `WeightsError`, `TeacherError`, `DatasetError`, `CacheError`, `TrainingError`, `OutputError`.
     """
     log = Log(quiet)
@@ -45,7 +45,7 @@ def _demonstrate(out: Path, minutes: float, config: DemoConfig, log: Log) -> Pat
     images = draw_images(out / "images", bundled.teacher, config, log)
     cache = cache_features(images, bundled.teacher, config.recipe.views, out, log)
     trained = learn(images, cache, bundled.teacher, out, minutes, config, log)
-    log.title("3  Side by side, on scenes that nobody has seen")
+    log.title("3  Comparison, on held-out scenes")
     rows = compare(trained, cache, bundled, config, log)
     log.show(terminal_table(rows))
     commands = next_commands(trained.run)
@@ -60,7 +60,7 @@ def _demonstrate(out: Path, minutes: float, config: DemoConfig, log: Log) -> Pat
 
 
 def next_commands(run_folder: Path) -> list[tuple[str, str]]:
-    """Three things to do next, each as (words, command)."""
+    """Three next commands, each as (words, command)."""
     zeroseg = _program()
     return [
         (
@@ -81,7 +81,7 @@ def next_commands(run_folder: Path) -> list[tuple[str, str]]:
 
 
 def _program() -> str:
-    """How `zeroseg` is called from here: by name where the shell knows it, else by its path."""
+    """How to call `zeroseg` from here: by name if the shell finds it, else by its path."""
     if shutil.which("zeroseg"):
         return "zeroseg"
     program = Path(sys.executable).parent / "zeroseg"
@@ -100,7 +100,4 @@ def _what_is_there(out: Path) -> str:
     }
     counts = {words: len(list(out.glob(pattern))) for pattern, words in kinds.items()}
     there = ", ".join(f"{count:,} {words}" for words, count in counts.items() if count) or "nothing yet"
-    return (
-        f"Stopped. In {out} there is: {there}. The same command begins again and uses the scenes and the features "
-        "that are there."
-    )
+    return f"Stopped. {out} contains: {there}. The same command starts again and uses these scenes and features."

@@ -34,9 +34,9 @@ def compose(
     loop = trained.config.loop
     lead = [
         report.paragraph(
-            f"A student network looked at {trained.images:,} unlabelled pictures for {trained.seconds / 60:.1f} "
-            "minutes and learnt to predict what a frozen CLIP, its teacher, says about crops of them. Nobody told it "
-            "what is where; asked for words, it now says which pixels they name."
+            f"A student network was trained on {trained.images:,} unlabelled pictures for {trained.seconds / 60:.1f} "
+            "minutes to predict the embeddings that a frozen CLIP, its teacher, gives to crops of them. It had no "
+            "labels. Given words, it now finds the pixels that they name."
         ),
         report.chips(
             {
@@ -60,8 +60,8 @@ def compose(
 
 def _pictures_part(shown: Sequence[Shown]) -> tuple[Html, ...]:
     words = report.paragraph(
-        "The bundled student and pictures that it never saw. What is asked for is only a line of words: synonyms, "
-        "stuff such as water, and words for things that are not there may stand in it. What fits none is background."
+        "The bundled student on pictures that it was not trained on. The input is one line of words. It may contain "
+        "synonyms, stuff such as water, and words for things that the picture does not show. The rest is background."
     )
     pairs = [
         report.beside(
@@ -69,7 +69,7 @@ def _pictures_part(shown: Sequence[Shown]) -> tuple[Html, ...]:
                 report.picture(one.image, one.name, one.alt),
                 report.picture(
                     one.overlay,
-                    f"Asked for: {one.labels}.",
+                    f"Labels: {one.labels}.",
                     f"{one.alt} Tinted by what the student found: {found(one.segmentation)}.",
                 ),
             ]
@@ -83,13 +83,13 @@ def _learning_part(trained: TrainingRun, rows: Sequence[Row], config: DemoConfig
     rows_of_log, weights = trained.rows, asdict(trained.config.losses)
     return (
         report.paragraph(
-            f"mIoU on {config.curve_scenes} held-out scenes while the student learns; the levels beside it are those "
-            "of the table below."
+            f"mIoU on {config.curve_scenes} held-out scenes while the student learns; the dashed lines are from the "
+            "table below."
         ),
         curves.learning_curve(rows_of_log, {row.name: row.miou for row in rows[2:]}),
         report.paragraph(
-            "The diagnostics show a collapse while it happens: tokens that all become the same (cosine 1), one segment "
-            "that takes every patch, an assignment that never decides, all tokens near one and the same view."
+            "The diagnostics show a collapse while it happens: all tokens become equal (cosine 1), one segment gets "
+            "all patches, the assignment stays undecided, or all tokens are nearest to the same view."
         ),
         report.grid(
             [curves.losses(rows_of_log, [name for name in weights if weights[name]]), *curves.diagnostics(rows_of_log)]
@@ -106,7 +106,7 @@ def _table_part(rows: Sequence[Row], config: DemoConfig) -> tuple[Html, ...]:
             ("who segments", "mIoU, %", "margin"),
             cells,
             f"{scenes} held-out scenes, {classes} nouns and background. Margin: by how much (cosine x 100) a label "
-            f"must beat the best background word; tuned on {config.tuning_scenes} validation scenes, but for the "
+            f"must exceed the best background word; tuned on {config.tuning_scenes} validation scenes, except the "
             f"bundled student's own. {EVALUATE}",
             strong=(1,),
         ),
@@ -114,7 +114,7 @@ def _table_part(rows: Sequence[Row], config: DemoConfig) -> tuple[Html, ...]:
 
 
 def settings(trained: TrainingRun, by: Teacher, config: DemoConfig, seconds: float) -> dict[str, report.Cell]:
-    """What was run, where and for how long."""
+    """The settings of the demo: what was run, where and for how long."""
     recipe, loop = trained.config, trained.config.loop
     parameters = sum(weight.numel() for weight in trained.student.parameters())
     weights = {name: weight for name, weight in asdict(recipe.losses).items() if weight}
@@ -126,7 +126,7 @@ def settings(trained: TrainingRun, by: Teacher, config: DemoConfig, seconds: flo
         "steps": f"{loop.steps:,} of {loop.batch_size} images, {loop.steps * loop.batch_size:,} in all",
         "losses": ", ".join(f"{weight:g} {name.replace('_', '-')}" for name, weight in weights.items()),
         "learning rate": f"{loop.optimiser.learning_rate:g}, warm-up and cosine",
-        "training": f"{trained.seconds / 60:.1f} minutes, looks at held-out scenes included",
+        "training": f"{trained.seconds / 60:.1f} minutes, with evaluations on held-out scenes",
         "whole demo": f"{seconds / 60:.1f} minutes",
         "margins": f"tuned on {config.tuning_scenes} validation scenes",
         "machine": f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, {platform.platform(terse=True)}",
@@ -143,7 +143,7 @@ def _next_part(commands: Sequence[tuple[str, str]]) -> tuple[Html, ...]:
     return (
         report.code(commands),
         report.paragraph(
-            "The bundled weights know the picturebook and nothing else. For photos, the README says how to take a CLIP "
-            "from the hub as the teacher and distil it on your own images."
+            "The bundled weights know only the picturebook. For photos, the README says how to take a CLIP from the "
+            "hub as the teacher and distil it on your own images."
         ),
     )

@@ -1,4 +1,4 @@
-"""The demo's first part: pictures by words."""
+"""The demo's first part: pictures segmented by words."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PICTURES = Path(__file__).parents[1] / "pictures"
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture that was segmented, and what came out."""
+    """A picture and its segmentation."""
 
     name: str
     alt: str
@@ -46,6 +46,6 @@ def segment_pictures(segmenter: Segmenter, out: Path, log: Log) -> list[Shown]:
 
 
 def found(segmentation: Segmentation) -> str:
-    """The labels that occur with their shares, the largest first."""
-    shares = [f"{segmentation.labels[k]} {segmentation.shares[k]:.0%}" for k in segmentation.present_indices]
-    return ", ".join(shares)
+    """The labels that occur with their fractions of the picture, the largest first."""
+    shown = [f"{segmentation.labels[k]} {segmentation.fractions[k]:.0%}" for k in segmentation.present_indices]
+    return ", ".join(shown)

@@ -27,12 +27,12 @@ from zeroseg.training.monitor import read_log
 from zeroseg.views import ViewsConfig
 
 SPLIT = "unlabelled"
-PROBED = 32  # images to measure the teacher's pace on, after as many to warm up
+PROBED = 32  # images to measure the teacher's speed, after as many to warm up
 
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """A student that was distilled from scratch, and how that went."""
+    """A student that was distilled from scratch, and its training."""
 
     run: Path
     student: Student
@@ -43,17 +43,17 @@ class TrainingRun:
 
 
 def draw_images(folder: Path, by: Teacher, config: DemoConfig, log: Log) -> list[Path]:
-    """As many unlabelled scenes as the teacher can embed in `caching_seconds`; those of a former demo are kept."""
+    """As many unlabelled scenes as the teacher can embed in `caching_seconds`; those of an earlier demo are kept."""
     there = _scenes_in(folder)[: config.most_images]
     if len(there) >= config.fewest_images:
-        log.say(f"{len(there):,} scenes of a former demo are in {folder}.")
+        log.say(f"{len(there):,} scenes of an earlier demo are in {folder}.")
         return there
     write_scenes(folder, SPLIT, range(min(2 * PROBED, config.fewest_images)))
     pace = embedding_pace(_scenes_in(folder)[: 2 * PROBED], by, config.recipe.views)
     count = round(min(max(pace * config.caching_seconds, config.fewest_images), config.most_images))
     log.say(
         f"The teacher embeds {len(config.recipe.views.boxes())} views each of {pace:.0f} images a second here: "
-        f"{count:,} scenes, without any label, will do."
+        f"{count:,} scenes, without any label, are drawn."
     )
     with log.bar("drawing", count) as advance:
         write_scenes(folder, SPLIT, range(count), progress=advance)
@@ -80,7 +80,7 @@ def cache_features(images: Sequence[Path], by: Teacher, views: ViewsConfig, out:
     with log.bar("caching", len(images)) as advance:
         made = build_cache(images, by, views, folder, advance)
     seconds = time.monotonic() - started
-    log.say(f"Cached the views of {made.embedded:,} images in {seconds:.0f} s; {made.found:,} were there already.")
+    log.say(f"Cached the views of {made.embedded:,} images in {seconds:.0f} s; {made.found:,} were cached already.")
     return FeatureCache(folder)
 
 
@@ -93,7 +93,7 @@ def learn(
     folder = free_run(out)
     log.say(
         f"A step of {recipe.loop.batch_size} images takes {pace:.2f} s: {recipe.loop.steps:,} steps, about {minutes:g} "
-        f"minutes and the time for {config.curve_points} looks at {config.curve_scenes} held-out scenes."
+        f"minutes, plus {config.curve_points} evaluations on {config.curve_scenes} held-out scenes."
     )
     validation = open_dataset(DATASET, "validation", config.tuning_scenes)
     held_out = open_dataset(DATASET, "held-out", config.curve_scenes)
@@ -111,7 +111,7 @@ def learn(
     student = _uninterrupted(distill(images, cache, recipe, folder, by, validate, quiet=log.quiet))
     seconds = time.monotonic() - started
     student.config = replace(student.config, read_out=tune_margin(Segmenter.of(student, by), validation).read_out)
-    student.save_pretrained(folder / "student")  # with its margin, so that `zeroseg evaluate` reads it alike
+    student.save_pretrained(folder / "student")  # with its margin, so that `zeroseg evaluate` uses the same one
     return TrainingRun(folder, student, recipe, len(images), seconds, read_log(folder))
 
 
@@ -128,7 +128,7 @@ def _loop_of(minutes: float, pace: float, config: DemoConfig) -> LoopConfig:
 
 
 def seconds_a_step(images: Sequence[Path], cache: FeatureCache, by: Teacher, config: DemoConfig) -> float:
-    """How long a step of the recipe takes here, from the second half of a short run that is thrown away."""
+    """Seconds for a step of the recipe on this machine, from the second half of a short timing run."""
     loop = replace(config.recipe.loop, steps=config.timing_steps, log_every=1)
     with TemporaryDirectory() as folder:
         run_folder = Path(folder) / "timing"

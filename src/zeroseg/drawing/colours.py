@@ -1,4 +1,4 @@
-"""Which colour a label has: in the mask's palette, in the overlay with its legend, and in the JSON beside them."""
+"""The colours of labels in the mask's palette, in the overlay with its legend, and in the JSON."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ BLACK: RGB = (0, 0, 0)  # the background of masks; overlays keep the photo's col
 
 
 def label_colours(segmentation: Segmentation) -> tuple[RGB, ...]:
-    """The colour of every label, in their order; the background's is black.
+    """The colour of every label, in their order; the background is black.
 
-    A label has the same colour in every picture of a vocabulary, unless two labels that occur would share one (of more
-    than `OVERLAY_COLOURS`): then the later one has the next that is free, in this picture.
+    A label has the same colour in every picture of a vocabulary, unless two labels in the picture would have the same
+    colour (with more than `OVERLAY_COLOURS` labels): then the later one gets the next free colour in this picture.
     """
     first = int(segmentation.has_background)
     choice = overlay_palette(OVERLAY_COLOURS)
@@ -31,5 +31,5 @@ def label_colours(segmentation: Segmentation) -> tuple[RGB, ...]:
 
 
 def hexadecimal(colour: RGB) -> str:
-    """A colour as the web writes it: `#4488ee`."""
+    """A colour in the form of HTML: `#4488ee`."""
     return "#{:02x}{:02x}{:02x}".format(*colour)

@@ -26,20 +26,20 @@ def overlay(
 ) -> Image.Image:
     """Tint each label's pixels, draw thin light contours with a dark rim, and add a legend.
 
-    The picture is enlarged or reduced to a longer side of 384 to 1600 pixels and drawn at least 32
-    pixels thick (a 20,000 x 20 strip comes out thicker than true). The legend, right of upright
-    pictures and below wide ones, lists colour, label and share of the labels that occur, largest
-    first, at most 24. Background keeps the photo's colours. The colours are those of `label_colours`.
+    The picture is resized to a longer side of 384 to 1600 pixels and a shorter side of at least 32
+    (so a 20,000 x 20 strip becomes thicker). The legend, right of upright pictures and below wide
+    ones, lists colour, label and fraction of the labels that occur, largest first, at most 24.
+    Background keeps the photo's colours. The colours are those of `label_colours`.
 
     Args:
         image: the picture, in any mode that converts to RGB.
         segmentation: of the same size.
         opacity: of the tint, 0..1.
-        colours: of the labels, in place of the vocabulary's, so that several overlays can agree; what
-            has none keeps the photo's colours.
+        colours: of the labels, instead of `label_colours`, so that several overlays have the same
+            ones; labels without a colour keep the photo's colours.
 
     Raises:
-        ValueError: when sizes differ or `opacity` is out of range.
+        ValueError: if sizes differ or `opacity` is out of range.
     """
     if image.size != segmentation.size:
         raise ValueError(f"the picture is {image.size}, its segmentation {segmentation.size}")

@@ -20,10 +20,10 @@ SAVED_AS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
 
 def save_image(image: Image.Image, path: str | os.PathLike[str]) -> None:
-    """Write a picture as PNG or JPEG by its suffix, whole or not at all.
+    """Write a picture as PNG or JPEG by its suffix, completely or not at all.
 
     Raises:
-        OutputError: for another suffix, or when it cannot be written.
+        OutputError: for another suffix, or if it cannot be written.
     """
     file_format = SAVED_AS.get(Path(path).suffix.lower())
     if file_format is None:
@@ -39,13 +39,13 @@ def save_palette_png(
 ) -> None:
     """Write the class map as a PNG whose pixel values are the label indices.
 
-    Up to 256 labels: an indexed PNG (mode "P") in the colours that overlay and legend show
-    (`label_colours`), or in `colours`, one for each label; `palette(256)` gives PASCAL VOC's, which
-    some tools know its classes by. More labels: a 16-bit greyscale PNG (mode "I;16"), which looks
-    nearly black but holds every index exactly.
+    Up to 256 labels: an indexed PNG (mode "P") with the colours of overlay and legend
+    (`label_colours`), or with `colours`, one for each label; `palette(256)` gives PASCAL VOC's, which
+    some tools need. More labels: a 16-bit greyscale PNG (mode "I;16"), which looks nearly black but
+    has every index.
 
     Raises:
-        OutputError: when `path` does not end in .png or cannot be written.
+        OutputError: if `path` does not end in .png or cannot be written.
     """
     if Path(path).suffix.lower() != ".png":
         raise OutputError(f"Cannot write {str(path)!r}: a mask's name must end in .png.")

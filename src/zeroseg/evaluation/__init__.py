@@ -1,4 +1,4 @@
-"""Evaluation: data sets, protocols, one confusion matrix, the benchmark that runs a segmenter over a data set."""
+"""Evaluation: data sets, protocols, metrics from one confusion matrix, and benchmarks of segmenters on data sets."""
 
 from zeroseg.dataset_names import DATASETS
 from zeroseg.evaluation.benchmark import Result, evaluate

@@ -1,4 +1,4 @@
-"""Running a segmenter over a data set.
+"""The benchmark: a segmenter on a data set.
 
 Letters: C class, R region, N image, H W pixels.
 """
@@ -29,7 +29,7 @@ from zeroseg.vocabulary import Vocabulary
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """An image of a data set as it was predicted, with its own mIoU (0..1, over the classes that occur in it)."""
+    """An image of a data set with its prediction and its mIoU (0..1, over the classes that occur in it)."""
 
     name: str
     image: Image.Image
@@ -40,13 +40,13 @@ class Example:
 
 @dataclass(frozen=True)
 class Result:
-    """What an evaluation found: the confusion matrix (rows: truth) and the figures from it."""
+    """The result of an evaluation: the confusion matrix (rows: truth) and the figures from it."""
 
     dataset: str
     classes: tuple[str, ...]
     images: int
     confusion: Int64[np.ndarray, "C C"]
-    upper_bound: Int64[np.ndarray, "C C"]  # if every region had its majority class, drawn alike
+    upper_bound: Int64[np.ndarray, "C C"]  # confusion matrix if every region had its majority class
     read_out: ReadOut
     class_counts: Int64[np.ndarray, "N 3 C"]  # of each image (`metrics.class_counts`)
     worst: tuple[Example, ...] = ()  # the lowest first
@@ -59,15 +59,15 @@ class Result:
 
     @property
     def upper_bound_miou(self) -> float:
-        """mIoU if every region (patch, segment or crop) had its majority class, 0..1: the quality of the regions alone.
+        """mIoU if every region (patch, segment or crop) had its majority class, 0..1: the quality of regions alone.
 
-        No bound in the strict sense: classes that few regions have in majority may be named better than that.
+        It is not a strict bound: classes that are the majority in few regions may get a higher IoU.
         """
         return mean_iou(self.upper_bound)
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Where the mIoU lies, 0..1, with other images of the kind: 95 %, by bootstrap."""
+        """The 95 % confidence interval of the mIoU, 0..1, over images of the same kind (`bootstrap_interval`)."""
         return bootstrap_interval(self.class_counts)
 
     def summary(self) -> dict[str, object]:
@@ -95,10 +95,10 @@ def evaluate(
 ) -> Result:
     """mIoU of a segmenter on a data set. `progress` is called with the number of images done, 1 after each.
 
-    A data set without background is read without one, whatever the read-out says. `vocabulary`: other words for the
-    same classes than the data set's own. `examples`: how many of the best and of the worst images are kept.
-    `partial`: a file that keeps what was measured when it is interrupted, and is gone on from; removed at the end.
-    Raises `DatasetError` where no pixel counts, and for images or masks that cannot be read.
+    For a data set without background the read-out has none, whatever it says. `vocabulary`: replaces the data set's own
+    words for the same classes. `examples`: how many of the best and of the worst images are kept. `partial`: a file for
+    the sums of an interrupted measurement; the next one continues from it and removes it at the end. Raises
+    `DatasetError` if all pixels are ignored, and for images or masks that cannot be read.
     """
     segmenter = with_fixed_read_out(segmenter)
     segmenter = segmenter.reading(**vars(read_out_for(segmenter, dataset)))
@@ -125,7 +125,7 @@ def evaluate(
 def _compared(
     segmenter: Segmenter, dataset: Dataset, sample: Sample, vocabulary: Vocabulary | None
 ) -> tuple[Int64[np.ndarray, "C C"], Int64[np.ndarray, "C C"], UInt16[np.ndarray, "H W"]]:
-    """The confusion matrix of an image, the one of its regions' majority classes, and what was predicted."""
+    """The confusion matrix of an image, that of its regions' majority classes, and the predicted class ids."""
     count = len(dataset.classes)
     encoded = encode_sample(segmenter, sample)
     predicted = class_ids(segmenter.name(encoded, vocabulary or dataset.vocabulary), dataset)
@@ -136,7 +136,7 @@ def _compared(
 
 
 def _extremes(mious: list[float], examples: int) -> tuple[list[int], list[int]]:
-    """The numbers of the worst images and of the best ones, of few images none twice; images that count for nothing
+    """The numbers of the worst images and of the best ones, no image twice; images whose pixels are all ignored (NaN)
     are left out."""
     ranked = sorted((n for n, miou in enumerate(mious) if not np.isnan(miou)), key=lambda n: mious[n])
     best = min(examples, (len(ranked) + 1) // 2)
@@ -151,7 +151,7 @@ def _example(segmenter: Segmenter, dataset: Dataset, number: int, vocabulary: Vo
 
 
 def encode_sample(segmenter: Segmenter, sample: Sample) -> Encoded:
-    """What the segmenter's encoder finds in a sample: in the picture, or in the truth if true regions are named."""
+    """The regions that the segmenter's encoder finds in a sample. `TrueRegions` takes them from the truth."""
     encoder = segmenter.encoder
     if isinstance(encoder, TrueRegions):
         size = (sample.image.height, sample.image.width)
@@ -160,15 +160,15 @@ def encode_sample(segmenter: Segmenter, sample: Sample) -> Encoded:
 
 
 def read_out_for(segmenter: Segmenter, dataset: Dataset) -> ReadOut:
-    """The segmenter's own; for a data set without background the same without one."""
+    """The segmenter's own read-out; for a data set without background, the same without one."""
     own = segmenter.read_out
     return own if dataset.has_background else replace(own, background=own.background.without_background())
 
 
 def with_fixed_read_out(segmenter: Segmenter) -> Segmenter:
-    """The segmenter itself; the two references in the one read-out that they make sense in, whatever a protocol says.
+    """The segmenter itself; for the two references, with the read-out that they need, whatever a protocol says.
 
-    True regions are named as they are, and not refined; background everywhere wins under the margin rule.
+    True regions are named by segment and not refined. `BackgroundOnly` needs the margin rule.
     """
     if isinstance(segmenter.encoder, TrueRegions):
         return segmenter.reading(naming="segments", refinement=0)
@@ -178,14 +178,14 @@ def with_fixed_read_out(segmenter: Segmenter) -> Segmenter:
 
 
 def class_ids(named: Segmentation, dataset: Dataset) -> UInt16[np.ndarray, "H W"]:
-    """Its classes as the data set counts them: the background is 0, whether the read-out could choose it or not."""
+    """Class ids of a segmentation as the data set counts them: if it has a background, that is 0."""
     return named.class_map + np.uint16(dataset.has_background and not named.has_background)
 
 
 def _majority(
     truth: UInt16[np.ndarray, "H W"], region_map: Int[np.ndarray, "H W"], regions: int, classes: int
 ) -> Int[np.ndarray, " R"]:
-    """The most frequent true class of each region (ignored pixels do not vote)."""
+    """The most frequent true class of each region; ignored pixels do not count."""
     votes = np.zeros((regions, classes), np.int64)
     counted = truth < classes
     np.add.at(votes, (region_map[counted], truth[counted]), 1)

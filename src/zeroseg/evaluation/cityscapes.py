@@ -1,8 +1,8 @@
 """Cityscapes: 19 classes of street scenes, without a background; 500 images in val, 2,975 in train.
 
-leftImg8bit/val/CITY/*_leftImg8bit.png and gtFine/val/CITY/*_gtFine_labelTrainIds.png, which its scripts make. Where
-they have not been run, the *_gtFine_labelIds.png of the download are read, and numbered as the scripts do it. Train id
-255, and all labels without a train id, are ignored.
+leftImg8bit/val/CITY/*_leftImg8bit.png and gtFine/val/CITY/*_gtFine_labelTrainIds.png, which the official scripts make.
+Without these, the *_gtFine_labelIds.png of the download are read, and converted as the scripts do it. Train id 255, and
+all labels without a train id, are ignored.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NUMBERINGS = {
 
 
 def open_cityscapes(folder: Path, split: str = "val", size: int | None = None) -> LabelledImages:
-    """The split's first `size` images, or all. Raises `DatasetError` for what is missing."""
+    """The split's first `size` images, or all. Raises `DatasetError` if files are missing."""
     root = Download("cityscapes", folder, REMEDY).within("leftImg8bit", "")
     images = root.files("_leftImg8bit.png", f"leftImg8bit/{split}", pattern="*/*")
     truths = f"gtFine/{split}"

@@ -1,7 +1,7 @@
-"""The classes of a data set by name: as it writes them, and the words that a person says for them.
+"""The classes of a data set: their official names, and the words for them in prompts.
 
-Each table in `classes/` has a class a line, in the order of the numbers, without the background. Where the data set's
-own name is no phrase, the words follow it: "diningtable = dining table".
+Each table in `classes/` has one class a line, in the order of the numbers, without the background. If the official
+name is not normal English, the words follow it: "diningtable = dining table".
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ TABLES = Path(__file__).parent / "classes"
 
 @dataclass(frozen=True)
 class ClassNames:
-    """Classes without the background: `names` are the data set's own, `words` are what stands in prompts."""
+    """Classes without the background: `names` are the data set's own, `words` are used in prompts."""
 
     names: tuple[str, ...]
     words: tuple[str, ...]
 
     def vocabulary(self, has_background: bool) -> Vocabulary:
-        """The words as labels; the model's words for the background where there is one, else none."""
+        """The words as labels; the model's words for the background if the data set has one, else none."""
         return Vocabulary(self.words, background=None if has_background else ())
 
 
@@ -37,7 +37,7 @@ def read_table(name: str) -> ClassNames:
 
 
 def names_from(path: Path, names: Sequence[object]) -> ClassNames:
-    """Names from somebody's own file. Raises `DatasetError` where they could not be told apart, or are too many."""
+    """Names from a user's own file. Raises `DatasetError` if two are equal, one is empty, or there are too many."""
     tidy = tuple(" ".join(str(name).split()) for name in names)
     folded = [label_key(name) for name in tidy]
     twice = next((name for k, name in enumerate(tidy) if folded[k] in folded[:k]), None)

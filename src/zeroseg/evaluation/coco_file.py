@@ -1,10 +1,10 @@
-"""A JSON file in COCO's form, as tools write them: images that are found, their annotations, classes.
+"""A JSON file in COCO's form, as different tools write it: images with their files, annotations, classes.
 
-What can be read exactly is read: ids as numbers or texts, numbers as texts, images that are listed twice, paths with
-backslashes, paths from another machine. What is wrong with one image alone is kept with it (`Picture.problem`).
+All variants with one clear meaning are read: ids as numbers or texts, numbers as texts, images that are listed twice,
+paths with backslashes, paths from another machine. A problem of one image is kept with it (`Picture.problem`).
 
-An image's `file_name` is looked for in the data set's folder of images, then beside the JSON and in the folders named
-`images` beside it and above it; where it is not there, its end is (`a/b/c.jpg`, then `b/c.jpg`, then `c.jpg`).
+An image's `file_name` is searched in the data set's folder of images, then in the folder of the JSON, and in folders
+named `images` there and in its parent. If it is not found, its end is searched (`a/b/c.jpg`, `b/c.jpg`, `c.jpg`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Size = tuple[int, int]  # height, width
 
 @dataclass(frozen=True)
 class Picture:
-    """An image of the file: its name there, where it is, its size if that is said, and what is annotated in it."""
+    """An image of the file: its name, its path, its size if the file has it, and its annotations."""
 
     name: str
     path: Path
@@ -38,7 +38,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class CocoFile:
-    """A JSON file: its images in the order of their names, and the names of categories by their ids, in their order."""
+    """A JSON file: its images in the order of their names, and category names by id, in the order of the ids."""
 
     path: Path
     pictures: Sequence[Picture]
@@ -46,7 +46,7 @@ class CocoFile:
 
 
 def read_coco(path: Path, download: Download, folders: Sequence[Path]) -> CocoFile:
-    """Read a JSON whose images are in one of `folders`. Raises `DatasetError` where it is not in COCO's form."""
+    """Read a JSON whose images are in one of `folders`. Raises `DatasetError` if it is not in COCO's form."""
     try:
         data = json.loads(path.read_bytes())
         by_image: defaultdict[str, list[Record]] = defaultdict(list)
@@ -63,25 +63,25 @@ def read_coco(path: Path, download: Download, folders: Sequence[Path]) -> CocoFi
 
 
 def malformed(path: Path, error: Exception) -> DatasetError:
-    """The file is not in COCO's form."""
+    """The error for a file that is not in COCO's form."""
     kind = f"{type(error).__name__}: {error}"
     return DatasetError(f"{str(path)!r} is not in COCO's form ({kind}): see https://cocodataset.org/#format-data.")
 
 
 def key_of(identity: Any) -> str:
-    """An id as text: 7, 7.0 and "7" are one. Raises `TypeError` for what is no id."""
+    """An id as text: 7, 7.0 and "7" are equal. Raises `TypeError` if it is not an id."""
     if isinstance(identity, bool) or not isinstance(identity, int | float | str):
-        raise TypeError(f"{identity!r} is no id")
+        raise TypeError(f"{identity!r} is not an id")
     if isinstance(identity, float) and identity.is_integer():
         identity = int(identity)
     return str(identity).strip()
 
 
 def finite(number: Any) -> float:
-    """A number, which may be written as text. Raises `ValueError` or `TypeError` for what is none, NaN and infinity."""
+    """A finite number, which may be written as text. Raises `ValueError` or `TypeError` for all other values."""
     value = float(number)
     if not math.isfinite(value):
-        raise ValueError(f"{number!r} is no finite number")
+        raise ValueError(f"{number!r} is not a finite number")
     return value
 
 
@@ -109,14 +109,14 @@ def _order(key: str) -> tuple[bool, float, str]:
 
 
 def _name(file_name: Any) -> str:
-    """A path as the file has it, with slashes between its parts."""
+    """The path in the file, with slashes as separators."""
     if not isinstance(file_name, str) or not file_name.strip():
-        raise TypeError(f"{file_name!r} is no file name")
+        raise TypeError(f"{file_name!r} is not a file name")
     return os.path.normpath(file_name.strip().replace("\\", "/"))
 
 
 def _places(names: Sequence[str], folders: Sequence[Path], path: Path, download: Download) -> dict[str, Path]:
-    """Where images are, by their names. Raises `DatasetError` for images that are missing, or cannot be told apart."""
+    """Paths of images by name. Raises `DatasetError` for images that are missing, or that have the same path."""
     found = {name: place for name in dict.fromkeys(names) if (place := _place(name, folders)) is not None}
     download.expect("images", sorted(dict.fromkeys(names)), found)
     by_file: dict[Path, str] = {}
@@ -124,14 +124,14 @@ def _places(names: Sequence[str], folders: Sequence[Path], path: Path, download:
         other = by_file.setdefault(file, name)
         if other != name and not (is_whole and found[other][1]):
             raise DatasetError(
-                f"{str(path)!r} lists {other!r} and {name!r}, and both are found at {str(file)!r} alone: "
-                "lay the images out in folders as the file names them."
+                f"{str(path)!r} lists {other!r} and {name!r}, but only {str(file)!r} is found for both: "
+                "put the images into the folders that the file names."
             )
     return {name: file for name, (file, _) in found.items()}
 
 
 def _place(name: str, folders: Sequence[Path]) -> tuple[Path, bool] | None:
-    """Where a file is, and whether that is under its whole name or under the end of it."""
+    """The path of a file, and whether it was found under its whole name (else under the end of it)."""
     for tail in _tails(name):
         for folder in folders:
             if (folder / tail).is_file():
@@ -140,7 +140,7 @@ def _place(name: str, folders: Sequence[Path]) -> tuple[Path, bool] | None:
 
 
 def find_file(file_name: Any, folders: Sequence[Path]) -> Path | None:
-    """Where a file is, under its name or the end of it; None for nowhere. Raises `TypeError` for what is no name."""
+    """The path of a file, by its name or the end of it; None if it is not found. Raises `TypeError` for a bad name."""
     found = _place(_name(file_name), folders)
     return None if found is None else found[0]
 
@@ -159,7 +159,7 @@ def _pictures(
     places: Mapping[str, Path],
     by_image: Mapping[str, Sequence[Record]],
 ) -> list[Picture]:
-    """Every file once: where it is listed several times, its annotations belong together."""
+    """Every file once, with the annotations of all its entries."""
     rows: defaultdict[Path, list[tuple[str, str, Record]]] = defaultdict(list)
     files_of: defaultdict[str, set[Path]] = defaultdict(set)
     for row in listed:
@@ -172,7 +172,7 @@ def _pictures(
         shared = [key for key in keys if len(files_of[key]) > 1 and by_image.get(key)]
         if shared:
             problem = (
-                f"gives the id {shared[0]} to {len(files_of[shared[0]])} images, so whose annotations it has is open"
+                f"gives the id {shared[0]} to {len(files_of[shared[0]])} images, so its annotations have no clear image"
             )
         annotations = [annotation for key in keys for annotation in by_image.get(key, ())]
         name = same[0][0]
@@ -182,7 +182,7 @@ def _pictures(
 
 
 def _size(records: Collection[Record]) -> tuple[Size | None, str]:
-    """Height and width, if they are said, and what is wrong with them."""
+    """Height and width, if the file has them, and what is wrong with them."""
     sizes: set[Size] = set()
     for record in records:
         height, width = record.get("height"), record.get("width")
@@ -200,5 +200,5 @@ def _size(records: Collection[Record]) -> tuple[Size | None, str]:
 def _whole(number: Any) -> int:
     value = finite(number)
     if value < 1 or not value.is_integer():
-        raise ValueError(f"{number!r} is no number of pixels")
+        raise ValueError(f"{number!r} is not a number of pixels")
     return int(value)

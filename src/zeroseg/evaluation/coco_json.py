@@ -1,17 +1,17 @@
 """Data sets in the JSON of COCO: instances (polygons, run lengths), and panoptic segments (with a folder of PNGs).
 
 annotations/instances_val2017.json with the images in val2017/ or images/val2017/, and annotations/panoptic_val2017.json
-with its PNGs in annotations/panoptic_val2017/. Somebody's own data in the same forms: instances.json, panoptic.json
-with its PNGs in panoptic/, images/; or the path of a JSON in place of the folder, its PNGs in a folder of its name.
-`coco_file` says how images are found. Classes are the JSON's categories, by their names, in the order of their ids;
-categories of one name are one class, and one that is called "background" is the background.
+with its PNGs in annotations/panoptic_val2017/. A user's own data has the same forms: instances.json, or panoptic.json
+with its PNGs in panoptic/, and images/; or the path of a JSON instead of the folder, its PNGs in a folder of its name.
+`coco_file` says how images are found. Classes are the JSON's categories by name, in the order of their ids. Categories
+with the same name are one class; the category "background", if there is one, is the background.
 
-- Instances become a class map as on a canvas: crowds first, then objects, small ones over large ones. Where nothing is,
-  there is background (class 0). `coco_masks` decodes the masks, with pycocotools, an extra (`coco`).
-- Panoptic segments have all categories, crowds too; number 0 (void) is ignored.
+- Instances are drawn into a class map: crowds first, then objects, small ones over large ones. All other pixels are
+  background (class 0). `coco_masks` decodes the masks with pycocotools, an extra (`coco`).
+- Panoptic segments have all categories, with crowds; number 0 (void) is ignored.
 
-Categories that are ignored (`MaskOptions.ignore`, by their ids) are no classes. Where no category has the id 0, that
-stands for where nothing is: ignored, instances have no background.
+Ignored categories (`MaskOptions.ignore`, by their ids) are not classes. If no category has the id 0, ignoring 0 ignores
+the pixels without annotation: then instances have no background.
 
 Letters: H W pixels.
 """
@@ -40,13 +40,13 @@ from zeroseg.segmentation import IGNORE
 from zeroseg.vocabulary import BACKGROUND, label_key
 
 REMEDY = "get the data at https://cocodataset.org/#download"
-NOTHING = "0"  # where nothing is: void
+NOTHING = "0"  # the id for pixels without annotation: void
 BACK = {Image.Transpose.ROTATE_90: Image.Transpose.ROTATE_270, Image.Transpose.ROTATE_270: Image.Transpose.ROTATE_90}
 
 
 @dataclass(frozen=True)
 class _Classes:
-    """Class ids by category, the class of what nothing is annotated in, and names without the background's."""
+    """Class ids by category, the class of pixels without annotation, and names without the background's."""
 
     path: Path
     ids: Mapping[str, int]
@@ -61,8 +61,8 @@ class _Classes:
             return self.ids[key_of(category)]
         except (KeyError, TypeError) as error:
             raise DatasetError(
-                f"{str(self.path)!r} has no category {category!r}, which annotation {record.get('id')} of {name!r} is "
-                "of: correct the file."
+                f"{str(self.path)!r} has no category {category!r}, but annotation {record.get('id')} of {name!r} has "
+                "it: correct the file."
             ) from error
 
 
@@ -109,12 +109,12 @@ def _folder(given: Path) -> Path:
 
 
 def _read(kind: str, given: Path, split: str) -> CocoFile:
-    """The JSON in a data set's folder, or the one that is given in its place."""
+    """The JSON in a data set's folder, or the given JSON."""
     folder = _folder(given)
     download = Download(f"coco-{kind}", folder, REMEDY)
     if given.is_file():
         if split != "val":
-            raise DatasetError(f"{download.name}: {str(given)!r} is one file without splits: leave {split!r} out.")
+            raise DatasetError(f"{download.name}: {str(given)!r} is a single file without splits: leave {split!r} out.")
         return read_coco(given, download, _beside(given))
     official, own = f"annotations/{kind}_{split}2017.json", f"{kind}.json"
     path = download.file(official, own) if split == "val" else download.file(official)
@@ -124,17 +124,17 @@ def _read(kind: str, given: Path, split: str) -> CocoFile:
 
 
 def _beside(path: Path) -> list[Path]:
-    """The folders of images whose paths are relative to their JSON."""
+    """The folders in which images are searched relative to their JSON."""
     here, above = path.parent, path.resolve().parent.parent
     return [here / "images", here, above / "images", above]
 
 
 def _classes(file: CocoFile, ignored: Collection[int], nothing_is_a_class: bool) -> _Classes:
-    """What categories stand for."""
+    """The classes of the categories. Raises `DatasetError` for an ignored category that does not exist."""
     left_out = {str(number) for number in ignored}
     unknown = left_out - file.categories.keys() - {NOTHING}
     if unknown:
-        raise DatasetError(f"{str(file.path)!r} has no category {min(unknown)}, which is to be ignored.")
+        raise DatasetError(f"{str(file.path)!r} has no category {min(unknown)}, so it cannot be ignored.")
     named = {key: name for key, name in file.categories.items() if key not in left_out}
     if nothing_is_a_class and NOTHING in left_out and NOTHING not in file.categories:
         nothing_is_a_class = False
@@ -153,7 +153,7 @@ def _classes(file: CocoFile, ignored: Collection[int], nothing_is_a_class: bool)
 
 
 def _painted(classes: _Classes, picture: Picture, api: ModuleType) -> UInt16[np.ndarray, "H W"]:
-    """The class map of an image: crowds, then objects from large to small, each over those before it."""
+    """The class map of an image: crowds, then objects from large to small, each drawn over the ones before."""
     if picture.problem:
         raise DatasetError(picture.problem)
     shape = picture.size or load_image(picture.path).size[::-1]
@@ -166,7 +166,7 @@ def _painted(classes: _Classes, picture: Picture, api: ModuleType) -> UInt16[np.
         try:
             mask = decoded(annotation, shape, api)
             layers.append((not _is_crowd(annotation), -_area(annotation, mask), number, mask))
-        except Exception as error:  # pycocotools raises nearly anything on what it cannot decode
+        except Exception as error:  # pycocotools raises many kinds of errors
             raise DatasetError(
                 f"{str(classes.path)!r}: annotation {annotation.get('id')} of {picture.name!r} has no mask that can be "
                 f"decoded ({type(error).__name__}: {error}); correct or remove it."
@@ -185,7 +185,7 @@ def _is_crowd(annotation: Record) -> bool:
 
 
 def _area(annotation: Record, mask: Bool[np.ndarray, "H W"]) -> float:
-    """The area that is said, or the mask's where none is."""
+    """The area in the file, or the mask's if there is none."""
     try:
         said = finite(annotation["area"])
     except (KeyError, TypeError, ValueError):
@@ -221,7 +221,7 @@ def _read_segments(classes: _Classes, picture: Picture, path: Path) -> UInt16[np
 
 
 def _as_stored(path: Path) -> Image.Image:
-    """The colours as they are stored, whatever EXIF says."""
+    """The stored colours; EXIF orientation is not applied."""
     turn = upright_turn(path)
     upright = load_image(path)
     return upright if turn is None else upright.transpose(BACK.get(turn, turn))

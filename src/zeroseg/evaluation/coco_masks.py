@@ -1,7 +1,7 @@
 """The masks of COCO's instances: polygons and run lengths, decoded by pycocotools.
 
-Tools also write what is no mask: polygons with fewer than three corners (points and lines, left where an outline was
-made simpler), which are dropped; and boxes without a mask, which cannot be measured as one.
+Some annotations are not masks: polygons with fewer than three corners (tools write such points and lines when they
+simplify an outline), which are dropped; and boxes without a mask, which cannot be measured.
 
 Letters: H W pixels.
 """
@@ -19,12 +19,12 @@ from jaxtyping import Bool
 from zeroseg.errors import DatasetError
 from zeroseg.evaluation.coco_file import Record, finite
 
-FARTHEST = 1_000_000  # pixels: pycocotools walks along every edge, and takes the memory for it
-FEWEST_COORDINATES = 6  # of a polygon; pycocotools would take four numbers for a box
+FARTHEST = 1_000_000  # pixels: the memory of pycocotools grows with the length of every edge
+FEWEST_COORDINATES = 6  # of a polygon; pycocotools would read four numbers as a box
 
 
 def mask_api() -> ModuleType:
-    """pycocotools. Raises `DatasetError`, which names the extra, where it is missing."""
+    """The module of pycocotools. Raises a `DatasetError` that names the extra if it is not installed."""
     try:
         return import_module("pycocotools.mask")
     except ImportError as error:
@@ -32,10 +32,10 @@ def mask_api() -> ModuleType:
 
 
 def has_no_pixels(annotation: Record) -> bool:
-    """Whether an annotation is an object of which nothing is drawn: no polygon of it has three corners.
+    """Whether an annotation is an object without any pixel: none of its polygons has three corners.
 
-    An empty list counts where neither an area nor a box says that there is more. A box in place of a mask does not: its
-    pixels are missing.
+    An empty list of polygons counts if no area and no box says that the object has pixels. A box without a mask does
+    not count: its pixels are unknown.
     """
     segmentation = annotation.get("segmentation")
     if not isinstance(segmentation, list):
@@ -50,7 +50,7 @@ def has_no_pixels(annotation: Record) -> bool:
 def decoded(annotation: Record, shape: tuple[int, ...], api: ModuleType) -> Bool[np.ndarray, "H W"]:
     """A mask from polygons, or from run lengths, compressed (a string) or not (a list).
 
-    Raises `ValueError` for a box alone; pycocotools raises nearly anything on what it cannot decode.
+    Raises `ValueError` for a box without a mask; for other bad masks pycocotools raises many kinds of errors.
     """
     segmentation = annotation.get("segmentation")
     height, width = shape
@@ -67,7 +67,7 @@ def decoded(annotation: Record, shape: tuple[int, ...], api: ModuleType) -> Bool
     else:
         encoded = _run_lengths(cast("Record", segmentation), api)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # pycocotools' arrays do not know numpy 2's `copy` yet
+        warnings.simplefilter("ignore", DeprecationWarning)  # pycocotools' arrays lack numpy 2's `copy`
         mask = api.decode(encoded).astype(bool)
     if mask.shape != shape:
         raise ValueError(f"a mask of {mask.shape[1]} x {mask.shape[0]} pixels")
@@ -87,13 +87,13 @@ def _run_lengths(segmentation: Record, api: ModuleType) -> Any:
 
 
 def _parts(segmentation: list[Any]) -> list[Any]:
-    """The polygons; some tools write one without a list round it."""
+    """The polygons; some tools write a single one without a list around it."""
     flat = bool(segmentation) and not any(isinstance(part, list) for part in segmentation)
     return [segmentation] if flat else [part for part in segmentation if part != []]
 
 
 def _is_the_box(annotation: Record) -> bool:
-    """Whether the only polygon is the box: left, top, width, height."""
+    """Whether the only polygon is the four numbers of the box: left, top, width, height."""
     segmentation = annotation.get("segmentation")
     return isinstance(segmentation, list) and _parts(cast("list[Any]", segmentation)) == [annotation.get("bbox")]
 

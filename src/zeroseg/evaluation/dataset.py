@@ -1,4 +1,4 @@
-"""What evaluation needs of a data set: images with the true class of every pixel."""
+"""The interface of data sets for evaluation: images with the true class of every pixel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zeroseg.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class Sample:
-    """An image with its truth: class ids (H W) into the data set's classes, `IGNORE` (65,535) where nothing counts."""
+    """An image with its truth: ids (H W) of the data set's classes; pixels with `IGNORE` (65,535) are left out."""
 
     name: str
     image: Image.Image
@@ -24,7 +24,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with one image or its truth: its name, and one sentence that names the file."""
+    """A problem of one image or its truth: the image's name, and one sentence that names the file."""
 
     name: str
     sentence: str
@@ -32,7 +32,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Findings:
-    """What checking a data set found: images that cannot be measured, and sentences about what had to be decided."""
+    """The result of checking a data set: images that cannot be measured, and notes on unclear files."""
 
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Findings:
 
 @runtime_checkable
 class Dataset(Protocol):
-    """What evaluation needs of a data set. Class 0 is the background if `has_background`."""
+    """A data set for evaluation. Class 0 is the background if `has_background`."""
 
     name: str
     classes: tuple[str, ...]
@@ -52,22 +52,22 @@ class Dataset(Protocol):
     def __iter__(self) -> Iterator[Sample]: ...
 
     def sample(self, number: int) -> Sample:
-        """The sample of a number from 0."""
+        """The sample with a number, 0 .. len - 1. Raises `DatasetError` or `ImageError` if it cannot be read."""
         ...
 
 
 @runtime_checkable
 class CheckableDataset(Dataset, Protocol):
-    """A data set whose files can be checked before anything is measured: all that `open_dataset` opens."""
+    """A data set whose files can be checked before they are measured. `open_dataset` opens only such data sets."""
 
     def check(self, progress: Callable[[int], None] = lambda _: None) -> Findings:
         """Open every image and truth. `progress` is called with the number of images done."""
         ...
 
     def without(self, names: Collection[str]) -> CheckableDataset:
-        """The same without the images of these names. Raises `DatasetError` where none is left."""
+        """The same data set without the images with these names. Raises `DatasetError` if none is left."""
         ...
 
     def signature(self) -> str:
-        """What tells these samples from others: changed files, another order, another number of them."""
+        """A text that identifies the samples: it differs if files, their order or their number change."""
         ...

@@ -1,4 +1,4 @@
-"""All data sets by name; each has a file of its own beside this one."""
+"""All data sets by name; each has its own file in this folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from zeroseg.evaluation.masks import MaskOptions
 from zeroseg.evaluation.picturebook import PicturebookDataset
 from zeroseg.evaluation.voc import open_voc
 
-HELD_OUT_SCENES = 300  # the picturebook has no end: figures are of so many scenes
+HELD_OUT_SCENES = 300  # the picturebook is unlimited: by default so many scenes are measured
 
 BENCHMARKS: dict[str, Callable[[Path, str, int | None], CheckableDataset]] = {
     "voc21": open_voc,
@@ -46,11 +46,11 @@ def open_dataset(
     folder: Path | None = None,
     masks: MaskOptions | None = None,
 ) -> CheckableDataset:
-    """A data set by name: of a split (the one that figures are reported on) the first `size` images (all; 300 scenes).
+    """A data set by name: the first `size` images (default: all, or 300 scenes) of a split (default: the reported one).
 
-    `folder` is where a real data set's download was unpacked; the picturebook has none. `masks` says how the
-    masks of somebody's own files are read (`folder` and COCO's JSON). Raises `DatasetError` for a name that is not in
-    `DATASETS`, a split that the data set has not, `masks` of a benchmark, and what is missing in the folder.
+    `folder`: the folder to which a real data set was unpacked; the picturebook has none. `masks`: how masks of a user's
+    own files are read (`folder` and COCO's JSON). Raises `DatasetError` for a name that is not in `DATASETS`, an
+    unknown split, `masks` for a benchmark, and missing files.
     """
     if name not in DATASETS:
         raise DatasetError(f"there is no data set {name!r}: choose one of {', '.join(DATASETS)}.")
@@ -59,15 +59,15 @@ def open_dataset(
         raise DatasetError(f"{name} has no split {split!r}: choose one of {', '.join(splits)}.")
     if name not in OWN and masks not in (None, MaskOptions()):
         raise DatasetError(
-            f"{name} has masks of its own kind: --ignore and --masks go with {', '.join(OWN)}, so leave them out."
+            f"{name} has masks of a fixed form: --ignore and --masks are for {', '.join(OWN)} only, so leave them out."
         )
     if name in PICTUREBOOKS:
         if folder is not None:
-            raise DatasetError(f"{name} is drawn and not read from a folder: leave {str(folder)!r} (--data) out.")
+            raise DatasetError(f"{name} is drawn, not read from a folder: leave {str(folder)!r} (--data) out.")
         return PicturebookDataset(name.removeprefix("picturebook-"), split or splits[0], size or HELD_OUT_SCENES)
     if folder is None:
         raise DatasetError(
-            f"{name} is read from a folder, and none was named (--data FOLDER): docs/datasets.md says where to get it."
+            f"{name} is read from a folder, but none is given (--data FOLDER): docs/datasets.md says where to get it."
         )
     if name in OWN:
         return OWN[name](folder, split or splits[0], size, masks or MaskOptions())
@@ -77,12 +77,12 @@ def open_dataset(
 def open_tuning_set(
     name: str, split: str | None, size: int, folder: Path | None = None, masks: MaskOptions | None = None
 ) -> CheckableDataset:
-    """What a margin may be tuned on when `split` is measured: validation scenes, or images of the official train split.
+    """Images to tune a margin on if `split` is measured: validation scenes, or images of the official train split.
 
-    Raises `DatasetError` where there is nothing of the kind but what is measured.
+    Raises `DatasetError` if there are no images other than the measured ones.
     """
     if name in PICTUREBOOKS:
         return open_dataset(name, "validation", size)
     if split == "train" or "train" not in splits_of(name):
-        raise DatasetError(f"{name} has no other images than those that are measured.")
+        raise DatasetError(f"{name} has no images other than the measured ones.")
     return open_dataset(name, "train", size, folder, masks)

@@ -1,16 +1,16 @@
 """Any folder of images and masks.
 
-FOLDER/images and FOLDER/masks; or FOLDER itself, with the masks in a folder beside it, FOLDER-masks. A mask is a PNG of
-one channel, grey (8 or 16 bits) or with a palette, under its image's name; its numbers stand for classes.
+FOLDER/images and FOLDER/masks; or FOLDER itself, with the masks in a second folder, FOLDER-masks. A mask is a PNG with
+one channel, grey (8 or 16 bits) or with a palette, and has its image's name; its numbers are classes.
 
-The classes' names are in labels.json or labels.txt, with the masks or in FOLDER: a list, or a line for each, in the
-order of the numbers from 0; or a JSON object, {"0": "background", "1": "cat", "7": "dog"}. A class 0 that is called
-"background" is one. What `zeroseg picturebook write --out scenes --masks scenes-masks` writes is read as it is.
+The names of the classes are in labels.json or labels.txt, with the masks or in FOLDER: a list, or one line for each, in
+the order of the numbers from 0; or a JSON object, {"0": "background", "1": "cat", "7": "dog"}. A class 0 with the name
+"background" is the background. `zeroseg picturebook write --out scenes --masks scenes-masks` writes this form.
 
-Numbers that are ignored (`MaskOptions.ignore`) are no classes, named or not; by itself 255 is ignored unless it has a
-name. Where nothing is ignored, the second of two names, 0 and 1, stands for 255, too: masks of 0 and 255.
+Ignored numbers (`MaskOptions.ignore`) are not classes, with or without a name. By default 255 is ignored unless it has
+a name. If there are two names, 0 and 1, and nothing is ignored, 255 is also class 1: masks of 0 and 255.
 
-Of images that EXIF turns or mirrors, see `labelled_images`.
+`labelled_images` says how images are read that EXIF rotates or flips.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from zeroseg.segmentation import IGNORE
 from zeroseg.vocabulary import BACKGROUND
 
 REMEDY = "docs/datasets.md says what is read"
-TWO = [0, 1]  # the numbers of masks that part one class from the rest
+TWO = [0, 1]  # the numbers of masks with one class and the rest
 
 
 def open_folder(folder: Path, size: int | None = None, masks: MaskOptions | None = None) -> LabelledImages:
-    """The first `size` images by name, or all. Raises `DatasetError` for what is missing."""
+    """The first `size` images by name, or all. Raises `DatasetError` if files are missing or names are wrong."""
     options = masks or MaskOptions()
     given = Download("folder", folder, REMEDY)
     beside = f"../{folder.resolve().name}-masks"
@@ -49,7 +49,7 @@ def open_folder(folder: Path, size: int | None = None, masks: MaskOptions | None
 
 
 def _numbering(labels: dict[int, str], ignore: Collection[int] | None) -> tuple[Numbering, dict[int, str]]:
-    """What numbers stand for, and the names of those that stand for classes."""
+    """The classes of the numbers, and the names of the numbers that are classes."""
     if ignore is None:
         ignore = () if VOID in labels else (VOID,)
     kept = {number: name for number, name in labels.items() if number not in ignore}
@@ -75,7 +75,7 @@ def _labels(path: Path) -> dict[int, str]:
         by_number = dict(enumerate(names)) if isinstance(names, list) else names
         labels = dict(sorted((int(key), name) for key, name in by_number.items()))
         if len(labels) < len(by_number) or not all(isinstance(name, str) for name in labels.values()):
-            raise ValueError("a number that is named twice, or a name that is no text")
+            raise ValueError("a number with two names, or a name that is not a text")
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise DatasetError(
             f"{str(path)!r} is neither a list of names nor a JSON object of numbers with names: correct the file."
@@ -89,7 +89,7 @@ def _labels(path: Path) -> dict[int, str]:
 
 
 def _by_name(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
-    """The pictures of a folder and of those in it, by their paths without suffix."""
+    """The pictures of a folder and of its subfolders, by their paths without suffix."""
     try:
         paths = find_images([folder])
     except ImageError as error:
@@ -98,6 +98,6 @@ def _by_name(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
     for path in (path for path in paths if path.suffix.lower() in suffixes):
         name = path.relative_to(folder).with_suffix("").as_posix()
         if name in found:
-            raise DatasetError(f"{str(found[name])!r} and {str(path)!r} have one name: remove one of them.")
+            raise DatasetError(f"{str(found[name])!r} and {str(path)!r} have the same name: remove one of them.")
         found[name] = path
     return found

@@ -1,13 +1,13 @@
-"""Images on disk with the true class of every pixel: what all data sets but the picturebook are.
+"""Images on disk with the true class of every pixel: all data sets except the picturebook.
 
-Some photos are stored lying on their side or mirrored, and EXIF says how to show them (orientation 2 to 8); they are
-always read upright. A truth may belong to the stored pixels or to the upright picture (`fit`):
+Some photos are stored rotated or flipped, and EXIF says how to show them (orientation 2 to 8); they are always read
+upright. A truth may fit the stored pixels or the upright picture (`fit`):
 
-- Official benchmarks were drawn on stored pixels: "stored".
-- Of other files (`fit` None) the mask's own EXIF tells first, since every program shows both files upright; then the
-  size, where the truth fits one of the two forms alone (quarter turns of what is no square). Where neither tells, the
-  truth belongs to the upright picture, which is what annotation tools show; `check` counts such images.
-- Where somebody says which, that decides, but for a truth whose size fits the other form alone.
+- The truths of official benchmarks fit the stored pixels: "stored".
+- For other files (`fit` None) the mask's own EXIF decides first, because all programs show both files upright; then the
+  size, if the truth fits only one of the two forms (quarter turns of pictures that are not square). If neither decides,
+  the truth fits the upright picture, because annotation tools show that; `check` counts such images.
+- If the user names the form, it is used, except for a truth whose size fits only the other form.
 
 Letters: H W pixels.
 """
@@ -33,16 +33,16 @@ from zeroseg.evaluation.masks import Fit, Numbering, read_mask
 from zeroseg.images import load_image, upright_turn
 from zeroseg.vocabulary import BACKGROUND
 
-CHECKED_AT_ONCE = 32  # images that an interruption waits for
+CHECKED_AT_ONCE = 32  # images: an interruption waits for them
 THREADS = 4
 
 
 @dataclass(frozen=True)
 class Item:
-    """An image, the file that its truth comes from, and how that becomes class ids.
+    """An image, the file of its truth (`source`), and a function that reads the truth as class ids.
 
-    `read` gives the truth's pixels as they are stored. `is_picture`: whether `source` is a picture of this item alone,
-    which may carry EXIF of its own. `without_pixels`: how many objects the truth lists of which no pixel is drawn.
+    `read` returns the truth's pixels as they are stored. `is_picture`: whether `source` is a picture of only this item,
+    which may have its own EXIF. `without_pixels`: the number of objects in the truth that have no pixel.
     """
 
     name: str
@@ -54,10 +54,10 @@ class Item:
 
 
 class LabelledImages:
-    """A data set of such items, read when they are asked for.
+    """A data set of items that are read when they are used.
 
-    `fit` says what truths belong to (see above). Iterating raises `ImageError` for an image, `DatasetError` for a truth
-    that cannot be read or is of another size: `check` finds them beforehand, `without` leaves them out.
+    `fit`: the form that truths fit (see above). Iterating raises `ImageError` for an image, and `DatasetError` for a
+    truth, that cannot be read or has another size. `check` finds them first, `without` leaves them out.
     """
 
     def __init__(
@@ -77,11 +77,11 @@ class LabelledImages:
         return map(self.sample, range(len(self)))
 
     def sample(self, number: int) -> Sample:
-        """The image of a number from 0, with its truth."""
+        """The image with a number, 0 .. len - 1, and its truth. Raises `ImageError`, `DatasetError`."""
         return _sample(self._items[number], self._fit)[0]
 
     def check(self, progress: Callable[[int], None] = lambda _: None) -> Findings:
-        """Open and decode every image and truth, as iterating will. `progress` is called with the images done."""
+        """Open and decode every image and truth. `progress` is called with the number of images done."""
         problems: list[Problem] = []
         undecided, without_pixels = 0, 0
         with ThreadPoolExecutor(THREADS) as pool:
@@ -98,7 +98,7 @@ class LabelledImages:
         return Findings(tuple(problems), tuple(note for note in notes if note))
 
     def without(self, names: Collection[str]) -> LabelledImages:
-        """The same data set without the images of these names. Raises `DatasetError` where none is left."""
+        """The same data set without the images with these names. Raises `DatasetError` if none is left."""
         rest = copy(self)
         rest._items = tuple(item for item in self._items if item.name not in names)
         if not rest._items:
@@ -106,7 +106,7 @@ class LabelledImages:
         return rest
 
     def signature(self) -> str:
-        """A digest of all names and files, these by their sizes and times."""
+        """A digest of all names and files; files count by size and time of change."""
         digest = hashlib.sha256(f"{self.name} {self.classes} {self._fit}".encode())
         for item in self._items:
             stats = [path.stat() for path in (item.image, item.source)]
@@ -123,7 +123,7 @@ def masked_items(triples: Iterable[tuple[str, Path, Path]], numbering: Numbering
 
 
 def _tried(item: Item, fit: Fit | None) -> Problem | bool:
-    """What is wrong with an item; where nothing is, whether its files left open what the truth belongs to."""
+    """The problem of an item; if there is none, whether it is unclear which form the truth fits."""
     try:
         return _sample(item, fit)[1]
     except (ImageError, DatasetError) as error:
@@ -131,7 +131,7 @@ def _tried(item: Item, fit: Fit | None) -> Problem | bool:
 
 
 def _sample(item: Item, fit: Fit | None) -> tuple[Sample, bool]:
-    """The upright image with its truth, and whether its files left open what the truth belongs to."""
+    """The upright image with its truth, and whether it is unclear which form the truth fits."""
     image = load_image(item.image)
     truth, is_open = _turned(item, image.size, fit)
     if truth.shape != (image.height, image.width):
@@ -143,7 +143,7 @@ def _sample(item: Item, fit: Fit | None) -> tuple[Sample, bool]:
 
 
 def _turned(item: Item, size: tuple[int, int], fit: Fit | None) -> tuple[UInt16[np.ndarray, "H W"], bool]:
-    """The truth as it fits the upright image of `size` (width, height), and whether the files left open how."""
+    """The truth for the upright image of `size` (width, height), and whether it is unclear which form it fits."""
     truth = item.read()
     turn = upright_turn(item.image)
     own = upright_turn(item.source) if fit is None and item.is_picture else None
@@ -168,15 +168,15 @@ def _note_of_turns(count: int) -> str:
     if not count:
         return ""
     return (
-        f"{count} {_plural(count, 'image')} turned or mirrored by EXIF in a way that the size of the mask does not "
-        "tell: the mask is taken to fit the upright picture (--masks stored: the pixels as they are stored)."
+        f"{count} {_plural(count, 'image')} rotated or flipped by EXIF, and the size of the mask does not show which "
+        "form it fits: it is taken to fit the upright picture (use --masks stored if it fits the stored pixels)."
     )
 
 
 def _note_of_objects(count: int) -> str:
     if not count:
         return ""
-    return f"{count} {_plural(count, 'object')} without any pixel (no polygon of three corners): nothing is drawn."
+    return f"{count} {_plural(count, 'object')} without any pixel (no polygon has three corners), so not drawn."
 
 
 def _plural(count: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""Measuring a segmenter on a data set under a protocol: what the command line and the experiments both do."""
+"""Measuring a segmenter on a data set under a protocol, for the command line and for experiments."""
 
 from __future__ import annotations
 
@@ -23,8 +23,7 @@ from zeroseg.vocabulary import Vocabulary
 
 Counting = Callable[[str, int, str], AbstractContextManager[Callable[[int], None]]]  # title, total, unit -> progress
 MarginFrom = Literal["own", "tuned", "calibrated"]
-OTHER_IMAGES = 100  # that a margin is tuned or calibrated on
-NAMED = 3  # bad images in one error
+NAMED = 3  # bad images that an error names
 
 
 def uncounted(_title: str, _total: int, _unit: str) -> AbstractContextManager[Callable[[int], None]]:
@@ -34,33 +33,34 @@ def uncounted(_title: str, _total: int, _unit: str) -> AbstractContextManager[Ca
 
 @dataclass(frozen=True)
 class OtherImages:
-    """Where images can be had beside those of `split` (None: the one that figures are reported on), which are measured.
+    """Images other than the measured ones, which are those of `split` (None: the split that figures are reported on).
 
-    `folder`: where a real data set is; `masks`: how masks of one's own are read.
+    `folder`: the folder of a real data set; `masks`: how a user's own masks are read; `count`: how many images at most.
     """
 
     dataset: str
     split: str | None = None
     folder: Path | None = None
     masks: MaskOptions | None = None
+    count: int = 100
 
     def with_masks(self) -> tuple[Dataset, str]:
-        """Images whose masks may be looked at, and which they are. Raises `DatasetError` where there are none."""
-        images = open_tuning_set(self.dataset, self.split, OTHER_IMAGES, self.folder, self.masks)
+        """Images whose masks may be used, and a name for them. Raises `DatasetError` if there are none."""
+        images = open_tuning_set(self.dataset, self.split, self.count, self.folder, self.masks)
         bad = {problem.name for problem in images.check().problems}
         images = images.without(bad) if bad else images
         kind = "validation" if self.dataset in PICTUREBOOKS else "train"
         return images, f"{len(images)} {kind} {unit_of(self.dataset)}"
 
     def without_masks(self) -> tuple[Dataset, str]:
-        """Images whose masks are not looked at, and which they are: others than those measured where there are any."""
+        """Images whose masks are not used, and a name for them: not the measured ones, if there are others."""
         if self.dataset in PICTUREBOOKS:
-            scenes = open_dataset(self.dataset, "unlabelled", OTHER_IMAGES)
+            scenes = open_dataset(self.dataset, "unlabelled", self.count)
             return scenes, f"{len(scenes)} unlabelled scenes"
         try:
             return self.with_masks()
         except DatasetError:
-            images = open_dataset(self.dataset, self.split, OTHER_IMAGES, self.folder, self.masks)
+            images = open_dataset(self.dataset, self.split, self.count, self.folder, self.masks)
             return images, f"{len(images)} of the measured images"
 
 
@@ -70,10 +70,10 @@ def checked(
     counting: Counting = uncounted,
     say: Callable[[str], None] = lambda _: None,
 ) -> tuple[CheckableDataset, tuple[str, ...]]:
-    """A data set all of whose images and masks can be read, and one sentence for each image that was left out.
+    """The data set without images that cannot be measured, and one sentence for each image that was left out.
 
-    `say` is given what had to be decided about the files. Raises `DatasetError` that counts and names the images that
-    cannot be measured, unless `skip_bad`; also where none is left.
+    `say` is called with notes on unclear files. Raises `DatasetError` if images cannot be measured (it counts and names
+    them), unless `skip_bad`; also if no image is left.
     """
     with counting("checking", len(dataset), unit_of(dataset.name)) as progress:
         found = dataset.check(progress)
@@ -93,10 +93,10 @@ def checked(
 
 @dataclass(frozen=True)
 class Measurement:
-    """A result, with the segmenter and the words as they were measured.
+    """A result, with the segmenter and the words that were measured.
 
-    `margin`: in words, how the background's threshold was found. `tuned`: the same with the margin that is best on
-    other images' masks, where the measured one was calibrated without any.
+    `margin`: in words, how the background's threshold was found. `tuned`: if it was calibrated without masks, the
+    result with the margin that is best on the masks of other images.
     """
 
     result: Result
@@ -108,12 +108,13 @@ class Measurement:
 
 
 def under_protocol(segmenter: Segmenter, dataset: Dataset, protocol: Protocol) -> tuple[Segmenter, Vocabulary]:
-    """A segmenter as a protocol shows it pictures and reads it, and a data set's vocabulary in the protocol's words.
+    """A segmenter with the pictures and the read-out of a protocol, and a data set's vocabulary with its words.
 
-    Raises `ConfigError` where the protocol's windows do not fit the encoder's patches.
+    Raises `ConfigError` if the protocol's windows do not fit the encoder's patches.
     """
-    encoder, read_out = protocol.sees(segmenter.encoder), protocol.reads(segmenter.read_out)
-    return Segmenter(encoder, segmenter.teacher, read_out, segmenter.words), protocol.speaks(dataset.vocabulary)
+    encoder, read_out = protocol.adapt_encoder(segmenter.encoder), protocol.adapt_read_out(segmenter.read_out)
+    vocabulary = protocol.adapt_vocabulary(dataset.vocabulary)
+    return Segmenter(encoder, segmenter.teacher, read_out, segmenter.words), vocabulary
 
 
 def measure(
@@ -129,15 +130,17 @@ def measure(
     counting: Counting = uncounted,
     say: Callable[[str], None] = lambda _: None,
 ) -> Measurement:
-    """Measure mIoU.
+    """Measure the mIoU (0..1) of a segmenter on a data set under a protocol.
 
-    `margin`: whether the background's threshold is the segmenter's own, tuned on masks of `others` (its own where there
-    are none, which `say` is told), or calibrated on `others` without masks; the tuned one is measured beside that.
-    `examples`: how many of the best and worst images are kept. `swept`: try the threshold on what is measured, too.
-    `resumes`: whether what was measured is kept when it is interrupted, and gone on from (`partial_path`; for data sets
-    whose samples can be told apart). `counting` shows progress, `say` is given one sentence at a time.
+    `margin`: whether the background's threshold is the segmenter's own ("own"), tuned on masks of `others` ("tuned";
+    without other masks it stays the own one, which `say` reports), or calibrated on `others` without masks
+    ("calibrated"; then the tuned one is also measured). `examples`: how many of the best and worst images are kept.
+    `swept`: whether many thresholds are also tried on the measured images. `resumes`: whether a measurement that is
+    interrupted is kept and continued (`partial_path`; only for data sets with a signature). `counting` shows progress,
+    `say` is called with one sentence at a time.
 
-    Raises `DatasetError` for images or masks that cannot be read, `ConfigError` for a protocol that does not fit.
+    Raises `DatasetError` and `ImageError` for masks and images that cannot be read, `ConfigError` for a protocol that
+    does not fit.
     """
     segmenter, vocabulary = under_protocol(segmenter, dataset, protocol)
     unit, how, tuned = unit_of(dataset.name), OWN_MARGIN, None
@@ -169,7 +172,7 @@ def measure(
 def _tuned(
     segmenter: Segmenter, others: OtherImages, vocabulary: Vocabulary, say: Callable[[str], None]
 ) -> tuple[Segmenter, str]:
-    """With the margin that is best on other images, and on which; as it is where there are none."""
+    """The segmenter with the margin that is best on other images, and their name; unchanged and "" without any."""
     try:
         images, where = others.with_masks()
     except DatasetError as error:
@@ -182,7 +185,7 @@ def _tuned(
 def _calibrated(
     segmenter: Segmenter, others: OtherImages, vocabulary: Vocabulary, say: Callable[[str], None]
 ) -> tuple[Segmenter, str]:
-    """With a margin calibrated on other images, and on which."""
+    """The segmenter with a margin that was calibrated on other images, and their name."""
     images, where = others.without_masks()
     say(f"calibrating the margin on {where}, without their masks")
     return calibrate_margin(segmenter, (sample.image for sample in images), vocabulary), where

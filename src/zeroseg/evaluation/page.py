@@ -1,4 +1,4 @@
-"""A result for people: a Markdown table, and one self-contained HTML page with bars, confusions and pictures."""
+"""The report of a result: a Markdown table, and one self-contained HTML page with bars, confusions and pictures."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from zeroseg.vocabulary import BACKGROUND
 
 IGNORED = "(ignored)"
 IN_A_CHART = 40  # classes
-PAIRS = 12  # of classes that are taken for each other
+PAIRS = 12  # pairs of classes that are confused most often
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """Pixels of one class that were taken for another, as a fraction of all that count."""
+    """Pixels of one class that were predicted as another, as a fraction (0..1) of all pixels that are not ignored."""
 
     truth: str
     predicted: str
@@ -33,7 +33,7 @@ class Confusion:
 
 
 def most_confused(result: Result, pairs: int = PAIRS) -> list[Confusion]:
-    """The pairs of classes that cost most pixels, the costliest first."""
+    """The pairs of classes with most confused pixels, largest first."""
     wrong = result.confusion.astype(np.float64)
     np.fill_diagonal(wrong, 0)
     places = np.argsort(-wrong, axis=None, kind="stable")[:pairs]
@@ -68,7 +68,7 @@ def _threshold(swept: Sweep) -> str:
 
 
 def markdown(record: EvaluationRecord) -> str:
-    """The result as Markdown: figures, settings, a table of classes, and of thresholds if they were swept."""
+    """The result as Markdown: figures, settings, a table of classes, and one of thresholds if they were swept."""
     result = record.result
     ious = iou_per_class(result.confusion)
     lines = [f"# {result.dataset}", ""]
@@ -83,7 +83,7 @@ def markdown(record: EvaluationRecord) -> str:
 
 
 def page(record: EvaluationRecord, footer: str = "") -> str:
-    """The result as one HTML page that needs nothing but itself."""
+    """The result as one self-contained HTML page."""
     result = record.result
     ious = dict(zip(result.classes, (100 * iou_per_class(result.confusion)).tolist(), strict=True))
     by_iou = sorted(ious.items(), key=lambda item: -np.nan_to_num(item[1], nan=-1))
@@ -95,7 +95,7 @@ def page(record: EvaluationRecord, footer: str = "") -> str:
     confused = [(pair.truth, pair.predicted, 100 * pair.fraction) for pair in most_confused(result)]
     sections = [
         Section("Classes", (*bars, report.table(("class", "IoU, %"), by_iou, "All classes"))),
-        Section("What is taken for what", (report.table(("truth", "predicted", "% of the pixels"), confused),)),
+        Section("Confusions", (report.table(("truth", "predicted", "% of the pixels"), confused),)),
     ]
     if record.sweep is not None:
         sections.append(Section("The background's threshold", (_curve(record, record.sweep),)))
@@ -122,7 +122,7 @@ def _curve(record: EvaluationRecord, swept: Sweep) -> Html:
 
 
 def _shown(example: Example, result: Result) -> Html:
-    """Truth and prediction side by side; a class has one colour in both."""
+    """Truth and prediction side by side; a class has the same colour in both."""
     colours = _colours(example, result.classes) if len(result.classes) > OVERLAY_COLOURS else None
     painted = [
         report.picture(overlay(example.image, _as_segmentation(ids, result.classes), colours=colours), caption)
@@ -135,14 +135,14 @@ def _shown(example: Example, result: Result) -> Html:
 
 
 def _colours(example: Example, classes: Sequence[str]) -> dict[str, RGB]:
-    """Colours for the classes of an example: of so many, two have the same, and would be moved apart on either side."""
+    """One colour for each class of an example, for both pictures: with many classes, two would have the same colour."""
     seen: list[int] = np.union1d(example.truth, example.predicted).tolist()
     names = [classes[number] for number in seen if number < len(classes) and classes[number] != BACKGROUND]
     return dict(zip(names, overlay_palette(len(names)), strict=True))
 
 
 def _as_segmentation(ids: np.ndarray, classes: Sequence[str]) -> Segmentation:
-    """Class ids for an overlay; what counts for nothing has a label of its own."""
+    """Class ids for an overlay; ignored pixels have a label of their own."""
     labels, ids = (*classes, IGNORED), np.minimum(ids, len(classes))
     scores = np.isin(np.arange(len(labels)), ids).astype(np.float32)
     return Segmentation(labels, ids, scores, has_background=classes[0] == BACKGROUND)

@@ -1,4 +1,4 @@
-"""What was measured of a data set so far: kept when a measurement is interrupted, and gone on from.
+"""Partial measurements: the sums over the first images of a data set, kept so that a measurement can be continued.
 
 Letters: C class.
 """
@@ -27,13 +27,13 @@ from zeroseg.segmenter import Segmenter
 from zeroseg.versions import versions
 from zeroseg.vocabulary import Vocabulary
 
-EVERY = 30.0  # seconds between two writings
+EVERY = 30.0  # seconds between two writes
 
 
 def partial_path(segmenter: Segmenter, dataset: CheckableDataset, vocabulary: Vocabulary) -> Path:
-    """Where a measurement that is interrupted is kept: a file of its own for everything that the figure depends on.
+    """The file of a partial measurement. Its name is a hash of everything that the result depends on.
 
-    It lies in the user's cache folder (`XDG_CACHE_HOME`, or `.cache` at home).
+    It is in the user's cache folder (`XDG_CACHE_HOME`, or `.cache` in the home folder).
     """
     encoder: Any = segmenter.encoder
     while isinstance(encoder, Windowed):
@@ -53,7 +53,7 @@ def partial_path(segmenter: Segmenter, dataset: CheckableDataset, vocabulary: Vo
 
 @dataclass
 class Partial:
-    """Sums over the first images of a data set, and what is kept of each."""
+    """Sums over the first images of a data set, and the class counts and mIoU of each image."""
 
     confusion: Int64[np.ndarray, "C C"]
     upper_bound: Int64[np.ndarray, "C C"]
@@ -65,8 +65,11 @@ class Partial:
     @classmethod
     @contextlib.contextmanager
     def kept_in(cls, path: Path | None, classes: int) -> Generator[Partial]:
-        """What the file `path` holds, or nothing yet. Whatever ends the block, what was added is written to the file;
-        when the block succeeds, the file is removed. Without a path nothing is kept. Raises `OutputError`."""
+        """Yield the partial measurement in the file `path`, or an empty one.
+
+        If the block raises anything, the sums so far are written to the file; if it succeeds, the file is removed. With
+        `path` None nothing is written. A damaged file counts as empty. Raises `OutputError`.
+        """
         done = cls._read(path, classes)
         try:
             yield done
@@ -82,7 +85,7 @@ class Partial:
         upper_bound: Int64[np.ndarray, "C C"],
         class_counts: Int64[np.ndarray, "3 C"],
     ) -> None:
-        """Add the next image."""
+        """Add the next image: its two confusion matrices (truth by rows), in pixels, and its class counts."""
         self.confusion += confusion
         self.upper_bound += upper_bound
         self.class_counts.append(class_counts)
@@ -101,7 +104,7 @@ class Partial:
                 confusion, upper_bound = kept["confusion"], kept["upper_bound"]
                 counts, mious = kept["class_counts"], kept["mious"]
         except (OSError, ValueError, TypeError, KeyError, EOFError, BadZipFile):
-            return empty  # damaged: measured anew
+            return empty  # damaged: all images are measured again
         if confusion.shape != empty.confusion.shape or len(counts) != len(mious):
             return empty
         return cls(confusion, upper_bound, list(counts), mious.tolist(), path)

@@ -13,7 +13,7 @@ from zeroseg.evaluation.dataset import Findings, Sample
 from zeroseg.picturebook import ALL_NOUNS, STUFF_NAMES, VOC_NOUNS, draw_scene, nouns_named
 from zeroseg.vocabulary import BACKGROUND, TEMPLATES, Vocabulary
 
-KEPT_SCENES = 1024  # students are measured on the same ones, again and again
+KEPT_SCENES = 1024  # scenes in memory: students are measured on the same ones many times
 
 
 _drawn = lru_cache(maxsize=KEPT_SCENES)(draw_scene)
@@ -22,8 +22,8 @@ _drawn = lru_cache(maxsize=KEPT_SCENES)(draw_scene)
 class PicturebookDataset:
     """Scenes of a split with the masks of one of the three vocabularies (see `picturebook.vocabularies`).
 
-    Scenes of "voc" hold its twenty nouns only; those of "context" and "coco" hold all. The background words of
-    "voc" and "coco" are the names of the picturebook's stuff, as SCLIP's protocol has words for VOC's background.
+    Scenes of "voc" show only its twenty nouns; those of "context" and "coco" show all. The background words of "voc"
+    and "coco" are the names of the picturebook's stuff, like the words for VOC's background in SCLIP's protocol.
     """
 
     def __init__(self, vocabulary: str, split: str = "held-out", size: int = 300, first: int = 0) -> None:
@@ -39,12 +39,12 @@ class PicturebookDataset:
         self._numbers: Sequence[int] = range(first, first + size)
 
     def check(self, progress: Callable[[int], None] = lambda _: None) -> Findings:
-        """Nothing can be wrong with scenes that are drawn."""
+        """Drawn scenes have no problems."""
         progress(len(self))
         return Findings()
 
     def without(self, names: Collection[str]) -> PicturebookDataset:
-        """The same without the scenes of these names. Raises `DatasetError` where none is left."""
+        """The same data set without the scenes with these names. Raises `DatasetError` if none is left."""
         rest = copy(self)
         rest._numbers = [number for number in self._numbers if self._called(number) not in names]
         if not rest._numbers:
@@ -58,13 +58,13 @@ class PicturebookDataset:
         return map(self.sample, range(len(self)))
 
     def sample(self, number: int) -> Sample:
-        """The scene of a number from 0, with its truth."""
+        """The scene with a number, 0 .. len - 1, and its truth."""
         scene = _drawn(self._split, self._numbers[number], self._nouns)
         truth = scene.class_map(self.classes, missing=0).astype(np.uint16)
         return Sample(self._called(self._numbers[number]), scene.image, truth)
 
     def signature(self) -> str:
-        """Vocabulary, split and numbers: the same scenes are drawn everywhere."""
+        """Vocabulary, split and numbers: they decide how scenes look, on every machine."""
         return f"{self.name} {self._split} {self._numbers}"
 
     def _called(self, number: int) -> str:

@@ -1,7 +1,7 @@
-"""Protocols of the field by name: how pictures are seen and named beside what data they are measured on.
+"""Evaluation protocols of the field by name: sizes of pictures, windows, words and background rules.
 
-They disagree, and figures under different protocols cannot be compared. A protocol is one frozen value that is printed
-and saved with every result.
+Protocols differ, and figures under different protocols cannot be compared. A protocol is one frozen value that is
+printed and saved with every result.
 
 | | `own` | `paper` | `tcl` | `scliplike` |
 |---|---|---|---|---|
@@ -12,14 +12,14 @@ and saved with every result.
 | background | the model's own | product score under a threshold | .4 (.5 unrefined) | words, and probability under .1 |
 | refinement | the model's own | none | 10 iterations (0 if asked) | none |
 
-Without a background in the data set, a pixel gets the best class whatever the rule. Pictures are cut into windows for
-models that see patches; crops, sliding windows and true regions, which cut pictures themselves, see them as they are.
+If the data set has no background, a pixel gets the best class under every rule. Pictures are cut into windows for
+models with patches; crops, sliding windows and true regions cut pictures themselves and get whole pictures.
 
-Sources: Chen et al. 2023 (paper, and GroupViT for the score); Cha et al. 2023 (TCL); Wang et al. 2023 (SCLIP). Where we
-know that we are not to the letter: scores are averaged and turned into probabilities on the grid of patches, not of
-pixels; refinement (PAMR) sees pictures with a shorter side of 224, not 448; of SCLIP's, its rule against small classes
-on VOC is left out, its spellings of other classes ("trafficlight") too, and a background word that is a label ("bed")
-does not compete with itself. SCLIP's windows need patches of 16 pixels, or others that divide 112.
+Sources: Chen et al. 2023 (paper, and GroupViT for the score); Cha et al. 2023 (TCL); Wang et al. 2023 (SCLIP). Known
+differences: scores are averaged and turned into probabilities on the grid of patches, not of pixels; refinement (PAMR)
+uses pictures with a shorter side of 224, not 448. We leave out SCLIP's rule against small classes on VOC and its
+spellings of some classes ("trafficlight"), and a background word that is also a label ("bed") does not compete with it.
+SCLIP's windows need patches of 16 pixels, or others that divide 112.
 """
 
 from __future__ import annotations
@@ -69,10 +69,10 @@ TABLES = {
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a model is measured on a data set; None leaves a matter to the model.
+    """How a model is measured on a data set; None keeps the model's own setting.
 
-    Sides, window and stride in pixels. `words` stand in place of a class's own name. `background_words` stand for what
-    belongs to no class. `background` and `refinement` are those of `ReadOut`.
+    Sides, window and stride in pixels. `words` replace the name of a class. `background_words` are words for pixels of
+    no class. `background` and `refinement` are those of `ReadOut`.
     """
 
     name: str
@@ -87,30 +87,30 @@ class Protocol:
     refinement: int | None = None
 
     def settings(self) -> dict[str, object]:
-        """What it lays down, as plain JSON values."""
+        """The settings of the protocol as plain JSON values."""
         rule = {} if self.background is None else self.background.to_json()
         return {
             name: value for name, value in (asdict(self) | {"background": None} | rule).items() if value is not None
         }
 
     def for_encoder(self, encoder: ImageEncoder) -> Protocol:
-        """The same without sizes for what sees no patches: it cuts pictures in its own way."""
+        """The same protocol, but without sizes for encoders that cut pictures themselves."""
         return self if encoder.multiple > 1 else replace(self, shorter_side=None, window=None, stride=None)
 
-    def sees(self, encoder: ImageEncoder) -> ImageEncoder:
-        """An encoder as this protocol shows it pictures. Raises `ConfigError` where windows do not fit its patches."""
+    def adapt_encoder(self, encoder: ImageEncoder) -> ImageEncoder:
+        """The encoder with this protocol's sizes and windows. Raises `ConfigError` if these do not fit its patches."""
         if self.for_encoder(encoder).shorter_side is None or self.shorter_side is None:
             return encoder
         return Windowed(encoder, self.shorter_side, self.window, self.stride)
 
-    def reads(self, read_out: ReadOut) -> ReadOut:
-        """A model's read-out with what this protocol lays down."""
+    def adapt_read_out(self, read_out: ReadOut) -> ReadOut:
+        """A model's read-out with this protocol's background rule, background words and refinement."""
         rule = read_out.background if self.background is None else self.background
         refinement = read_out.refinement if self.refinement is None else self.refinement
         return replace(read_out, background=rule, refinement=refinement)
 
-    def speaks(self, vocabulary: Vocabulary) -> Vocabulary:
-        """A data set's vocabulary in the words of this protocol."""
+    def adapt_vocabulary(self, vocabulary: Vocabulary) -> Vocabulary:
+        """A data set's vocabulary with the words and templates of this protocol."""
         own = dict(self.words)
         words = [own.get(label, (label,)) for label in vocabulary.labels]
         aliases = [
@@ -126,20 +126,20 @@ class Protocol:
 
 
 def protocol_for(name: str, dataset: str, has_background: bool = True, refined: bool = True) -> Protocol:
-    """A protocol by name, for a data set by name; not `refined`: TCL's other column, without refinement.
+    """A protocol by name, for a data set by name. With `refined` False, "tcl" is TCL's column without refinement.
 
     Raises `ConfigError` for a name that is not in `PROTOCOLS`.
     """
     chosen = _in_full(name, dataset, refined)
     if not has_background and name != "own":
         chosen = replace(chosen, background=NoBackground(), background_words=())
-    if dataset.startswith(SCENES):  # they are 96 pixels wide: they are seen as the model sees them
+    if dataset.startswith(SCENES):  # they are 96 pixels wide: the model's own sizes are used
         return replace(chosen, shorter_side=None, window=None, stride=None)
     return chosen
 
 
 def _plain_names(family: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The names of a data set's classes where our phrases for them are others."""
+    """The names of a data set's classes whose words differ from them."""
     table = TABLES.get(family)
     if table is None:
         return ()
@@ -148,7 +148,7 @@ def _plain_names(family: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 def _in_full(name: str, dataset: str, refined: bool) -> Protocol:
-    family = dataset.removeprefix(f"{SCENES}-").rstrip("0123456789")  # voc21 and voc20 share what they can
+    family = dataset.removeprefix(f"{SCENES}-").rstrip("0123456789")  # voc21 and voc20 have the same words
     match name:
         case "own":
             return Protocol(name, dataset)

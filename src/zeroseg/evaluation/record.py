@@ -1,4 +1,4 @@
-"""What stands beside a figure: all that made it, in words for people and as plain JSON values."""
+"""Evaluation records: a result with everything that it depends on, in words and as plain JSON values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zeroseg.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class Tuned:
-    """The same measured with another margin: the one that is best on images whose masks were looked at."""
+    """The result with another margin: the one that is best on images whose masks were used."""
 
     margin: float
     images: str  # "tuned on 100 validation scenes"
@@ -27,10 +27,10 @@ OWN_MARGIN = "the model's own"
 
 @dataclass(frozen=True)
 class EvaluationRecord:
-    """How a result came about. `model` is None for what is read out of the teacher itself; `flops` are of an image.
+    """A result and how it was measured. `model` is None for baselines of the teacher; `flops` are of one image.
 
-    `margin`: how the background's threshold was found. `masks`: how masks of one's own were read, where
-    that was said. `skipped`: images that could not be read, and why, in words.
+    `margin`: how the background's threshold was found. `masks`: how a user's own masks were read, if that was chosen.
+    `skipped`: one sentence for each image that was left out.
     """
 
     result: Result
@@ -52,7 +52,7 @@ class EvaluationRecord:
 
     @property
     def shortfall(self) -> str:
-        """One sentence if these are fewer images than the benchmark has, or nothing."""
+        """One sentence if fewer images were measured than the benchmark has, else an empty text."""
         official = official_images(self.result.dataset, self.split)
         if official is None or self.result.images >= official:
             return ""
@@ -68,7 +68,7 @@ class EvaluationRecord:
         return words if read_out.background.has_background else ()
 
     def in_words(self) -> dict[str, str]:
-        """How it was measured, a few words for each matter."""
+        """How it was measured, in a few words for each setting."""
         read, protocol, words = self.result.read_out, self.protocol, self.vocabulary
         competing = self.background_words
         seen = f"shorter side of {self.shorter_side} pixels"
@@ -95,7 +95,7 @@ class EvaluationRecord:
         }
 
     def as_json(self) -> dict[str, object]:
-        """Every setting and every figure."""
+        """Every setting and every figure, as plain JSON values."""
         return {
             "method": self.method,
             "model": self.model,

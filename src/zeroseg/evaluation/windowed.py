@@ -1,4 +1,4 @@
-"""Large pictures seen through windows, as the field's protocols ask for: each is encoded by itself.
+"""Large pictures in windows, as some evaluation protocols need: each window is encoded separately.
 
 Letters: B image, D embedding width, H W pixels.
 """
@@ -17,14 +17,14 @@ from zeroseg.errors import ConfigError
 
 
 class Windowed:
-    """Another encoder, shown pictures at another size, and in square windows if `window` says so. An `ImageEncoder`.
+    """Another encoder, with pictures of another size, and in square windows if `window` is given. An `ImageEncoder`.
 
-    Windows begin every `stride` pixels, the last one where the picture ends; a side shorter than the window is seen
-    whole. Where windows overlap, what they say of a word is averaged (`Segmenter.name`), as the field does it.
+    Windows begin every `stride` pixels, and the last one ends at the edge of the picture; if a side is shorter than the
+    window, it is not cut. In overlaps, similarities with words are averaged (`Encoded.similarities`).
     """
 
     def __init__(self, encoder: ImageEncoder, shorter_side: int, window: int | None = None, stride: int | None = None):
-        """`shorter_side`: what pictures are resized to; all in pixels. Without `stride` windows do not overlap.
+        """`shorter_side`: of the resized pictures; all sides in pixels. Without `stride` windows do not overlap.
 
         Raises `ConfigError` unless window and stride are whole cells, and the stride no longer than the window.
         """
@@ -38,7 +38,7 @@ class Windowed:
         self.shorter_side, self.multiple = shorter_side, encoder.multiple
 
     def encode(self, pixels: Float[Tensor, "B 3 H W"], sizes: Sequence[Size]) -> list[Encoded]:
-        """All windows, with each picture's embedding as the mean of theirs."""
+        """The windows of each picture (see `ImageEncoder`); its embedding is the mean of those of its windows."""
         if not self.window or not self.stride:
             return self.encoder.encode(pixels, sizes)
         height, width = pixels.shape[2:]
@@ -56,6 +56,6 @@ class Windowed:
 
 
 def _together(windows: Sequence[Window], grid: Size, size: Size) -> Encoded:
-    """A picture from its windows."""
+    """An encoded picture from its windows."""
     image = torch.stack([window.encoded.image for window in windows]).mean(dim=0)
     return Encoded(image, None, None, None, windows[0].encoded.mean, grid, size, windows=tuple(windows))

@@ -87,11 +87,15 @@ class Figure:
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """The human study (table 2): the two rows that people choose between, and the words they are asked for."""
+    """The human study (table 2): the two rows that people choose between, and the words they are asked for.
+
+    `questions`: how many pictures; as many as in the paper by default.
+    """
 
     name: str
     rows: tuple[str, str]
     labels: tuple[str, ...]
+    questions: int = 200
 
 
 @dataclass(frozen=True)

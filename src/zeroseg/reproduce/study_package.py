@@ -179,14 +179,14 @@ def _colours_of_both(pair: tuple[Segmentation, Segmentation]) -> dict[str, RGB]:
     for segmentation in pair:
         for index in segmentation.present_indices:
             if index or not segmentation.has_background:
-                areas[segmentation.labels[index]] += float(segmentation.shares[index])
+                areas[segmentation.labels[index]] += float(segmentation.fractions[index])
     largest_first = sorted(areas, key=lambda label: (-areas[label], label))
     return dict(zip(largest_first, overlay_palette(len(largest_first)), strict=True))
 
 
 def _in_words(segmentation: Segmentation) -> str:
     some = segmentation.present_indices[:NAMED]
-    return ", ".join(f"{segmentation.labels[index]} {segmentation.shares[index]:.0%}" for index in some)
+    return ", ".join(f"{segmentation.labels[index]} {segmentation.fractions[index]:.0%}" for index in some)
 
 
 def _fingerprint(pictures: Path) -> str:

@@ -17,15 +17,15 @@ SegmentEmbedding = Literal["token", "global", "mean"]
 
 @dataclass(frozen=True)
 class ReadOut:
-    """How masks get their names: part of the weights, because thresholds belong to them.
+    """How masks get their names. It is saved with the weights, because good thresholds depend on them.
 
     `naming`: a pixel takes the class of its segment token (the paper), or of its patch embedding.
-    `background`: when a pixel is none of the labels (`rules.py`).
-    `background_words`: what stands for everything that nobody asked for, where a vocabulary has no words of its own.
-    One that is asked for as a label may lead the other labels, as the rule says.
-    `keep_mean`: whether the mean of the teacher's embeddings, taken out in training, is put back before they are
-    compared with words. `refinement`: how many iterations of refinement let the masks follow the picture's edges
-    (`refine.py`; 0 in the paper).
+    `background`: decides when a pixel is none of the labels (`rules.py`).
+    `background_words`: words for the background, if a vocabulary has none of its own. If one of them is also a label,
+    some rules add an offset to its score.
+    `keep_mean`: whether the mean of the teacher's embeddings, which training subtracts, is added again before they are
+    compared with words. `refinement`: iterations of refinement, in which masks follow the picture's edges (`refine.py`;
+    0 in the paper).
     """
 
     naming: Naming = "segments"
@@ -35,7 +35,7 @@ class ReadOut:
     refinement: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """As saved configs have it: one flat table, in which rules that are not in use have their usual thresholds."""
+        """The form in saved configs: one flat table, in which rules that are not in use have default thresholds."""
         usual = {key: value for rule in RULES.values() for key, value in rule().to_json().items()}
         return {
             "naming": self.naming,
@@ -67,7 +67,7 @@ class StudentConfig:
     layers: int = 12
     heads: int = 12
     activation: Literal["gelu", "quick_gelu"] = "gelu"
-    input_norm: bool = False  # a norm after the positions, as CLIP's tower has and MAE's has not
+    input_norm: bool = False  # a norm after the positions: in CLIP's tower, not in MAE's
     decoder_width: int = 512
     decoder_layers: int = 8  # 0: no reconstruction
     decoder_heads: int = 16
@@ -75,10 +75,11 @@ class StudentConfig:
     grouping_after: tuple[int, int] = (2, 4)
     segment_tokens: tuple[int, int] = (32, 8)
     assignment: Assignment = "gumbel"  # the paper's; "cosine" is ours, see student/grouping.py
-    temperature: float = 1.0  # of "gumbel": below 1 the assignment is surer, and its gradient steeper
+    temperature: float = 1.0  # of "gumbel": below 1 the assignment is more decided, and its gradient larger
     segment_embedding: SegmentEmbedding = "token"
-    """A projection of its own (the paper). "global": the way to the global token, which is then a mean of segments
-    (GroupViT), for losses that know no segments. "mean", to study losses: the mean of a mask's patch embeddings."""
+    """"token": a separate projection (the paper). "global": the projection of the global token, which is then a mean
+    of segments (GroupViT), for losses without segments. "mean": the mean of a mask's patch embeddings, to study
+    losses."""
     embedding_width: int = 768
     patch_head: bool = False  # ours: an embedding and a salience for every patch
     inference_size: int = 448  # shorter side of the image

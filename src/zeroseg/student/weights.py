@@ -1,4 +1,4 @@
-"""Students on disk and on the hub, and first weights for the encoder from an MAE's."""
+"""Students on disk and on the hub, and initial weights for the encoder from an MAE."""
 
 from __future__ import annotations
 
@@ -75,14 +75,14 @@ def _folder_of(name: str | Path) -> Path:
 
 
 def fill(student: nn.Module, tensors: Mapping[str, Tensor], name: str | Path) -> None:
-    """Load tensors into a student, strictly. Raises `WeightsError` that counts what is missing or foreign."""
+    """Load tensors into a student, strictly. Raises a `WeightsError` that counts missing and unexpected tensors."""
     own = student.state_dict()
     missing, foreign = own.keys() - tensors.keys(), tensors.keys() - own.keys()
     misshaped = [key for key in own.keys() & tensors.keys() if own[key].shape != tensors[key].shape]
     if missing or foreign or misshaped:
         raise WeightsError(
-            f"the weights in {name} do not fit their config: {len(missing)} tensors missing, {len(foreign)} foreign, "
-            f"{len(misshaped)} of another shape. Use the config.json that was saved with them."
+            f"the weights in {name} do not fit their config: {len(missing)} tensors missing, "
+            f"{len(foreign)} unexpected, {len(misshaped)} of another shape. Use the config.json saved with them."
         )
     student.load_state_dict({key: value.to(own[key].dtype) for key, value in tensors.items()}, strict=True)
 
@@ -111,8 +111,8 @@ def push(student: nn.Module, config: StudentConfig, repository: str, **options: 
 
 
 def encoder_from_mae(mae: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
-    """The encoder of a `ViTMAEModel` (or `ViTMAEForPreTraining`) state dict under the names of ours."""
-    saved_names = {  # transformers 5 names its modules anew and keeps the old names in files
+    """The encoder of a `ViTMAEModel` (or `ViTMAEForPreTraining`) state dict, under the names of a student's encoder."""
+    saved_names = {  # transformers 5 renamed its modules and keeps the old names in files
         "layers.": "encoder.layer.", "mlp.fc1": "intermediate.dense", "mlp.fc2": "output.dense",
         "attention.q_proj": "attention.attention.query", "attention.k_proj": "attention.attention.key",
         "attention.v_proj": "attention.attention.value", "attention.o_proj": "attention.output.dense",

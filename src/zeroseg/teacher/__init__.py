@@ -1,6 +1,6 @@
-"""The teacher: a frozen model that embeds images and texts in one space. Each family of models has a file of its own.
+"""The teacher: a frozen model that embeds images and texts in one space. Each family of models has its own file.
 
-A new family is one more file here, with a subclass of `Teacher` that names its `model_types`, and its import below.
+To add a family, write a file here with a subclass of `Teacher` that names its `model_types`, and import it below.
 """
 
 from zeroseg.teacher.clip import ClipTeacher

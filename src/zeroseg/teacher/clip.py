@@ -26,7 +26,7 @@ from zeroseg.teacher.teacher import (
 )  # fmt: skip
 from zeroseg.teacher.text_encoder import TextEncoder
 
-CLIP = Any  # transformers' own annotations of CLIPModel do not hold
+CLIP = Any  # the annotations of CLIPModel in transformers are not correct
 
 
 class ClipTeacher(Teacher):
@@ -50,13 +50,13 @@ class ClipTeacher(Teacher):
         return cls(model, tokenizer, list(processor.image_mean), list(processor.image_std))
 
     def vision_tower(self) -> VisionTower:
-        """The tower as first weights. CLIP's last norm is for the class token; a student has it after its patches."""
+        """The tower as initial weights. CLIP's last norm is for the class token; a student has it after its patches."""
         vision = self._model.config.vision_config
         tensors = encoder_tensors(self._model.vision_model.state_dict(), vision.num_hidden_layers)
         return VisionTower(tensors, vision.hidden_act)
 
     def text_encoder(self, pretrained: bool) -> ClipTextEncoder:
-        """A text encoder that learns, in the form of this CLIP's: with its weights, or with new random ones."""
+        """A trainable text encoder with the sizes of this CLIP's: with its weights, or with new random ones."""
         model: CLIP = copy.deepcopy(self._model) if pretrained else CLIPModel(self._model.config)
         model.to(self.device)
         choose_attention(model)
@@ -93,7 +93,7 @@ class ClipTextEncoder(TextEncoder):
         model.visual_projection.requires_grad_(False)
 
     def as_teacher(self) -> ClipTeacher:
-        """A frozen copy of what has been learnt so far."""
+        """A frozen copy with the current weights."""
         teacher = ClipTeacher(copy.deepcopy(self.model), self._tokenizer, self._mean, self._std)
         teacher.to(self.model.device)
         return teacher
@@ -114,7 +114,7 @@ class ClipTextEncoder(TextEncoder):
 
 
 def tokenize(model: CLIP, tokenizer: CLIPTokenizer, texts: list[str]) -> Any:
-    """Token ids (C T) and their mask as a batch of `transformers`, padded to the longest, cut to what CLIP can read."""
+    """Token ids (C T) and their mask as a batch of `transformers`, padded to the longest, cut to CLIP's length."""
     longest = model.config.text_config.max_position_embeddings
     return tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
 

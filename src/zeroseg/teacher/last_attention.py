@@ -1,7 +1,7 @@
-"""The last layer of a vision tower with another attention: what dense read-outs change.
+"""The last layer of a vision tower with another attention, for dense read-outs.
 
-The vision towers of `transformers` that this package knows name the parts of their layers alike (`self_attn`,
-`layer_norm1`, `mlp`, `layer_norm2`), so the layer is walked through here, once.
+All vision towers of `transformers` that this package supports have the same names for the parts of their layers
+(`self_attn`, `layer_norm1`, `mlp`, `layer_norm2`), so the layer is written here once.
 
 Letters: B image, T token, N head, K head width, E width of the tower.
 """
@@ -17,10 +17,10 @@ from torch import Tensor
 
 
 class LastAttention:
-    """The queries, keys and values of a tower's last attention, head by head. Each is computed when it is asked for.
+    """The queries, keys and values of a tower's last attention, head by head. Each is computed when it is used.
 
-    `grid` is the number of patches down and across. Patches are the last tokens, row by row; `class_tokens` of the
-    tower stand before them (1 in CLIP, 0 where a tower has none).
+    `grid` is the number of patches down and across. Patches are the last tokens, row by row; the first `class_tokens`
+    tokens are class tokens (1 in CLIP, 0 if a tower has none).
     """
 
     def __init__(self, attention: Any, tokens: Float[Tensor, "B T E"], grid: tuple[int, int]) -> None:
@@ -29,15 +29,15 @@ class LastAttention:
         self.class_tokens = tokens.shape[1] - grid[0] * grid[1]
 
     def queries(self) -> Float[Tensor, "B N T K"]:
-        """What each token asks for."""
+        """The query of each token."""
         return self._heads(self._attention.q_proj)
 
     def keys(self) -> Float[Tensor, "B N T K"]:
-        """What each token is found by."""
+        """The key of each token."""
         return self._heads(self._attention.k_proj)
 
     def values(self) -> Float[Tensor, "B N T K"]:
-        """What each token gives."""
+        """The value of each token."""
         return self._heads(self._attention.v_proj)
 
     def _heads(self, projection: Any) -> Float[Tensor, "B N T K"]:
@@ -45,7 +45,7 @@ class LastAttention:
 
 
 Attend = Callable[[LastAttention], Tensor]
-"""From a last attention to what its tokens gather (B N T K), in place of the softmax over queries times keys."""
+"""A function from a last attention to the values that its tokens gather (B N T K). It replaces the usual attention."""
 
 
 def through_layers(
@@ -53,8 +53,8 @@ def through_layers(
 ) -> Float[Tensor, "B T E"]:
     """Tokens through the layers of a tower, with `attend` as the attention of the last one.
 
-    Its output projection is applied once, to all that was gathered. Without `keep_residual` the last layer gives what
-    was gathered and nothing else: neither the residual connection nor the MLP.
+    The output projection is applied once, to the gathered values. Without `keep_residual` the last layer returns only
+    these, without the residual connection and the MLP.
     """
     x = tokens
     *before, last = layers

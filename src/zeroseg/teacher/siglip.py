@@ -1,8 +1,8 @@
 """SigLIP (Zhai et al. 2023) and SigLIP 2 (Tschannen et al. 2025) as teachers, in the format of `transformers`.
 
-Checkpoints of a fixed resolution, SigLIP 2's too, have the model type "siglip"; NaFlex ones, which read pictures of any
-shape, have "siglip2" and are shown squares like all teachers. Texts are padded to the full length, as in training: the
-text encoder reads out the last token, padding or not, and masks nothing.
+Checkpoints of a fixed resolution, also those of SigLIP 2, have the model type "siglip". NaFlex checkpoints, which read
+pictures of any shape, have "siglip2"; they get squares, like all teachers. Texts are padded to the full length, as in
+training: the text encoder uses its last token, even if that is padding, and masks nothing.
 
 Letters: B image, C text, L text, T token, P patch, I value of a patch, E width of the tower, D embedding width, H W
 pixels, S the teacher's own side in pixels.
@@ -34,7 +34,7 @@ from zeroseg.teacher.last_attention import Attend, through_layers
 from zeroseg.teacher.teacher import Teacher, check_tokenizer, choose_attention, load_whole, save_whole
 from zeroseg.teacher.text_encoder import TextEncoder
 
-SIGLIP = Any  # transformers' own annotations of its models do not hold
+SIGLIP = Any  # the annotations of these models in transformers are not correct
 FIRST_SCALE, FIRST_BIAS = 10.0, -10.0  # of an untrained model (Zhai et al. 2023, section 3.2)
 NAFLEX = "siglip2"
 
@@ -63,7 +63,7 @@ class SiglipTeacher(Teacher):
     def _load(cls, name: str) -> SiglipTeacher:
         model = load_whole(AutoModel, name)
         if not model.config.vision_config.vision_use_head:
-            raise TeacherError(f"the SigLIP in {name!r} cannot embed images, it has no pooling head: take a whole one.")
+            raise TeacherError(f"the SigLIP in {name!r} cannot embed images, it has no pooling head: name another.")
         tokenizer = load_tokenizer(name)
         check_tokenizer(tokenizer, model.config.text_config.vocab_size, name)
         of_kind = Siglip2ImageProcessorPil if model.config.model_type == NAFLEX else SiglipImageProcessorPil
@@ -71,11 +71,11 @@ class SiglipTeacher(Teacher):
         return cls(model, tokenizer, list(processor.image_mean), list(processor.image_std))
 
     def vision_tower(self) -> None:
-        """None: the tower has no class token, which a student's encoder has."""
+        """None: the tower has no class token, but a student's encoder has one."""
         return
 
     def text_encoder(self, pretrained: bool) -> SiglipTextEncoder:
-        """A text encoder that learns, in the form of this SigLIP's: with its weights, or with new random ones."""
+        """A trainable text encoder with the sizes of this SigLIP's: with its weights, or with new random ones."""
         model: SIGLIP = copy.deepcopy(self._model) if pretrained else type(self._model)(self._model.config)
         if not pretrained:
             with torch.no_grad():
@@ -106,7 +106,7 @@ class SiglipTeacher(Teacher):
         return pool_each(vision.head, vision.post_layernorm(tokens))
 
     def _seen(self, pixels: Float[Tensor, "B 3 H W"]) -> dict[str, Tensor]:
-        """Normalised pixels as the arguments of the vision tower: NaFlex takes patches and the shape of their grid."""
+        """Normalised pixels as arguments of the vision tower: NaFlex takes patches and the shape of their grid."""
         if not self._naflex:
             return {"pixel_values": pixels}
         patches = to_patches(pixels, self.patch_size)
@@ -115,7 +115,7 @@ class SiglipTeacher(Teacher):
 
 
 class SiglipTextEncoder(TextEncoder):
-    """The text encoder of a SigLIP. Its bias on logits does not learn: the contrast with captions has none."""
+    """The text encoder of a SigLIP. Its bias on logits is not trained: the contrastive loss does not use it."""
 
     def __init__(self, model: SIGLIP, tokenizer: Any, mean: list[float], std: list[float]) -> None:
         super().__init__(model)
@@ -125,7 +125,7 @@ class SiglipTextEncoder(TextEncoder):
         model.logit_bias.requires_grad_(False)
 
     def as_teacher(self) -> SiglipTeacher:
-        """A frozen copy of what has been learnt so far."""
+        """A frozen copy with the current weights."""
         teacher = SiglipTeacher(copy.deepcopy(self.model), self._tokenizer, self._mean, self._std)
         teacher.to(self.model.device)
         return teacher
@@ -148,7 +148,7 @@ class SiglipTextEncoder(TextEncoder):
 def load_tokenizer(name: str) -> Any:
     """The tokenizer of a SigLIP: SentencePiece (SigLIP) or Gemma's (SigLIP 2), as its tokenizer_config.json says.
 
-    Raises `TeacherError` where it is SentencePiece's and that is not installed.
+    Raises `TeacherError` if it needs SentencePiece and that is not installed.
     """
     kind = cast(SIGLIP, get_tokenizer_config)(name).get("tokenizer_class")
     if kind != "SiglipTokenizer":
@@ -162,10 +162,10 @@ def load_tokenizer(name: str) -> Any:
 
 
 def tokenize(model: SIGLIP, tokenizer: Any, texts: list[str]) -> Int[Tensor, "C T"]:
-    """Token ids, padded on the right to the full length and cut there.
+    """Token ids, padded on the right and cut to the full length.
 
-    Texts are in lower case, unless the tokenizer's config says otherwise (`do_lower_case`): Gemma's tokenizer would
-    keep capitals, which SigLIP 2 never saw.
+    Texts are converted to lower case, unless the tokenizer's config says otherwise (`do_lower_case`): Gemma's tokenizer
+    would keep capitals, but SigLIP 2 was trained without them.
     """
     if tokenizer.init_kwargs.get("do_lower_case", True):
         texts = [text.lower() for text in texts]
@@ -177,7 +177,7 @@ def tokenize(model: SIGLIP, tokenizer: Any, texts: list[str]) -> Int[Tensor, "C 
 
 
 def pool_each(head: Any, tokens: Float[Tensor, "B P E"]) -> Float[Tensor, "B P D"]:
-    """What the pooling head would make of each patch if that were the only one: attention to one token is its value."""
+    """The output of the pooling head for each patch as the only token: attention to one token returns its value."""
     attention = head.attention
     value = slice(2 * attention.embed_dim, None)  # after the queries' and the keys'
     values = F.linear(tokens, attention.in_proj_weight[value], attention.in_proj_bias[value])
@@ -186,5 +186,5 @@ def pool_each(head: Any, tokens: Float[Tensor, "B P E"]) -> Float[Tensor, "B P D
 
 
 def to_patches(pixels: Float[Tensor, "B 3 H W"], patch: int) -> Float[Tensor, "B P I"]:
-    """Images as patches row by row, the values of a patch row by row, the three of a pixel together: NaFlex's order."""
+    """Images as patches, row by row; a patch's pixels row by row, each with its three values: NaFlex's order."""
     return rearrange(pixels, "b c (h p) (w q) -> b (h w) (p q c)", p=patch, q=patch)

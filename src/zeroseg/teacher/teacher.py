@@ -1,4 +1,4 @@
-"""What every teacher can do, whatever its family; and how one is loaded.
+"""The interface of all teachers, what all families have in common, and how a teacher is loaded.
 
 Letters: B image, C text, T token, P patch, D embedding width, H W pixels, S the teacher's own side in pixels.
 """
@@ -34,23 +34,23 @@ TEXTS_AT_ONCE, IMAGES_AT_ONCE = 256, 128
 
 @dataclass(frozen=True)
 class VisionTower:
-    """A teacher's vision tower, all its layers, under the names of `zeroseg.student.encoder.Encoder`."""
+    """All layers of a teacher's vision tower, with the parameter names of `zeroseg.student.encoder.Encoder`."""
 
     tensors: Mapping[str, Tensor]
     activation: str
 
 
 class Teacher(ABC):
-    """A frozen model with its tokenizer and its pixel normalisation. It never trains and never sees a gradient.
+    """A frozen model with its tokenizer and its pixel normalisation. It is never trained and gets no gradient.
 
-    `size` is the side of its input in pixels, `patch_size` that of a patch, `mean` and `std` (3 1 1) normalise pixels
-    of 0..1, `width` is the width D of the shared embedding space, `fingerprint` a hash of its weights: caches are keyed
-    by it. `logit_scale` is the learned factor on cosines. With `logit_bias` None its probabilities are a softmax over
-    texts (CLIP's), else sigmoid(logit_scale * cosine + logit_bias), text by text (SigLIP's).
+    `size` is the side of its input in pixels, `patch_size` the side of a patch. `mean` and `std` (3 1 1) normalise
+    pixels of 0..1. `width` is the width D of the shared embedding space. `fingerprint` is a hash of the weights, which
+    identifies caches. `logit_scale` is the learned factor on cosines. If `logit_bias` is None, probabilities are a
+    softmax over texts (CLIP), else they are sigmoid(logit_scale * cosine + logit_bias) for each text (SigLIP).
     """
 
     family: ClassVar[str]
-    """What the family is called."""
+    """The name of the family."""
     model_types: ClassVar[tuple[str, ...]]
     """The values of `model_type` in the config.json of its models."""
 
@@ -65,8 +65,8 @@ class Teacher(ABC):
         width: int,
         logit_bias: float | None,
     ) -> None:
-        """`model`: a model of `transformers` with a learned `logit_scale`; it is frozen."""
-        self._model: Any = model.eval().requires_grad_(False)  # of the family alone: nobody else reaches into it
+        """`model`: a model of `transformers` with a learned `logit_scale`; it is frozen here."""
+        self._model: Any = model.eval().requires_grad_(False)  # only the family's own file uses it
         choose_attention(self._model)
         self.mean = torch.tensor(mean).view(3, 1, 1)
         self.std = torch.tensor(std).view(3, 1, 1)
@@ -80,10 +80,10 @@ class Teacher(ABC):
         """Load a teacher in the format of `transformers`, from a folder or by hub name.
 
         `openai/clip-vit-large-patch14` is such a name; "bundled" is the small CLIP that comes with the package. The
-        family is the one of the `model_type` in config.json.
+        `model_type` in config.json decides the family.
 
-        Raises `TeacherError` where there is no model, where its family is unknown, or where its weights are missing or
-        another model's.
+        Raises `TeacherError` if there is no model, if its family is unknown, or if its weights are missing or belong to
+        another model.
         """
         name = str(BUNDLED if name == BUNDLED_NAME else name)
         families = {kind: family for family in Teacher.__subclasses__() for kind in family.model_types}
@@ -95,7 +95,7 @@ class Teacher(ABC):
                     f"its config.json names the model type {kind!r}" if kind else "no config.json names a model type"
                 )
                 raise TeacherError(
-                    f"{name!r} is no teacher, {found}: name a folder or a hub model of {known} "
+                    f"{name!r} is not a teacher, {found}: name a folder or a hub model of {known} "
                     f"(model type {', '.join(families)})."
                 )
             return families[kind]._load(name)
@@ -103,16 +103,16 @@ class Teacher(ABC):
     @classmethod
     @abstractmethod
     def _load(cls, name: str) -> Teacher:
-        """Load a model of this family. What `transformers` raises becomes a `TeacherError` in `from_pretrained`."""
+        """Load a model of this family. `from_pretrained` turns errors of `transformers` into a `TeacherError`."""
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return self._model.device
 
     @property
     def parameters(self) -> int:
-        """The number of its weights."""
+        """The number of parameters."""
         return sum(weight.numel() for weight in self._model.parameters())
 
     def to(self, device: torch.device | str) -> Teacher:
@@ -134,7 +134,7 @@ class Teacher(ABC):
 
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> Float[Tensor, "C D"]:
-        """Embeddings of texts, of length 1. Longer texts than the teacher can read are cut."""
+        """Embeddings of texts, normalised to length 1. Texts that are longer than the teacher can read are cut."""
         parts: list[Tensor] = []
         for start in range(0, len(texts), TEXTS_AT_ONCE):
             features = self._embed_some_texts(list(texts[start : start + TEXTS_AT_ONCE]))
@@ -142,7 +142,7 @@ class Teacher(ABC):
         return torch.cat(parts)
 
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """The tokens of texts as they are embedded: cut to the most that the text encoder reads, padded alike."""
+        """The token ids of texts as the teacher embeds them: cut to the length of the text encoder, and padded."""
         return self._tokenize(list(texts)).tolist() if texts else []
 
     @torch.inference_mode()
@@ -151,20 +151,20 @@ class Teacher(ABC):
     ) -> Float[Tensor, "B P D"]:
         """One embedding a patch in the shared space, row by row, not normalised: a dense read-out.
 
-        `pixels` are RGB (0..1) of any size that is whole patches; positions are interpolated. All layers of the vision
-        tower but the last run as they are; in the last one `attend` is the attention. `keep_residual`: whether its
-        residual connection and its MLP are kept.
+        `pixels` are RGB (0..1), sides multiples of the patch size; positions are interpolated. All layers of the vision
+        tower are used unchanged except the last one, in which `attend` replaces the attention. `keep_residual`: whether
+        the last layer keeps its residual connection and its MLP.
         """
         grid = (pixels.shape[2] // self.patch_size, pixels.shape[3] // self.patch_size)
         return self._embed_patches(self._normalise(pixels), attend, keep_residual, grid)
 
     @abstractmethod
     def vision_tower(self) -> VisionTower | None:
-        """The vision tower as first weights of a student's encoder; None where no student has the tower's form."""
+        """The vision tower as initial weights of a student's encoder; None if no student has the tower's form."""
 
     @abstractmethod
     def text_encoder(self, pretrained: bool) -> TextEncoder:
-        """A text encoder that learns, in the form of this teacher's: with its weights, or with new random ones."""
+        """A trainable text encoder with the sizes of this teacher's: with its weights, or with new random ones."""
 
     @abstractmethod
     def _embed_pixels(self, pixels: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B D"]:
@@ -176,7 +176,7 @@ class Teacher(ABC):
 
     @abstractmethod
     def _embed_some_texts(self, texts: list[str]) -> Float[Tensor, "C D"]:
-        """Embeddings of as many texts as go through at once, not normalised."""
+        """Embeddings of the texts of one batch, not normalised."""
 
     @abstractmethod
     def _embed_patches(
@@ -189,25 +189,25 @@ class Teacher(ABC):
 
 
 def choose_attention(model: Any) -> None:
-    """The fastest of `transformers`' attentions where the model is."""
+    """Choose the fastest attention of `transformers` for the model's device."""
     model.set_attn_implementation("eager" if plain_attention(model.device) else "sdpa")
 
 
 def load_whole(model_class: Any, name: str) -> Any:
-    """A model of `transformers` in float32. Raises `TeacherError` where some of its weights are not there."""
+    """Load a model of `transformers` in float32. Raises `TeacherError` if some of its weights are missing."""
     model, loaded = model_class.from_pretrained(name, dtype=torch.float32, output_loading_info=True)
     if loaded["missing_keys"] or loaded["mismatched_keys"]:
         raise TeacherError(
-            f"the weights in {name!r} are not a whole teacher: {len(loaded['missing_keys'])} parts are missing, "
-            f"{len(loaded['mismatched_keys'])} of another shape. Name a whole model, with vision and text encoder."
+            f"the weights in {name!r} are not a complete teacher: {len(loaded['missing_keys'])} tensors missing, "
+            f"{len(loaded['mismatched_keys'])} of another shape. Name a complete model, with vision and text encoder."
         )
     return model
 
 
 def check_tokenizer(tokenizer: Any, words: int, name: str) -> None:
-    """Raise `TeacherError` where a tokenizer has far fewer tokens than the `words` of its model: its files are missing.
+    """Raise `TeacherError` if a tokenizer has far fewer tokens than its model (`words`).
 
-    `transformers` makes an empty tokenizer then.
+    Then its files are missing, and `transformers` has made an empty tokenizer.
     """
     if len(tokenizer) < words // 2:
         raise TeacherError(f"there is no tokenizer in {name!r}: add the tokenizer files of this model.")
@@ -223,7 +223,7 @@ def save_whole(model: Any, tokenizer: Any, processor: Any, folder: Path) -> None
 
 @contextmanager
 def _explained(name: str, known: str) -> Generator[None]:
-    """What `transformers` and the hub raise while they load a model, as a `TeacherError`."""
+    """Turn the errors of `transformers` and the hub while a model is loaded into a `TeacherError`."""
     try:
         yield
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, HfHubHTTPError, HFValidationError) as error:
@@ -234,7 +234,7 @@ def _explained(name: str, known: str) -> Generator[None]:
 
 
 def _fingerprint(model: Any) -> str:
-    """A hash of every weight as float16, so that a float16 copy on disk and its float32 original agree."""
+    """A hash of all weights as float16, so that a float16 copy on disk and its float32 original have the same hash."""
     digest = hashlib.sha256()
     for name, weight in sorted(model.state_dict().items()):
         digest.update(name.encode())

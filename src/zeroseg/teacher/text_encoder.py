@@ -1,4 +1,4 @@
-"""A text encoder that learns: what text supervision trains beside a student.
+"""A trainable text encoder: text supervision trains it together with a student.
 
 Letters: L text, T token, D embedding width.
 """
@@ -21,10 +21,10 @@ LARGEST_SCALE = 100.0  # the largest factor on cosines in training (Radford et a
 
 
 class TextEncoder(nn.Module, ABC):
-    """A text encoder in the form of a teacher's, with weights of its own that learn.
+    """A text encoder of the same form as a teacher's, with its own trainable weights.
 
-    It holds a whole model of the family, so that it can be saved and loaded as a teacher; the vision tower in it is
-    never used and never trained.
+    It contains a complete model of the family, so that it can be saved and loaded as a teacher; the vision tower in it
+    is neither used nor trained.
     """
 
     def __init__(self, model: Any) -> None:
@@ -32,7 +32,7 @@ class TextEncoder(nn.Module, ABC):
         self.model: Any = model
 
     def tokenize(self, texts: Sequence[str]) -> Int[Tensor, "L T"]:
-        """Token ids of texts, padded to one length; longer texts than the encoder can read are cut."""
+        """Token ids of texts, padded to one length; texts that are longer than the encoder can read are cut."""
         return self._tokenize(list(texts)) if texts else torch.zeros(0, 1, dtype=torch.long)
 
     def embed(self, tokens: Int[Tensor, "L T"]) -> Float[Tensor, "L D"]:
@@ -45,11 +45,11 @@ class TextEncoder(nn.Module, ABC):
 
     @abstractmethod
     def as_teacher(self) -> Teacher:
-        """A frozen copy of what has been learnt so far."""
+        """A frozen copy with the current weights."""
 
     @abstractmethod
     def save(self, folder: Path) -> None:
-        """Write a folder that `Teacher.from_pretrained` reads, its weights in float16."""
+        """Write a folder that `Teacher.from_pretrained` reads, with weights in float16. Raises `OutputError`."""
 
     @abstractmethod
     def _tokenize(self, texts: list[str]) -> Int[Tensor, "L T"]: ...

@@ -1,4 +1,4 @@
-"""What a step learns from."""
+"""Batches: the data of a training step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ S = TypeVar("S", bound="Batch")  # for its own methods
 
 @dataclass
 class Batch:
-    """Tensors, which subclasses add, and the names of the images that they come from."""
+    """The names of the images in a batch; subclasses add tensors."""
 
     names: list[str] = field(kw_only=True)
 
@@ -22,9 +22,9 @@ class Batch:
         return replace(self, **{name: tensor.to(device, non_blocking=True) for name, tensor in self._tensors().items()})
 
     def split(self: S, count: int) -> list[S]:
-        """The batch in `count` parts, the first ones larger by 1 where that does not divide.
+        """The batch in `count` parts. If its size is not a multiple of `count`, the first parts are larger by 1.
 
-        Only for batches in which the first axis of every tensor is the image.
+        Only for batches in which the first axis of every tensor counts images.
         """
         if count == 1:
             return [self]

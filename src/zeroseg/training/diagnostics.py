@@ -1,7 +1,7 @@
 """Diagnostics: numbers that show a collapse while it happens.
 
-To read a number from a device is to wait for the device, so these stay tensors: the loop reads them in the steps that
-it logs.
+Reading a number from a device waits for the device, so these stay tensors. The loop reads them only in steps that it
+logs.
 
 Letters: B image, S segment, P patch, V view, D embedding width.
 """
@@ -17,7 +17,7 @@ from zeroseg.losses import pairwise_l1
 
 
 def token_cosine(segments: Float[Tensor, "B S D"]) -> Float[Tensor, ""]:
-    """Mean cosine between the different segment tokens of an image: 1 when they have all become the same."""
+    """Mean cosine between different segment tokens of an image, -1..1: it is 1 if all of them are equal."""
     unit = F.normalize(segments.float(), dim=-1)
     count = unit.shape[1]
     total = (unit @ unit.transpose(1, 2)).sum(dim=(1, 2)) - unit.square().sum(dim=(1, 2))
@@ -25,19 +25,19 @@ def token_cosine(segments: Float[Tensor, "B S D"]) -> Float[Tensor, ""]:
 
 
 def segments_in_use(masks: Float[Tensor, "B S P"]) -> Float[Tensor, ""]:
-    """How many segments of an image win at least one patch, on average."""
+    """The mean number of segments of an image that win at least one patch, 1..S."""
     winners = F.one_hot(masks.argmax(dim=1), masks.shape[1]).amax(dim=1)
     return winners.sum(dim=1).float().mean()
 
 
 def assignment_entropy(masks: Float[Tensor, "B S P"]) -> Float[Tensor, ""]:
-    """Mean entropy of a patch's assignment as a fraction of the largest possible: 1 is uniform, 0 is decided."""
+    """Mean entropy of a patch's assignment, divided by the largest possible one: 1 is uniform, 0 is decided."""
     entropy = -(masks * masks.clamp(min=1e-9).log()).sum(dim=1).mean()
     return entropy / torch.tensor(float(masks.shape[1])).log().clamp(min=1e-9)
 
 
 def nearest_views(segments: Float[Tensor, "B S D"], views: Float[Tensor, "B V D"]) -> Int[Tensor, "B S"]:
-    """The view nearest to each segment token, in L1: what the paper's matching pulls the token to."""
+    """The number of the view nearest to each segment token, in L1: the target of the paper's matching."""
     return pairwise_l1(segments, views).argmin(dim=2)
 
 
@@ -47,10 +47,10 @@ def read(
     views: Float[Tensor, "B V D"],
     fraction: float = 1.0,
 ) -> dict[str, Tensor]:
-    """All of them at once; `nearest` counts how often each view is the nearest of some token.
+    """All diagnostics by name; `nearest` counts for each view the tokens that are nearest to it.
 
-    `fraction`: which part of a batch these images are. Means are times it, so that the sums over all parts of a batch
-    are the numbers of the batch.
+    `fraction`: the fraction of the batch that these images are. Means are multiplied by it, so that the sums over all
+    parts of a batch are the numbers of the batch.
     """
     means = {
         "token_cosine": token_cosine(segments),
@@ -60,7 +60,7 @@ def read(
     counts = dict[str, Tensor]()
     if views.shape[1]:  # else the whole image is the only view
         nearest = nearest_views(segments, views)
-        # different views of an image that are nearest to some token
+        # the number of different views of an image that are nearest to a token
         means["views_chosen"] = F.one_hot(nearest, views.shape[1]).amax(dim=1).sum(dim=1).float().mean()
         counts["nearest"] = torch.bincount(nearest.flatten(), minlength=views.shape[1])
     return {name: value * fraction for name, value in means.items()} | counts

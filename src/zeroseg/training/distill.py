@@ -1,4 +1,4 @@
-"""Distilling a teacher's cached views into a student: the run."""
+"""Distillation runs: they train a student on a teacher's cached views."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from zeroseg.training.view_data import ViewData
 
 
 def build_student(config: DistillConfig, cache: FeatureCache, teacher: Teacher | None) -> Student:
-    """A student before training: targets' mean and scale from the cache, first weights from where the recipe says."""
+    """A student before training: mean and scale of the targets from the cache, initial weights as the recipe says.
+
+    Raises `TrainingError` if the recipe starts from the teacher and there is none, or if its form does not fit.
+    """
     torch.manual_seed(config.loop.seed)
     student = Student(config.student)
     if config.centre:
@@ -38,9 +41,9 @@ def build_student(config: DistillConfig, cache: FeatureCache, teacher: Teacher |
 def distillation_of(
     images: Sequence[Path], cache: FeatureCache, config: DistillConfig, teacher: Teacher | None
 ) -> Distillation:
-    """The objective of a run, with its student before training, where it will be trained.
+    """The objective of a run; its student is not trained yet, and on the device on which it will be trained.
 
-    Raises `TrainingError` and `CacheError` where cache, images, teacher or recipe do not go together.
+    Raises `TrainingError` and `CacheError` if cache, images, teacher and recipe do not fit together.
     """
     cache = cache.only(config.views)
     data = ViewData(images, cache, config.student.image_size, config.loop, config.flips, config.first_images)
@@ -58,9 +61,9 @@ def distill(
     resume: bool = False,
     quiet: bool = False,
 ) -> Student | None:
-    """Train a student; it is saved in `run / "student"`. None when the run was interrupted (go on with `resume`).
+    """Train a student and save it in `run / "student"`. None if the run was interrupted (continue with `resume`).
 
-    `teacher` is only needed where the recipe starts from its vision tower. `evaluate` is called now and then with the
-    student in evaluation mode; what it returns goes to the log. Raises `TrainingError`, `CacheError`, `ImageError`.
+    `teacher` is only needed if the recipe starts from its vision tower. `evaluate` is called every `evaluate_every`
+    steps with the student in evaluation mode; its result is logged. Raises `TrainingError`, `CacheError`, `ImageError`.
     """
     return train_student(distillation_of(images, cache, config, teacher), run, evaluate, resume, quiet)

@@ -1,4 +1,4 @@
-"""Distillation: what a student learns from the teacher's cached views, and how it is weighted.
+"""Distillation: the config, the losses of a student on the teacher's cached views, and their weights.
 
 Letters: B image, V view, D embedding width, P patch, K kept patch, X pixel values of a patch,
 S pixels along a side.
@@ -26,7 +26,7 @@ from zeroseg.training.loop import LoopConfig, Loss, Metrics, without_loop
 from zeroseg.training.sampling import hflip
 from zeroseg.training.student_training import check_mask_ratio
 from zeroseg.training.view_data import ViewBatch, ViewData
-from zeroseg.views import ViewsConfig, mirror_order, patch_coverage, patch_relevance
+from zeroseg.views import ViewsConfig, hflip_order, patch_coverage, patch_relevance
 
 OVER_SHOWN_VIEWS = ("overlap", "patch_view")  # losses that are means over the views that show a patch
 
@@ -35,8 +35,8 @@ OVER_SHOWN_VIEWS = ("overlap", "patch_view")  # losses that are means over the v
 class LossWeights:
     """The weight of each loss; 0 leaves it out.
 
-    The paper names the first three and gives no weights. With every distance a mean over dimensions (not a sum)
-    they are of one order, so 1 each is our reading of it.
+    The paper names the first three and gives no weights. With distances that are means over dimensions (not sums) the
+    losses have similar sizes, so we read it as a weight of 1 for each.
     """
 
     reconstruction: float = 1.0
@@ -64,25 +64,25 @@ class DistillConfig:
     views: ViewsConfig = field(default_factory=ViewsConfig)
     losses: LossWeights = field(default_factory=LossWeights)
     multi_scale: bool = True
-    """Distil all views into the global token, not the whole image alone (the base of the paper's table 4)."""
+    """Distil all views into the global token, not only the whole image (the base of the paper's table 4)."""
     first_images: int = 0
-    """Learn from so many images, the first ones; 0: from all."""
+    """Train on the first images only, this many; 0: on all."""
     mask_ratio: float = 0.6
     """Fraction of the patches that the encoder does not see in training."""
     flips: bool = False
-    """Flip half of the images from left to right, and their views with them."""
+    """Flip half of the images horizontally, together with their views."""
     normalise: bool = True
-    """Scale targets to length 1: the paper is silent, but L1 between raw embeddings would weigh views by length."""
+    """Scale targets to length 1. The paper does not say it, but with raw embeddings longer views would weigh more."""
     centre: bool = False
-    """Take the mean of all targets out and scale the rest to a root mean square of 1; the weights carry both."""
+    """Subtract the mean of all targets, divide by the root mean square of the rest; both are saved in the weights."""
     focus: float = 0.0
-    """How much more a view counts in the dense targets of the patches in its middle (`views.patch_relevance`)."""
+    """Exponent: how much more a view counts in the dense targets of patches at its centre (`views.patch_relevance`)."""
     encoder_from_teacher: bool = False
     """Start the encoder from the teacher's own vision tower."""
     start_from: str = ""
-    """Start from this student whole (a folder, a hub name, "bundled"), not from chance or the teacher's tower."""
+    """Start from all weights of this student (a folder, a hub name, "bundled"), not from random ones."""
     pretraining: float = 0.0
-    """The fraction of the run, at its beginning, that reconstruction has for itself: MAE pretraining of the encoder."""
+    """The fraction of the run, at its start, with reconstruction as the only loss: MAE pretraining of the encoder."""
     loop: LoopConfig = field(default_factory=LoopConfig)
 
     def __post_init__(self) -> None:
@@ -91,7 +91,7 @@ class DistillConfig:
         if (weights.patch_view or weights.dense or weights.overlap) and not self.student.patch_head:
             raise ConfigError("overlap, patch-view and dense matching need a student with patch_head.")
         if weights.matching and not any(self.views.is_local()):
-            raise ConfigError("segment matching needs local views: add a grid beside 1x1, or set its weight to 0.")
+            raise ConfigError("segment matching needs local views: add a grid to 1x1, or set its weight to 0.")
         if weights.distillation and not self.multi_scale and all(self.views.is_local()):
             raise ConfigError("distilling the whole image alone needs it among the views: add the grid 1x1.")
         if self.first_images < 0:
@@ -117,7 +117,7 @@ class Distillation:
         self.student = self.model = student
         self.config, self.loop, self.data = config, config.loop, data
         device = student.target_mean.device
-        self.flipped_views = mirror_order(config.views).to(device)
+        self.flipped_views = hflip_order(config.views).to(device)
         self.local = torch.tensor(config.views.is_local(), device=device)
         self.coverage = patch_coverage(config.views, config.student.grid).to(device)
         self.relevance = patch_relevance(config.views, config.student.grid, config.focus).to(device)
@@ -146,7 +146,7 @@ class Distillation:
             yield self._loss(weights, part, some, fractions, generator)
 
     def _fractions(self, kept: Sequence[Int[Tensor, "_ K"]]) -> list[tuple[float, Tensor | float]]:
-        """What fraction each micro-batch has of the batch's images, and of the views that show a kept patch."""
+        """The fraction of the batch in each micro-batch: of its images, and of its views that show a kept patch."""
         if len(kept) == 1:
             return [(1.0, 1.0)]
         images = sum(map(len, kept))
@@ -162,7 +162,7 @@ class Distillation:
         fractions: tuple[float, Tensor | float],
         generator: torch.Generator,
     ) -> Loss:
-        """What a micro-batch adds to the loss of the batch: its own losses, times what fraction it is of the batch."""
+        """What a micro-batch adds to the loss of the batch: its own losses, times its fraction of the batch."""
         images, views = self._flipped(batch)
         views = self.targets(views)
         output = self.student(images, keep, generator)
@@ -170,7 +170,7 @@ class Distillation:
         of_images, of_shown = fractions
         with full_precision(images.device):
             parts = self._parts(weights, images, views, keep, output, rebuilt)
-            if of_images < 1:  # every image drops equally many patches: of these, too, it is the fraction
+            if of_images < 1:  # all images drop equally many patches, so it is also the fraction of these
                 parts = {k: part * (of_shown if k in OVER_SHOWN_VIEWS else of_images) for k, part in parts.items()}
             value = torch.stack([getattr(weights, name) * part for name, part in parts.items()]).sum()
         segments, masks, local = output.segments.detach(), output.masks.detach(), views[:, self.local]
@@ -181,7 +181,7 @@ class Distillation:
         )
 
     def targets(self, features: Float[Tensor, "B V D"]) -> Float[Tensor, "B V D"]:
-        """Cached embeddings as the student is to predict them."""
+        """The targets of the student: cached embeddings, normalised, centred and scaled as the config says."""
         if self.config.normalise:
             features = F.normalize(features, dim=-1)
         return (features - self.student.target_mean) / self.student.target_scale

@@ -1,4 +1,4 @@
-"""Where a student starts, when not from chance."""
+"""Initial weights of a student from another model."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from zeroseg.student import Student, weights
 from zeroseg.student.encoder import resize_positions
 from zeroseg.teacher import BUNDLED_NAME, Teacher
 
-NOT_OF_THE_FORM = ("teacher", "read_out", "inference_size")  # settings in which a student may differ from its start
+NOT_OF_THE_FORM = ("teacher", "read_out", "inference_size")  # settings that may differ from the other student's
 
 
 def start_from_student(student: Student, name: str) -> None:
-    """Copy all weights of another student (a folder, a hub name, "bundled"), its targets' mean and scale with them.
+    """Copy all weights of another student (a folder, a hub name, "bundled"), with mean and scale of its targets.
 
-    Raises `WeightsError` where there is none, `TrainingError` where it is of another form.
+    Raises `WeightsError` if there is none, `TrainingError` if it has another form.
     """
     config, tensors = weights.read(weights.BUNDLED if name == BUNDLED_NAME else name)
     ours, theirs = asdict(student.config), asdict(config)
     different = [setting for setting in ours if setting not in NOT_OF_THE_FORM and ours[setting] != theirs[setting]]
     if different:
         raise TrainingError(
-            f"the student {name} is of another form than the recipe's ({', '.join(different[:3])}): start from one of "
+            f"the student {name} has another form than the recipe's ({', '.join(different[:3])}): start from one with "
             "the same form, or change these settings."
         )
     weights.fill(student, tensors, name)
@@ -31,8 +31,8 @@ def start_from_student(student: Student, name: str) -> None:
 def start_from_teacher(student: Student, teacher: Teacher) -> None:
     """Copy the first layers of the teacher's vision tower into the student's encoder.
 
-    Positions are interpolated to the student's grid. Raises `TrainingError` where widths or patches differ, or where
-    the tower has a form that no student has.
+    Positions are interpolated to the student's grid. Raises `TrainingError` if widths or patches differ, or if the
+    tower has a form that no student has.
     """
     tower = teacher.vision_tower()
     if tower is None:

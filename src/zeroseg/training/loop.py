@@ -1,6 +1,7 @@
-"""The loop that trains the student and the teacher alike: it knows steps, not what is learned.
+"""The training loop of students and teachers. What is learned is in the objective.
 
-Step s sees batch(s) and draws its noise from seed and s alone, so a resumed run is the same run.
+Step s uses batch(s), and its noise depends only on the seed and s. So a resumed run gives the same weights as a run
+without interruption.
 """
 
 from __future__ import annotations
@@ -29,25 +30,25 @@ from zeroseg.training.interruption import Interruption
 from zeroseg.training.monitor import Monitor, forget_after
 from zeroseg.training.optimiser import Optimiser, OptimiserConfig, build_optimiser, learning_rate
 
-Metrics = dict[str, Any]  # numbers of a step, as plain JSON values
+Metrics = dict[str, Any]  # numbers of a step as plain JSON values
 
-FREE_TO_CHANGE = ("workers", "micro_batches")  # settings that change nothing but the speed and the memory
+FREE_TO_CHANGE = ("workers", "micro_batches")  # settings that change only speed and memory
 
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """How long, how fast, how often."""
+    """Steps, batches, precision, and how often to log, evaluate and save."""
 
     steps: int = 4000
     batch_size: int = 32
     seed: int = 0
-    precision: Literal["bf16", "fp32"] = "bf16"  # "bf16": autocast, where the device is faster with it
+    precision: Literal["bf16", "fp32"] = "bf16"  # "bf16": autocast, if the device is faster with it
     log_every: int = 25
     evaluate_every: int = 1000
     checkpoint_every: int = 500
-    patience: int = 20  # steps with a non-finite loss before the run is given up
+    patience: int = 20  # steps with a non-finite loss after which the run is stopped
     workers: int = 1
-    micro_batches: int = 1  # parts that a batch is processed in: they change the memory it takes and nothing else
+    micro_batches: int = 1  # parts in which a batch is processed: they change only its memory
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
 
     def __post_init__(self) -> None:
@@ -64,7 +65,7 @@ class LoopConfig:
             )
 
     def check_whole_batches(self) -> None:
-        """Raise `ConfigError` where batches are to be split, for losses that compare the samples of a batch."""
+        """Raise `ConfigError` if batches are split; for losses that compare the samples of a batch."""
         if self.micro_batches > 1:
             raise ConfigError(
                 "a contrastive loss compares every sample of a batch with every other one, so its batches cannot be "
@@ -73,25 +74,25 @@ class LoopConfig:
 
 
 def without_loop(config: Any) -> Metrics:
-    """A config's settings but for those of its `loop`, which `train` keeps by itself."""
+    """A config's settings without those of its `loop`, which `train` saves separately."""
     return {name: value for name, value in plain_settings(config).items() if name != "loop"}
 
 
 @dataclass(frozen=True)
 class Loss:
-    """The loss of a batch, or of a micro-batch; all in it adds up: over the micro-batches to that of the batch."""
+    """The loss of a batch or of a micro-batch. The sums over all micro-batches are the values of the batch."""
 
     value: Float[Tensor, ""]
-    """What gradients are taken of."""
+    """The loss whose gradients are computed."""
     parts: Mapping[str, Tensor]
-    """What is logged beside it: single numbers, detached."""
+    """Further numbers to log, detached."""
     diagnostics: Callable[[], Mapping[str, Tensor]] = dict
-    """More to log, numbers or lists of counts; only called in steps that are logged."""
+    """Further numbers, or lists of counts, to log; it is only called in steps that are logged."""
 
 
 @runtime_checkable
 class Objective(Protocol[B]):
-    """What a run learns, and from what: all that the loop is told of it."""
+    """What a run learns, and from which batches. The loop knows nothing else of it."""
 
     @property
     def title(self) -> str:
@@ -100,35 +101,35 @@ class Objective(Protocol[B]):
 
     @property
     def loop(self) -> LoopConfig:
-        """How long, how fast, how often."""
+        """The config of the loop."""
         ...
 
     @property
     def settings(self) -> Metrics:
-        """What the run is, beside its loop, as JSON values: a resume under other settings is refused."""
+        """The settings of the run without its loop, as JSON values: a run cannot be resumed with other settings."""
         ...
 
     @property
     def model(self) -> nn.Module:
-        """What is optimised."""
+        """The module that is optimised."""
         ...
 
     def batch(self, step: int) -> B:
-        """The batch of step 0, 1, 2 ...; it depends on nothing but the step."""
+        """The batch of step 0, 1, 2 ...; it depends only on the step."""
         ...
 
     def losses(self, batch: B, progress: float, generator: torch.Generator, /) -> Iterator[Loss]:
-        """The loss of every micro-batch, one after the other; of the whole batch where there is but one.
+        """The loss of every micro-batch, one after the other; with one micro-batch, the loss of the whole batch.
 
-        `progress`: the fraction of the run that is done. What is random for each image is drawn before the batch is
-        split, so that micro-batches learn from what the whole batch would have learned from; noise inside the model
-        may be drawn for each micro-batch.
+        `progress`: the fraction of the run that is done, 0..1. Random choices for each image are made before the batch
+        is split, so that they do not depend on the number of micro-batches; noise inside the model may be drawn for
+        each micro-batch.
         """
         ...
 
 
 class _Steps(Dataset[Any], Generic[B]):
-    """Batches by step number, as torch's loader wants them."""
+    """Batches by step number, in the form that torch's loader needs."""
 
     def __init__(self, make_batch: Callable[[int], B], first: int, last: int) -> None:
         self._make_batch, self._first, self._last = make_batch, first, last
@@ -139,7 +140,7 @@ class _Steps(Dataset[Any], Generic[B]):
     def __getitem__(self, place: int) -> B | ZeroSegError:
         try:
             return self._make_batch(self._first + place)
-        except ZeroSegError as error:  # raised in a worker it would arrive as a traceback: it is handed over
+        except ZeroSegError as error:  # returned, because an error raised in a worker would become a traceback
             return error
 
 
@@ -150,7 +151,7 @@ def train(
     resume: bool = False,
     quiet: bool = False,
 ) -> bool:
-    """Train `objective.model` for `objective.loop.steps` steps; True when all are done, False after an interruption.
+    """Train `objective.model` for `objective.loop.steps` steps; True if all are done, False after an interruption.
 
     The folder `run` receives `settings.json`, `log.jsonl` and `checkpoint.pt`.
     Raises `TrainingError` after `patience` steps whose loss was not finite.
@@ -188,7 +189,7 @@ def train(
 
 
 def _report_bad(monitor: Monitor, step: int, bad: int, names: list[str], config: LoopConfig, run: Path) -> None:
-    """Report a step that was skipped, and give up after too many of them."""
+    """Report a step that was skipped. Raises `TrainingError` after too many of them."""
     monitor.record(step, {"skipped": bad, "images": names})
     monitor.say(
         f"step {step}: the loss or its gradient is not finite; skipped ({bad} so far). Images: {', '.join(names[:8])}"
@@ -201,12 +202,12 @@ def _report_bad(monitor: Monitor, step: int, bad: int, names: list[str], config:
 
 
 def _begin(objective: Objective[Any], optimiser: Optimiser, run: Path, resume: bool) -> tuple[int, int]:
-    """Open the run folder; the first step to take and the bad steps so far."""
+    """Open the run folder; returns the first step to take and the number of bad steps so far."""
     path = run / "settings.json"
     settings = json.loads(json.dumps(objective.settings | {"loop": asdict(objective.loop)}))
     if not resume:
         if path.exists():
-            raise TrainingError(f"{run} already holds a run: name another --out, or go on with --resume.")
+            raise TrainingError(f"{run} already holds a run: name another --out, or continue with --resume.")
         write_text_atomically(path, json.dumps(settings, indent=2) + "\n")
         return 0, 0
     state = load_checkpoint(run)
@@ -215,10 +216,10 @@ def _begin(objective: Objective[Any], optimiser: Optimiser, run: Path, resume: b
         for name in FREE_TO_CHANGE:
             former["loop"][name] = settings["loop"][name]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"{path} is missing or damaged: delete the folder and start anew.") from error
+        raise TrainingError(f"{path} is missing or damaged: delete the folder and start again.") from error
     changed = sorted(key for key in former.keys() | settings.keys() if former.get(key) != settings.get(key))
     if changed:
-        raise TrainingError(f"{run} was begun with other settings ({', '.join(changed)}): resume with the same ones.")
+        raise TrainingError(f"{run} was started with other settings ({', '.join(changed)}): resume with the same ones.")
     objective.model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])
     forget_after(run, state["step"])
@@ -226,7 +227,7 @@ def _begin(objective: Objective[Any], optimiser: Optimiser, run: Path, resume: b
 
 
 def _prefetch(objective: Objective[Any], start: int) -> Iterator[Any]:
-    """Batches start .. steps - 1, made ahead by worker processes where `workers` > 0 (and processes can fork)."""
+    """Batches start .. steps - 1; worker processes prepare them if `workers` > 0 (and processes can fork)."""
     config = objective.loop
     steps = _Steps(objective.batch, start, config.steps)
     batches: Iterable[Any] = (steps[place] for place in range(len(steps)))
@@ -246,16 +247,16 @@ def _prefetch(objective: Objective[Any], start: int) -> Iterator[Any]:
 
 
 def _calm(_worker: int) -> None:
-    """Workers leave signals to the main process, which saves, and keep to one thread."""
+    """Set up a worker: it ignores signals, because the main process saves, and uses one thread."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)
 
 
 def update(objective: Objective[B], optimiser: Optimiser, batch: B, step: int, is_logged: bool = True) -> Metrics:
-    """Take a step; a non-finite loss or gradient leaves the weights as they were.
+    """Take a step; with a non-finite loss or gradient the weights stay unchanged.
 
-    Returns the loss and the gradient's length; parts and diagnostics, too, for a step that is logged.
+    Returns the loss and the norm of the gradient; for a step that is logged also parts and diagnostics.
     """
     config, model = objective.loop, objective.model
     for group in optimiser.param_groups:
@@ -273,7 +274,7 @@ def update(objective: Objective[B], optimiser: Optimiser, batch: B, step: int, i
 
 
 def _accumulate(objective: Objective[B], batch: B, step: int, is_logged: bool) -> Metrics:
-    """Add up the gradients of all micro-batches, and what is logged of them."""
+    """Add up the gradients of all micro-batches, and their numbers to log."""
     config = objective.loop
     device = next(objective.model.parameters()).device
     generator = torch.Generator(device).manual_seed(config.seed * 1_000_003 + step)

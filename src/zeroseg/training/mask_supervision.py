@@ -1,7 +1,7 @@
-"""Mask supervision of the same student body: the upper bound that human labels give, and no part of the method.
+"""Mask supervision of the same student body: an upper bound from human labels, not a part of the method.
 
-The embedding of every patch is to be nearest to the words for what the patch shows; so the student is read like any
-other.
+The embedding of every patch is trained to be nearest to the word for the class of the patch, so the student is read
+like any other.
 
 Letters: B image, P patch, C class, S pixels along a side, D embedding width.
 """
@@ -38,13 +38,13 @@ IGNORED = 255
 
 @dataclass(frozen=True)
 class MaskSupervisionConfig:
-    """A student with a patch head that learns from true masks, and how."""
+    """A student with a patch head that is trained on true masks, and its training."""
 
     student: StudentConfig = field(default_factory=lambda: StudentConfig(decoder_layers=0, patch_head=True))
     mask_ratio: float = 0.0
     """Fraction of the patches that the encoder does not see in training."""
     flips: bool = False
-    """Flip half of the images from left to right, and their masks with them."""
+    """Flip half of the images horizontally, together with their masks."""
     encoder_from_teacher: bool = False
     """Start the encoder from the teacher's own vision tower."""
     loop: LoopConfig = field(default_factory=LoopConfig)
@@ -62,13 +62,13 @@ class Labelled(Protocol):
     def __len__(self) -> int: ...
 
     def labelled(self, number: int) -> tuple[Image.Image, UInt8[np.ndarray, "H W"]]:
-        """An RGB image, and class ids of its size; 255 counts for nothing."""
+        """An RGB image, and its class ids; pixels with 255 are ignored. Raises `ImageError`."""
         ...
 
 
 @dataclass
 class MaskBatch(Batch):
-    """Square images (0..255) and the class ids of their pixels, and which are to be flipped."""
+    """Square images (0..255), the class ids of their pixels (255: ignored), and which images are to be flipped."""
 
     images: UInt8[Tensor, "B 3 S S"]
     truth: UInt8[Tensor, "B S S"]
@@ -76,7 +76,7 @@ class MaskBatch(Batch):
 
 
 class MaskSupervision:
-    """The objective: cross-entropy between the classes in a patch and the nearest words to its embedding."""
+    """The objective: cross-entropy between the classes in a patch and the similarities of its embedding with words."""
 
     title = "masks"
 
@@ -115,7 +115,7 @@ class MaskSupervision:
     def losses(self, batch: MaskBatch, _progress: float, generator: torch.Generator) -> Iterator[Loss]:
         """The loss of every micro-batch: they add up to the loss of the batch.
 
-        A patch counts for as much of it as has a class, so the mean is over what the whole batch has.
+        The weight of a patch is the fraction of it that has a class; the mean is over the whole batch.
         """
         keep = random_keep(len(batch.images), self.config.student.grid**2, self.config.mask_ratio, generator)
         kept = keep.tensor_split(self.loop.micro_batches)
@@ -135,7 +135,7 @@ class MaskSupervision:
         patches: Int[Tensor, ""],
         generator: torch.Generator,
     ) -> Loss:
-        """A micro-batch's sum over the whole batch's `area`; of the `patches` with a class, those named right."""
+        """The sum over a micro-batch, divided by the `area` of the whole batch; its accuracy, over all `patches`."""
         images = hflip(batch.images.float() / 255, batch.flipped)
         embeddings = self.student(images, keep, generator).patches
         with full_precision(images.device):
@@ -150,18 +150,18 @@ class MaskSupervision:
         return Loss(loss, {}, accuracy)
 
     def _fractions(self, batch: MaskBatch, keep: Int[Tensor, "B K"]) -> Float[Tensor, "B K C"]:
-        """What fraction of each kept patch every class fills."""
+        """The fraction of each kept patch that every class fills, 0..1."""
         truth = hflip(batch.truth, batch.flipped)
         return gather(class_fractions(truth, self.config.student.patch_size, len(self.words)), keep)
 
 
 def _has_class(truth: Float[Tensor, "B K C"]) -> Bool[Tensor, "B K"]:
-    """Which patches have pixels that count."""
+    """The patches in which some pixels have a class."""
     return truth.sum(dim=-1) > 0
 
 
 def class_fractions(truth: UInt8[Tensor, "B S S"], patch_size: int, classes: int) -> Float[Tensor, "B P C"]:
-    """The fraction of each patch that every class fills; ignored pixels belong to none."""
+    """The fraction of each patch that every class fills, 0..1; ignored pixels belong to no class."""
     pixels = rearrange(truth, "b (h y) (w x) -> b (h w) (y x)", y=patch_size, x=patch_size).long()
     found = torch.zeros(*pixels.shape[:2], IGNORED + 1, device=truth.device)
     found.scatter_add_(2, pixels, torch.ones_like(pixels, dtype=torch.float))
@@ -179,9 +179,10 @@ def supervise_with_masks(
     resume: bool = False,
     quiet: bool = False,
 ) -> Student | None:
-    """Train a student on images with masks; it is saved in `run / "student"`. None when the run was interrupted.
+    """Train a student on images with masks and save it in `run / "student"`. None if the run was interrupted.
 
-    `words` are the teacher's embeddings of the classes, `name` tells the source apart. Raises `TrainingError`.
+    `words` are the teacher's embeddings of the classes; `name` identifies the source: a run cannot be resumed with
+    another one. Raises `TrainingError`.
     """
     torch.manual_seed(config.loop.seed)
     config = replace(config, student=replace(config.student, embedding_width=teacher.width))
@@ -196,7 +197,7 @@ def supervise_with_masks(
 def square(
     image: Image.Image, truth: UInt8[np.ndarray, "H W"], side: int
 ) -> tuple[UInt8[Tensor, "3 S S"], UInt8[Tensor, "S S"]]:
-    """The centre square of an image and of its class ids, resized: no id is invented between two others."""
+    """The centre square of an image and of its class ids, resized; ids are never interpolated."""
     pixels = (resize(to_tensor(center_square(image)), (side, side)) * 255).round().to(torch.uint8)
     ids = center_square(Image.fromarray(truth)).resize((side, side), Image.Resampling.NEAREST)
     return pixels, torch.from_numpy(np.asarray(ids).copy())

@@ -1,4 +1,4 @@
-"""How a student is trained, whatever it learns from: the frame around the loop."""
+"""The training of a student with any objective: loop, evaluation and saving."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from zeroseg.teacher import Teacher
 from zeroseg.training.batch import B
 from zeroseg.training.loop import Metrics, Objective, train
 
-STUDENT = "student"  # the folder of the student, in the run's
+STUDENT = "student"  # the folder of the student in the run's folder
 
 
 @runtime_checkable
 class StudentObjective(Objective[B], Protocol[B]):
-    """What a student learns; `model` is the student, or holds it beside what learns with it."""
+    """What a student learns. `model` is the student, or a module with the student and what is trained with it."""
 
     @property
     def student(self) -> Student:
-        """The student, where it is to be trained."""
+        """The student, on the device on which it is trained."""
         ...
 
 
@@ -35,11 +35,11 @@ def train_student(
     quiet: bool = False,
     save_beside: Callable[[Path], None] | None = None,
 ) -> Student | None:
-    """Train a student; it is saved in `run / "student"`. None when the run was interrupted (go on with `resume`).
+    """Train a student and save it in `run / "student"`. None if the run was interrupted (continue with `resume`).
 
-    `evaluate` is called now and then with the student in evaluation mode; what it returns goes to the log.
-    `save_beside(run)` saves what the student is nothing without, before it: a folder with a student is complete.
-    Raises `TrainingError`.
+    `evaluate` is called every `evaluate_every` steps with the student in evaluation mode; its result is logged.
+    `save_beside(run)` saves, before the student, what the student needs: so a run with a saved student is complete.
+    Raises `TrainingError` if `run` is already in use, cannot be resumed, or has too many non-finite losses.
     """
     student = objective.student
     measured = None if evaluate is None else lambda: evaluate(student.eval())
@@ -52,13 +52,13 @@ def train_student(
 
 
 def training_device(teacher: Teacher | None) -> torch.device:
-    """Where students are trained: on the GPU where there is one, else where the teacher is."""
+    """The device on which students are trained: the GPU if there is one, else that of the teacher (default: CPU)."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("cpu") if teacher is None else teacher.device
 
 
 def check_mask_ratio(mask_ratio: float) -> None:
-    """Raise `ConfigError` unless the fraction of patches that the encoder does not see leaves some."""
+    """Raise `ConfigError` unless the fraction of dropped patches is in 0 .. 1 (1 excluded)."""
     if not 0 <= mask_ratio < 1:
         raise ConfigError(f"the mask ratio must lie in 0 .. 1 (1 excluded), not be {mask_ratio}.")

@@ -1,4 +1,4 @@
-"""Training a small CLIP on images with captions: how the bundled teacher came to be.
+"""Training of a small CLIP on images with captions. The bundled teacher was made with it.
 
 Letters: B pair, H W pixels, T token.
 """
@@ -35,7 +35,7 @@ BEGIN, END = "<|startoftext|>", "<|endoftext|>"
 
 @runtime_checkable
 class Pairs(Protocol):
-    """Images with captions, by number. A source may hand out several pairs (crops) for one number."""
+    """Images with captions, by number. A source may return several pairs (crops) for one number."""
 
     def __len__(self) -> int: ...
 
@@ -50,7 +50,7 @@ class Pairs(Protocol):
 
 @dataclass(frozen=True)
 class TeachConfig:
-    """A small CLIP and how it is trained; the defaults are the bundled teacher's."""
+    """A small CLIP and its training; the defaults are the bundled teacher's."""
 
     image_size: int = 48
     patch_size: int = 8
@@ -85,7 +85,7 @@ class TeachConfig:
 
 @dataclass
 class PairBatch(Batch):
-    """Pixels 0..255, token ids padded with the end token, and which captions say the same."""
+    """Pixels 0..255, token ids padded with the end token, and a number for each caption, equal for equal captions."""
 
     images: UInt8[Tensor, "B 3 H W"]
     tokens: Int[Tensor, "B T"]
@@ -93,7 +93,7 @@ class PairBatch(Batch):
 
 
 def train_tokenizer(captions: list[str], size: int) -> CLIPTokenizer:
-    """A byte-level BPE tokenizer of at most `size` tokens in CLIP's own format: every script can be written."""
+    """A byte-level BPE tokenizer with at most `size` tokens in CLIP's own format; it can encode any text."""
     blank = CLIPTokenizer()
     letters = sorted(ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(
@@ -114,7 +114,7 @@ def train_tokenizer(captions: list[str], size: int) -> CLIPTokenizer:
 
 
 def build_clip(config: TeachConfig, tokenizer: CLIPTokenizer) -> CLIP:
-    """An untrained CLIP of `transformers` of the sizes in `config`."""
+    """An untrained CLIP of `transformers` with the sizes in `config`."""
     text = {
         "vocab_size": len(tokenizer),
         "hidden_size": config.text_width,
@@ -143,7 +143,10 @@ def build_clip(config: TeachConfig, tokenizer: CLIPTokenizer) -> CLIP:
 def contrastive_loss(
     images: Float[Tensor, "B D"], texts: Float[Tensor, "B D"], captions: Int[Tensor, " B"], scale: Float[Tensor, ""]
 ) -> Float[Tensor, ""]:
-    """CLIP's symmetric loss (Radford et al. 2021); pairs with the same caption all count as right answers."""
+    """CLIP's symmetric loss (Radford et al. 2021); all images with the same caption count as correct for it.
+
+    `captions`: numbers, equal for equal captions. `scale`: the factor on cosines.
+    """
     logits = scale * F.normalize(images, dim=-1) @ F.normalize(texts, dim=-1).T
     same = (captions[:, None] == captions[None, :]).float()
     truth = same / same.sum(dim=1, keepdim=True)
@@ -159,7 +162,7 @@ class Teaching:
         self, model: CLIP, tokenizer: CLIPTokenizer, processor: CLIPImageProcessorPil, source: Pairs, name: str,
         config: TeachConfig,
     ) -> None:  # fmt: skip
-        """`name` tells the source apart."""
+        """`name` identifies the source."""
         self.model, self.tokenizer, self.source, self.name = model, tokenizer, source, name
         self.config, self.loop = config, config.loop
         self.mean = torch.tensor(processor.image_mean).view(3, 1, 1).to(model.device)
@@ -171,7 +174,7 @@ class Teaching:
         return {"source": self.name, "teach": without_loop(self.config)}
 
     def batch(self, step: int) -> PairBatch:
-        """The batch of step 0, 1, 2 ...: all pairs of as many numbers of the source as the batch size says."""
+        """The batch of step 0, 1, 2 ...: all pairs of `batch_size` numbers of the source."""
         first = step * self.loop.batch_size
         numbers = range(first, first + self.loop.batch_size)
         drawn = [(n % len(self.source), Random(f"{self.loop.seed}:{n}")) for n in numbers]
@@ -188,7 +191,7 @@ class Teaching:
         )
 
     def losses(self, batch: PairBatch, _progress: float, _generator: torch.Generator) -> Iterator[Loss]:
-        """The loss of the batch, the fraction of images whose caption is the nearest one, the factor on cosines."""
+        """The loss of the batch; also logged: accuracy (0..1, images whose nearest caption is theirs) and scale."""
         pixels = (batch.images.float() / 255 - self.mean) / self.std
         images = self.model.get_image_features(pixel_values=pixels).pooler_output.float()
         texts = self.model.get_text_features(input_ids=batch.tokens).pooler_output.float()
@@ -200,9 +203,10 @@ class Teaching:
 
 
 def teach(source: Pairs, config: TeachConfig, run: Path, name: str, resume: bool = False) -> CLIP | None:
-    """Train a CLIP on `source`; it is saved, in the format of `transformers`, in the folder `run / "teacher"`.
+    """Train a CLIP on `source` and save it, in the format of `transformers`, in the folder `run / "teacher"`.
 
-    `name` tells the source apart: a resume with another source is refused. None when the run was interrupted.
+    `name` identifies the source: a run cannot be resumed with another one. None if the run was interrupted. Raises
+    `TrainingError`, and `ImageError` for an image that cannot be read.
     """
     torch.set_float32_matmul_precision("high")
     tokenizer = train_tokenizer(source.captions(), config.vocabulary_size)

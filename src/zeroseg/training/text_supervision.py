@@ -1,7 +1,7 @@
-"""Text supervision of the same student body, as GroupViT has it (Xu et al. 2022): image-caption pairs alone.
+"""Text supervision of the same student body, as in GroupViT (Xu et al. 2022): training on image-caption pairs only.
 
-The paper's central comparison is with it. The global token of an image and the embedding of its caption are drawn
-together, those of other pairs apart; segments come to light because the global token is made of them.
+It is the paper's central comparison. A contrastive loss moves the global token of an image and the embedding of its
+caption together, and those of different pairs apart. Segments form because the global token is made from them.
 
 Letters: B pair, L text, W single word as a text, T U token, D embedding width, S pixels along a side.
 """
@@ -32,25 +32,25 @@ from zeroseg.training.loop import LoopConfig, Loss, Metrics, without_loop
 from zeroseg.training.sampling import flipped, hflip, numbers_of
 from zeroseg.training.student_training import check_mask_ratio, train_student, training_device
 
-TEXT = "text"  # the folder of the text encoder, in the run's
+TEXT = "text"  # the folder of the text encoder in the run's folder
 
 
 @dataclass(frozen=True)
 class TextSupervisionConfig:
-    """A student that learns from captions, and how. It needs neither decoder nor patch head.
+    """A student that is trained on captions, and its training. It needs neither decoder nor patch head.
 
-    Captions teach the global token alone, so segments must go its way (`segment_embedding` "global") to have names.
+    Captions train only the global token, so segments must use its projection (`segment_embedding` "global").
     """
 
     student: StudentConfig = field(default_factory=lambda: StudentConfig(decoder_layers=0, segment_embedding="global"))
     labels: int = 0
-    """Multi-label contrast: so many words of each caption stand beside it as texts of their own (GroupViT: 3)."""
+    """Multi-label contrast: the number of words of each caption that are texts of their own (GroupViT: 3)."""
     template: str = "a photo of a {}"
-    """What such a word is put into."""
+    """The prompt for such a word."""
     mask_ratio: float = 0.0
     """Fraction of the patches that the encoder does not see in training."""
     flips: bool = False
-    """Flip half of the images from left to right."""
+    """Flip half of the images horizontally."""
     encoder_from_teacher: bool = False
     """Start the encoder from the CLIP's own vision tower."""
     text_from_teacher: bool = False
@@ -59,7 +59,7 @@ class TextSupervisionConfig:
 
     def __post_init__(self) -> None:
         if self.student.segment_embedding == "token":
-            raise ConfigError('captions teach no segment tokens: choose the segment embedding "global".')
+            raise ConfigError('captions do not train segment tokens: choose the segment embedding "global".')
         if self.labels < 0:
             raise ConfigError(f"labels must be 0 or more, not {self.labels}.")
         check_mask_ratio(self.mask_ratio)
@@ -70,7 +70,7 @@ class TextSupervisionConfig:
 
 @dataclass
 class CaptionBatch(Batch):
-    """Square images (0..255), the texts said of them, and who says what: captions first, then single words."""
+    """Square images (0..255), texts as token ids, and which images have them: captions, then single words."""
 
     images: UInt8[Tensor, "B 3 S S"]
     flipped: Bool[Tensor, " B"]
@@ -81,7 +81,7 @@ class CaptionBatch(Batch):
 
 
 class CaptionData:
-    """Captioned images, in an order that depends on seed and epoch alone."""
+    """Captioned images, in an order that depends only on seed and epoch."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class CaptionData:
         return [self._config.template.format(list(found)[place]) for place in picked]
 
     def _texts(self, said: Sequence[Sequence[str]]) -> tuple[Int[Tensor, "L T"], Bool[Tensor, "B L"]]:
-        """The different texts, as tokens, and which image says which."""
+        """The different texts as token ids, and which images have them."""
         places = {text: place for place, text in enumerate(dict.fromkeys(text for texts in said for text in texts))}
         says = torch.zeros(len(said), len(places), dtype=torch.bool)
         for image, texts in enumerate(said):
@@ -128,7 +128,7 @@ class CaptionData:
 
 
 class TextSupervised(nn.Module):
-    """A student beside a text encoder that learns with it."""
+    """A student with a text encoder that is trained together with it."""
 
     def __init__(self, config: TextSupervisionConfig, teacher: Teacher) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ def _rename_clip(_model: nn.Module, tensors: dict[str, Tensor], *_: object) -> N
 
 
 class TextSupervision:
-    """The objective: contrast of images with captions, and with single words where there are some."""
+    """The objective: contrast of images with captions, and with single words if `labels` is above 0."""
 
     title = "text"
 
@@ -166,14 +166,14 @@ class TextSupervision:
         words: Sequence[str],
         teacher: str,
     ) -> None:
-        """`teacher`: the fingerprint of the one that gives the text encoder's form."""
+        """`teacher`: the fingerprint of the teacher whose text encoder has the same form."""
         self.model, self.student, self.data = model, model.student, data
         self.config, self.loop = config, config.loop
         self.words, self.teacher = list(words), teacher
 
     @property
     def settings(self) -> Metrics:
-        """The config, the teacher's fingerprint, the number of pairs, the words that are looked for."""
+        """The config, the teacher's fingerprint, the number of pairs, the words of multi-label contrast."""
         return {
             "text_supervision": without_loop(self.config), "teacher": self.teacher, "pairs": len(self.data.captioned),
             "words": self.words,
@@ -213,14 +213,14 @@ def supervise_with_text(
     resume: bool = False,
     quiet: bool = False,
 ) -> Student | None:
-    """Train a student on captioned images; it is saved in `run / "student"`, its text encoder in `run / "text"`.
+    """Train a student on captioned images. It is saved in `run / "student"`, its text encoder in `run / "text"`.
 
-    `words`: what multi-label contrast looks for in captions. `teacher` gives the text encoder's form and tokenizer, and
-    first weights where the config asks for them; nothing is distilled from it. None when the run was interrupted.
-    Raises `ConfigError` where `labels` are asked for and no words are given, `TrainingError`, `ImageError`.
+    `words`: the words that multi-label contrast looks for in captions. The text encoder has the form and the tokenizer
+    of `teacher`, and its weights if the config says so; nothing is distilled from it. None if the run was interrupted.
+    Raises `ConfigError` if the config has `labels` and `words` is empty, `TrainingError`, `ImageError`.
     """
     if config.labels and not words:
-        raise ConfigError("multi-label contrast needs the words that it is to look for in captions.")
+        raise ConfigError("multi-label contrast needs the words to look for in captions.")
     student = replace(config.student, embedding_width=teacher.width, teacher=str((run / TEXT).resolve()))
     config = replace(config, student=student)
     model = TextSupervised(config, teacher).to(training_device(teacher))

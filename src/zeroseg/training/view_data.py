@@ -23,7 +23,7 @@ from zeroseg.training.sampling import flipped, numbers_of
 
 @dataclass
 class ViewBatch(Batch):
-    """Square images (0..255), their views' embeddings as cached, and which are to be flipped."""
+    """Square images (0..255), the cached embeddings of their views, and which images are to be flipped."""
 
     images: UInt8[Tensor, "B 3 S S"]
     features: Float[Tensor, "B V D"]
@@ -31,9 +31,9 @@ class ViewBatch(Batch):
 
 
 def cached_images(images: Sequence[Path], cache: FeatureCache) -> list[tuple[Path, str]]:
-    """The images that the cache holds, with their keys; how many others there are is said in a warning.
+    """The images that are in the cache, with their keys; a warning says how many others there are.
 
-    Raises `TrainingError` where it holds none of them, `ImageError` for one that cannot be read.
+    Raises `TrainingError` if none of them is in the cache, `ImageError` for one that cannot be read.
     """
     keys = cache.index.keys(images)
     known = [(path, key) for path, key in zip(images, keys, strict=True) if key in cache]
@@ -50,7 +50,7 @@ def cached_images(images: Sequence[Path], cache: FeatureCache) -> list[tuple[Pat
 
 
 class ViewData:
-    """Images and their cached features, in an order that depends on seed and epoch alone."""
+    """Images and their cached features, in an order that depends only on seed and epoch."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class ViewData:
         flips: bool = False,
         first_images: int = 0,
     ) -> None:
-        """Of the images that the cache holds, the first `first_images`, or all (0); `side`: of the squares, in pixels.
+        """Takes the first `first_images` images that are in the cache, or all (0). `side`: of the squares, pixels.
 
         Raises `TrainingError` and `ImageError` as `cached_images` does.
         """
