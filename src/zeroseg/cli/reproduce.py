@@ -69,7 +69,7 @@ class Reproduce(RunOptions):
     tables: Positional[
         Annotated[tuple[str, ...], arg(metavar=f"{{{','.join(NAMES)}}}...", help_behavior_hint="(default: all)")]
     ] = ()
-    """Which tables; t2 and figures are of scenes alone."""
+    """The tables; t2 and figures exist only on scenes."""
     scale: Literal["picturebook", "paper"] = "picturebook"
     """The embedded world and our recipe, short; or ImageNet, the paper's recipe and its benchmarks."""
     quick: bool = False
