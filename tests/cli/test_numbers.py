@@ -14,6 +14,7 @@ from zeroseg.cli.distill import Distill
 from zeroseg.cli.evaluate import Evaluate
 from zeroseg.cli.experiment import Experiment
 from zeroseg.cli.picturebook import Show, Write
+from zeroseg.cli.read_out_options import TYPES
 from zeroseg.cli.reproduce import Reproduce
 from zeroseg.cli.segment import Segment
 from zeroseg.cli.teach import Teach
@@ -43,12 +44,18 @@ def options(command: Any, kind: type, prefix: str = "") -> Iterator[str]:
         if get_origin(hint) is Annotated:
             name = next((mark.name for mark in get_args(hint)[1:] if getattr(mark, "name", None) is not None), name)
             hint = get_args(hint)[0]
+<<<<<<< HEAD
+        if hint is ReadOut:
+            flat = (key for key in ReadOut().to_json() if TYPES.get(key, float) is kind)
+            yield from (f"--{prefix}{name}.{key}".replace("_", "-") for key in flat)
+=======
         if hint is ReadOut:  # its options are those of its saved form
             yield from (
                 f"--{prefix}{name}.{key}".replace("_", "-")
                 for key, value in ReadOut().to_json().items()
                 if type(value) is kind
             )
+>>>>>>> core
         elif is_dataclass(hint):
             yield from options(hint, kind, f"{prefix}{name}." if name else prefix)
         elif kind in (hint, *get_args(hint)):

@@ -155,9 +155,14 @@ def hardened(module: Grouping, images: torch.Tensor) -> tuple[torch.Tensor, torc
     """The soft assignment of a training step (B S N), and the noisy one of which a token's segment is the largest."""
     seen: list[torch.Tensor] = []
     with pytest.MonkeyPatch.context() as patch, torch.no_grad():
+<<<<<<< HEAD
+        name = "zeroseg.student.grouping.straight_through"
+        patch.setattr(name, lambda noisy: seen.append(noisy) or straight_through(noisy))
+=======
         patch.setattr(
             "zeroseg.student.grouping.straight_through", lambda noisy: seen.append(noisy) or straight_through(noisy)
         )
+>>>>>>> core
         _, soft = module.train()(images, torch.Generator().manual_seed(0))
     (noisy,) = seen
     return soft, noisy
