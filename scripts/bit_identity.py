@@ -1,13 +1,13 @@
-"""Whether two commits compute the same, bit for bit: what a refactor has to show.
+"""Compare whether two commits compute the same results, bit for bit. A refactor has to show this.
 
 python scripts/bit_identity.py COMMIT COMMIT [--work FOLDER]
 
-Each commit is checked out into a folder of its own, and the same commands run there on one thread: 50 training steps of
+Each commit is checked out into its own folder, and the same commands run there on one thread: 50 training steps of
 each kind (our recipe, the paper's, captions, captions with single words, masks, the teacher), mIoU of the bundled
 student and of baselines on the three picturebook vocabularies, and 20 masks. Printed are a digest of each result, and
 whether the two agree; the exit code is 1 if they do not. Results stay in --work, so a commit is run once.
 
-A commit is named as git names it; "." is the working tree as it is, run anew each time.
+A commit is any name that git accepts; "." is the working tree, which is run again each time.
 """
 
 import argparse

@@ -28,9 +28,9 @@ def best_words(
     scores: Float[Tensor, "R W"], class_ids: Sequence[int], classes: int
 ) -> tuple[Float[Tensor, "R C"], Float[Tensor, " R"]]:
     """The highest score of the words of each class, and of the background words (class -1; -inf if there is none)."""
-    nowhere = scores.new_full((len(scores), classes + 1), -torch.inf)
+    lowest = scores.new_full((len(scores), classes + 1), -torch.inf)
     index = torch.tensor([number + 1 for number in class_ids], device=scores.device)
-    best = nowhere.scatter_reduce(1, index.expand(len(scores), -1), scores, "amax", include_self=False)
+    best = lowest.scatter_reduce(1, index.expand(len(scores), -1), scores, "amax", include_self=False)
     return best[:, 1:], best[:, 0]
 
 

@@ -124,7 +124,7 @@ def test_a_report_has_everything_and_a_sweep_has_its_curve(call: Call, voc: Path
     assert sorted(path.name for path in out.iterdir()) == ["report.html", "result.json", "result.md"]
     figures = json.loads((out / "result.json").read_text())
     assert len(figures["sweep"]["values"]) == len(figures["sweep"]["mious"])
-    assert f"on what is measured, {figures['sweep']['values'][np.argmax(figures['sweep']['mious'])]:g}: " in said.out
+    assert f"on the measured images, {figures['sweep']['values'][np.argmax(figures['sweep']['mious'])]:g}: " in said.out
     assert figures["versions"].keys() == {"zeroseg", "torch", "transformers", "numpy", "pillow", "python"}
     assert "- mIoU: " in (out / "result.md").read_text()
     page = (out / "report.html").read_text()

@@ -77,8 +77,8 @@ def test_what_is_shown_is_trained_again(call: Call, words: Words, tmp_path: Path
     assert said.code == 0, said.err
     assert said.out.splitlines() == [
         "2 runs, 2 of them recorded already",
-        "to be shown  toy: base, seed 0",
-        "to be shown  toy: centred, seed 0",
+        "for figures  toy: base, seed 0",
+        "for figures  toy: centred, seed 0",
         f"the page: {tmp_path / 'docs/results.md'}",
         f"the study: {tmp_path / 'study'}",
     ]

@@ -113,7 +113,7 @@ def _names(content: Any) -> list[str]:
 
 
 def test_photos_have_neither_captions_nor_masks():
-    with pytest.raises(TrainingError, match=r"holiday\.jpg is no scene of the picturebook"):
+    with pytest.raises(TrainingError, match=r"holiday\.jpg is not a scene of the picturebook"):
         numbers_of([Path("unlabelled-000001.png"), Path("holiday.jpg")])
 
 

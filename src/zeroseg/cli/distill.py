@@ -30,9 +30,9 @@ from zeroseg.training.distillation import DistillConfig
 class Distill:
     """Train a student on the cached views of images, without any label.
 
-    The recipe sets everything; any setting can be changed by its name, the usual ones by a short one. RUN receives
+    The recipe has all settings; every setting can be changed by its name, the usual ones by a short name. RUN receives
     settings.json, log.jsonl, checkpoint.pt and, at the end, the student. Ctrl-C and SIGTERM save first; the same
-    command with --resume goes on as if nothing had happened.
+    command with --resume then continues, with the same result as without the interruption.
 
     examples:
       zeroseg distill --images photos/ --cache cache --out run
@@ -49,20 +49,20 @@ class Distill:
     recipe: RecipeName = DEFAULT_RECIPE
     """Where all other settings come from."""
     resume: bool = False
-    """Go on with the run in --out."""
+    """Continue the run in --out."""
     teacher: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the recipe's)")] = None
     """The teacher that made the cache: a folder, the name of a hub repository, or "bundled"."""
     validate_on: Annotated[
         Literal[PicturebookName, "none"] | None,
         arg(help_behavior_hint="(default: picturebook-voc with the bundled teacher, else none)"),
     ] = None
-    """mIoU on validation scenes now and then, in the log."""
+    """Log the mIoU on validation scenes at intervals."""
     validation_scenes: int = 100
     """How many of them."""
     short: Annotated[LoopFlags, arg(name="")] = field(default_factory=LoopFlags)
 
     def run(self, config: DistillConfig) -> int:
-        """Train, and say where the student is."""
+        """Train, and print where the student is."""
         if self.validation_scenes < 1:
             raise UsageError(f"--validation-scenes must be 1 or more, not {self.validation_scenes}.")
         images = find_images(self.images)
@@ -97,7 +97,7 @@ class Distill:
             raise CacheError(f"there is no cache in {str(self.cache)!r} yet: make it with `{shlex.join(words)}`.")
 
     def _validation(self, name: str, teacher: Teacher) -> Callable[[Student], dict[str, Any]] | None:
-        """mIoU and the masks' own quality, in the student's own read-out."""
+        """mIoU and upper bound with the student's own read-out; None without validation."""
         chosen = self.validate_on or ("picturebook-voc" if name == BUNDLED_NAME else "none")
         if chosen == "none":
             return None

@@ -23,7 +23,7 @@ from zeroseg.dataset_names import DatasetName, SplitName, splits_of, unit_of
 from zeroseg.files import write_text_atomically
 from zeroseg.method_names import BaselineName, Naming, ProtocolName, RuleName
 
-if TYPE_CHECKING:  # torch is loaded when something is measured, not for --help
+if TYPE_CHECKING:  # torch is loaded for a measurement, not for --help
     from zeroseg.evaluation import Dataset, EvaluationRecord
     from zeroseg.evaluation.masks import MaskOptions
 
@@ -38,13 +38,13 @@ OWN = "(default: the model's own)"
 class Evaluate:
     """Measure mIoU on images with known masks.
 
-    The picturebook draws its own; all other data sets are read from --data, the folder that their official download
-    was unpacked to, or one of your own (docs/datasets.md). All pixels of all images go into one confusion matrix. A
-    student is read out as its config says, unless you choose otherwise. The other methods are baselines from the
-    teacher alone: its patches, under one of four changes to its last layer (maskclip, sclip, naclip, clearclip); 4 x 4
-    crops, or sliding windows, each embedded on its own (crops, windows). The margin of their background is tuned on
-    validation scenes, on images of the official train split where the data set is real, or not at all where that is
-    not there. What one image costs is counted, too: the operations of all networks that see it.
+    Picturebook data sets are drawn; all others are read from --data, the folder with the unpacked official download, or
+    one of your own (docs/datasets.md). All pixels of all images are counted in one confusion matrix. A student is read
+    as its config says, unless you choose otherwise. The other methods are baselines that use only the teacher: its
+    patches, with one of four changes of its last layer (maskclip, sclip, naclip, clearclip); 4 x 4 crops, or sliding
+    windows, each embedded separately (crops, windows). The margin of their background is tuned on validation scenes, or
+    on images of the official train split of a real data set; without these it is not tuned. The operations of all
+    networks for one image are counted, too.
 
     examples:
       zeroseg evaluate --dataset picturebook-voc
@@ -61,7 +61,7 @@ class Evaluate:
     model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="(default: the bundled one)")] = None
     """A student, or the teacher of a baseline: a folder, or the name of a hub repository."""
     method: Literal["student", BaselineName] = "student"
-    """What segments. The last two are references: background everywhere, and true regions that the teacher names."""
+    """The method. The last two are references: background everywhere, and true regions that the teacher names."""
     teacher: Annotated[
         str | None, arg(metavar="NAME", help_behavior_hint="(default: the one the student names, or the bundled one)")
     ] = None
@@ -69,18 +69,18 @@ class Evaluate:
     split: Annotated[SplitName | None, arg(help_behavior_hint="(default: held-out; val; all of a folder)")] = None
     """Which scenes (the first four), or which images."""
     size: Annotated[int | None, arg(help_behavior_hint="(default: 300 scenes, or all images)")] = None
-    """How many at most, the first ones."""
+    """Measure at most this number of images, the first ones."""
     ignore: Annotated[
         tuple[str, ...], arg(metavar="NUMBER...|none", help_behavior_hint="(default: 255 in a folder)")
     ] = ()
-    """Numbers of your own masks (categories' ids in COCO's JSON) whose pixels count for nothing, or "none"."""
+    """Numbers in your own masks (ids of categories in COCO's JSON) whose pixels are ignored, or "none"."""
     masks: Annotated[
-        Literal["stored", "upright"] | None, arg(help_behavior_hint="(default: what the files tell, else upright)")
+        Literal["stored", "upright"] | None, arg(help_behavior_hint="(default: from the files, else upright)")
     ] = None
-    """What your own masks fit where EXIF turns or mirrors a photo: its stored pixels, or the upright picture."""
+    """Whether your own masks fit the stored pixels or the upright picture, if EXIF rotates or flips a photo."""
     protocol: ProtocolName = "own"
-    """How pictures are seen and named: the model's own way, the paper's, TCL's (its column without refinement with
-    --refinement 0) or one like SCLIP's. Figures under different protocols cannot be compared."""
+    """Sizes, words and background rule: the model's own, the paper's, TCL's (with --refinement 0 its column without
+    refinement) or similar to SCLIP's. Figures under different protocols cannot be compared."""
     background: Annotated[RuleName | None, arg(help_behavior_hint=OWN)] = None
     """The student's rule for the background (see `zeroseg segment --help`)."""
     naming: Annotated[Naming | None, arg(help_behavior_hint=OWN)] = None
@@ -88,24 +88,23 @@ class Evaluate:
     refinement: Annotated[
         int | None, arg(metavar="ITERATIONS", help_behavior_hint="(default: the model's own; 10 for a baseline)")
     ] = None
-    """How many iterations of refinement let the masks follow the picture's edges; 0 for none (the paper's)."""
+    """Iterations of refinement, in which the masks follow the picture's edges; 0 for none (the paper's)."""
     calibrate: bool = False
-    """Separate things from background without any label: the margin is calibrated on 100 images without their masks
-    (unlabelled scenes, train images, or those that are measured). Beside it stands the figure with a margin that was
-    tuned on masks, where there are other masks than those that are measured."""
+    """Calibrate the margin on images without their masks (unlabelled scenes, train images, or measured images). If
+    there are images other than the measured ones, the mIoU with a margin tuned on their masks is printed, too."""
     tuning_images: int = 100
     """How many other images a margin is tuned or calibrated on, at most."""
     sweep: bool = False
-    """Try the background's threshold at many values, too, on what is measured: the best is an upper bound."""
+    """Also try many values of the background's threshold on the measured images: the best mIoU is an upper bound."""
     skip_bad: bool = False
-    """Leave out images that cannot be read or whose masks do not fit, and count them beside the figure."""
+    """Leave out images that cannot be read or whose masks do not fit, and print their number with the result."""
     report: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="")] = None
     """Write result.json, result.md and report.html (classes, confusions, best and worst pictures) here."""
     json: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
-    """Write the figures and the confusion matrix here, too."""
+    """Write the figures and the confusion matrix to this file."""
 
     def run(self) -> int:
-        """Measure, print, and write what was asked for."""
+        """Measure, print, and write the files that were requested."""
         self._check()
         from zeroseg.evaluation import checked, open_dataset
 
@@ -116,14 +115,14 @@ class Evaluate:
         try:
             record = self._measured(dataset, skipped)
         except KeyboardInterrupt:
-            say("stopped; the same command goes on where it was.")
+            say("stopped; the same command continues there.")
             raise
         self._print(record)
         self._write(record)
         return 0
 
     def _check(self) -> None:
-        """Refuse what makes no sense, before anything is loaded."""
+        """Raise `UsageError` for options that do not fit together, before anything is loaded."""
         if self.size is not None and self.size < 1:
             raise UsageError(f"--size must be 1 or more, not {self.size}.")
         if self.tuning_images < 1:
@@ -146,7 +145,7 @@ class Evaluate:
             raise UsageError(f"the protocol {self.protocol} refines in {allowed} iterations, not {self.refinement}.")
 
     def _masks(self) -> MaskOptions | None:
-        """How masks of one's own are read; None where nothing was said."""
+        """How a user's own masks are read; None without --ignore and --masks."""
         from zeroseg.evaluation.masks import MaskOptions
 
         if not self.ignore and self.masks is None:
@@ -162,10 +161,10 @@ class Evaluate:
         if self.model is not None and self.teacher is not None:
             raise UsageError(f"{self.method} reads out one teacher: name it with --model or --teacher, not both.")
         if self.method in ("true-regions", "background") and (self.refinement or self.calibrate):
-            raise UsageError(f"the reference {self.method} is as it is: leave --refinement and --calibrate out.")
+            raise UsageError(f"the reference {self.method} cannot be changed: leave --refinement and --calibrate out.")
 
     def _measured(self, dataset: Dataset, skipped: tuple[str, ...]) -> EvaluationRecord:
-        """The result, with all that made it."""
+        """The result, with all settings."""
         from zeroseg.evaluation import EvaluationRecord, OtherImages, measure, protocol_for
         from zeroseg.evaluation.cost import encoding_flops
 
@@ -226,7 +225,7 @@ class Evaluate:
         if record.sweep is not None:
             tried = record.sweep
             console.print(
-                f"mIoU with the best {tried.threshold.replace('_', ' ')} on what is measured, {tried.best:g}: "
+                f"mIoU with the best {tried.threshold.replace('_', ' ')} on the measured images, {tried.best:g}: "
                 f"{max(tried.mious):.3f}"
             )
         console.print(f"{record.flops / 1e9:,.2f} GFLOP an image")
@@ -236,7 +235,7 @@ class Evaluate:
             console.print(f"{len(record.skipped)} images were left out:", *record.skipped, sep="\n  ", markup=False)
 
     def _write(self, record: EvaluationRecord) -> None:
-        """The files that were asked for."""
+        """Write the files that were requested."""
         text = json.dumps(record.as_json(), indent=2, allow_nan=False) + "\n"
         if self.json is not None:
             write_text_atomically(self.json, text)
@@ -250,7 +249,7 @@ class Evaluate:
             print(f"the report: {self.report / 'report.html'}")
 
     def _baseline(self, method: BaselineName) -> tuple[zeroseg.Segmenter, Names]:
-        """A read-out of a teacher, and which teacher."""
+        """A baseline, and the name of its teacher."""
         from zeroseg.baselines import ITERATIONS, baseline_segmenter
         from zeroseg.cli.loading import load_teacher
         from zeroseg.teacher import BUNDLED_NAME
@@ -260,7 +259,7 @@ class Evaluate:
         return baseline_segmenter(method, load_teacher(name), iterations), {"model": None, "teacher": name}
 
     def _student(self) -> tuple[zeroseg.Segmenter, Names]:
-        """A student, and which one with which teacher."""
+        """A student, and the names of student and teacher."""
         from zeroseg.encoding import StudentEncoder
         from zeroseg.student.weights import BUNDLED
 

@@ -1,4 +1,4 @@
-"""From words to a command: tyro reads the fields of a dataclass, and we say in one sentence what does not fit."""
+"""Parsing of arguments: tyro reads the fields of a dataclass, and errors become one sentence."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def parse(
     registry: ConstructorRegistry | None = None,
     pairs: bool = False,
 ) -> T:
-    """Build a command from its words. A flag that is off by default is `--flag`, one that is on `--no-flag`.
+    """Build a command from its arguments. A flag that is off by default is `--flag`, one that is on `--no-flag`.
 
     `pairs`: every flag is there both ways, `--flag` and `--no-flag`, so that its help is right whatever its default is.
 
     Floats are finite: no option accepts `nan` or `inf`. `registry`: how to build values whose options on the command
     line differ from their fields.
 
-    With `--help` among the words, the description (the command's docstring) and the options are printed.
+    With `--help` among the arguments, the description (the command's docstring) and the options are printed.
 
-    Raises `UsageError` for words that do not fit, and `SystemExit` after `--help`.
+    Raises `UsageError` for wrong arguments, and `SystemExit` after `--help`.
     """
     if not {"--help", "-h"}.isdisjoint(arguments):
         print(_filled(description or command.__doc__ or ""), end="\n\n", flush=True)
@@ -83,7 +83,7 @@ FINITE.primitive_rule(_finite_floats)
 
 
 def with_new_names(arguments: Sequence[str], renamed: Mapping[tuple[str, str], str]) -> list[str]:
-    """Arguments in which old values of options have their new names; one sentence on stderr tells of each.
+    """The arguments with new names for old values of options; one sentence on stderr reports each change.
 
     `renamed`: the new value by option and old value.
     """
@@ -99,13 +99,13 @@ def with_new_names(arguments: Sequence[str], renamed: Mapping[tuple[str, str], s
 
 
 def check_iterations(refinement: int | None) -> None:
-    """Raises `UsageError` for a number of iterations that --refinement cannot have; None is the model's own."""
+    """Raise `UsageError` if --refinement is negative; None is the model's own number."""
     if refinement is not None and refinement < 0:
         raise UsageError(f"--refinement must be 0 iterations or more, not {refinement}.")
 
 
 def _filled(docstring: str) -> str:
-    """A docstring whose paragraphs fill the terminal; indented lines (the examples) stay as they are."""
+    """A docstring with paragraphs as wide as the terminal; indented lines (the examples) stay unchanged."""
     width = min(100, shutil.get_terminal_size().columns)
     paragraphs = inspect.cleandoc(docstring).split("\n\n")
     return "\n\n".join(part if "\n " in part else textwrap.fill(part, width) for part in paragraphs)
@@ -114,7 +114,7 @@ def _filled(docstring: str) -> str:
 def _sentence(box: str) -> str:
     """tyro's framed message as one sentence: which option is missing, unknown or does not fit."""
     unframed = [line.replace("│", " ").rstrip() for line in COLOURS.sub("", box).splitlines()]
-    lines = ["" if set(line.strip()) <= set("─-") else line for line in unframed]  # rules part a box into sections
+    lines = ["" if set(line.strip()) <= set("─-") else line for line in unframed]  # lines between sections
     message = " ".join(line.strip() for line in takewhile(bool, dropwhile(lambda line: not line, lines[1:])))
     parts: list[str] = []
     for line, following in pairwise([*lines, ""]):

@@ -1,4 +1,4 @@
-"""The options of a read-out: its saved form, in which each rule's threshold has a name of its own."""
+"""The options of a read-out: its saved form, in which the threshold of each rule has its own name."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ TYPES: dict[str, Any] = {
 HELP = {
     "naming": "Whether a pixel takes the name of its segment (the paper's) or of its patch.",
     "background": "When a pixel is none of the labels (see `zeroseg segment --help`).",
-    "margin": "Of the rule margin; the lead of labels for stuff under none. Cosine x 100.",
+    "margin": "Of the rule margin; under none, the offset of labels for stuff. Cosine x 100.",
     "threshold": "Of the rule softmax.",
-    "keep_mean": "Whether the mean of the teacher's embeddings is part of what is compared with words.",
-    "background_words": "What stands for everything that nobody asked for.",
+    "keep_mean": "Whether embeddings keep the teacher's mean when they are compared with words.",
+    "background_words": "Words for the background.",
     "refinement": "Iterations in which masks follow the picture's edges.",
 }
 

@@ -1,4 +1,4 @@
-"""`zeroseg reproduce`: the paper's tables, in the small or at its own size, beside the paper's figures."""
+"""`zeroseg reproduce`: the paper's tables, at small or at full scale, compared with the paper's figures."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from zeroseg.reproduce.costs import run_budgets
 from zeroseg.reproduce.making import expect_test_sets, measure_missing_speed, rows_of, rows_to_measure
 from zeroseg.reproduce.speed import ROUNDS
 
-QUICK = 6  # times fewer steps
+QUICK = 6  # --quick divides the number of steps by this
 QUICK_SCENES = Scenes(20, 40)
 QUICK_ROUNDS = 5
 NAMES = SCALES["picturebook"].names
-OWN_FOLDERS, OWN_STUDY = RunOptions(), Path("study")  # where a whole run leaves what it made
+OWN_FOLDERS, OWN_STUDY = RunOptions(), Path("study")  # the folders of a complete run
 
 
 @dataclass(frozen=True)
 class Folders:
-    """Where real data sets are (docs/datasets.md): for the paper's scale."""
+    """Folders of real data sets (docs/datasets.md), for the paper's scale."""
 
     voc: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="")] = None
     """PASCAL VOC 2012."""
@@ -43,22 +43,21 @@ class Folders:
     """COCO with the masks of COCO-Stuff."""
 
     def by_dataset(self) -> dict[str, Path]:
-        """Those that are given, by the data set's name."""
+        """The given folders, by the data set's name."""
         named = {"voc21": self.voc, "context60": self.context, "coco-object": self.coco}
         return {name: folder for name, folder in named.items() if folder is not None}
 
 
 @dataclass(frozen=True)
 class Reproduce(RunOptions):
-    """Train the rows of the paper's tables and set our figures beside the paper's.
+    """Train the rows of the paper's tables and compare our figures with the paper's.
 
-    t1: distillation against supervision by captions, by masks, and rivals without training; t2: the human study,
-    prepared as a package (of scenes); t3: window scales; t4: losses; t5: mask ratios; t6: more images; t7: cost; t8:
-    sub-words and compound words; figures: overlays of the loss variants, and of words from captions (scenes, too). All
-    read one cache, of the windows of all scales; a row that several tables show is run once. Each run leaves a small
-    record; the page with tables and plots is written from the records alone. A run that has a record of the same
-    settings is not made again, but that t2 and figures need the students themselves. Ctrl-C saves; the same command
-    goes on.
+    t1: distillation, supervision by captions and by masks, and baselines without training; t2: the human study, as a
+    package with scenes; t3: window scales; t4: losses; t5: mask ratios; t6: more images; t7: cost; t8: sub-words and
+    compound words; figures: overlays of the loss variants, and of words from captions, on scenes. All use one cache,
+    with the windows of all scales; a row that is in several tables is run once. Each run writes a small record; the
+    page with tables and plots is written only from records. A run that has a record with the same settings is not
+    repeated, except that t2 and figures need the students. Ctrl-C saves; the same command continues.
 
     examples:
       zeroseg reproduce t3 t4 --images images --cache cache
@@ -70,18 +69,16 @@ class Reproduce(RunOptions):
     tables: Positional[
         Annotated[tuple[str, ...], arg(metavar=f"{{{','.join(NAMES)}}}...", help_behavior_hint="(default: all)")]
     ] = ()
-    """Which tables; t2 and figures are of scenes alone."""
+    """The tables; t2 and figures exist only on scenes."""
     scale: Literal["picturebook", "paper"] = "picturebook"
     """The embedded world and our recipe, short; or ImageNet, the paper's recipe and its benchmarks."""
     quick: bool = False
-    """One seed and a sixth of the steps, measured on few scenes: to see it work, in minutes."""
+    """One seed and a sixth of the steps, measured on few scenes: a test of a few minutes."""
     dry_run: bool = False
-    """Run nothing: print what the runs take (images, steps, operations, hours, bytes)."""
-    tflops: Annotated[float | None, arg(help_behavior_hint="(default: 30 at the paper's scale, 0.1 in the small)")] = (
-        None
-    )
-    """Operations a second that a dry run reckons with, in 10^12. 30 is what the paper's 84 V100-hours come to, 0.1 a
-    thread of a CPU core."""
+    """Run nothing: print the cost of the runs (images, steps, operations, hours, bytes)."""
+    tflops: Annotated[float | None, arg(help_behavior_hint="(default: 30 at the paper's scale, else 0.1)")] = None
+    """The speed that a dry run assumes, in 10^12 operations a second. 30 follows from the paper's 84 V100-hours, 0.1 is
+    a thread of a CPU core."""
     speed_rounds: Annotated[int | None, arg(help_behavior_hint="(default: 20, or 5 with --quick)")] = None
     """How many training steps of each row are timed for its speed-up."""
     study: Annotated[Path, arg(metavar="FOLDER")] = OWN_STUDY
@@ -89,7 +86,7 @@ class Reproduce(RunOptions):
     data: Folders = field(default_factory=Folders)
 
     def run(self) -> int:
-        """Make what runs are missing, draw the figures, then write the page of all tables."""
+        """Make the missing runs, draw the figures, then write the page of all tables."""
         scale = SCALES[self.scale]
         tables = self.tables or scale.names
         self._check(scale, tables)
@@ -104,7 +101,7 @@ class Reproduce(RunOptions):
             return asked._make(scale, tables)
 
     def _check(self, scale: Scale, tables: Sequence[str]) -> None:
-        """Refuse what makes no sense."""
+        """Raise `UsageError` for options that do not fit together."""
         self.check()
         if self.tflops is not None and self.tflops <= 0:
             raise UsageError(f"--tflops must be above 0, not {self.tflops:g}.")
@@ -119,7 +116,7 @@ class Reproduce(RunOptions):
             kept |= {"--study": (self.study, OWN_STUDY)} if scale.study and scale.study.name in tables else {}
             for option, (given, whole) in kept.items():
                 if given.resolve() == whole.resolve():
-                    raise UsageError(f"--quick needs {option}, or it would write over what whole runs left in {whole}.")
+                    raise UsageError(f"--quick needs {option}, or it would overwrite complete runs in {whole}.")
 
     def _quick(self, scale: Scale) -> Reproduce:
         steps = self.steps or scale.rows.recipe().loop.steps
@@ -135,7 +132,7 @@ class Reproduce(RunOptions):
         shown = rows_of(scale, [name for name in tables if name in scale.shown])
         rows, beyond = rows_to_measure(scale, tables, len(context.images))
         if beyond:
-            print(f"left out, for there are no more images than {scale.images:,}: {', '.join(beyond)}")
+            print(f"left out, because they need more than {scale.images:,} images: {', '.join(beyond)}")
         codes = [self.make_runs(scale.rows, context, rows)] if rows else []
         if shown and INTERRUPTED not in codes:
             codes.append(replace(self, seeds=1).make_runs(scale.rows, context, shown))
@@ -158,11 +155,11 @@ class Reproduce(RunOptions):
         try:
             with counting("the study", scale.study.questions, "pictures") as progress:
                 print(f"the study: {prepare_study(scale, context, self.study, self.steps, progress)}")
-        except TrainingError as error:  # a run that failed, and was complained of
+        except TrainingError as error:  # a run that failed; its error is printed already
             complain(error)
 
     def _print_budgets(self, scale: Scale, rows: Sequence[str]) -> None:
-        """What a whole run of these rows takes, as a table."""
+        """Print the cost of all runs of these rows as a table."""
         images = len(find_images(self.images)) if self.images else scale.images
         budgets = run_budgets(scale.rows, rows, images, scale.teacher, self.steps)
         tflops = self.tflops or scale.tflops
@@ -193,10 +190,10 @@ class Reproduce(RunOptions):
             left = self.seeds * sum(one.student_bytes for one in budgets.values())
             console.print(
                 f"{runs} runs ({self.seeds} seeds): {total:,.1f} hours at {tflops:g} TFLOP/s; "
-                f"what they leave {left / 1e9:,.2f} GB, a checkpoint of the run under way "
+                f"finished runs {left / 1e9:,.2f} GB, a checkpoint of the current run "
                 f"{max(one.checkpoint_bytes for one in budgets.values()) / 1e9:,.2f} GB"
             )
-        console.print("training alone: reading images and measuring come on top (in the small about as long again)")
+        console.print("only training: reading images and measuring are extra (at small scale about as long again)")
         untrained = [row for row in rows if row not in budgets]
         if untrained:
             console.print(f"measured only: {', '.join(untrained)}")

@@ -30,12 +30,12 @@ class Segment:
     """Find in photos what you name.
 
     For every photo, --out receives NAME.png (a mask: pixel values are the numbers of the labels, with a palette),
-    NAME.overlay.jpg (the photo tinted in the same colours, with a legend) and NAME.json (each label's share of the
+    NAME.overlay.jpg (the photo tinted in the same colours, with a legend) and NAME.json (each label's fraction of the
     picture, score and colour).
     Photos may have any size and orientation. Photos that cannot be read are reported and left out.
 
     Without a student of your own, a teacher (a CLIP, or another model that embeds images and texts) can
-    segment as it is: --method names one of four ways to read its patches.
+    segment without training: --method names one of four dense read-outs of its patches.
 
     examples:
       zeroseg segment photo.jpg --labels "dog, grass, traffic light"
@@ -54,15 +54,15 @@ class Segment:
     model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="(default: the bundled one)")] = None
     """A student, or with --method a teacher: a folder, or the name of a hub repository."""
     method: Literal["student", DenseMethod] = "student"
-    """What segments: a distilled student, or a teacher without any training."""
+    """The method: a distilled student, or a teacher without training."""
     teacher: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the one the model names)")] = None
     """The teacher whose text encoder reads the labels: a folder, or the name of a hub repository."""
     out: Annotated[Path, arg(metavar="FOLDER")] = Path("out")
     """Where the results go."""
     background: Annotated[RuleName | None, arg(help_behavior_hint=OWN)] = None
-    """When a pixel is none of the labels: GroupViT's product score stays under --threshold (product, the paper's);
-    the best label does not beat the best background word by --margin (margin); a background word is the likeliest, or
-    no label reaches --threshold (softmax, SCLIP's); no label reaches --threshold by itself, or a background word fits
+    """When a pixel is none of the labels: GroupViT's product score is under --threshold (product, the paper's); the
+    best label does not exceed the best background word by --margin (margin); a background word is most probable, or no
+    label reaches --threshold (softmax, SCLIP's); no label reaches --threshold by itself, or a background word fits
     better (sigmoid, TCL's); never (none)."""
     threshold: Annotated[float | None, arg(help_behavior_hint=OWN)] = None
     """0 to 1, for product, softmax or sigmoid; implies product where --background is not given."""
@@ -71,13 +71,13 @@ class Segment:
     naming: Annotated[Naming | None, arg(help_behavior_hint=OWN)] = None
     """Whether a pixel takes the name of its segment (the paper's) or of its patch."""
     refinement: Annotated[int | None, arg(metavar="ITERATIONS", help_behavior_hint=OWN)] = None
-    """How many iterations of refinement let the masks follow the photo's edges; 0 for none (the paper's)."""
+    """Iterations of refinement, in which the masks follow the photo's edges; 0 for none (the paper's)."""
     background_words: UseAppendAction[Annotated[tuple[str, ...], arg(metavar="WORDS", help_behavior_hint=OWN)]] = ()
     """Words that compete with the labels for the background, separated by commas; "" for none."""
 
     def run(self) -> int:
         """Segment photo after photo; 1 if one of them could not be read."""
-        vocabulary = self._vocabulary()  # what is wrong with the words is said before anything is loaded
+        vocabulary = self._vocabulary()  # so that wrong labels are reported before anything is loaded
         if self.method != "student" and (self.teacher is not None or self.naming == "segments"):
             raise UsageError(
                 "--teacher and --naming segments go with --method student: --model names the teacher itself."
@@ -110,7 +110,7 @@ class Segment:
         return baseline_segmenter(self.method, load_teacher(self.model or BUNDLED_NAME))
 
     def _vocabulary(self) -> zeroseg.Vocabulary:
-        """What was asked for, typed, then from files; the model has the words for what was not."""
+        """The labels, typed first, then from files; background words are the model's if none are given."""
         from zeroseg.vocabulary import make_vocabulary, parse_labels
 
         if not self.labels and not self.labels_file:
@@ -119,7 +119,7 @@ class Segment:
         return make_vocabulary([*typed, *chain.from_iterable(map(_read_labels, self.labels_file))])
 
     def _check_rule(self) -> None:
-        """Refuse thresholds that do not go with the background rule."""
+        """Raise `UsageError` for thresholds that do not fit the background rule."""
         if self.margin is not None and (self.threshold is not None or self.background not in (None, "margin")):
             raise UsageError("--margin goes with --background margin: leave --threshold and other rules out.")
         if self.threshold is not None and self.background not in (None, *PROBABLE):
@@ -128,7 +128,7 @@ class Segment:
             raise UsageError(f"--threshold must be a number from 0 to 1, not {self.threshold:g}.")
 
     def _changes(self, segmenter: zeroseg.Segmenter) -> dict[str, object]:
-        """What was asked for in place of the model's own read-out."""
+        """The requested changes of the model's own read-out."""
         from zeroseg.vocabulary import parse_labels
 
         words = self.background_words
@@ -145,7 +145,7 @@ class Segment:
         return {name: value for name, value in changes.items() if value is not None}
 
     def _find_photos(self) -> tuple[list[Path], int]:
-        """The photos, and how many of the given paths were none. Earlier results below a folder are no photos."""
+        """The photos, and how many of the given paths had none. Earlier results in a folder do not count."""
         from zeroseg.images import find_images
 
         if not self.photos:
@@ -188,7 +188,7 @@ class Segment:
 
 
 def output_names(photos: Sequence[Path], out: Path) -> list[str]:
-    """For each photo the name of its results: its own, with a number where that is taken, or a photo in the way."""
+    """For each photo the name of its results: its own name, with a number if that name or a photo exists already."""
     folder = out.resolve()
     taken = {photo.name.casefold() for photo in photos if photo.resolve().parent == folder}
     names: list[str] = []
@@ -206,7 +206,7 @@ def output_names(photos: Sequence[Path], out: Path) -> list[str]:
 
 
 def _warn_of_same_tokens(vocabulary: zeroseg.Vocabulary, segmenter: zeroseg.Segmenter) -> None:
-    """Say which labels are one and the same to the teacher."""
+    """Print which labels the teacher cannot distinguish."""
     from zeroseg.vocabulary import same_tokens
 
     for first, *others in same_tokens(vocabulary.labels, segmenter.teacher.token_ids(vocabulary.labels)):
@@ -224,12 +224,12 @@ def _read_labels(file: Path) -> tuple[str, ...]:
     except OSError as error:
         raise VocabularyError(f"the labels in {str(file)!r} cannot be read: {error.strerror}.") from error
     if len(labels) == 1 and "," in labels[0]:
-        say(f"{str(file)!r} has one line, and that is one label, commas and all: write one label a line, or --labels.")
+        say(f"{str(file)!r} has one line, one label with its commas: write one label a line, or use --labels.")
     return labels
 
 
 def _found(segmentation: zeroseg.Segmentation) -> str:
-    """The labels that occur with their shares, largest first."""
+    """The labels that occur with their fractions of the picture, largest first."""
     present = segmentation.present_indices
     words = [f"{segmentation.labels[index]} {segmentation.fractions[index]:.0%}" for index in present[:LABELS_SHOWN]]
     return ", ".join(words) + (f" and {len(present) - LABELS_SHOWN} more" if len(present) > LABELS_SHOWN else "")

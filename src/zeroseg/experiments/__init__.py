@@ -1,4 +1,4 @@
-"""Experiments: named sets of short runs, kept as small records, and pages that are written from the records alone."""
+"""Experiments: named sets of short runs, kept as small records, and pages that are written from records only."""
 
 from zeroseg.experiments.ablation import ABLATION
 from zeroseg.experiments.design import Column, Experiment, Variant

@@ -1,6 +1,6 @@
-"""The experiment `faithful`: the paper's recipe on the picturebook, with one thing changed at a time.
+"""The experiment `faithful`: the paper's recipe on the picturebook; each variant changes one thing.
 
-All variants read one cache, that of the paper's 30 views.
+All variants use the same cache, with the paper's 30 views.
 """
 
 from dataclasses import replace
@@ -19,7 +19,7 @@ MEANS = changes.together(changes.student(patch_head=True, segment_embedding="mea
 
 
 def from_ours(config: DistillConfig) -> DistillConfig:
-    """Begin with the bundled student, which tells things apart, and go on with the losses of `config`."""
+    """Start from the bundled student, whose segments are distinct, and continue with the losses of `config`."""
     own = config.student
     student = replace(picturebook().student, **{name: getattr(own, name) for name in NOT_OF_THE_FORM})
     return replace(config, student=student, start_from="bundled", losses=replace(config.losses, reconstruction=0.0))

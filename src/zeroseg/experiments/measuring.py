@@ -1,4 +1,4 @@
-"""What an experiment measures of a student: its columns, on validation and on held-out scenes."""
+"""The measurements of an experiment: the metrics of its columns, on validation and on held-out scenes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from zeroseg.evaluation import (
     under_protocol,
 )
 from zeroseg.experiments.design import REFINED, Column, Experiment
-from zeroseg.experiments.records import Figures, Scores, short
+from zeroseg.experiments.records import Metrics, Scores, short
 from zeroseg.rules import Margin, NoBackground
 from zeroseg.segmenter import Segmenter
 from zeroseg.student import Student
@@ -29,15 +29,15 @@ from zeroseg.teacher import Teacher
 
 @dataclass(frozen=True)
 class Scenes:
-    """How many scenes, or images, students are measured on; 0: all."""
+    """The number of scenes, or images, on which students are measured; 0: all."""
 
     validation: int = 100
-    """For margins and curves."""
+    """Scenes for margins and curves."""
     held_out: int = 300
-    """For the figures."""
+    """Scenes for the reported figures."""
 
     def by_split(self) -> dict[str, int]:
-        """As data sets name them."""
+        """The numbers by the name of the split."""
         return {"validation": self.validation, "held-out": self.held_out}
 
 
@@ -46,13 +46,13 @@ REAL_SPLITS: dict[str, SplitName] = {"validation": "train", "held-out": "val"}
 
 @dataclass(frozen=True)
 class TestSets:
-    """What students are measured on: so many scenes, and the folders of real data sets."""
+    """The data sets on which students are measured: numbers of scenes, and folders of real data sets."""
 
     scenes: Scenes = field(default_factory=Scenes)
     folders: Mapping[str, Path] = field(default_factory=dict[str, Path])
 
     def open(self, dataset: str, split: str) -> Dataset:
-        """A data set; the validation scenes of a real one are its first images for training. Raises `DatasetError`."""
+        """A data set. For a real one, "validation" is the first images of its train split. Raises `DatasetError`."""
         count = self.scenes.by_split()[split] or None
         if dataset in PICTUREBOOKS:
             return open_dataset(dataset, split, count)
@@ -60,7 +60,7 @@ class TestSets:
 
 
 def segmenter_of(student: Student, teacher: Teacher) -> Segmenter:
-    """The student as its config reads it, but without refinement."""
+    """A segmenter with the read-out of the student's config, but without refinement."""
     return Segmenter.of(student, teacher).reading(refinement=0)
 
 
@@ -75,16 +75,16 @@ def validate(student: Student, experiment: Experiment, teacher: Teacher, sets: T
 def measure_columns(
     segmenter: Segmenter, experiment: Experiment, columns: Sequence[Column], sets: TestSets, counting: Counting
 ) -> Scores:
-    """What columns of an experiment are about, on held-out scenes; on validation scenes those of the first data set.
+    """The metrics of an experiment's columns on held-out scenes; for the first data set also on validation scenes.
 
-    A reading with refinement has the margin that was tuned without. Raises `DatasetError` for a real data set that is
-    not there.
+    A reading with refinement has the margin that was tuned without refinement. Raises `DatasetError` if a real data set
+    is missing.
     """
     iterations = segmenter.read_out.refinement
     plain = segmenter.reading(refinement=0)
     names = dict.fromkeys(column.reading for column in columns)
     readings = {name: plain.reading(**experiment.readings[name]) for name in names}
-    own = experiment.protocol == "own"  # the others lay down their thresholds
+    own = experiment.protocol == "own"  # the other protocols have fixed thresholds
     tuned = [name for name, reading in readings.items() if own and isinstance(reading.read_out.background, Margin)]
     first, asked = experiment.datasets[0], list(dict.fromkeys((column.dataset, column.name) for column in columns))
     todo = [("held-out", *one) for one in asked]
@@ -104,16 +104,16 @@ def measure_columns(
             reading, words = under_protocol(readings[name], images, protocol)
             result = evaluate(reading, images, progress, words)
             classes = split == "held-out" and dataset in experiment.by_class
-            scores[split].setdefault(dataset, {})[name] = _figures(result, classes)
+            scores[split].setdefault(dataset, {})[name] = _metrics(result, classes)
     return scores
 
 
-def _figures(result: Result, classes: bool) -> Figures:
-    figures: Figures = {"miou": short(result.miou), "upper_bound_miou": short(result.upper_bound_miou)}
+def _metrics(result: Result, classes: bool) -> Metrics:
+    metrics: Metrics = {"miou": short(result.miou), "upper_bound_miou": short(result.upper_bound_miou)}
     rule = result.read_out.background
     if isinstance(rule, Margin | NoBackground):
-        figures["margin"] = rule.threshold
+        metrics["margin"] = rule.threshold
     if classes:
         ious = iou_per_class(result.confusion).tolist()
-        figures["iou"] = {name: short(iou) for name, iou in zip(result.classes, ious, strict=True)}
-    return figures
+        metrics["iou"] = {name: short(iou) for name, iou in zip(result.classes, ious, strict=True)}
+    return metrics

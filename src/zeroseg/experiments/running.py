@@ -1,4 +1,4 @@
-"""The runs of an experiment: which there are, and how one is trained, measured and recorded."""
+"""The runs of an experiment: their plan, and how a run is trained, measured and recorded."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from zeroseg.versions import versions
 
 @dataclass(frozen=True)
 class ExperimentContext:
-    """What all runs of an experiment share: images with their cache and teacher, and where runs and records go."""
+    """The inputs of all runs of an experiment: images, cache, teacher, and the folders of runs and records."""
 
     images: Sequence[Path]
     cache: FeatureCache
@@ -53,13 +53,13 @@ class ExperimentContext:
 
     @property
     def sets(self) -> TestSets:
-        """What students are measured on."""
+        """The data sets on which students are measured."""
         return TestSets(self.scenes, self.folders)
 
 
 @dataclass(frozen=True)
 class Run:
-    """A variant with a seed, under `settings` that are its identity."""
+    """A variant with a seed; its `settings` identify it."""
 
     experiment: Experiment
     variant: Variant
@@ -73,17 +73,17 @@ class Run:
         return f"{self.experiment.name}: {self.variant.name}, seed {self.seed}"
 
     def folder(self, context: ExperimentContext) -> Path:
-        """Where it trains: a folder for every different settings, so that a change never meets an old checkpoint."""
+        """Its folder. Different settings have different folders, so a changed run never uses an old checkpoint."""
         settings = json.dumps(beside_defaults(self.settings), sort_keys=True)
         digest = hashlib.sha256(settings.encode()).hexdigest()[:8]
         return context.runs / self.experiment.name / f"{self.variant.name}-{self.seed}-{digest}"
 
     def is_recorded(self, context: ExperimentContext) -> bool:
-        """Whether there is such a record. Raises `DatasetError` for a damaged one."""
+        """Whether it has a record with the same settings. Raises `DatasetError` for a damaged one."""
         return self.record(context) is not None
 
     def record(self, context: ExperimentContext) -> Record | None:
-        """Its record, if there is one of the very same settings. Raises `DatasetError` for a damaged one."""
+        """Its record, if there is one with the same settings, else None. Raises `DatasetError` for a damaged one."""
         record = find_record(context.records, self.experiment.name, self.variant.name, self.seed)
         return record if record is not None and same_settings(record.settings, self.settings) else None
 
@@ -93,9 +93,8 @@ def plan(
 ) -> list[Run]:
     """All runs of an experiment, or those of some variants: every variant with the first seed, then with the second ...
 
-    What learns nothing is measured once.
-    `steps`: those of the base, in place of its recipe's. Raises `CacheError` for a cache of another teacher or other
-    views, `TrainingError` where it holds none of the images.
+    Variants without training are measured once. `steps`: of the base, instead of its recipe's. Raises `CacheError` for
+    a cache of another teacher or other views, `TrainingError` if none of the images is in the cache.
     """
     base = experiment.recipe()
     student = replace(base.student, teacher=context.teacher_name, embedding_width=context.teacher.width)
@@ -119,10 +118,10 @@ def plan(
 
 
 def run_variant(run: Run, context: ExperimentContext, counting: Counting) -> Record | None:
-    """Train a run, or go on with it; measure its student and write the record. None when it was interrupted.
+    """Train a run, or resume it; measure its student and write the record. None if it was interrupted.
 
-    The run's folder keeps student and log, so that a record that was deleted is made anew without training.
-    `counting` shows the progress of measuring. Raises `TrainingError` for a run that fails.
+    The run's folder keeps student and log, so that a deleted record can be made again without training. `counting`
+    shows the progress of measuring. Raises `TrainingError` for a run that fails.
     """
     if run.variant.ready is not None:
         return _measured(run, context, run.variant.ready(context), counting)
@@ -140,9 +139,9 @@ def run_variant(run: Run, context: ExperimentContext, counting: Counting) -> Rec
 
 
 def train_run(run: Run, context: ExperimentContext) -> bool:
-    """Have the run's student in its folder, without measuring it; False when the training was interrupted.
+    """Train a run, if its folder has no student yet, without measuring it; False if the training was interrupted.
 
-    Raises `TrainingError` for a run that fails, `OutputError` for one that another process trains just now.
+    Raises `TrainingError` for a run that fails, `OutputError` for a run that another process is training.
     """
     with held(run.folder(context)):
         return _train(run, run.folder(context), context)
@@ -153,7 +152,7 @@ def _train(run: Run, folder: Path, context: ExperimentContext) -> bool:
         return True
     resume = (folder / checkpoint.NAME).is_file()
     if not resume:
-        shutil.rmtree(folder, ignore_errors=True)  # a run that was killed before its first checkpoint
+        shutil.rmtree(folder, ignore_errors=True)  # the run was killed before its first checkpoint
 
     def evaluate(student: Student, teacher: Teacher = context.teacher) -> Values:
         return {**validate(student, run.experiment, teacher, context.sets)}
@@ -167,13 +166,13 @@ def _train(run: Run, folder: Path, context: ExperimentContext) -> bool:
 
 
 def trained_segmenter(run: Run, context: ExperimentContext) -> Segmenter | None:
-    """The student that a run has left in its folder, with the text encoder that it speaks to; None before that."""
+    """The student in a run's folder, with the text encoder that it was trained with; None if there is no student."""
     folder = run.folder(context)
     if not (folder / "student" / CONFIG_NAME).is_file():
         return None
     student = Student.from_pretrained(folder / "student").to(context.teacher.device)
-    speaks_to = Teacher.from_pretrained(folder / TEXT) if (folder / TEXT).is_dir() else context.teacher
-    return Segmenter.of(student, speaks_to.to(context.teacher.device))
+    text_encoder = Teacher.from_pretrained(folder / TEXT) if (folder / TEXT).is_dir() else context.teacher
+    return Segmenter.of(student, text_encoder.to(context.teacher.device))
 
 
 def _measured(
@@ -186,7 +185,7 @@ def _measured(
     images_per_second: float | None = None,
     curve: Curve | None = None,
 ) -> Record:
-    """Measure what a run came to, and write its record."""
+    """Measure the segmenter of a run, and write its record."""
     experiment = run.experiment
     columns = experiment.columns_of(segmenter.read_out.refinement > 0)
     if run.variant.ready is not None:

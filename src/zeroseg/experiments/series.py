@@ -64,7 +64,7 @@ def train_missing(
     failed = 0
     for run in plan(experiment, context, 1, steps, only):
         if trained_segmenter(run, context) is None:
-            say(f"to be shown  {run.title}")
+            say(f"for figures  {run.title}")
             try:
                 if not train_run(run, context):
                     return Outcome(failed, interrupted=True)

@@ -1,4 +1,4 @@
-"""An experiment's tables in Markdown: mean and standard deviation over the seeds, "-" where there is no record."""
+"""An experiment's tables in Markdown: mean and standard deviation over the seeds, "-" without a record."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DIAGNOSTICS = {
 
 
 def results_table(experiment: Experiment, found: Found) -> str:
-    """Held-out mIoU in per cent, a row for each variant. Columns of refinement are there if the recipe has some."""
+    """Held-out mIoU in per cent, one row for each variant. Columns with refinement are shown if the recipe refines."""
     columns = experiment.columns_of(experiment.recipe().student.read_out.refinement > 0)
     rows: list[list[str]] = []
     for variant in experiment.variants:
@@ -32,7 +32,7 @@ def results_table(experiment: Experiment, found: Found) -> str:
 
 
 def training_table(experiment: Experiment, found: Found) -> str:
-    """What training took, and the diagnostics at its end."""
+    """The cost of training, and the diagnostics at its end."""
     rows: list[list[str]] = []
     for variant in experiment.variants:
         records = found[variant.name]
@@ -45,13 +45,13 @@ def training_table(experiment: Experiment, found: Found) -> str:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], words: int) -> str:
-    """A table whose first so many columns hold words, the others figures."""
+    """A table; the first `words` columns are words, the others numbers."""
     lines = [heads, ["---"] * words + ["---:"] * (len(heads) - words), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def spread(values: Sequence[float | None], decimals: int = 1) -> str:
-    """Mean and standard deviation; a value alone stands alone, and one that is missing leaves no mean."""
+    """Mean and standard deviation. A single value has no deviation; if a value is missing, there is no mean."""
     numbers = [value for value in values if value is not None]
     if not numbers or len(numbers) < len(values):
         return NOTHING
@@ -60,7 +60,7 @@ def spread(values: Sequence[float | None], decimals: int = 1) -> str:
 
 
 def percent(record: Record, column: Column) -> float | None:
-    """A record's figure in a column, per cent; None where it has none."""
+    """A record's metric in a column, per cent; None if it has none."""
     readings = record.scores.get("held-out", {}).get(column.dataset, {})
     value = readings.get(column.name, {}).get(column.figure)
     return None if value is None else 100 * value

@@ -23,7 +23,7 @@ CELL = 400  # pixels
 
 
 def draw_figures(scale: Scale, context: ExperimentContext, pages: Path, steps: int | None = None) -> list[Path]:
-    """Draw the figures whose students the first seed has left in the experiment's context; returns the pictures' paths.
+    """Draw the figures whose students (of the first seed) are trained; returns the paths of the pictures.
 
     Raises `OutputError`.
     """
@@ -39,7 +39,7 @@ def draw_figures(scale: Scale, context: ExperimentContext, pages: Path, steps: i
 def trained(
     scale: Scale, context: ExperimentContext, rows: Sequence[str], steps: int | None = None
 ) -> dict[str, Segmenter]:
-    """The students of some rows' first seed, as far as they are recorded, with the margins of their records."""
+    """The students of some rows (of the first seed) that have records, with the margins of their records."""
     found: dict[str, Segmenter] = {}
     for run in plan(scale.rows, context, 1, steps, rows):
         segmenter, record = trained_segmenter(run, context), run.record(context)
@@ -56,7 +56,7 @@ def _sheet(figure: Figure, segmenters: Mapping[str, Segmenter]) -> Image.Image:
     captions: list[str] = []
     for number in range(SCENES):
         picture = draw_scene("held-out", number, nouns_named(figure.nouns), side=4 * SIDE).image
-        seen = picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS)  # the size that the students know
+        seen = picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS)  # the size on which the students are trained
         cells.append(picture.resize(display_size(seen.size), Image.Resampling.LANCZOS))
         cells += [
             overlay(seen, segmenter(seen, figure.labels, _read_out(figure, segmenter)))
@@ -67,14 +67,14 @@ def _sheet(figure: Figure, segmenters: Mapping[str, Segmenter]) -> Image.Image:
 
 
 def _read_out(figure: Figure, segmenter: Segmenter) -> ReadOut:
-    """A student's own, unrefined, as all rows have it; where the words are for everything, without background."""
+    """A student's own read-out without refinement, as in all rows; without background if the figure has none."""
     own = segmenter.read_out
     rule = own.background if figure.has_background else own.background.without_background()
     return replace(own, refinement=0, background=rule)
 
 
 def _of_one_size(pictures: Sequence[Image.Image]) -> list[Image.Image]:
-    """The pictures on paper, with room for the widest legend of all: so they stay of one scale on a sheet."""
+    """The pictures on canvases of one size, which fits the widest legend, so that all have one scale on a sheet."""
     size = (max(picture.width for picture in pictures), max(picture.height for picture in pictures))
     sheets = [Image.new("RGB", size, PAPER) for _ in pictures]
     for sheet, picture in zip(sheets, pictures, strict=True):

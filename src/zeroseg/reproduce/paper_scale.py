@@ -1,7 +1,7 @@
-"""The paper's tables at its own size: ViT-B/16 on ImageNet from CLIP ViT-L/14, with its losses, recipe and protocol.
+"""The paper's tables at full scale: ViT-B/16 on ImageNet from CLIP ViT-L/14, with its losses, recipe and protocol.
 
-Not run by us. The same rows, runs, records and page as at small scale; `zeroseg reproduce --scale paper --dry-run` says
-what they take.
+We have not run it. It has the same rows, runs, records and page as the small scale; `zeroseg reproduce --scale paper
+--dry-run` prints what the runs cost.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ WORDS = ("bedclothes", "ground", "keyboard", "motorbike")
 
 
 def imagenet_recipe() -> DistillConfig:
-    """The paper's run on the first 1,281,167 images, however many are given."""
+    """The paper's run on the first 1,281,167 images."""
     return replace(imagenet_vitb16(), first_images=IMAGENET)
 
 
@@ -102,7 +102,7 @@ ROWS = Experiment(
     protocol="paper",
 )
 
-SCALES_OF_ROWS = {"loss-base" if row == "1x1" else row: miou for row, miou in WINDOW_SCALES.items()}  # one and the same
+SCALES_OF_ROWS = {"loss-base" if row == "1x1" else row: miou for row, miou in WINDOW_SCALES.items()}  # the same run
 RATIOS = {"ours" if ratio == 60 else f"mask-{ratio}": miou for ratio, miou in MASK_RATIOS.items()}
 SUPERVISION = {"ours": IMAGENET_1K, "captions": GROUPVIT, "maskclip": MASKCLIP}
 MORE_IMAGES = {"ours": IMAGENET_1K, "images-more": WITH_CC12M}
@@ -152,7 +152,7 @@ PAPER = Scale(
     ),
     costs=CostTable("t7", ("ours", "captions", "captions-words"), V100_HOURS),
     page="results-paper",
-    measured_on=Scenes(held_out=0),  # all images, as the protocols have it
+    measured_on=Scenes(held_out=0),  # all images, as in the protocols
     images=IMAGENET,
     command="zeroseg cache imagenet/train --recipe imagenet_vitb16 --out cache",
     teacher=CLIP_VIT_L14,

@@ -1,4 +1,4 @@
-"""What a table of the paper is here: rows that answer its question, and the paper's figures to set beside ours."""
+"""The tables of the paper: their rows here, and the paper's figures to compare with ours."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from statistics import mean, stdev
 from zeroseg.experiments import Column, Experiment, Scenes
 from zeroseg.reproduce.costs import TeacherSizes
 
-FIGURES = "figures"  # what they are called on the command line
+FIGURES = "figures"  # their name on the command line
 
 
 @dataclass(frozen=True)
 class PaperTable:
-    """A table of the paper: names of rows in its order, then what we set beside them.
+    """A table of the paper: names of rows in its order, then further rows of ours.
 
-    `paper` has the paper's mIoU (per cent, VOC) of the rows that it has; `column` is the figure of ours beside it.
-    `also`: what the paper has beside other columns of ours, Context and COCO.
-    `speed_up`: the paper's speed-up in training over its first row, per cent; where it is given, ours is shown, too.
+    `paper`: the paper's mIoU (per cent, VOC) of its rows; it is compared with our `column`. `also`: the paper's figures
+    for other columns of ours, Context and COCO. `speed_up`: the paper's speed-up in training over its first row, per
+    cent; if it is given, ours is shown, too.
     """
 
     name: str
@@ -37,7 +37,7 @@ class PaperTable:
 class WordsTable:
     """Table 8: the IoU of single words (sub-words, compound words) on a data set; `paper`: their mean, per cent.
 
-    `by_word`: the paper's figure of each, where the words are its own.
+    `by_word`: the paper's figure for each word, if the words are the paper's.
     """
 
     name: str
@@ -66,15 +66,15 @@ WITH_CC12M = (42.9, 21.8, 22.1)
 
 
 def on(place: int, figures: Mapping[str, Sequence[float | None]]) -> dict[str, float]:
-    """The paper's figures on VOC (0), Context (1) or COCO (2), of the rows that have one there."""
+    """The paper's figures on VOC (0), Context (1) or COCO (2), of the rows that have one."""
     return {row: value for row, values in figures.items() if (value := values[place]) is not None}
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of the paper on scenes: rows whose students are set side by side, and the words they are asked for.
+    """A figure of the paper on scenes: rows whose students are shown side by side, and their labels.
 
-    `nouns`: those of the scenes. Without background every pixel has a label.
+    `nouns`: the nouns of the scenes. Without background every pixel has a label.
     """
 
     name: str
@@ -87,9 +87,9 @@ class Figure:
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """The human study (table 2): the two rows that people choose between, and the words they are asked for.
+    """The human study (table 2): the two rows that people compare, and their labels.
 
-    `questions`: how many pictures; as many as in the paper by default.
+    `questions`: the number of images; the paper's by default.
     """
 
     name: str
@@ -100,7 +100,7 @@ class StudyPlan:
 
 @dataclass(frozen=True)
 class CostTable:
-    """Table 7, what learning costs: its rows, and the paper's hours on a V100 of those that it has."""
+    """Table 7, the cost of training: its rows, and the paper's hours on a V100."""
 
     name: str
     rows: tuple[str, ...]
@@ -109,12 +109,12 @@ class CostTable:
 
 @dataclass(frozen=True)
 class Scale:
-    """A size at which the tables are made: all rows as one experiment, so that what several show is run once.
+    """A scale of the tables: all rows as one experiment, so that a row of several tables is run once.
 
-    `page`: what its page is called. `images`: how many there are to be, and `command` what makes them and their cache.
-    `teacher`: its sizes. `tflops`: 10^12 operations a second, what is to be expected of the machine. `data`: what must
-    be there, in words. `measured_on`: how many images students are measured on. `figures` and `study` are of scenes.
-    `beyond`: rows that need more images than `images`.
+    `page`: the name of its page. `images`: the number of images that it needs, and `command` makes them and their
+    cache. `teacher`: the teacher's sizes. `tflops`: the expected speed of the machine, 10^12 operations a second.
+    `data`: the required data, in words. `measured_on`: the number of images on which students are measured. `figures`
+    and `study` are on scenes. `beyond`: rows that need more images than `images`.
     """
 
     name: str
@@ -135,12 +135,12 @@ class Scale:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What can be asked for: tables 1 to 8, and "figures" where there are some."""
+        """The names on the command line: tables 1 to 8, and "figures" if there are some."""
         return tuple(self._rows_by_name)
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """Of these, what shows the students themselves, those of the first seed: study and figures."""
+        """The names that need trained students of the first seed, not only records: study and figures."""
         return tuple(name for name in ("" if self.study is None else self.study.name, FIGURES) if name in self.names)
 
     def rows_of(self, name: str) -> tuple[str, ...]:
@@ -158,22 +158,22 @@ class Scale:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two orders of the same rows agree, pair by pair."""
+    """The agreement of two orders of the same rows, in pairs."""
 
     agree: int
-    tied: int  # ours differ by less than their spread
+    tied: int  # ours differ by less than their standard deviations
     against: tuple[tuple[str, str], ...]  # the paper has the first above the second, ours below
 
     @property
     def pairs(self) -> int:
-        """All of them."""
+        """The number of all pairs."""
         return self.agree + self.tied + len(self.against)
 
 
 def compare(paper: Mapping[str, float], ours: Mapping[str, list[float]]) -> Agreement:
-    """Compare the order of rows that both have. Ours are figures of several seeds.
+    """Compare the order of the rows that are in both. `ours` has the figures of several seeds.
 
-    Two of ours are tied when their means differ by no more than their standard deviations together.
+    Two rows of ours are tied if their means differ by at most the sum of their standard deviations.
     """
     both = [name for name in paper if ours.get(name)]
     agree, tied, against = 0, 0, list[tuple[str, str]]()

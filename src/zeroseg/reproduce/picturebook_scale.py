@@ -1,7 +1,7 @@
-"""The paper's tables at small scale: their rows on the embedded world.
+"""The paper's tables at small scale: their rows on the picturebook.
 
-The paper's own losses collapse at this size (docs/faithful.md), so the runs are of our recipe, in which overlap,
-patch-view and dense matching take the place of the paper's segment matching. Each row is one change of it.
+The paper's own losses collapse at this size (docs/faithful.md), so the runs use our recipe, in which overlap,
+patch-view and dense matching replace the paper's segment matching. Each row is one change of it.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ ON_CONTEXT, ON_COCO = Column("context", CONTEXT, "own"), Column("coco", COCO, "o
 
 STEPS = 200
 IMAGES = 7168
-DECODER_LAYERS = 2  # of the rows that reconstruct: as many as the faithful recipe has at this size
+DECODER_LAYERS = 2  # of rows with reconstruction: as many as in the faithful recipe at this size
 NOTHING = LossWeights(reconstruction=0.0, distillation=0.0, matching=0.0)
 
 
 def short_recipe() -> DistillConfig:
-    """Our recipe with the paper's four window scales, overlapping; short, and read without refinement.
+    """Our recipe with the paper's four window scales, overlapping; short, and without refinement.
 
     200 steps of 64 take two minutes on one thread of a CPU core.
     """
@@ -76,7 +76,7 @@ def _views(*grids: int) -> ViewsConfig:
 
 
 def _losses(**weights: float) -> Change:
-    """These losses and no others; segments are named, because nothing teaches the patches."""
+    """Only these losses; segments are named, because no loss trains the patches."""
     return changes.together(
         changes.settings(losses=replace(NOTHING, **weights)),
         changes.read_out(naming="segments"),
@@ -85,7 +85,7 @@ def _losses(**weights: float) -> Change:
 
 
 def _rebuilt(*ratios: int) -> tuple[Variant, ...]:
-    """Rows beside table 5: the paper's reconstruction of what was dropped; ratios in per cent."""
+    """Further rows for table 5, with the paper's reconstruction of dropped patches; ratios in per cent."""
     decoder = changes.together(changes.student(decoder_layers=DECODER_LAYERS), changes.losses(reconstruction=1.0))
     return tuple(
         Variant(

@@ -1,4 +1,4 @@
-"""Rows that both scales have: read-outs of the teacher itself, which learn nothing, and mask ratios."""
+"""Rows that both scales have: baselines of the teacher, without training, and mask ratios."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ TRAINING_FREE: dict[BaselineName, str] = {
 
 
 def baseline(name: BaselineName, context: ExperimentContext) -> Segmenter:
-    """A method without training, from the context's teacher."""
+    """A baseline with the context's teacher."""
     return baseline_segmenter(name, context.teacher)
 
 
 def bundled(context: ExperimentContext) -> Segmenter:
-    """The student that ships with the package. It has a teacher of its own, whatever the context's is."""
+    """The bundled student. It uses its own teacher, not the context's."""
     return Segmenter.from_pretrained(device=str(context.teacher.device))
 
 
 def windows(n: int, context: ExperimentContext) -> Segmenter:
-    """Sliding windows of one size, an n-th of the picture, read as all baselines are."""
+    """Sliding windows of one size, an n-th of the picture's shorter side, with the read-out of all baselines."""
     encoder = SlidingWindows(context.teacher, 2 * context.teacher.size, sides=(1 / n,))
     return Segmenter(encoder, context.teacher, READ_OUT)
 
 
 def windows_of_one_size(*grids: int) -> tuple[Variant, ...]:
-    """Rows beside table 3: what the teacher itself knows of views of one scale, at every place."""
+    """Further rows for table 3: the teacher without training on views of one scale, at every place."""
     words = "sliding windows of the size of {0}x{0}, each named by the teacher"
     return tuple(
         Variant(f"windows-{n}x{n}", words.format(n), learns_from="nothing", ready=partial(windows, n)) for n in grids

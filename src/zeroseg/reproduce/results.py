@@ -1,4 +1,4 @@
-"""The page of all tables, written from the records alone: Markdown, plots, and all in one HTML page."""
+"""The page of all tables, written only from records: Markdown with plots, and one HTML page with everything."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ from zeroseg.reproduce.paper_table import Agreement, PaperTable, Scale, WordsTab
 from zeroseg.reproduce.plots import Row, side_by_side
 from zeroseg.reproduce.speed import Speed, read_speed, speed_path
 
-FINDING = re.compile(r"<!-- (\w+) -->\n\n(.*?\n\n)<!-- end -->\n\n", re.DOTALL)  # prose about a table's figures
+FINDING = re.compile(r"<!-- (\w+) -->\n\n(.*?\n\n)<!-- end -->\n\n", re.DOTALL)  # text about a table's figures
 
 
 def write_results(scale: Scale, records: Path, pages: Path) -> Path:
     """Write `results.md` with its plots (in `images/`), and `results.html`, into the folder `pages`.
 
-    The files are called after the scale's page. Pictures of the figures are shown where they
-    are (`figures.py` draws them). Raises `DatasetError` for records that are damaged or cannot be compared,
-    `OutputError`.
+    The files have the name of the scale's page. Figures are shown if their pictures exist (`figures.py` draws them).
+    Raises `DatasetError` for records that are damaged or cannot be compared, `OutputError`.
     """
     found = by_variant(scale.rows, read_records(records, scale.rows.name))
     speed = read_speed(speed_path(records, scale.rows.name))
@@ -40,14 +39,14 @@ def write_results(scale: Scale, records: Path, pages: Path) -> Path:
 
 
 def figure_path(scale: Scale, name: str) -> str:
-    """Where the picture of a figure is, below the folder of pages."""
+    """The path of a figure's picture, relative to the folder of pages."""
     return f"images/{scale.page}-{name}.jpg"
 
 
 def page(scale: Scale, found: Found, speed: Speed | None = None, figures: Iterable[str] = ()) -> str:
-    """The text of the page; `figures` are those that are drawn.
+    """The text of the page; `figures`: the names of those that are drawn.
 
-    Raises `ValueError` for an unknown slot in the prose.
+    Raises `ValueError` for an unknown slot in the template.
     """
     drawn = set(figures)
     parts = {paper.name: _section(scale, paper, found, speed) for paper in scale.tables}
@@ -69,14 +68,14 @@ def page(scale: Scale, found: Found, speed: Speed | None = None, figures: Iterab
 
 
 def _is_whole(scale: Scale, rows: Iterable[str], found: Found) -> bool:
-    """Whether all rows were run, at full length: then the prose may say what came out."""
+    """Whether all rows were run at full length: only then the page has the text about their results."""
     steps = scale.rows.config(scale.rows.base, scale.rows.recipe(), 0).loop.steps
     base = found[scale.rows.base.name]
     return all(found[row] for row in rows) and base[0].settings["distill"]["loop"]["steps"] == steps
 
 
 def _section(scale: Scale, paper: PaperTable, found: Found, speed: Speed | None) -> str:
-    """A table with its plot, and where its order agrees with the paper's."""
+    """A table with its plot, and the agreement of its order with the paper's."""
     orders = {paper.column: paper.paper, **paper.also}
     compared = [_in_words(column.title, compare(theirs, _figures(found, column))) for column, theirs in orders.items()]
     plot = f"![{paper.title}: the paper's figures and ours]({_image(scale, paper.name)})"
@@ -101,9 +100,9 @@ def _table(scale: Scale, paper: PaperTable, found: Found, speed: Speed | None) -
 
 
 def words_table(words: WordsTable, found: Found) -> str:
-    """IoU of single words, per cent, mean over the seeds; their mean with its spread, and that of all other classes.
+    """IoU of single words, per cent, mean over the seeds; their mean with its deviation, and that of all other classes.
 
-    Where the words are the paper's own, its figures stand in rows of their own.
+    If the words are the paper's, its figures are in further rows.
     """
     heads = ["row", *words.words, "mean", "all other classes", "the paper, mean", "runs"]
     rows: list[list[str]] = []
@@ -127,13 +126,13 @@ def _means_of_words(words: WordsTable, records: Sequence[Record]) -> list[float]
 
 
 def _mean_of(ious: Mapping[str, float], counts: Callable[[str], bool]) -> float | None:
-    """The mean IoU of the classes that count, per cent; None where there are none."""
+    """The mean IoU of the classes that count, per cent; None if there are none."""
     values = [100 * iou for name, iou in ious.items() if counts(name)]
     return mean(values) if values else None
 
 
 def cost_table(scale: Scale, found: Found) -> str:
-    """Table 7: operations from the sizes, time as it was measured, the paper's hours."""
+    """Table 7: operations computed from the sizes, measured time, and the paper's hours."""
     rows: list[list[str]] = []
     for variant in scale.rows.variants:
         if variant.name not in scale.costs.rows:
@@ -153,7 +152,7 @@ def cost_table(scale: Scale, found: Found) -> str:
 
 
 def _range(values: Sequence[float], decimals: int) -> str:
-    """The median, and the lowest and highest where there are several: other work on a machine only ever slows a run."""
+    """The median, with the lowest and highest of several: other work on a machine can only slow down a run."""
     if not values:
         return NOTHING
     low, middle, high = (f"{value:,.{decimals}f}" for value in (min(values), median(values), max(values)))
@@ -161,7 +160,7 @@ def _range(values: Sequence[float], decimals: int) -> str:
 
 
 def _speed_up(speed: Speed | None, row: str, first: str) -> str:
-    """Per cent over the first row: the median of all rounds, and between which values the middle half of them lie."""
+    """Per cent over the first row: the median of all timing rounds, and the quartiles."""
     faster = speed.speed_up(row, first) if speed is not None else None
     return NOTHING if faster is None else "{} ({} to {})".format(*map(round, faster))
 
@@ -182,7 +181,7 @@ def _number(value: float | None, decimals: int = 1) -> str:
 
 
 def _figures(found: Found, column: Column) -> dict[str, list[float]]:
-    """Ours in a column, of all seeds, by row."""
+    """Our figures in a column, of all seeds, by row."""
     every = {name: [percent(record, column) for record in records] for name, records in found.items()}
     return {name: [value for value in values if value is not None] for name, values in every.items()}
 
@@ -193,7 +192,7 @@ def _bars(paper: PaperTable, found: Found) -> dict[str, Row]:
 
 
 def _in_words(column: str, order: Agreement) -> str:
-    """Where the order of the rows agrees, and where it does not."""
+    """The agreement of the order of the rows, in words."""
     if not order.pairs:
         return f"On *{column}* there is nothing to compare yet."
     said = f"On *{column}*, {order.agree} of the {order.pairs} pairs of rows that the paper orders stand in its order"
@@ -203,7 +202,7 @@ def _in_words(column: str, order: Agreement) -> str:
 
 
 def _missing(scale: Scale, found: Found) -> str:
-    """Which rows have no record."""
+    """A sentence on the rows without a record."""
     rows = [f"`{variant.name}`" for variant in scale.rows.variants if not found[variant.name]]
     return f"Not run yet: {', '.join(rows)}." if rows else "Every row was run."
 

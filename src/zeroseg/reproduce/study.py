@@ -1,4 +1,4 @@
-"""Table 2 of the paper, prepared: people are to choose between what our students and those of captions see."""
+"""The human study (table 2 of the paper): people compare segmentations of our students and of those from captions."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def prepare_study(
     steps: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Path:
-    """Write the package of a scale's study on held-out scenes.
+    """Write the package of a scale's study on held-out scenes; returns its folder.
 
-    The sides are drawn from a seed that nobody can guess; it stands in the key. Raises `OutputError`, and
-    `TrainingError` where one of the two students is missing.
+    The sides are drawn with a random seed, which is only in the key. Raises `OutputError`, and `TrainingError` if one
+    of the two students is missing.
     """
     if scale.study is None:
         raise TrainingError(f"there is no study at the scale {scale.name}.")

@@ -1,8 +1,8 @@
-"""The trained baselines of table 1, on our students' images: one learns from captions, one from true masks.
+"""The trained baselines of table 1, on the images of our students: one is trained on captions, one on true masks.
 
-Both have the body of our student, begin with the same weights and take equally many steps. The numbers of scenes are in
-their file names (`zeroseg picturebook write`), so their captions and masks are drawn anew and need no files. Captions
-of other images stand beside them (`training/captioned.py`).
+Both have the body of our student, the same initial weights and the same number of steps. The numbers of scenes are in
+their file names (`zeroseg picturebook write`), so their captions and masks are drawn again and need no files. Captions
+of other images are read from a file in their folder (`training/captioned.py`).
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from zeroseg.training.text_supervision import TextSupervisionConfig, supervise_w
 from zeroseg.training.view_data import cached_images
 from zeroseg.vocabulary import Vocabulary
 
-CAPTIONS, WORDS = "captions", "words, too"  # what variants learn from, in their settings
+CAPTIONS, WORDS = "captions", "words, too"  # supervision of variants, as it is in their settings
 LABELS = 3  # words of each caption in multi-label contrast: GroupViT's value
 PICTURED = [word for kind in (NOUNS, STUFF, COLOURS) for thing in kind for word in (thing.name, *thing.synonyms)]
 Evaluate = Callable[..., Metrics]
 
 
 def numbers_of(images: Sequence[Path]) -> list[tuple[str, int]]:
-    """Split and number of scenes, from the names of their files. Raises `TrainingError` for other pictures."""
+    """Split and number of scenes, from their file names. Raises `TrainingError` for other pictures."""
     scenes = [(image, _scene(image)) for image in images]
     for image, scene in scenes:
         if scene is None:
             raise TrainingError(
-                f"{image} is no scene of the picturebook, so it has neither caption nor mask: give images that "
-                "`zeroseg picturebook write` wrote."
+                f"{image} is not a scene of the picturebook, so it has no caption and no mask: give images from "
+                "`zeroseg picturebook write`."
             )
     return [scene for _, scene in scenes if scene is not None]
 
 
 def _captions_above(folder: Path) -> Path:
-    """The folder itself, or the next one above it, that holds a file of captions; the folder where none does."""
+    """The first of the folder and its parents that has a file of captions; the folder itself if none has one."""
     places = (folder, *folder.parents)
     return next((place for place in places if any((place / name).is_file() for name in CAPTION_FILES)), folder)
 
@@ -57,10 +57,10 @@ def _scene(image: Path) -> tuple[str, int] | None:
 
 
 def captions_of(images: Sequence[Path]) -> list[tuple[Path, str]]:
-    """Images with their captions: drawn for scenes, read from the file beside them for others.
+    """Images with their captions: drawn for scenes, read from a file for other images.
 
-    The file is beside an image, or in a folder above it. Raises `DatasetError` where there is no such file, or none of
-    the images is in it.
+    The file is in the image's folder or in one of its parents. Raises `DatasetError` if there is no such file, or if it
+    has none of the images.
     """
     if all(map(_scene, images)):
         return [(image, _caption(*scene)) for image, scene in zip(images, numbers_of(images), strict=True)]
@@ -69,14 +69,14 @@ def captions_of(images: Sequence[Path]) -> list[tuple[Path, str]]:
     asked = {image.resolve() for image in images}
     captioned = [(image, caption) for image, caption in pairs if image.resolve() in asked]
     if not captioned:
-        raise DatasetError(f"none of the captions in {', '.join(map(str, folders))} is of an image to learn from.")
+        raise DatasetError(f"none of the captions in {', '.join(map(str, folders))} belongs to one of the images.")
     return captioned
 
 
 def train_with_captions(
     run: Run, folder: Path, context: ExperimentContext, evaluate: Evaluate, resume: bool, labels: int = 0
 ) -> bool:
-    """A run on a caption for each scene; with `labels`, multi-label contrast of nouns, stuff and colours."""
+    """Train on one caption for each scene; with `labels`, also multi-label contrast of nouns, stuff and colours."""
     config, captioned = run.config, captions_of(_images(run, context))
     of_scenes = all(map(_scene, (image for image, _ in captioned)))
     words = PICTURED if of_scenes else frequent_words(caption for _, caption in captioned)
@@ -97,12 +97,12 @@ def train_with_captions(
 
 
 def train_with_words(run: Run, folder: Path, context: ExperimentContext, evaluate: Evaluate, resume: bool) -> bool:
-    """The same with GroupViT's multi-label contrast."""
+    """Train on captions with GroupViT's multi-label contrast."""
     return train_with_captions(run, folder, context, evaluate, resume, LABELS)
 
 
 def train_with_masks(run: Run, folder: Path, context: ExperimentContext, evaluate: Evaluate, resume: bool) -> bool:
-    """A run on the true class of every pixel, all nouns and kinds of stuff."""
+    """Train on the true class of every pixel: all nouns and kinds of stuff."""
     config = run.config
     masks = MaskSupervisionConfig(
         student=config.student,
@@ -137,7 +137,7 @@ class _Scenes:
 
 
 def _images(run: Run, context: ExperimentContext) -> list[Path]:
-    """The images that a distillation of the run would see."""
+    """The images on which a distillation of the run would be trained."""
     return [path for path, _ in cached_images(context.images, context.cache)[: run.config.first_images or None]]
 
 
