@@ -64,7 +64,7 @@ def test_margins_are_tuned_on_other_images_than_those_that_are_measured(voc: Pat
     assert list(truths(open_tuning_set("voc21", None, 1, voc))) == ["c"]
     assert list(truths(open_tuning_set("voc20", "val", 100, voc))) == ["c", "b"]
     for name, split in (("voc21", "train"), ("folder", None), ("folder", "all")):
-        with refused(name, "no other images"):
+        with refused(name, "no images other"):
             open_tuning_set(name, split, 100, voc)
     (voc / "ImageSets/Segmentation/train.txt").unlink()
     with refused("voc21", "train.txt"):

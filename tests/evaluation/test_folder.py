@@ -138,7 +138,7 @@ def test_a_folder_without_its_parts_is_refused(root: Path, tmp_path: Path):
     with refused("1 of 2 masks are missing", "'sub/b'"):
         open_folder(root)
     (root / "images/sub/b.png").rename(root / "images/a.jpg")
-    with refused(root / "images/a.jpg", root / "images/a.png", "one name"):
+    with refused(root / "images/a.jpg", root / "images/a.png", "same name"):
         open_folder(root)
     for path in (root / "images").glob("a.*"):
         path.unlink()
