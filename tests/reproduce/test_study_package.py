@@ -197,7 +197,7 @@ def test_answers_that_do_not_belong_are_refused_in_one_sentence(tmp_path: Path):
     damaged = tmp_path / "damaged.json"
     damaged.write_text('{"study":')
     cases = {
-        "another study": [answer(other, "bob", {"000": "left"})],
+        "does not belong to the study": [answer(other, "bob", {"000": "left"})],
         "both of 'ann'": [good, good],
         "question '017'": [answer(folder, "cid", {"017": "left"})],
         "says 'up'": [answer(folder, "dan", {"000": "up"})],

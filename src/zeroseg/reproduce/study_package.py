@@ -97,16 +97,12 @@ def write_study(
     key = key_path(folder)
     if key.exists():
         raise OutputError(f"Cannot write {str(key)!r}: it is the key of another study; name a new folder.")
-    questions: list[_Question] = []
+    methods = dict(zip(names, (first, second), strict=True))
     try:
         with atomic_folder(folder) as draft:
+            questions: list[_Question] = []
             for (name, image), is_turned in zip(named_images, _turns(len(named_images), seed), strict=True):
-                shown = image.convert("RGB")
-                found = {names[0]: first(shown, vocabulary), names[1]: second(shown, vocabulary)}
-                left, right = reversed(names) if is_turned else names
-                number = f"{len(questions):03}"
-                words = _write_pictures(draft / PICTURES, number, shown, (found[left], found[right]))
-                questions.append(_Question(number, name, (left, right), words))
+                questions.append(_ask(draft, f"{len(questions):03}", name, image, methods, is_turned, vocabulary))
                 progress(1)
             study = _fingerprint(draft / PICTURES)
             _write_json(draft / "study.json", _description(study, questions, vocabulary))
@@ -117,6 +113,23 @@ def write_study(
             key.unlink(missing_ok=True)
         raise
     return folder
+
+
+def _ask(
+    draft: Path,
+    number: str,
+    name: str,
+    image: Image.Image,
+    methods: Mapping[str, Segments],
+    is_turned: bool,
+    vocabulary: Vocabulary,
+) -> _Question:
+    """Segment an image by both methods, and write the pictures of its question."""
+    left, right = reversed(tuple(methods)) if is_turned else tuple(methods)
+    shown = image.convert("RGB")
+    found = {method: segment(shown, vocabulary) for method, segment in methods.items()}
+    words = _write_pictures(draft / PICTURES, number, shown, (found[left], found[right]))
+    return _Question(number, name, (left, right), words)
 
 
 def key_path(folder: Path) -> Path:
