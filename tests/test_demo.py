@@ -123,10 +123,10 @@ def test_ctrl_c_says_what_is_there(
     config: DemoConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("ctrl-c")
 
     monkeypatch.setattr(demonstration, "cache_features", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="ctrl-c"):
         demo.run(tmp_path, minutes=0.001, config=config)
 
     last = capsys.readouterr().out.strip().splitlines()[-1]

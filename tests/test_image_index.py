@@ -173,9 +173,8 @@ def test_processes_append_to_one_index(tmp_path: Path):
         assert found == [f"{number:032x}" for number in range(20000)]
 
 
-def test_more_images_than_are_held_as_objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(image_index, "MOST_RECENT", 3)
-    index = ImageIndex(tmp_path)
+def test_more_images_than_are_held_as_objects(tmp_path: Path):
+    index = ImageIndex(tmp_path, most_recent=3)
     stamps = [Stamp(b"%d\t5\t/a" % number, True) for number in range(10)]
     for number, stamp in enumerate(stamps):
         index.add(stamp, f"{number:032x}")

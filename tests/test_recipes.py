@@ -6,13 +6,13 @@ import math
 import re
 import subprocess
 import sys
-from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from zeroseg.recipes import RECIPES
 from zeroseg.student import StudentConfig
+from zeroseg.student.config import plain_settings
 from zeroseg.training.distillation import DistillConfig, LossWeights
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.optimiser import OptimiserConfig
@@ -67,7 +67,7 @@ def rebuilt(values: dict[str, Any]) -> DistillConfig:
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipe_survives_json(name: str):
     config = RECIPES[name]()
-    assert rebuilt(json.loads(json.dumps(asdict(config)))) == config
+    assert rebuilt(json.loads(json.dumps(plain_settings(config)))) == config
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -1,6 +1,7 @@
 """A Segmentation is right when it exists: everything wrong is refused at its door."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -96,7 +97,7 @@ def test_later_changes_of_the_callers_arrays_do_not_reach_in():
     ],
 )
 def test_what_does_not_fit_is_refused_with_a_clear_sentence(changed: dict[str, object], complaint: str):
-    fields = {"labels": LABELS, "class_map": CLASS_MAP, "scores": SCORES} | changed
+    fields: dict[str, Any] = {"labels": LABELS, "class_map": CLASS_MAP, "scores": SCORES} | changed
     with pytest.raises(ValueError, match=complaint):
         Segmentation(**fields)
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from zeroseg.errors import ImageError, VocabularyError, WeightsError
 from zeroseg.rules import BackgroundRule, Margin, NoBackground, Product, Sigmoid, Softmax
 from zeroseg.segmenter import REFINED_SIDE, Segmenter, working_size
 from zeroseg.student import StudentConfig
-from zeroseg.student.config import ReadOut
+from zeroseg.student.config import Naming, ReadOut
 from zeroseg.teacher import Teacher
 from zeroseg.vocabulary import Vocabulary, make_vocabulary
 
@@ -127,14 +128,14 @@ class Blurred:
 
 @pytest.mark.parametrize("naming", ["patches", "segments"])
 @pytest.mark.parametrize("scale", [1, 3, 8])
-def test_refined_masks_follow_the_pictures_edges(naming: str, scale: int):
+def test_refined_masks_follow_the_pictures_edges(naming: Naming, scale: int):
     picture = drawing().resize((96 * scale, 64 * scale), Image.Resampling.NEAREST)
     truth = np.asarray(picture)[:, :, 0] < 128
     ours = Segmenter(Blurred(), teacher(), ReadOut(naming, NoBackground()))
     vocabulary = Vocabulary(("grass", "dog"), templates=("{}",))
 
-    def iou(rounds: int) -> float:
-        found = ours.reading(refinement=rounds)(picture, vocabulary).mask("dog")
+    def iou(iterations: int) -> float:
+        found = ours.reading(refinement=iterations)(picture, vocabulary).mask("dog")
         assert found.shape == truth.shape
         return float((found & truth).sum() / (found | truth).sum())
 
@@ -180,6 +181,34 @@ def test_picture_encoded_once_gives_the_same_as_separate_calls(read_out: ReadOut
         np.testing.assert_allclose(result.scores, separate.scores, atol=1e-6)
 
 
+@pytest.mark.parametrize("naming", ["patches", "segments"])
+def test_pictures_of_mixed_sizes_keep_their_order(naming: str):
+    """Those of one working size go through the network together; each comes out as it does alone, in its place."""
+    encoder = Counted(student(PATCH_STUDENT))
+    ours = Segmenter(encoder, teacher(), PATCHES).reading(naming=naming)
+    sizes = [(40, 30), (30, 40), (80, 60), (32, 32), (60, 80), (40, 30), (9, 9)]
+    pictures = [photo(*size, seed=number) for number, size in enumerate(sizes)]
+    found = ours.encode_batch(pictures)
+    assert encoder.calls == 3  # landscape, portrait and square, at one shorter side
+    assert [encoded.size for encoded in found] == [(height, width) for width, height in sizes]
+    for picture, encoded in zip(pictures, found, strict=True):
+        alone = ours.encode(picture)
+        assert encoded.grid == alone.grid
+        for part in ("image", "patches", "segments", "masks", "mean", "pixels"):
+            torch.testing.assert_close(getattr(encoded, part), getattr(alone, part), atol=1e-5, rtol=1e-4)
+        one, other = (ours.name(some, make_vocabulary(LABELS)) for some in (encoded, alone))
+        assert float((one.class_map == other.class_map).mean()) > 0.99
+
+
+def test_no_picture_at_all_is_an_empty_batch():
+    assert segmenter(PATCHES).encode_batch([]) == []
+
+
+def test_a_batch_names_the_first_picture_that_cannot_be_read(tmp_path: Path):
+    with pytest.raises(ImageError, match=r"missing\.jpg"):
+        segmenter(PATCHES).encode_batch([photo(), tmp_path / "missing.jpg"])
+
+
 def test_vocabulary_is_embedded_once(monkeypatch: pytest.MonkeyPatch):
     asked: list[int] = []
     embed = Teacher.embed_texts
@@ -200,11 +229,29 @@ def test_vocabulary_is_embedded_once(monkeypatch: pytest.MonkeyPatch):
 
 def test_word_embedding_is_the_mean_over_the_templates():
     vocabulary = Vocabulary(("dog", "cat"), background=("sky",), templates=("a photo of a {}", "{}"))
-    words, owners = segmenter(PATCHES).embed(vocabulary)
-    assert owners == [0, 1, -1]
+    words, class_ids = segmenter(PATCHES).embed(vocabulary)
+    assert class_ids == [0, 1, -1]
     for word, ours in zip(("dog", "cat", "sky"), words, strict=True):
         one, other = teacher().embed_texts([f"a photo of a {word}"])[0], teacher().embed_texts([word])[0]
         torch.testing.assert_close(ours, (one + other) / 2, atol=1e-5, rtol=1e-4)
+
+
+def test_words_for_the_background_are_the_models_unless_a_vocabulary_has_its_own():
+    ours = segmenter(replace(PATCHES, background_words=("sky", "dog", "wall")))
+    assert ours.embed(make_vocabulary("dog, cat"))[1] == [0, 1, -1, -1]  # the dog is asked for
+    assert ours.embed(make_vocabulary("dog, cat", ("sea",)))[1] == [0, 1, -1]
+    assert ours.embed(make_vocabulary("dog, cat", ()))[1] == [0, 1]
+    assert ours.embed(make_vocabulary("dog, cat"), replace(PATCHES, background_words=("tree",)))[1] == [0, 1, -1]
+
+
+def test_lead_over_background_by_hand():
+    """Of each region the best label's cosine, less the best background word's, times 100."""
+    cells = teacher().embed_texts(["dog", "sky", "red"])
+    ours = Segmenter(Cells(cells, cells[0]), teacher(), PATCHES)
+    vocabulary = Vocabulary(("dog", "cat"), background=("sky", "grass"), templates=("{}",))
+    leads = ours.lead_over_background(ours.encode(photo(3, 1)), vocabulary)
+    cosines = 100 * (cells.double() @ teacher().embed_texts(["dog", "cat", "sky", "grass"]).double().T).numpy()
+    np.testing.assert_allclose(leads, cosines[:, :2].max(axis=1) - cosines[:, 2:].max(axis=1), atol=1e-3)
 
 
 # --- naming and background --------------------------------------------------------------------------
@@ -218,7 +265,8 @@ class Cells:
     def __init__(self, cells: torch.Tensor, image: torch.Tensor) -> None:
         self.cells, self.image = cells, image
 
-    def encode(self, _: torch.Tensor, sizes: Sequence[Size]) -> list[Encoded]:
+    def encode(self, pixels: torch.Tensor, sizes: Sequence[Size]) -> list[Encoded]:
+        del pixels
         masks = torch.eye(len(self.cells))[:, None, :]
         mean = torch.zeros_like(self.image)
         grid = (1, len(self.cells))
@@ -234,13 +282,13 @@ def named(words: list[str], read_out: ReadOut, labels: str, background: tuple[st
 
 
 @pytest.mark.parametrize("naming", ["segments", "patches"])
-def test_without_background_every_pixel_gets_a_label(naming: str):
+def test_without_background_every_pixel_gets_a_label(naming: Naming):
     assert named(["dog", "sky", "cat"], ReadOut(naming, NoBackground()), "dog cat")[::2] == ["dog", "cat"]
     assert "background" not in named(["sky", "sky", "sky"], ReadOut(naming, NoBackground()), "dog cat")
 
 
 @pytest.mark.parametrize("naming", ["segments", "patches"])
-def test_margin_sends_what_looks_like_a_background_word_to_the_background(naming: str):
+def test_margin_sends_what_looks_like_a_background_word_to_the_background(naming: Naming):
     read_out = ReadOut(naming, Margin(0.5))
     assert named(["dog", "sky", "cat"], read_out, "dog cat") == ["dog", "background", "cat"]
     assert named(["dog", "sky", "cat"], read_out, "dog cat sky") == ["dog", "sky", "cat"]  # asked for
@@ -281,7 +329,7 @@ def test_scores_are_mean_probabilities_of_the_regions_won():
     result = Segmenter(Cells(cells, cells[0]), teacher(), SEGMENTS)(photo(2, 1), vocabulary)
     words = teacher().embed_texts(["dog", "cat", "tree"])
     probability = (100 * cells @ words.T).softmax(dim=1)
-    np.testing.assert_allclose(result.scores, [probability[0, 0], probability[1, 1], 0], atol=1e-5)
+    np.testing.assert_allclose(result.scores, [float(probability[0, 0]), float(probability[1, 1]), 0], atol=1e-5)
 
 
 def test_mean_of_the_teacher_is_kept_or_taken_out():
@@ -310,12 +358,9 @@ def test_background_among_the_labels_is_no_label():
 
 
 def test_background_as_a_label_of_a_ready_vocabulary():
-    """A clear sentence or a right result, but no traceback of a `ValueError`."""
-    try:
-        result = segmenter(ReadOut("patches", Margin()))(photo(), Vocabulary(("background", "dog")))
-    except VocabularyError:
-        return
-    assert result.labels == ("background", "dog")
+    """A line of labels may name it; who builds a vocabulary is told in a clear sentence."""
+    with pytest.raises(VocabularyError, match='"background" is what no label fits: leave it out of the labels'):
+        Vocabulary(("background", "dog"))
 
 
 def test_two_thousand_labels():
@@ -328,7 +373,7 @@ def test_two_thousand_labels():
 
 @pytest.mark.parametrize("naming", ["patches", "segments"])
 @pytest.mark.parametrize("refinement", [0, 3])
-def test_regions_are_painted_with_the_labels_they_are_given(naming: str, refinement: int):
+def test_regions_are_painted_with_the_labels_they_are_given(naming: Naming, refinement: int):
     """One label for all fills the picture; a label of its own for each gives the map of the regions."""
     ours = segmenter(SEGMENTS if naming == "segments" else PATCHES).reading(
         background=NoBackground(), refinement=refinement
@@ -365,7 +410,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("models")
     clip().save_pretrained(root / "teacher")
     tokenizer().save_pretrained(root / "teacher")
-    sizes = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
+    sizes: dict[str, Any] = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
     CLIPImageProcessorPil(**sizes, image_mean=MEAN, image_std=STD).save_pretrained(root / "teacher")
     student(replace(PATCH_STUDENT, teacher=str(root / "teacher"))).save_pretrained(root / "student")
     student(replace(STUDENT, embedding_width=8)).save_pretrained(root / "narrow")
@@ -393,9 +438,9 @@ def test_naming_by_patches_needs_a_student_with_patches():
 
 def test_bad_pictures_and_vocabularies_are_refused(tmp_path: Path):
     ours = segmenter(PATCHES)
-    with pytest.raises(ImageError):
+    with pytest.raises(ImageError, match=r"missing\.jpg"):
         ours(tmp_path / "missing.jpg", LABELS)
-    with pytest.raises(VocabularyError):
+    with pytest.raises(VocabularyError, match="the vocabulary is empty"):
         ours(photo(), "")
 
 

@@ -144,7 +144,7 @@ def test_relevance_is_coverage_times_nearness_times_fineness(focus: float):
         for view, (left, top, right, bottom) in enumerate(config.boxes()):
             side = right - left
             from_middle = [abs(x - (left + right) / 2) / (side / 2), abs(y - (top + bottom) / 2) / (side / 2)]
-            nearness = np.prod([max(0.0, 1 - d) for d in from_middle])
+            nearness = float(np.prod([max(0.0, 1 - d) for d in from_middle]))
             expected = coverage[patch, view] * nearness**focus * 24 / side
             assert float(relevance[patch, view]) == pytest.approx(float(expected), abs=1e-5)
 

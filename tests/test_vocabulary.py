@@ -2,6 +2,7 @@
 
 import csv
 import io
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -89,7 +90,7 @@ def test_accents_are_one_label_however_they_are_encoded_and_keep_their_spelling(
     assert Vocabulary((decomposed, composed, composed.upper(), "cafe")).labels == (decomposed, "cafe")
     assert Vocabulary((composed, decomposed)).labels == (composed,)
     assert label_key(decomposed) == label_key(" CAF\u00c9 ")
-    assert Vocabulary((decomposed,), background=(composed, "wall")).background == ("wall",)
+    assert Vocabulary((decomposed,), background=(composed, "wall")).background_words() == ("wall",)
 
 
 def test_labels_of_the_same_tokens_are_found_in_order():
@@ -123,7 +124,7 @@ def test_labels_that_differ_in_case_or_blanks_are_one():
 
 
 @pytest.mark.parametrize("labels", ["", " , ;\n", [], ()])
-def test_no_label_at_all_is_refused(labels: object):
+def test_no_label_at_all_is_refused(labels: Any):
     with pytest.raises(VocabularyError, match="empty"):
         make_vocabulary(labels)
 
@@ -145,11 +146,11 @@ def test_too_many_labels_are_refused_and_the_most_are_not():
 def test_every_script_is_a_label(label: str):
     vocabulary = make_vocabulary([label, "dog"])
     assert vocabulary.labels == (label, "dog")
-    assert vocabulary.prompts(label)[0] == f"a photo of a {label}"
+    assert vocabulary.words() == [(label, 0), ("dog", 1)]
 
 
-def test_label_with_braces_goes_into_a_prompt_as_it_is():
-    assert make_vocabulary(["{0} {x}"]).prompts("{0} {x}")[0] == "a photo of a {0} {x}"
+def test_label_with_braces_stays_as_it_is():
+    assert make_vocabulary(["{0} {x}"]).words() == [("{0} {x}", 0)]
 
 
 # --- background -------------------------------------------------------------------------------------
@@ -158,13 +159,28 @@ def test_label_with_braces_goes_into_a_prompt_as_it_is():
 def test_background_words_that_are_asked_for_leave_the_background():
     """Whoever asks for grass must not lose it to the background."""
     vocabulary = make_vocabulary("dog, Grass, SEA")
-    assert set(vocabulary.background) == set(BACKGROUND_WORDS) - {"grass", "sea"}
+    left = vocabulary.background_words(BACKGROUND_WORDS)
+    assert set(left) == set(BACKGROUND_WORDS) - {"grass", "sea"}
+    assert vocabulary.words(BACKGROUND_WORDS)[3:] == [(word, -1) for word in left]
 
 
 def test_aliases_leave_the_background_too():
     vocabulary = Vocabulary(("lawn",), aliases=(("grass",),))
-    assert "grass" not in vocabulary.background
-    assert "water" in vocabulary.background
+    left = vocabulary.background_words(BACKGROUND_WORDS)
+    assert "grass" not in left
+    assert "water" in left
+
+
+@pytest.mark.parametrize("own", [("wall", "Dog"), ()])
+def test_a_vocabularys_own_background_words_stand_in_place_of_the_models(own: tuple[str, ...]):
+    """None at all where it says so: that is another thing than leaving them to the model."""
+    vocabulary = make_vocabulary("dog", background=own)
+    assert vocabulary.background_words(BACKGROUND_WORDS) == own[:1]
+    assert vocabulary.words(BACKGROUND_WORDS) == [("dog", 0), *((word, -1) for word in own[:1])]
+
+
+def test_a_vocabulary_that_leaves_its_background_to_the_model_has_none_by_itself():
+    assert make_vocabulary("dog").background_words() == ()
 
 
 def test_background_is_no_class_of_its_own():

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -115,7 +116,7 @@ def siglip(seed: int = 0, naflex: bool = False) -> SiglipModel | Siglip2Model:
     vision = {"hidden_size": 32, "patch_size": 8, **sizes, **({"num_patches": 16} if naflex else {"image_size": 32})}
     text = {"hidden_size": 24, "projection_size": 32, "vocab_size": len(gemma_tokenizer()), **sizes}
     text |= {"pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2}
-    config = {"vision_config": vision, "text_config": text}
+    config: dict[str, Any] = {"vision_config": vision, "text_config": text}
     torch.manual_seed(seed)
     model = Siglip2Model(Siglip2Config(**config)) if naflex else SiglipModel(SiglipConfig(**config))
     shake(model, seed)

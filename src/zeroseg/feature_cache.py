@@ -137,16 +137,20 @@ def build_cache(
     views: ViewsConfig,
     folder: Path,
     progress: Callable[[int], None] = lambda _: None,
+    *,
+    shard: int = SHARD,
+    chunk: int = CHUNK,
 ) -> CacheReport:
     """Embed the views of all images that the cache does not hold yet.
 
-    `progress` is called with the number of images done since its last call. Raises `CacheError` when the folder holds
+    `progress` is called with the number of images done since its last call. `shard`: images that are written at once,
+    `chunk`: images that are embedded at once. Raises `CacheError` when the folder holds
     a cache of another teacher or other views.
     """
     cache = _open(folder, teacher, views)
     unreadable: list[dict[str, str]] = []
     seen: set[str] = set()
-    for reads in _read_ahead(images, views.side, cache):
+    for reads in _read_ahead(images, views.side, cache, shard):
         new: dict[str, UInt8[Tensor, "3 side side"]] = {}
         for path, read in reads:
             if isinstance(read, ImageError):
@@ -160,8 +164,8 @@ def build_cache(
         progress(len(reads) - len(new))
         seen |= new.keys()
         features: list[NDArray[np.float16]] = []
-        for start in range(0, len(new), CHUNK):
-            squares = torch.stack(list(new.values())[start : start + CHUNK])
+        for start in range(0, len(new), chunk):
+            squares = torch.stack(list(new.values())[start : start + chunk])
             features.append(embed_views(teacher, views, squares.float() / 255).half().numpy())
             progress(len(squares))
         if features:
@@ -218,7 +222,7 @@ class _Read:
 
 
 def _read_ahead(
-    images: Sequence[Path], side: int, cache: FeatureCache
+    images: Sequence[Path], side: int, cache: FeatureCache, shard: int
 ) -> Iterator[list[tuple[Path, _Read | ImageError]]]:
     """Images that were read, one shard at a time; the next shard is read while this one is in use."""
 
@@ -237,7 +241,7 @@ def _read_ahead(
             return path, ImageError(f"{path} cannot be read: {error.strerror}.")
 
     with ThreadPoolExecutor() as pool:
-        shards = [images[start : start + SHARD] for start in range(0, len(images), SHARD)]
+        shards = [images[start : start + shard] for start in range(0, len(images), shard)]
         following = pool.map(read, shards[0]) if shards else iter(())
         for number in range(len(shards)):
             current = following

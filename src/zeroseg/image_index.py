@@ -29,7 +29,7 @@ from zeroseg.errors import ImageError
 
 NAME = "images.v1.tsv"  # a new format gets a new name
 BATCH = 4096  # lines (images) that are written at once
-MOST_RECENT = 65_536  # images that are held as objects before they are added to the arrays
+MOST_RECENT = 65_536
 SETTLED = 2 * 10**9  # nanoseconds since the last change of a file
 KEY = re.compile(rb"[0-9a-f]{32}")
 
@@ -63,8 +63,9 @@ class ImageIndex:
     A folder that cannot be written to is not an error: new keys are then lost at the end of the process.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / NAME
+    def __init__(self, folder: Path, most_recent: int = MOST_RECENT) -> None:
+        """`most_recent`: images that are held as objects, before they join the arrays."""
+        self.path, self._most_recent = folder / NAME, most_recent
         self._rows: tuple[UInt64[np.ndarray, " N"], UInt64[np.ndarray, "N 4"]] | None = None
         self._recent: dict[bytes, bytes] = {}
         self._lines: list[bytes] = []
@@ -73,8 +74,9 @@ class ImageIndex:
     def find(self, stamp: Stamp) -> str | None:
         """The key of a file if it was read before and has not changed since, else None."""
         digest = _digest(stamp.text)
-        if digest in self._recent:
-            return self._recent[digest].hex()
+        recent = self._recent.get(digest)
+        if recent is not None:
+            return recent.hex()
         places, rows = self._read()
         number = int(np.searchsorted(places, np.frombuffer(digest, np.uint64)[0], side="right")) - 1
         row = rows[number].tobytes() if number >= 0 else b""
@@ -87,7 +89,7 @@ class ImageIndex:
             self._lines.append(key.encode() + b"\t" + stamp.text + b"\n")
         if len(self._lines) >= BATCH:
             self.flush()
-        if len(self._recent) >= MOST_RECENT:
+        if len(self._recent) >= self._most_recent:
             rows = _as_rows(b"".join(digest + key for digest, key in self._recent.items()))
             self._rows = _sorted(np.concatenate([self._read()[1], rows]))
             self._recent = {}

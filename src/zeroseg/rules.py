@@ -19,7 +19,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -27,8 +27,7 @@ from torch import Tensor
 
 from zeroseg import scoring
 from zeroseg.errors import ConfigError
-
-RuleName = Literal["product", "margin", "softmax", "sigmoid", "none"]
+from zeroseg.method_names import RuleName
 
 MARGINS = tuple(round(-6.0 + 0.5 * k, 1) for k in range(85))  # cosine x 100: -6 .. 36
 FRACTIONS = tuple(round(0.025 * k, 3) for k in range(1, 40))  # of a probability: .025 .. .975

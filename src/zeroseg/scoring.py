@@ -83,15 +83,18 @@ def with_level_background(
     return torch.cat([background.clamp(min=level)[:, None], scores], dim=1)
 
 
-def class_map(maps: Float[Tensor, "M h w"], values: Int[Tensor, " M"], size: tuple[int, int]) -> Int[Tensor, "H W"]:
+def class_map(
+    maps: Float[Tensor, "M h w"], values: Int[Tensor, " M"], size: tuple[int, int], strip: int = STRIP
+) -> Int[Tensor, "H W"]:
     """For every pixel the value of the highest map there; the maps are interpolated bilinearly.
 
-    `maps` are scores of classes, or soft masks of segments; `values` are the classes of the maps.
+    `maps` are scores of classes, or soft masks of segments; `values` are the classes of the maps. `strip`: how many
+    numbers are interpolated at once.
     """
     if len(maps) > MANY:
         places = winners(maps, size)
         maps, values = maps[places], values[places]
-    return _best_map(maps, values, size)
+    return _best_map(maps, values, size, strip)
 
 
 def probabilities(scores: Float[Tensor, "R C"]) -> Float[Tensor, "R C"]:
@@ -121,14 +124,16 @@ def winners(maps: Float[Tensor, "M h w"], size: tuple[int, int]) -> Int[Tensor, 
     return _best_map(maps, torch.arange(len(maps), device=maps.device), preview).long().unique()
 
 
-def _best_map(maps: Float[Tensor, "M h w"], values: Int[Tensor, " M"], size: tuple[int, int]) -> Int[Tensor, "H W"]:
+def _best_map(
+    maps: Float[Tensor, "M h w"], values: Int[Tensor, " M"], size: tuple[int, int], strip: int = STRIP
+) -> Int[Tensor, "H W"]:
     """For every pixel of `size` the value of the highest map there; computed in strips, to save memory."""
     maps = maps.float()
     down, across = (
         interpolation(cells, pixels, maps.device) for cells, pixels in zip(maps.shape[1:], size, strict=True)
     )
     wide = maps @ across.T  # M h W
-    rows = max(1, STRIP // (len(maps) * size[1]))
+    rows = max(1, strip // (len(maps) * size[1]))
     values = values.to(torch.int32)
     strips = [values[torch.einsum("oh,mhw->mow", part, wide).argmax(dim=0)] for part in down.split(rows)]
     return torch.cat(strips)

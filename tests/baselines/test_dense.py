@@ -1,7 +1,7 @@
 """Dense read-outs of a teacher against loops over heads and tokens, in float64."""
 
 from itertools import combinations
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ SIZES = [(32, 32), (64, 64), (48, 32), (24, 56)]  # heights and widths; the firs
 PATCH = TEACH.patch_size
 
 
-def first_layers(model: torch.nn.Module, pixels: Tensor) -> Tensor:
+def first_layers(model: Any, pixels: Tensor) -> Tensor:
     """Tokens before the last layer, patch by patch: the class token, then the patches row by row."""
     vision = model.vision_model
     embeddings = vision.embeddings
@@ -62,7 +62,7 @@ def naive_weights(method: DenseMethod, i: int, q: Tensor, k: Tensor, columns: in
 
 
 def naive_patches(method: DenseMethod, pixels: Tensor) -> Tensor:
-    model = clip().double()
+    model: Any = clip().double()
     last = model.vision_model.encoder.layers[-1]
     with torch.no_grad():
         x = first_layers(model, pixels)
@@ -102,7 +102,7 @@ def test_methods_differ_by_more_than_what_the_loop_is_allowed():
 
 def clip_with_identity_attention(pixels: Tensor) -> Tensor:
     """The whole tower of `transformers`; in the last layer softmax(q k) is replaced by the identity matrix."""
-    model = clip()
+    model: Any = clip()
     last = model.vision_model.encoder.layers[-1].self_attn
 
     def attend(hidden_states: Tensor, **_: object) -> tuple[Tensor, None]:

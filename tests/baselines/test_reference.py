@@ -1,4 +1,6 @@
-"""The ends of the scale: true regions, named as well as the teacher can, and background everywhere."""
+"""Two references: true regions, named as well as the teacher can, and background everywhere."""
+
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -10,13 +12,14 @@ from PIL import Image
 from scipy.ndimage import label
 
 from tests.tiny import teacher
-from zeroseg.baselines import TrueRegions, baseline_segmenter
-from zeroseg.baselines.reference import BackgroundOnly, _square
+from zeroseg.baselines import BackgroundOnly, TrueRegions, baseline_segmenter
 from zeroseg.baselines.regions import components, true_regions
 from zeroseg.evaluation import Sample, evaluate
 from zeroseg.evaluation.benchmark import encode_sample
+from zeroseg.images import resize
 from zeroseg.rules import Margin
 from zeroseg.segmentation import IGNORE
+from zeroseg.views import Box
 from zeroseg.vocabulary import Vocabulary
 
 EIGHT = np.ones((3, 3), int)
@@ -28,7 +31,7 @@ def test_components_are_those_of_another_library(labels: np.ndarray):
     found = components(labels)
     theirs = np.zeros_like(found)
     for value in range(3):
-        parts, _ = label(labels == value, EIGHT)
+        parts, _ = cast(Any, label)(labels == value, EIGHT)
         theirs[parts > 0] = parts[parts > 0] + 1000 * value
     pairs = {(int(a), int(b)) for a, b in zip(found.ravel(), theirs.ravel(), strict=True)}
     assert len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
@@ -58,17 +61,39 @@ def test_regions_of_class_ids_beyond_a_byte():
     assert masks[boxes.index((25, 5, 35, 15))].sum() == 100
 
 
-def test_squares_stay_in_the_picture_and_are_not_too_small():
-    assert _square((0, 0, 4, 4), 100, 100) == (0, 0, 20, 20)
-    assert _square((80, 40, 100, 80), 100, 100) == (72, 46, 100, 74)
-    assert _square((0, 0, 100, 50), 50, 100) == (15, 0, 85, 50)
+@pytest.mark.parametrize(
+    ("size", "region", "seen"),
+    [  # boxes: left, top, right, bottom
+        ((100, 100), (0, 0, 4, 4), (0, 0, 20, 20)),  # no smaller than a fifth of the shorter side, within the picture
+        ((100, 100), (80, 40, 100, 80), (72, 46, 100, 74)),  # .7 of the longer side, moved into the picture
+        ((100, 50), (0, 0, 100, 50), (15, 0, 85, 50)),  # cut where the picture is not as wide
+    ],
+)
+def test_the_teacher_sees_a_square_in_the_middle_of_a_region(
+    size: tuple[int, int], region: Box, seen: Box, monkeypatch: pytest.MonkeyPatch
+):
+    """Red grows to the right and green downwards, so that a look tells its place."""
+    width, height = size
+    pixels = torch.rand(1, 3, height, width)
+    pixels[0, 0], pixels[0, 1] = torch.linspace(0, 1, width), torch.linspace(0, 1, height)[:, None]
+    truth = np.full((height, width), IGNORE, np.uint16)
+    left, top, right, bottom = region
+    truth[top:bottom, left:right] = 0
+    looks: list[torch.Tensor] = []
+    embed = teacher().embed_images
+    monkeypatch.setattr(teacher(), "embed_images", lambda images: looks.append(images) or embed(images))
+    TrueRegions(teacher()).encode_true(pixels, truth, (height, width))
+    left, top, right, bottom = seen
+    expected = resize(pixels[..., top:bottom, left:right], (32, 32))
+    assert len(looks[0]) == 3  # the region twice, and the picture
+    torch.testing.assert_close(looks[0][:1], expected)
 
 
 class OneBlot:
     """A picture of two classes, beside 60 pixels that do not count."""
 
     name = "one blot"
-    classes = ("background", "dog")
+    classes: tuple[str, ...] = ("background", "dog")
     has_background = True
     vocabulary = Vocabulary(("dog",), background=("grass",))
 
@@ -76,13 +101,17 @@ class OneBlot:
         return 1
 
     def __iter__(self):
+        return map(self.sample, range(len(self)))
+
+    def sample(self, number: int) -> Sample:
+        assert number == 0
         truth = np.zeros((30, 40), np.uint16)
         truth[10:20, 10:30] = 1
         truth[0, :] = IGNORE
-        yield Sample("one", Image.new("RGB", (40, 30), "red"), truth)
+        return Sample("one", Image.new("RGB", (40, 30), "red"), truth)
 
 
-def test_the_oracles_regions_are_exact():
+def test_true_regions_are_exact():
     """Had each region its majority class, nothing would be wrong; its masks are those of the truth."""
     segmenter = baseline_segmenter("true-regions", teacher(), refinement=3)
     (sample,) = OneBlot()
@@ -96,13 +125,13 @@ def test_the_oracles_regions_are_exact():
     assert evaluate(named, OneBlot()).miou == pytest.approx((0 + 200 / 1160) / 2)
 
 
-def test_without_truth_the_oracle_sees_one_region():
+def test_without_truth_there_is_one_region():
     encoded = TrueRegions(teacher()).encode(torch.rand(1, 3, 8, 10), [(8, 10)])[0]
     assert encoded.segments is not None
     assert len(encoded.segments) == 1
 
 
-def test_nothing_is_background_everywhere():
+def test_background_everywhere():
     """960 of 1,160 pixels that count are background: IoU .8276 and 0."""
     segmenter = baseline_segmenter("background", teacher())
     assert isinstance(segmenter.encoder, BackgroundOnly)

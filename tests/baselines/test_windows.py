@@ -54,6 +54,7 @@ def test_cells_are_those_of_a_loop_over_windows(height: int, width: int, grid: t
         pixels, [(height, width)]
     )[0]
     assert encoded.grid == grid
+    assert encoded.patches is not None
     expected = naive_cells(pixels, (6, 12), 4, grid)
     np.testing.assert_allclose(encoded.patches, expected, atol=1e-5)
     assert expected.std(axis=0).mean() > 0.01  # cells differ, so the agreement says something

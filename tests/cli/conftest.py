@@ -53,7 +53,8 @@ def call(capsys: pytest.CaptureFixture[str]) -> Call:
     def called(*words: object) -> Said:
         capsys.readouterr()
         code = main([str(word) for word in words])
-        return Said(code, *capsys.readouterr())
+        printed = capsys.readouterr()
+        return Said(code, printed.out, printed.err)
 
     return called
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import Call, Models, assert_one_sentence
 from tests.evaluation.miniature import voc_palette, write_list, write_mask, write_photo
-from zeroseg.cli import evaluate, margins
+from zeroseg.cli import evaluate
 
 SIDE = 96
 PAGE = (Path(__file__).parents[2] / "docs/datasets.md").read_text(encoding="utf-8")
@@ -132,9 +132,7 @@ def test_a_report_has_everything_and_a_sweep_has_its_curve(call: Call, voc: Path
     assert "Over threshold" in page
 
 
-def test_a_calibrated_margin_stands_beside_the_tuned_one(
-    call: Call, voc: Path, models: Models, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
+def test_a_calibrated_margin_stands_beside_the_tuned_one(call: Call, voc: Path, models: Models, tmp_path: Path):
     path = tmp_path / "figures.json"
     words = ["--dataset", "voc21", "--data", voc, "--model", models.student, "--size", 1, "--calibrate"]
     said = call("evaluate", *words, "--json", path)
@@ -145,8 +143,7 @@ def test_a_calibrated_margin_stands_beside_the_tuned_one(
     assert figures["tuned"]["images"] == "tuned on 1 train images"
     tuned = figures["tuned"]
     assert f"mIoU with the margin tuned on 1 train images, {tuned['margin']:g}: {tuned['miou']:.3f}\n" in said.out
-    monkeypatch.setattr(margins, "IMAGES", 2)
-    scenes = call("evaluate", "--model", models.student, "--size", 1, "--calibrate")
+    scenes = call("evaluate", "--model", models.student, "--size", 1, "--calibrate", "--tuning-images", 2)
     assert "calibrating the margin on 2 unlabelled scenes, without their masks\n" in scenes.out
     assert "mIoU with the margin tuned on 2 validation scenes" in scenes.out
 
@@ -187,7 +184,7 @@ def test_fewer_images_than_the_benchmark_has_are_no_figure_of_it(call: Call, voc
         (("--protocol", "tcl", "--background", "margin"), "--background"),
         (("--protocol", "tcl", "--calibrate"), "--calibrate"),
         (("--protocol", "paper", "--refinement", "3"), "not 3"),
-        (("--protocol", "tcl", "--refinement", "3"), "0 or 10 rounds"),
+        (("--protocol", "tcl", "--refinement", "3"), "0 or 10 iterations"),
         (("--calibrate", "--background", "product"), "--background product"),
         (("--protocol", "clip"), "'clip'"),
     ],

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -17,7 +17,8 @@ from zeroseg.cli.picturebook import Show, Write
 from zeroseg.cli.reproduce import Reproduce
 from zeroseg.cli.segment import Segment
 from zeroseg.cli.teach import Teach
-from zeroseg.training.distill import DistillConfig
+from zeroseg.student.config import ReadOut
+from zeroseg.training.distillation import DistillConfig
 from zeroseg.views import ViewsConfig
 
 COMMANDS: dict[str, tuple[list[str], list[type]]] = {
@@ -34,7 +35,7 @@ COMMANDS: dict[str, tuple[list[str], list[type]]] = {
 }
 
 
-def options(command: type, kind: type, prefix: str = "") -> Iterator[str]:
+def options(command: Any, kind: type, prefix: str = "") -> Iterator[str]:
     """The options of a command's fields that hold numbers of a kind, those of the configs in it, too."""
     hints = get_type_hints(command, include_extras=True)
     for one in fields(command):
@@ -42,7 +43,13 @@ def options(command: type, kind: type, prefix: str = "") -> Iterator[str]:
         if get_origin(hint) is Annotated:
             name = next((mark.name for mark in get_args(hint)[1:] if getattr(mark, "name", None) is not None), name)
             hint = get_args(hint)[0]
-        if is_dataclass(hint):
+        if hint is ReadOut:  # its options are those of its saved form
+            yield from (
+                f"--{prefix}{name}.{key}".replace("_", "-")
+                for key, value in ReadOut().to_json().items()
+                if type(value) is kind
+            )
+        elif is_dataclass(hint):
             yield from options(hint, kind, f"{prefix}{name}." if name else prefix)
         elif kind in (hint, *get_args(hint)):
             yield f"--{prefix}{name}".replace("_", "-")

@@ -13,6 +13,7 @@ from PIL import Image
 from tests.cli.conftest import Call, Models, assert_one_sentence, opened
 from tests.tiny import photo
 from zeroseg.cli.segment import output_names
+from zeroseg.evaluation import open_dataset
 from zeroseg.teacher import Teacher
 
 LABELS = "dog, grass, traffic light"
@@ -326,3 +327,31 @@ def test_full_or_read_only_disk_leaves_no_half_file(
 def test_output_folder_that_is_a_file(call: Call, models: Models, picture: Path):
     said = call("segment", picture, "--labels", LABELS, "--model", models.student, "--out", picture)
     assert_one_sentence(said, 1, "not a folder")
+
+
+# --- masks as a data set ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_masks_of_turned_photos_are_read_again_as_they_were_written(
+    orientation: int, call: Call, models: Models, tmp_path: Path
+):
+    """Masks are of the upright picture, and `--dataset folder` takes them so, by size or by default."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    (tmp_path / "mine").mkdir()
+    photo(48, 32, seed=5).save(tmp_path / "mine/one.png", exif=exif)
+    said = call(
+        *("segment", tmp_path / "mine", "--labels", "dog, grass, sky, cat", "--background", "none"),
+        *("--model", models.student, "--out", tmp_path / "mine-masks"),
+    )
+    assert (said.code, said.err) == (0, "")
+    (tmp_path / "mine-masks/labels.txt").write_text("dog\ngrass\nsky\ncat\n")
+    (sample,) = open_dataset("folder", folder=tmp_path / "mine")
+    written = np.asarray(opened(tmp_path / "mine-masks/one.png"))
+    np.testing.assert_array_equal(sample.truth, written)
+    upright = tmp_path / "upright.png"
+    sample.image.save(upright)
+    assert call("segment", upright, "--labels", "dog, grass, sky, cat", "--background", "none", "--model",
+                models.student, "--out", tmp_path).code == 0  # fmt: skip
+    np.testing.assert_array_equal(np.asarray(opened(tmp_path / "upright-2.png")), written)

@@ -1,4 +1,4 @@
-"""The commands with a SigLIP in place of a CLIP: cached, distilled, segmented and evaluated."""
+"""The commands with a SigLIP in place of a CLIP: cached, distilled, segmented with."""
 
 from pathlib import Path
 
@@ -33,12 +33,9 @@ def test_a_siglip_teaches_a_student(call: Call, siglip: Path, tmp_path: Path):
     assert set(np.unique(mask)) <= {0, 1}
 
 
-def test_a_siglip_segments_and_is_evaluated_without_training(call: Call, siglip: Path, tmp_path: Path):
+def test_a_siglip_segments_without_training(call: Call, siglip: Path, tmp_path: Path):
     photo = write_photos(tmp_path, 1, 64)[0]
     out = ["--out", tmp_path / "out"]
     said = call("segment", photo, "--labels", "dog, grass", "--method", "naclip", "--model", siglip, *out)
     assert said.code == 0, said.err
     assert opened(tmp_path / "out" / f"{photo.stem}.png").size == (64, 64)
-    said = call("evaluate", "--method", "maskclip", "--teacher", siglip, "--size", 3)
-    assert said.code == 0, said.err
-    assert "mIoU" in said.out

@@ -59,7 +59,8 @@ def truths(dataset: Dataset) -> dict[str, Rows]:
 def miou(dataset: Dataset, predictions: Mapping[str, Rows]) -> float:
     """What a segmenter would get that answers with these class maps."""
     count = len(dataset.classes)
-    return mean_iou(sum(confusion_matrix(s.truth, np.array(predictions[s.name]), count) for s in dataset))
+    confusions = [confusion_matrix(s.truth, np.array(predictions[s.name]), count) for s in dataset]
+    return mean_iou(np.sum(confusions, axis=0))
 
 
 def assert_classes(dataset: Dataset, count: int, has_background: bool, **expected: str) -> None:
@@ -68,7 +69,7 @@ def assert_classes(dataset: Dataset, count: int, has_background: bool, **expecte
     assert dataset.has_background == has_background == (dataset.classes[0] == "background")
     assert len(dataset.vocabulary.labels) == count - has_background
     assert {place: dataset.classes[int(place[1:])] for place in expected} == expected
-    assert bool(dataset.vocabulary.background) == has_background
+    assert dataset.vocabulary.background == (None if has_background else ())
 
 
 def refused(*words: object) -> Any:

@@ -35,14 +35,14 @@ def run_lengths(left: int, top: int, right: int, bottom: int) -> dict[str, Any]:
     pixels[top:bottom, left:right] = 1
     flat = pixels.T.ravel()
     ends = np.flatnonzero(np.diff(flat)) + 1
-    counts = np.diff([0, *ends, flat.size]).tolist()
+    counts = np.diff(np.array([0, *ends, flat.size])).tolist()
     return {"size": [4, 6], "counts": counts if flat[0] == 0 else [0, *counts]}
 
 
 def compressed(left: int, top: int, right: int, bottom: int) -> dict[str, Any]:
     pixels = np.zeros((4, 6), np.uint8, order="F")
     pixels[top:bottom, left:right] = 1
-    encoded = coco_mask.encode(pixels)
+    encoded: Any = coco_mask.encode(pixels)
     return {"size": [4, 6], "counts": encoded["counts"].decode()}
 
 

@@ -69,5 +69,5 @@ def test_crops_cost_a_look_each_and_one_at_the_image():
 
 
 def test_a_picture_that_is_not_there_is_refused():
-    with pytest.raises(ImageError):
+    with pytest.raises(ImageError, match=r"nowhere\.png"):
         encoding_flops(Segmenter(GridCrops(teacher(), 32), teacher(), READ_OUT), "nowhere.png")

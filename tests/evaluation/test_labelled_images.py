@@ -57,8 +57,11 @@ def miou(found: LabelledImages) -> float:
     """Of a segmenter that sees what is light."""
     return mean_iou(
         sum(
-            confusion_matrix(sample.truth, (np.asarray(sample.image)[:, :, 0] // 255).astype(np.uint16), 2)
-            for sample in found
+            (
+                confusion_matrix(sample.truth, (np.asarray(sample.image)[:, :, 0] // 255).astype(np.uint16), 2)
+                for sample in found
+            ),
+            np.zeros((2, 2), int),
         )
     )
 

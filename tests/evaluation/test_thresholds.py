@@ -11,7 +11,7 @@ from tests.evaluation.test_benchmark import Blots, segmenter
 from zeroseg.errors import ConfigError
 from zeroseg.evaluation import calibrate_margin, evaluate, open_dataset, sweep, sweep_finely, tune_margin
 from zeroseg.evaluation.thresholds import otsu
-from zeroseg.rules import Margin
+from zeroseg.rules import BackgroundRule, Margin, Product, Sigmoid, Softmax
 from zeroseg.segmenter import Segmenter
 
 
@@ -35,15 +35,15 @@ def test_without_a_background_the_lead_of_stuff_is_swept():
 
 @pytest.mark.parametrize(
     ("rule", "threshold"),
-    [("product", "product_threshold"), ("softmax", "threshold"), ("sigmoid", "sigmoid_threshold")],
+    [(Product(), "product_threshold"), (Softmax(), "threshold"), (Sigmoid(), "sigmoid_threshold")],
 )
-def test_every_rule_has_a_threshold_to_sweep(rule: str, threshold: str):
+def test_every_rule_has_a_threshold_to_sweep(rule: BackgroundRule, threshold: str):
     heard: list[int] = []
     found = sweep(segmenter().reading(background=rule), Blots(), progress=heard.append)
     assert found.threshold == threshold
     assert len(found.mious) == len(found.values) == 39
     assert heard == [1, 1, 1]
-    at = segmenter().reading(background=rule, **{threshold: found.best})
+    at = segmenter().reading(background=rule.at(found.best))
     assert evaluate(at, Blots()).miou == pytest.approx(max(found.mious))
 
 
@@ -71,7 +71,8 @@ def test_a_calibrated_margin_is_as_good_as_a_tuned_one():
     scenes = [sample.image for sample in open_dataset("picturebook-voc", "unlabelled", 40)]
     calibrated = calibrate_margin(student.reading(background=Margin(0.0)), scenes, measured.vocabulary)
     tuned = tune_margin(student.reading(background=Margin(0.0)), open_dataset("picturebook-voc", "validation", 40))
-    assert calibrated.read_out.margin != tuned.read_out.margin != 0.0
+    margins = [reading.read_out.background.threshold for reading in (calibrated, tuned)]
+    assert margins[0] != margins[1] != 0.0
     assert abs(evaluate(calibrated, measured).miou - evaluate(tuned, measured).miou) < 0.02
 
 
@@ -95,10 +96,10 @@ def test_there_is_nothing_to_calibrate_without_background_words_or_images():
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 1000), st.floats(5, 50), st.floats(0.2, 0.8))
-def test_otsu_parts_two_groups_that_lie_apart(seed: int, gap: float, share: float):
+def test_otsu_separates_two_groups_that_lie_apart(seed: int, gap: float, fraction: float):
     random = np.random.default_rng(seed)
     low = random.uniform(-1, 1, 400)
     high = random.uniform(-1, 1, 400) + gap
-    values = np.concatenate([low[: int(800 * share) + 1], high])
+    values = np.concatenate([low[: int(800 * fraction) + 1], high])
     assert low.max() <= otsu(values) + gap / 100
     assert otsu(values) <= high.min() + gap / 100

@@ -12,6 +12,7 @@ from zeroseg.errors import DatasetError
 from zeroseg.experiments import read_records
 from zeroseg.experiments.records import (
     beside_defaults,
+    find_record,
     read_record,
     record_path,
     same_settings,
@@ -131,3 +132,44 @@ def test_a_whole_record_stays_small(tmp_path: Path):
     )
     full.write(tmp_path)
     assert record_path(tmp_path, "toy", "base", 0).stat().st_size < 10_000
+
+
+# --- records of older versions ----------------------------------------------------------------------
+
+
+def write_former(folder: Path, seed: int = 0) -> Path:
+    """A record as it was written when the upper bound was an oracle's, and so were true regions."""
+    record("true-regions", seed).write(folder)
+    path = record_path(folder, "toy", "true-regions", seed)
+    text = path.read_text().replace("true-regions", "oracle").replace("upper_bound_miou", "oracle_miou")
+    path.unlink()
+    path = record_path(folder, "toy", "oracle", seed)
+    path.write_text(text)
+    return path
+
+
+def test_a_former_record_is_read_under_the_names_of_today(tmp_path: Path):
+    path = write_former(tmp_path)
+    before = path.read_bytes()
+    assert b"oracle_miou" in before
+    assert read_record(path) == record("true-regions")
+    assert read_records(tmp_path, "toy") == [record("true-regions")]
+    assert path.read_bytes() == before
+
+
+def test_a_record_is_found_under_either_name_of_its_variant(tmp_path: Path):
+    assert find_record(tmp_path, "toy", "true-regions", 0) is None
+    write_former(tmp_path)
+    assert find_record(tmp_path, "toy", "true-regions", 0) == record("true-regions")
+    assert find_record(tmp_path, "toy", "true-regions", 1) is None
+    newer = record("true-regions", miou=0.9)
+    newer.write(tmp_path)
+    assert find_record(tmp_path, "toy", "true-regions", 0) == newer
+    assert find_record(tmp_path, "toy", "base", 0) is None
+
+
+def test_the_committed_records_of_true_regions_are_found():
+    found = find_record(Path(__file__).parents[2] / "docs/records", "tables", "true-regions", 0)
+    assert found is not None
+    assert found.variant == "true-regions"
+    assert found.scores["held-out"]["picturebook-voc"]["own"].keys() >= {"miou", "upper_bound_miou"}

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.tiny import STUDENT, VIEWS, teacher, write_photos
-from zeroseg.experiments import Column, Experiment, Laboratory, Record, Scenes, Variant, changes
+from zeroseg.experiments import Column, Experiment, ExperimentContext, Record, Scenes, Variant, changes
 from zeroseg.experiments.records import settings_of
 from zeroseg.feature_cache import FeatureCache, build_cache
+from zeroseg.rules import Margin
 from zeroseg.student.config import ReadOut
 from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.loop import LoopConfig
@@ -31,7 +32,7 @@ def experiment(folder: Path, config: DistillConfig = CONFIG) -> Experiment:
             "Targets": (Variant("centred", "centred targets", changes.settings(centre=True)),),
             "Batch": (Variant("batch-1", "one image at a time", changes.batch_size(1)),),
         },
-        readings={"product": {}, "margin": {"background": "margin"}},
+        readings={"product": {}, "margin": {"background": Margin()}},
         columns=(
             Column("mIoU", VOC, "product"),
             Column("upper bound", VOC, "product", "upper_bound_miou"),
@@ -43,13 +44,15 @@ def experiment(folder: Path, config: DistillConfig = CONFIG) -> Experiment:
     )
 
 
-def laboratory(folder: Path) -> Laboratory:
+def context(folder: Path) -> ExperimentContext:
     """Six cached photos, one scene of each split."""
     (folder / "photos").mkdir()
     photos = write_photos(folder / "photos", 6)
     build_cache(photos, teacher(), VIEWS, folder / "cache")
     cache = FeatureCache(folder / "cache")
-    return Laboratory(photos, cache, teacher(), "tiny", folder / "runs", folder / "records", Scenes(1, 1), quiet=True)
+    return ExperimentContext(
+        photos, cache, teacher(), "tiny", folder / "runs", folder / "records", Scenes(1, 1), quiet=True
+    )
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Leaving patches out and putting them back, positions, and the encoder of an MAE under our names."""
 
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -178,15 +179,15 @@ def test_attention_and_its_gradients_are_those_of_float64(
 
 # --- towers of transformers -------------------------------------------------------------------------
 
-SIZES = {
+SIZES: dict[str, Any] = {
     "hidden_size": 32, "intermediate_size": 128, "num_hidden_layers": 3, "num_attention_heads": 4,
     "image_size": 32, "patch_size": 8,
 }  # fmt: skip
 
 
 def ours_of(activation: str, input_norm: bool, layers: int = 3) -> Encoder:
-    sizes = {"image_size": 32, "patch_size": 8, "width": 32, "layers": layers, "heads": 4}
-    return Encoder(StudentConfig(**sizes, activation=activation, input_norm=input_norm)).eval()
+    sizes: dict[str, Any] = {"image_size": 32, "patch_size": 8, "width": 32, "layers": layers, "heads": 4}
+    return Encoder(StudentConfig(**sizes, activation=cast(Any, activation), input_norm=input_norm)).eval()
 
 
 def mae_weights(source: str, folder: Path) -> tuple[ViTMAEModel, dict[str, torch.Tensor]]:

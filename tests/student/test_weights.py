@@ -96,9 +96,8 @@ NO_CONFIGS = [b"", b"{", b"[1, 2]", b"null", b'"words"', b"7", b"\xff\xfe\x00"]
 @pytest.mark.parametrize("content", [*NO_CONFIGS, b'{"kind": "zeroseg-student", "width": "a"}'])
 def test_config_that_is_no_config(folder: Path, content: bytes):
     (folder / "config.json").write_bytes(content)
-    with pytest.raises(WeightsError) as caught:
+    with pytest.raises(WeightsError, match=r"config\.json cannot be read as a student's config"):
         Student.from_pretrained(folder)
-    assert "config.json" in str(caught.value) or "another kind of model" in str(caught.value)
 
 
 @pytest.mark.parametrize("changes", [{"patch_size": 0}, {"heads": 0}, {"read_out": 5}, {"grouping_after": [1]}])

@@ -1,6 +1,7 @@
 """A CLIP as teacher embeds as `transformers` does, in numbers; its last attention and its text encoder are its own."""
 
 from pathlib import Path
+from typing import Any, Literal, cast
 
 import numpy as np
 import pytest
@@ -59,7 +60,8 @@ def test_fingerprint_survives_float16_and_tells_teachers_apart():
 
 
 def test_image_embeddings_are_those_of_clip_and_its_processor(folder: Path):
-    model, processor = CLIPModel.from_pretrained(folder), CLIPImageProcessorPil.from_pretrained(folder)
+    model: Any = CLIPModel.from_pretrained(folder)
+    processor = CLIPImageProcessorPil.from_pretrained(folder)
     with torch.no_grad():
         pixels = processor(images=[photo(seed=n) for n in range(4)], return_tensors="pt")["pixel_values"]
         expected = model.eval().get_image_features(pixel_values=pixels).pooler_output
@@ -71,7 +73,7 @@ def test_image_embeddings_are_those_of_clip_and_its_processor(folder: Path):
 
 
 def test_text_embeddings_are_clips_normalised(folder: Path):
-    model = CLIPModel.from_pretrained(folder).eval()
+    model: Any = CLIPModel.from_pretrained(folder).eval()
     ours = teacher().embed_texts(TEXTS)
     torch.testing.assert_close(ours.norm(dim=1), torch.ones(4))
     for text, embedding in zip(TEXTS, ours, strict=True):
@@ -105,14 +107,15 @@ def test_with_its_own_attention_the_patches_are_the_towers():
 # --- the vision tower as first weights --------------------------------------------------------------
 
 SIZES = {"image_size": 32, "patch_size": 8, "hidden_size": 32, "intermediate_size": 128, "num_attention_heads": 4}
+Activation = Literal["gelu", "quick_gelu"]
 
 
-def tower_and_encoder(activation: str, layers: int) -> tuple[CLIPVisionModel, Encoder]:
+def tower_and_encoder(activation: Activation, layers: int) -> tuple[CLIPVisionModel, Encoder]:
     """A random tower of CLIP with three layers, and a student's encoder that starts as its first layers."""
-    tower = CLIPVisionModel(CLIPVisionConfig(**SIZES, num_hidden_layers=3, hidden_act=activation)).eval()
+    tower = CLIPVisionModel(CLIPVisionConfig(**cast(Any, SIZES), num_hidden_layers=3, hidden_act=activation)).eval()
     shake(tower, seed=2)
     state = {key.removeprefix("vision_model."): value for key, value in tower.state_dict().items()}
-    sizes = {"image_size": 32, "patch_size": 8, "width": 32, "layers": layers, "heads": 4}
+    sizes: dict[str, Any] = {"image_size": 32, "patch_size": 8, "width": 32, "layers": layers, "heads": 4}
     encoder = Encoder(StudentConfig(**sizes, activation=activation, input_norm=True)).eval()
     encoder.load_state_dict(encoder_tensors(state, layers), strict=True)
     return tower, encoder
@@ -120,7 +123,7 @@ def tower_and_encoder(activation: str, layers: int) -> tuple[CLIPVisionModel, En
 
 @pytest.mark.parametrize("activation", ["gelu", "quick_gelu"])
 @pytest.mark.parametrize("size", [(32, 32), (48, 40)])
-def test_encoder_with_clips_weights_is_clips_tower(activation: str, size: tuple[int, int]):
+def test_encoder_with_clips_weights_is_clips_tower(activation: Activation, size: tuple[int, int]):
     """CLIP leaves its last norm to the class token; the student's comes after it, on the patches."""
     tower, encoder = tower_and_encoder(activation, layers=3)
     pixels = pixels_of(*size, 2)
@@ -128,7 +131,7 @@ def test_encoder_with_clips_weights_is_clips_tower(activation: str, size: tuple[
         hidden = tower(pixel_values=pixels, interpolate_pos_encoding=True).last_hidden_state[:, 1:]
         expected = getattr(tower, "vision_model", tower).post_layernorm(hidden)
         ours = encoder(pixels)
-        encoder.norm = torch.nn.Identity()
+        encoder.register_module("norm", torch.nn.Identity())
         before_norm = encoder(pixels)
     np.testing.assert_allclose(before_norm, hidden, atol=1e-4)
     np.testing.assert_allclose(ours, expected, atol=1e-4)
@@ -137,7 +140,7 @@ def test_encoder_with_clips_weights_is_clips_tower(activation: str, size: tuple[
 
 def test_first_layers_of_clip_are_its_first_hidden_states():
     tower, encoder = tower_and_encoder("quick_gelu", layers=2)
-    encoder.norm = torch.nn.Identity()
+    encoder.register_module("norm", torch.nn.Identity())
     pixels = pixels_of(32, 32)
     with torch.no_grad():
         hidden = tower(pixel_values=pixels, output_hidden_states=True).hidden_states

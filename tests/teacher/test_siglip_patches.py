@@ -1,5 +1,7 @@
 """Patches of a SigLIP, embedded by the value path of its pooling head, against loops over heads and tokens."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -8,13 +10,14 @@ from torch import Tensor
 
 from tests.tiny import pixels_of, siglip, siglip_teacher
 from zeroseg.baselines import DenseReadOut
+from zeroseg.method_names import DenseMethod
 from zeroseg.teacher import LastAttention
 
 KINDS = pytest.mark.parametrize("naflex", [False, True], ids=["fixed", "naflex"])
 SIZES = [(32, 32), (64, 64), (24, 56)]  # heights and widths; the first is the teacher's own
 
 
-def tower_tokens(model: torch.nn.Module, pixels: Tensor, layers: slice) -> Tensor:
+def tower_tokens(model: Any, pixels: Tensor, layers: slice) -> Tensor:
     """Tokens of one picture before the last layers, patch by patch; positions resized as `transformers` does."""
     vision, (down, across) = model.vision_model, (pixels.shape[2] // 8, pixels.shape[3] // 8)
     normalised = pixels * 2 - 1
@@ -38,9 +41,10 @@ def tower_tokens(model: torch.nn.Module, pixels: Tensor, layers: slice) -> Tenso
 @KINDS
 @pytest.mark.parametrize(("height", "width"), SIZES)
 @pytest.mark.parametrize("method", ["maskclip", "naclip"])
-def test_patches_are_those_of_a_loop_over_heads_and_tokens(method: str, height: int, width: int, naflex: bool):
+def test_patches_are_those_of_a_loop_over_heads_and_tokens(method: DenseMethod, height: int, width: int, naflex: bool):
     """Each patch is what the pooling head makes of that patch alone; no class token stands before the patches."""
-    model, pixels = siglip(naflex=naflex), pixels_of(height, width)
+    model: Any = siglip(naflex=naflex)
+    pixels = pixels_of(height, width)
     last, grid = model.vision_model.encoder.layers[-1], (height // 8, width // 8)
     with torch.no_grad():
         x = tower_tokens(model, pixels, slice(None, -1))[0]
@@ -78,7 +82,8 @@ def test_pooled_by_the_heads_own_attention_the_patches_are_the_image(naflex: boo
         seen.append(last.class_tokens)
         return F.scaled_dot_product_attention(last.queries(), last.keys(), last.values())
 
-    pixels, model = pixels_of(32, 32), siglip(naflex=naflex)
+    model: Any = siglip(naflex=naflex)
+    pixels = pixels_of(32, 32)
     ours = siglip_teacher(naflex=naflex).patch_embeddings(pixels, attend, keep_residual=True)
     with torch.no_grad():
         tokens = model.vision_model.post_layernorm(tower_tokens(model, pixels, slice(None)))[0]

@@ -5,6 +5,7 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -54,7 +55,7 @@ def test_distillation_stopped_and_resumed_is_the_same_to_the_last_bit(
     calls = 0
     forward = Student.forward
 
-    def stopping(self: Student, *given: object) -> object:
+    def stopping(self: Student, *given: Any) -> object:
         nonlocal calls
         if calls == stop:
             os.kill(os.getpid(), signal.SIGINT)
@@ -115,9 +116,9 @@ def test_distillation_from_the_whole_image_alone(tmp_path: Path):
 
 
 def test_recipes_that_cannot_be_are_refused_before_they_run():
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match="segment matching needs local views"):
         replace(PAPER, views=replace(VIEWS, grids=(1,)))  # segment matching without local views
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match="every loss has weight 0"):
         replace(PAPER, losses=LossWeights(reconstruction=0.0, distillation=0.0, matching=0.0))  # nothing to learn
     with pytest.raises(ConfigError, match="mask ratio"):
         replace(PAPER, mask_ratio=1.0)

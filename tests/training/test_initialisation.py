@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from zeroseg.training.initialisation import start_from_student, start_from_teach
 
 def towers_form() -> Student:
     """A student whose encoder has the form of the tiny teacher's vision tower."""
-    vision = clip().config.vision_config
+    vision: Any = clip().config.vision_config
     config = replace(
         STUDENT,
         image_size=vision.image_size,
@@ -34,14 +35,16 @@ def towers_form() -> Student:
 def test_the_encoder_starts_as_the_teachers_tower():
     model, tower = towers_form(), clip().vision_model
     start_from_teacher(model, teacher())
-    torch.testing.assert_close(model.encoder.blocks[0].mlp.first.weight, tower.encoder.layers[0].mlp.fc1.weight)
+    ours, theirs = "encoder.blocks.0.mlp.first.weight", "encoder.layers.0.mlp.fc1.weight"
+    torch.testing.assert_close(model.get_parameter(ours), tower.get_parameter(theirs))
 
 
 def test_an_encoder_of_fewer_layers_starts_as_the_first_ones():
     model, tower = towers_form(), clip().vision_model
     model = Student(replace(model.config, layers=1))
     start_from_teacher(model, teacher())
-    torch.testing.assert_close(model.encoder.blocks[0].mlp.first.weight, tower.encoder.layers[0].mlp.fc1.weight)
+    ours, theirs = "encoder.blocks.0.mlp.first.weight", "encoder.layers.0.mlp.fc1.weight"
+    torch.testing.assert_close(model.get_parameter(ours), tower.get_parameter(theirs))
 
 
 def test_an_encoder_of_more_layers_than_the_tower_is_refused():

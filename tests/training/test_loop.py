@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -61,7 +61,7 @@ class Toy:
         loss = ((self.model(batch.values) - batch.values.sum(dim=1, keepdim=True) - 0.1 * noise) ** 2).mean()
         kind = self.bad_steps.get(step)
         if kind == "gradient":
-            loss = loss + (self.model[0].weight[0, 0] * 0).sqrt()  # a finite loss whose gradient is not
+            loss = loss + (self.model.get_parameter("0.weight")[0, 0] * 0).sqrt()  # a finite loss whose gradient is not
         elif kind:
             loss = loss * float(kind)
         yield Loss(loss, {"part": loss.detach()}, lambda: {"diagnosed": self._diagnose(step)})
@@ -205,14 +205,14 @@ def test_settings_that_are_damaged_or_missing_are_said(content: str | None, tmp_
     path.unlink()
     if content is not None:
         path.write_text(content, encoding="utf-8")
-    with pytest.raises(TrainingError):
+    with pytest.raises(TrainingError, match=r"settings\.json is missing or damaged"):
         Toy().run(tmp_path / "run", resume=True)
 
 
 @pytest.mark.parametrize("name", ["steps", "batch_size", "log_every", "evaluate_every", "checkpoint_every", "patience"])
 def test_a_loop_of_nothing_is_refused(name: str):
     with pytest.raises(ConfigError, match=name):
-        LoopConfig(**{name: 0})
+        LoopConfig(**cast(Any, {name: 0}))
 
 
 @pytest.mark.parametrize("micro_batches", [0, 5])
@@ -230,7 +230,7 @@ def test_what_contrasts_the_samples_of_a_batch_takes_no_micro_batches(config: ty
 # --- losses that are not finite ---------------------------------------------------------------------
 
 
-def strict_log(folder: Path) -> list[dict[str, object]]:
+def strict_log(folder: Path) -> list[dict[str, Any]]:
     """The log as any reader of JSON would see it: NaN is no JSON."""
 
     def refuse(word: str) -> None:
@@ -258,7 +258,7 @@ def test_bad_step_is_skipped_counted_and_named(kind: str, tmp_path: Path):
 
 def test_skipped_step_leaves_the_optimisers_memory_alone(tmp_path: Path):
     """AdamW's running means must not see the bad gradient either: later steps would carry it."""
-    states: list[dict[str, object]] = []
+    states: list[dict[str, Any]] = []
 
     def snapshot(folder: str, bad: dict[int, str], stop: int) -> None:
         toy = Toy(bad, on_step=stop_at(stop))
@@ -385,7 +385,7 @@ def test_a_step_with_one_bad_micro_batch_is_skipped_whole(tmp_path: Path):
     make_batch = toy.batch
 
     def watch(step: int) -> Points:
-        before.append(toy.model[0].weight.detach().clone())
+        before.append(toy.model.get_parameter("0.weight").detach().clone())
         return make_batch(step)
 
     toy.batch = watch

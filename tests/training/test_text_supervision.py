@@ -1,6 +1,9 @@
 """The paper's main baseline: the same student body, trained on captions."""
 
 import json
+import os
+import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from tests.tiny import STUDENT, clip, photo, siglip_teacher, teacher
 from zeroseg.errors import ConfigError
 from zeroseg.segmenter import Segmenter
 from zeroseg.teacher import Teacher
+from zeroseg.training.checkpoint import load_checkpoint, save_checkpoint
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.text_supervision import CaptionData, TextSupervised, TextSupervisionConfig, supervise_with_text
 
@@ -135,3 +139,23 @@ def test_the_text_encoder_of_a_siglip_learns_too(captioned: list[tuple[Path, str
     assert segmenter.teacher.fingerprint != siglip_teacher().fingerprint
     assert segmenter.teacher.logit_bias == siglip_teacher().logit_bias
     assert segmenter(photo(24, 32), "dog, cat").class_map.shape == (32, 24)
+
+
+def test_a_checkpoint_of_before_text_encoders_had_a_class_is_resumed(captioned: list[tuple[Path, str]], tmp_path: Path):
+    """Its text encoder's weights are called "clip." and not "text.model."."""
+
+    def interrupt(*_: object) -> dict[str, float]:
+        os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C would
+        return {}
+
+    whole = supervise_with_text(captioned, WORDS, CONFIG, tmp_path / "run", teacher(), quiet=True)
+    shutil.rmtree(tmp_path / "run")  # the student's config holds the folder's name: both runs must have one
+    assert supervise_with_text(captioned, WORDS, CONFIG, tmp_path / "run", teacher(), interrupt, quiet=True) is None
+    state = load_checkpoint(tmp_path / "run")
+    state["model"] = {name.replace("text.model.", "clip."): weight for name, weight in state["model"].items()}
+    assert any(name.startswith("clip.") for name in state["model"])
+    save_checkpoint(tmp_path / "run", state)
+    resumed = supervise_with_text(captioned, WORDS, CONFIG, tmp_path / "run", teacher(), resume=True, quiet=True)
+    assert whole is not None
+    assert resumed is not None
+    assert all(torch.equal(weight, whole.state_dict()[name]) for name, weight in resumed.state_dict().items())

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
 
 from zeroseg.baselines.crops import GridCrops
 from zeroseg.baselines.dense import DenseReadOut
 from zeroseg.baselines.reference import BackgroundOnly, TrueRegions
 from zeroseg.baselines.windows import SlidingWindows
 from zeroseg.encoding import ImageEncoder
+from zeroseg.method_names import BaselineName
 from zeroseg.rules import Margin
 from zeroseg.segmenter import Segmenter
 from zeroseg.student.config import ReadOut
 from zeroseg.teacher import Teacher
 
-BaselineName = Literal["maskclip", "sclip", "naclip", "clearclip", "crops", "windows", "background", "true-regions"]
 ITERATIONS = 10  # of refinement
 READ_OUT = ReadOut(naming="patches", background=Margin(), refinement=ITERATIONS)
 

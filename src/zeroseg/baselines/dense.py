@@ -17,7 +17,7 @@ width, D embedding width, H W pixels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 import torch.nn.functional as F
@@ -26,9 +26,9 @@ from torch import Tensor
 
 from zeroseg.encoding import Encoded, Size
 from zeroseg.errors import ConfigError
+from zeroseg.method_names import DenseMethod
 from zeroseg.teacher import Attend, LastAttention, Teacher
 
-DenseMethod = Literal["maskclip", "sclip", "naclip", "clearclip"]
 NEAR = 5.0  # standard deviation of NACLIP's neighbourhood, patches: the authors' value
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import Positional, arg
+from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from zeroseg.cli.loading import DEFAULT_RECIPE, RecipeName, load_teacher, recipe_in, recipe_named
 from zeroseg.cli.messages import UsageError, say
@@ -69,9 +69,10 @@ def main(arguments: Sequence[str]) -> int:
     default = recipe_in(arguments).views
 
     def options(
-        command: Annotated[Cache, arg(name="")], views: Annotated[ViewsConfig, arg(name="")] = default
+        command: Annotated[Cache, arg(name=""), FlagCreatePairsOff],
+        views: Annotated[ViewsConfig, arg(name="")] = default,
     ) -> tuple[Cache, ViewsConfig]:
         return command, views
 
-    command, views = parse(options, "cache", arguments, Cache.__doc__)
+    command, views = parse(options, "cache", arguments, Cache.__doc__, pairs=True)
     return command.run(views)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from tyro.conf import arg
+from tyro.conf import FlagCreatePairsOff, arg
 
 from zeroseg.cli.loading import DEFAULT_RECIPE, LoopFlags, RecipeName, lasting_name, load_teacher, recipe_in
-from zeroseg.cli.messages import INTERRUPTED, say
+from zeroseg.cli.messages import INTERRUPTED, UsageError, say
 from zeroseg.cli.parsing import parse
 from zeroseg.cli.read_out_options import REGISTRY
 from zeroseg.dataset_names import PicturebookName
@@ -24,8 +24,6 @@ from zeroseg.student import Student
 from zeroseg.teacher import BUNDLED_NAME, Teacher
 from zeroseg.training.distill import distill
 from zeroseg.training.distillation import DistillConfig
-
-VALIDATION_SCENES = 100
 
 
 @dataclass(frozen=True)
@@ -58,11 +56,15 @@ class Distill:
         Literal[PicturebookName, "none"] | None,
         arg(help_behavior_hint="(default: picturebook-voc with the bundled teacher, else none)"),
     ] = None
-    """Log the mIoU on 100 validation scenes at intervals."""
+    """Log the mIoU on validation scenes at intervals."""
+    validation_scenes: int = 100
+    """How many of them."""
     short: Annotated[LoopFlags, arg(name="")] = field(default_factory=LoopFlags)
 
     def run(self, config: DistillConfig) -> int:
         """Train, and print where the student is."""
+        if self.validation_scenes < 1:
+            raise UsageError(f"--validation-scenes must be 1 or more, not {self.validation_scenes}.")
         images = find_images(self.images)
         name = self.teacher or config.student.teacher
         self._expect_cache(name)
@@ -99,7 +101,7 @@ class Distill:
         chosen = self.validate_on or ("picturebook-voc" if name == BUNDLED_NAME else "none")
         if chosen == "none":
             return None
-        dataset = open_dataset(chosen, "validation", VALIDATION_SCENES)
+        dataset = open_dataset(chosen, "validation", self.validation_scenes)
 
         def figures(student: Student) -> dict[str, Any]:
             result = evaluate(Segmenter.of(student, teacher), dataset)
@@ -113,9 +115,10 @@ def main(arguments: Sequence[str]) -> int:
     default = recipe_in(arguments)
 
     def options(
-        command: Annotated[Distill, arg(name="")], config: Annotated[DistillConfig, arg(name="")] = default
+        command: Annotated[Distill, arg(name=""), FlagCreatePairsOff],
+        config: Annotated[DistillConfig, arg(name="")] = default,
     ) -> tuple[Distill, DistillConfig]:
         return command, config
 
-    command, config = parse(options, "distill", arguments, Distill.__doc__, REGISTRY)
+    command, config = parse(options, "distill", arguments, Distill.__doc__, REGISTRY, pairs=True)
     return command.run(config)

@@ -21,9 +21,9 @@ from zeroseg.cli.parsing import check_iterations, parse, with_new_names
 from zeroseg.cli.progress import counting
 from zeroseg.dataset_names import DatasetName, SplitName, splits_of, unit_of
 from zeroseg.files import write_text_atomically
+from zeroseg.method_names import BaselineName, Naming, ProtocolName, RuleName
 
 if TYPE_CHECKING:  # torch is loaded for a measurement, not for --help
-    from zeroseg.baselines import BaselineName
     from zeroseg.evaluation import Dataset, EvaluationRecord
     from zeroseg.evaluation.masks import MaskOptions
 
@@ -31,7 +31,6 @@ EXAMPLES = 4  # of the best and of the worst pictures, in a report
 TCL_ITERATIONS = 10
 RENAMED = {("--method", "oracle"): "true-regions"}
 Names = dict[str, Any]  # of model and teacher
-ProtocolName = Literal["own", "paper", "tcl", "scliplike"]
 OWN = "(default: the model's own)"
 
 
@@ -61,9 +60,7 @@ class Evaluate:
     """Where a real data set is."""
     model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="(default: the bundled one)")] = None
     """A student, or the teacher of a baseline: a folder, or the name of a hub repository."""
-    method: Literal[
-        "student", "maskclip", "sclip", "naclip", "clearclip", "crops", "windows", "background", "true-regions"
-    ] = "student"
+    method: Literal["student", BaselineName] = "student"
     """The method. The last two are references: background everywhere, and true regions that the teacher names."""
     teacher: Annotated[
         str | None, arg(metavar="NAME", help_behavior_hint="(default: the one the student names, or the bundled one)")
@@ -84,19 +81,19 @@ class Evaluate:
     protocol: ProtocolName = "own"
     """Sizes, words and background rule: the model's own, the paper's, TCL's (with --refinement 0 its column without
     refinement) or similar to SCLIP's. Figures under different protocols cannot be compared."""
-    background: Annotated[
-        Literal["product", "margin", "softmax", "sigmoid", "none"] | None, arg(help_behavior_hint=OWN)
-    ] = None
+    background: Annotated[RuleName | None, arg(help_behavior_hint=OWN)] = None
     """The student's rule for the background (see `zeroseg segment --help`)."""
-    naming: Annotated[Literal["segments", "patches"] | None, arg(help_behavior_hint=OWN)] = None
+    naming: Annotated[Naming | None, arg(help_behavior_hint=OWN)] = None
     """Whether a pixel takes the name of its segment (the paper's) or of its patch."""
     refinement: Annotated[
         int | None, arg(metavar="ITERATIONS", help_behavior_hint="(default: the model's own; 10 for a baseline)")
     ] = None
     """Iterations of refinement, in which the masks follow the picture's edges; 0 for none (the paper's)."""
     calibrate: bool = False
-    """Calibrate the margin on 100 images without their masks (unlabelled scenes, train images, or measured images). If
+    """Calibrate the margin on images without their masks (unlabelled scenes, train images, or measured images). If
     there are images other than the measured ones, the mIoU with a margin tuned on their masks is printed, too."""
+    tuning_images: int = 100
+    """How many other images a margin is tuned or calibrated on, at most."""
     sweep: bool = False
     """Also try many values of the background's threshold on the measured images: the best mIoU is an upper bound."""
     skip_bad: bool = False
@@ -128,6 +125,8 @@ class Evaluate:
         """Raise `UsageError` for options that do not fit together, before anything is loaded."""
         if self.size is not None and self.size < 1:
             raise UsageError(f"--size must be 1 or more, not {self.size}.")
+        if self.tuning_images < 1:
+            raise UsageError(f"--tuning-images must be 1 or more, not {self.tuning_images}.")
         check_iterations(self.refinement)
         if self.method != "student":
             self._check_baseline()
@@ -178,7 +177,7 @@ class Evaluate:
             dataset,
             protocol,
             "calibrated" if self.calibrate else "tuned" if tunes else "own",
-            OtherImages(self.dataset, self.split, self.data, self._masks()),
+            OtherImages(self.dataset, self.split, self.data, self._masks(), self.tuning_images),
             examples=EXAMPLES if self.report else 0,
             swept=self.sweep,
             resumes=True,
@@ -197,6 +196,7 @@ class Evaluate:
             vocabulary=measured.vocabulary,
             margin=measured.margin,
             flops=encoding_flops(measured.segmenter, dataset.sample(0).image),
+            masks=self._masks(),
             skipped=skipped,
             tuned=measured.tuned,
             sweep=measured.sweep,

@@ -30,8 +30,11 @@ def parse(
     arguments: Sequence[str],
     description: str | None = None,
     registry: ConstructorRegistry | None = None,
+    pairs: bool = False,
 ) -> T:
     """Build a command from its arguments. A flag that is off by default is `--flag`, one that is on `--no-flag`.
+
+    `pairs`: every flag is there both ways, `--flag` and `--no-flag`, so that its help is right whatever its default is.
 
     Floats are finite: no option accepts `nan` or `inf`. `registry`: how to build values whose options on the command
     line differ from their fields.
@@ -43,7 +46,7 @@ def parse(
     if not {"--help", "-h"}.isdisjoint(arguments):
         print(_filled(description or command.__doc__ or ""), end="\n\n", flush=True)
     said = io.StringIO()
-    markers = (tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone)
+    markers = (tyro.conf.DisallowNone,) if pairs else (tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone)
     try:
         with contextlib.redirect_stderr(said), FINITE:
             return tyro.cli(

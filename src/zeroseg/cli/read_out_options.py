@@ -6,8 +6,8 @@ from typing import Any
 
 from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
 
-from zeroseg.rules import RuleName
-from zeroseg.student.config import Naming, ReadOut
+from zeroseg.method_names import Naming, RuleName
+from zeroseg.student.config import ReadOut
 
 TYPES: dict[str, Any] = {
     "naming": Naming,

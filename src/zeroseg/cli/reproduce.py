@@ -17,12 +17,12 @@ from zeroseg.cli.progress import counting
 from zeroseg.cli.runs import RunOptions, going_on
 from zeroseg.dataset_names import PICTUREBOOKS
 from zeroseg.errors import TrainingError
-from zeroseg.experiments import ExperimentContext, Scenes, plan
+from zeroseg.experiments import ExperimentContext, Scenes
 from zeroseg.images import find_images
 from zeroseg.reproduce import SCALES, Scale, draw_figures, prepare_study, write_results
 from zeroseg.reproduce.costs import run_budgets
-from zeroseg.reproduce.speed import ROUNDS, WARM_UP, measure_speed, read_speed, speed_path
-from zeroseg.reproduce.study import QUESTIONS
+from zeroseg.reproduce.making import expect_test_sets, measure_missing_speed, rows_of, rows_to_measure
+from zeroseg.reproduce.speed import ROUNDS
 
 QUICK = 6  # --quick divides the number of steps by this
 QUICK_SCENES = Scenes(20, 40)
@@ -79,6 +79,8 @@ class Reproduce(RunOptions):
     tflops: Annotated[float | None, arg(help_behavior_hint="(default: 30 at the paper's scale, else 0.1)")] = None
     """The speed that a dry run assumes, in 10^12 operations a second. 30 follows from the paper's 84 V100-hours, 0.1 is
     a thread of a CPU core."""
+    speed_rounds: Annotated[int | None, arg(help_behavior_hint="(default: 20, or 5 with --quick)")] = None
+    """How many training steps of each row are timed for its speed-up."""
     study: Annotated[Path, arg(metavar="FOLDER")] = OWN_STUDY
     """Where the human study goes, a new folder (t2)."""
     data: Folders = field(default_factory=Folders)
@@ -90,7 +92,7 @@ class Reproduce(RunOptions):
         self._check(scale, tables)
         asked = self._quick(scale) if self.quick else self
         if self.dry_run:
-            asked._print_budgets(scale, _rows(scale, tables))
+            asked._print_budgets(scale, rows_of(scale, tables))
             return 0
         if self.page_only:
             print(f"the page: {write_results(scale, self.records, self.pages)}")
@@ -103,6 +105,8 @@ class Reproduce(RunOptions):
         self.check()
         if self.tflops is not None and self.tflops <= 0:
             raise UsageError(f"--tflops must be above 0, not {self.tflops:g}.")
+        if self.speed_rounds is not None and self.speed_rounds < 1:
+            raise UsageError(f"--speed-rounds must be 1 or more, not {self.speed_rounds}.")
         for name in tables:
             if name not in scale.names:
                 among = f"{hint(name, scale.names)}: choose among {', '.join(scale.names)}"
@@ -116,26 +120,26 @@ class Reproduce(RunOptions):
 
     def _quick(self, scale: Scale) -> Reproduce:
         steps = self.steps or scale.rows.recipe().loop.steps
-        return replace(self, seeds=1, steps=max(1, steps // QUICK), scenes=QUICK_SCENES)
+        scenes = QUICK_SCENES if self.scenes == Scenes() else self.scenes
+        return replace(self, seeds=1, steps=max(1, steps // QUICK), scenes=scenes)
 
     def _make(self, scale: Scale, tables: Sequence[str]) -> int:
         context = self.context(scale.rows.recipe().student.teacher)
         context = replace(context, folders=self.data.by_dataset())
         if self.scenes == Scenes():
             context = replace(context, scenes=scale.measured_on)
-        for dataset in scale.rows.datasets:
-            context.sets.open(dataset, "held-out")  # so that missing data is reported before the training
-        shown = _rows(scale, [name for name in tables if name in scale.shown])
-        rows = _rows(scale, [name for name in tables if name not in scale.shown])
-        if len(context.images) <= scale.images and set(scale.beyond) & set(rows):
-            print(f"left out, because they need more than {scale.images:,} images: {', '.join(scale.beyond)}")
-            rows = [row for row in rows if row not in scale.beyond]
+        expect_test_sets(scale, context)
+        shown = rows_of(scale, [name for name in tables if name in scale.shown])
+        rows, beyond = rows_to_measure(scale, tables, len(context.images))
+        if beyond:
+            print(f"left out, because they need more than {scale.images:,} images: {', '.join(beyond)}")
         codes = [self.make_runs(scale.rows, context, rows)] if rows else []
         if shown and INTERRUPTED not in codes:
             codes.append(replace(self, seeds=1).make_runs(scale.rows, context, shown))
         if INTERRUPTED in codes or (shown and not self.make_students(scale.rows, context, shown)):
             return INTERRUPTED
-        self._measure_speed(scale, context, tables)
+        rounds = self.speed_rounds or (QUICK_ROUNDS if self.quick else ROUNDS)
+        measure_missing_speed(scale, context, tables, self.steps, rounds, counting)
         for path in draw_figures(scale, context, self.pages, self.steps):
             print(f"a figure: {path}")
         print(f"the page: {write_results(scale, self.records, self.pages)}")
@@ -143,23 +147,13 @@ class Reproduce(RunOptions):
             self._prepare_study(scale, context)
         return max(codes, default=0)
 
-    def _measure_speed(self, scale: Scale, context: ExperimentContext, tables: Sequence[str]) -> None:
-        """Time the rows of the tables that show speed-ups, if they were not timed before."""
-        rows = [row for table in scale.tables if table.speed_up and table.name in tables for row in table.rows]
-        path = speed_path(self.records, scale.rows.name)
-        known, rounds = read_speed(path), QUICK_ROUNDS if self.quick else ROUNDS
-        if not rows or (known is not None and known.covers(rows, rounds)):
-            return
-        runs = plan(scale.rows, context, 1, self.steps, rows)
-        with counting("speed", len(runs) * (WARM_UP + rounds), "steps") as progress:
-            measure_speed(runs, context, rounds, progress).write(path)
-
     def _prepare_study(self, scale: Scale, context: ExperimentContext) -> None:
         if self.study.exists():
             print(f"the study is there already: {self.study}")
             return
+        assert scale.study is not None
         try:
-            with counting("the study", QUESTIONS, "pictures") as progress:
+            with counting("the study", scale.study.questions, "pictures") as progress:
                 print(f"the study: {prepare_study(scale, context, self.study, self.steps, progress)}")
         except TrainingError as error:  # a run that failed; its error is printed already
             complain(error)
@@ -203,12 +197,6 @@ class Reproduce(RunOptions):
         untrained = [row for row in rows if row not in budgets]
         if untrained:
             console.print(f"measured only: {', '.join(untrained)}")
-
-
-def _rows(scale: Scale, tables: Sequence[str]) -> list[str]:
-    """The rows of tables, each once, in the order of the scale."""
-    chosen = {row for name in tables for row in scale.rows_of(name)}
-    return [variant.name for variant in scale.rows.variants if variant.name in chosen]
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +15,7 @@ from zeroseg import experiments
 from zeroseg.cli.loading import lasting_name, load_teacher
 from zeroseg.cli.messages import FAILED, INTERRUPTED, UsageError, complain, say
 from zeroseg.cli.progress import counting
-from zeroseg.errors import ZeroSegError
-from zeroseg.experiments import ExperimentContext, Scenes, plan, run_variant, train_run, trained_segmenter
+from zeroseg.experiments import ExperimentContext, Scenes, run_missing, train_missing
 from zeroseg.feature_cache import FeatureCache
 from zeroseg.images import find_images
 
@@ -76,30 +76,16 @@ class RunOptions:
 
     def make_students(self, chosen: experiments.Experiment, context: ExperimentContext, only: Collection[str]) -> bool:
         """Train the missing students of the first seed of some variants; False if it was interrupted."""
-        for run in plan(chosen, context, 1, self.steps, only):
-            if trained_segmenter(run, context) is None:
-                print(f"for figures  {run.title}", flush=True)
-                try:
-                    if not train_run(run, context):
-                        say(CONTINUES)
-                        return False
-                except ZeroSegError as error:
-                    complain(error)
-        return True
+        outcome = train_missing(chosen, context, self.steps, only, partial(print, flush=True), complain)
+        if outcome.interrupted:
+            say(CONTINUES)
+        return not outcome.interrupted
 
     def make_runs(self, chosen: experiments.Experiment, context: ExperimentContext, only: Collection[str] = ()) -> int:
         """Make the missing runs of an experiment; returns 1 if one of them failed, else 0."""
-        runs = plan(chosen, context, self.seeds, self.steps, only)
-        wanted = [run for run in runs if not run.is_recorded(context)]
-        print(f"{len(runs)} runs, {len(runs) - len(wanted)} of them recorded already", flush=True)
-        failed = 0
-        for number, run in enumerate(wanted, 1):
-            print(f"{number}/{len(wanted)}  {run.title}", flush=True)
-            try:
-                if run_variant(run, context, counting) is None:
-                    say(CONTINUES)
-                    return INTERRUPTED
-            except ZeroSegError as error:
-                failed += 1
-                complain(error)
-        return FAILED if failed else 0
+        show = partial(print, flush=True)
+        outcome = run_missing(chosen, context, self.seeds, self.steps, only, counting, show, complain)
+        if outcome.interrupted:
+            say(CONTINUES)
+            return INTERRUPTED
+        return FAILED if outcome.failed else 0

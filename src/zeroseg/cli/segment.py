@@ -17,6 +17,7 @@ from zeroseg.cli.messages import FAILED, UsageError, complain, say
 from zeroseg.cli.parsing import check_iterations, parse
 from zeroseg.errors import ImageError, VocabularyError
 from zeroseg.files import write_text_atomically
+from zeroseg.method_names import DenseMethod, Naming, RuleName
 
 MASK, OVERLAY, FIGURES = ".png", ".overlay.jpg", ".json"
 PROBABLE = ("product", "softmax", "sigmoid")  # rules whose threshold is a probability
@@ -52,15 +53,13 @@ class Segment:
     """A text file with more labels, one a line; lines that begin with # are left out."""
     model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="(default: the bundled one)")] = None
     """A student, or with --method a teacher: a folder, or the name of a hub repository."""
-    method: Literal["student", "maskclip", "sclip", "naclip", "clearclip"] = "student"
+    method: Literal["student", DenseMethod] = "student"
     """The method: a distilled student, or a teacher without training."""
     teacher: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the one the model names)")] = None
     """The teacher whose text encoder reads the labels: a folder, or the name of a hub repository."""
     out: Annotated[Path, arg(metavar="FOLDER")] = Path("out")
     """Where the results go."""
-    background: Annotated[
-        Literal["product", "margin", "softmax", "sigmoid", "none"] | None, arg(help_behavior_hint=OWN)
-    ] = None
+    background: Annotated[RuleName | None, arg(help_behavior_hint=OWN)] = None
     """When a pixel is none of the labels: GroupViT's product score is under --threshold (product, the paper's); the
     best label does not exceed the best background word by --margin (margin); a background word is most probable, or no
     label reaches --threshold (softmax, SCLIP's); no label reaches --threshold by itself, or a background word fits
@@ -69,7 +68,7 @@ class Segment:
     """0 to 1, for product, softmax or sigmoid; implies product where --background is not given."""
     margin: Annotated[float | None, arg(help_behavior_hint=OWN)] = None
     """Cosine times 100; implies --background margin."""
-    naming: Annotated[Literal["segments", "patches"] | None, arg(help_behavior_hint=OWN)] = None
+    naming: Annotated[Naming | None, arg(help_behavior_hint=OWN)] = None
     """Whether a pixel takes the name of its segment (the paper's) or of its patch."""
     refinement: Annotated[int | None, arg(metavar="ITERATIONS", help_behavior_hint=OWN)] = None
     """Iterations of refinement, in which the masks follow the photo's edges; 0 for none (the paper's)."""

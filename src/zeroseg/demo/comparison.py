@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from rich import box
 from rich.table import Table
 
-from zeroseg.baselines import BaselineName, baseline_segmenter
+from zeroseg.baselines import baseline_segmenter
 from zeroseg.demo.config import DATASET, DemoConfig
 from zeroseg.demo.log import Log
 from zeroseg.demo.training_run import TrainingRun
 from zeroseg.evaluation import Result, evaluate, open_dataset, tune_margin
 from zeroseg.feature_cache import FeatureCache
+from zeroseg.method_names import BaselineName
 from zeroseg.segmenter import Segmenter
 from zeroseg.training.distill import build_student
 

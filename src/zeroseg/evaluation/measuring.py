@@ -23,7 +23,6 @@ from zeroseg.vocabulary import Vocabulary
 
 Counting = Callable[[str, int, str], AbstractContextManager[Callable[[int], None]]]  # title, total, unit -> progress
 MarginFrom = Literal["own", "tuned", "calibrated"]
-OTHER_IMAGES = 100  # images on which a margin is tuned or calibrated
 NAMED = 3  # bad images that an error names
 
 
@@ -36,29 +35,32 @@ def uncounted(_title: str, _total: int, _unit: str) -> AbstractContextManager[Ca
 class OtherImages:
     """Images other than the measured ones, which are those of `split` (None: the split that figures are reported on).
 
-    `folder`: the folder of a real data set; `masks`: how a user's own masks are read.
+    `folder`: the folder of a real data set; `masks`: how a user's own masks are read; `count`: how many images at most.
     """
 
     dataset: str
     split: str | None = None
     folder: Path | None = None
     masks: MaskOptions | None = None
+    count: int = 100
 
     def with_masks(self) -> tuple[Dataset, str]:
         """Images whose masks may be used, and a name for them. Raises `DatasetError` if there are none."""
-        images = open_tuning_set(self.dataset, self.split, OTHER_IMAGES, self.folder, self.masks)
+        images = open_tuning_set(self.dataset, self.split, self.count, self.folder, self.masks)
+        bad = {problem.name for problem in images.check().problems}
+        images = images.without(bad) if bad else images
         kind = "validation" if self.dataset in PICTUREBOOKS else "train"
         return images, f"{len(images)} {kind} {unit_of(self.dataset)}"
 
     def without_masks(self) -> tuple[Dataset, str]:
         """Images whose masks are not used, and a name for them: not the measured ones, if there are others."""
         if self.dataset in PICTUREBOOKS:
-            scenes = open_dataset(self.dataset, "unlabelled", OTHER_IMAGES)
+            scenes = open_dataset(self.dataset, "unlabelled", self.count)
             return scenes, f"{len(scenes)} unlabelled scenes"
         try:
             return self.with_masks()
         except DatasetError:
-            images = open_dataset(self.dataset, self.split, OTHER_IMAGES, self.folder, self.masks)
+            images = open_dataset(self.dataset, self.split, self.count, self.folder, self.masks)
             return images, f"{len(images)} of the measured images"
 
 

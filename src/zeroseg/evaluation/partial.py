@@ -100,10 +100,10 @@ class Partial:
         if path is None or not path.is_file():
             return empty
         try:
-            with np.load(path, allow_pickle=False) as kept:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
                 confusion, upper_bound = kept["confusion"], kept["upper_bound"]
                 counts, mious = kept["class_counts"], kept["mious"]
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        except (OSError, ValueError, TypeError, KeyError, EOFError, BadZipFile):
             return empty  # damaged: all images are measured again
         if confusion.shape != empty.confusion.shape or len(counts) != len(mious):
             return empty

@@ -25,17 +25,19 @@ SCLIP's windows need patches of 16 pixels, or others that divide 112.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from typing import get_args
 
 from zeroseg.encoding import ImageEncoder
 from zeroseg.errors import ConfigError
 from zeroseg.evaluation.class_names import read_table
 from zeroseg.evaluation.templates import CLIP_TEMPLATES, TCL_TEMPLATES
 from zeroseg.evaluation.windowed import Windowed
+from zeroseg.method_names import ProtocolName
 from zeroseg.rules import BackgroundRule, NoBackground, Product, Sigmoid, Softmax
 from zeroseg.student.config import ReadOut
 from zeroseg.vocabulary import Vocabulary
 
-PROTOCOLS = ("own", "paper", "tcl", "scliplike")
+PROTOCOLS: tuple[str, ...] = get_args(ProtocolName)
 
 SCENES = "picturebook"
 PAPER_THRESHOLDS = {"voc": 0.95, "context": 0.05, "coco": 0.35}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from zeroseg.dataset_names import official_images
 from zeroseg.evaluation.benchmark import Result
+from zeroseg.evaluation.masks import MaskOptions
 from zeroseg.evaluation.protocols import Protocol
 from zeroseg.evaluation.thresholds import Sweep
 from zeroseg.versions import versions
@@ -28,7 +29,8 @@ OWN_MARGIN = "the model's own"
 class EvaluationRecord:
     """A result and how it was measured. `model` is None for baselines of the teacher; `flops` are of one image.
 
-    `margin`: how the background's threshold was found. `skipped`: one sentence for each image that was left out.
+    `margin`: how the background's threshold was found. `masks`: how a user's own masks were read, if that was chosen.
+    `skipped`: one sentence for each image that was left out.
     """
 
     result: Result
@@ -43,6 +45,7 @@ class EvaluationRecord:
     vocabulary: Vocabulary
     margin: str
     flops: float
+    masks: MaskOptions | None = None
     skipped: tuple[str, ...] = ()
     tuned: Tuned | None = None
     sweep: Sweep | None = None
@@ -57,10 +60,17 @@ class EvaluationRecord:
             f"{self.result.images:,} of the {official:,} official {self.split} images: not a figure of the benchmark."
         )
 
+    @property
+    def background_words(self) -> tuple[str, ...]:
+        """The words that competed for the background."""
+        read_out = self.result.read_out
+        words = self.vocabulary.background_words(read_out.background_words)
+        return words if read_out.background.has_background else ()
+
     def in_words(self) -> dict[str, str]:
         """How it was measured, in a few words for each setting."""
         read, protocol, words = self.result.read_out, self.protocol, self.vocabulary
-        competing = words.background_words(read.background_words) if read.background.has_background else ()
+        competing = self.background_words
         seen = f"shorter side of {self.shorter_side} pixels"
         if protocol.window:
             seen += f", in windows of {protocol.window} every {protocol.stride}"
@@ -95,7 +105,7 @@ class EvaluationRecord:
             "official_images": official_images(self.result.dataset, self.split),
             "protocol": self.protocol.settings(),
             "shorter_side": self.shorter_side,
-            "vocabulary": asdict(self.vocabulary),
+            "vocabulary": asdict(replace(self.vocabulary, background=self.background_words)),
             "margin": self.margin,
             "flops_an_image": self.flops,
             "device": self.device,
@@ -103,6 +113,7 @@ class EvaluationRecord:
             **self.result.summary(),
             **({} if self.tuned is None else {"tuned": asdict(self.tuned)}),
             **({} if self.sweep is None else {"sweep": asdict(self.sweep)}),
+            **({} if self.masks is None else {"masks": asdict(self.masks)}),
             **({"skipped": list(self.skipped)} if self.skipped else {}),
         }
 

@@ -6,6 +6,7 @@ from zeroseg.experiments.faithful import FAITHFUL
 from zeroseg.experiments.page import by_variant, fill, setup_table, write_page
 from zeroseg.experiments.records import Record, read_records
 from zeroseg.experiments.running import ExperimentContext, Run, Scenes, plan, run_variant, train_run, trained_segmenter
+from zeroseg.experiments.series import Outcome, run_missing, train_missing
 
 EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in (ABLATION, FAITHFUL)}
 
@@ -14,6 +15,7 @@ __all__ = [
     "Column",
     "Experiment",
     "ExperimentContext",
+    "Outcome",
     "Record",
     "Run",
     "Scenes",
@@ -22,8 +24,10 @@ __all__ = [
     "fill",
     "plan",
     "read_records",
+    "run_missing",
     "run_variant",
     "setup_table",
+    "train_missing",
     "train_run",
     "trained_segmenter",
     "write_page",

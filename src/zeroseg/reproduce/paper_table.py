@@ -87,11 +87,15 @@ class Figure:
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """The human study (table 2): the two rows that people compare, and their labels."""
+    """The human study (table 2): the two rows that people compare, and their labels.
+
+    `questions`: the number of images; the paper's by default.
+    """
 
     name: str
     rows: tuple[str, str]
     labels: tuple[str, ...]
+    questions: int = 200
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from zeroseg.baselines import READ_OUT, BaselineName, SlidingWindows, baseline_segmenter
+from zeroseg.baselines import READ_OUT, SlidingWindows, baseline_segmenter
 from zeroseg.experiments import ExperimentContext, Variant, changes
+from zeroseg.method_names import BaselineName
 from zeroseg.segmenter import Segmenter
 
 TRAINING_FREE: dict[BaselineName, str] = {

@@ -14,8 +14,6 @@ from zeroseg.reproduce.paper_table import Scale
 from zeroseg.reproduce.study_package import write_study
 from zeroseg.vocabulary import Vocabulary
 
-QUESTIONS = 200  # as in the paper
-
 
 def prepare_study(
     scale: Scale,
@@ -37,6 +35,6 @@ def prepare_study(
         raise TrainingError(f"the study needs the students and records of {' and '.join(rows)}: run table 2.")
     rules = {name: segmenter.read_out.background.without_background() for name, segmenter in found.items()}
     first, second = (found[name].reading(background=rules[name]) for name in rows)
-    scenes = ((f"held-out {number}", draw_scene("held-out", number).image) for number in range(QUESTIONS))
+    scenes = ((f"held-out {number}", draw_scene("held-out", number).image) for number in range(scale.study.questions))
     vocabulary = Vocabulary(scale.study.labels, background=())
     return write_study(folder, first, second, rows, scenes, vocabulary, secrets.randbits(32), progress)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, get_args
 
 from zeroseg.errors import ConfigError
+from zeroseg.method_names import Naming
 from zeroseg.rules import RULES, BackgroundRule, Product, rule_from_json
 from zeroseg.vocabulary import BACKGROUND_WORDS
 
 Assignment = Literal["gumbel", "cosine"]
 SegmentEmbedding = Literal["token", "global", "mean"]
-Naming = Literal["segments", "patches"]
 
 
 @dataclass(frozen=True)

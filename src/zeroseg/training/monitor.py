@@ -1,4 +1,4 @@
-"""The log of a run: a progress line for people, a JSONL file for programs."""
+"""What a run reports: a progress line for people, a JSONL log for programs."""
 
 from __future__ import annotations
 
@@ -57,17 +57,17 @@ class Monitor:
         self._seen_images += images
         self._progress.update(self._task, completed=step + 1)
 
-    def record(self, step: int, figures: dict[str, Any]) -> None:
-        """Log figures of step `step`; show those that are numbers, with the rate since the last record."""
+    def record(self, step: int, metrics: dict[str, Any]) -> None:
+        """Log metrics of step `step`; show those that are numbers, with the rate since the last record."""
         elapsed = time.monotonic() - self._since
         rate = self._seen_images / elapsed if self._seen_images else 0.0
         self._seen_images, self._since = 0, time.monotonic()
-        row = {"step": step, "time": round(time.time(), 1), "images_per_second": round(rate, 1)} | figures
+        row = {"step": step, "time": round(time.time(), 1), "images_per_second": round(rate, 1)} | metrics
         if self._log is not None:
             self._log.write(json.dumps({key: _valid(value) for key, value in row.items()}) + "\n")
             self._log.flush()
         words = f"{rate:.0f} images/s  " + "  ".join(
-            f"{key} {value:.3g}" for key, value in figures.items() if isinstance(value, float) and math.isfinite(value)
+            f"{key} {value:.3g}" for key, value in metrics.items() if isinstance(value, float) and math.isfinite(value)
         )
         self._progress.update(self._task, words=words)
         if not self._live:

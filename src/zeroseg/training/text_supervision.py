@@ -52,9 +52,9 @@ class TextSupervisionConfig:
     flips: bool = False
     """Flip half of the images horizontally."""
     encoder_from_teacher: bool = False
-    """Start the encoder from the teacher's own vision tower."""
+    """Start the encoder from the CLIP's own vision tower."""
     text_from_teacher: bool = False
-    """Start the text encoder from the teacher's own."""
+    """Start the text encoder from the CLIP's own."""
     loop: LoopConfig = field(default_factory=LoopConfig)
 
     def __post_init__(self) -> None:
@@ -138,12 +138,19 @@ class TextSupervised(nn.Module):
         if config.encoder_from_teacher:
             start_from_teacher(self.student, teacher)
         self.text = teacher.text_encoder(pretrained=config.text_from_teacher)
+        self.register_load_state_dict_pre_hook(_rename_clip)
 
     def embed(self, tokens: Int[Tensor, "L T"]) -> Float[Tensor, "L D"]:
         """The text encoder's embeddings, not normalised."""
         if not len(tokens):
             return torch.zeros(0, self.config.student.embedding_width, device=tokens.device)
         return self.text.embed(tokens)
+
+
+def _rename_clip(_model: nn.Module, tensors: dict[str, Tensor], *_: object) -> None:
+    """Checkpoints of older runs: what is the model of the text encoder was called `clip`."""
+    for name in [name for name in tensors if name.startswith("clip.")]:
+        tensors[f"text.model.{name.removeprefix('clip.')}"] = tensors.pop(name)
 
 
 class TextSupervision:
