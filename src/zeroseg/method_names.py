@@ -1,5 +1,5 @@
-"""Names of namings, background rules, baselines and protocols: text alone, so that the command line can list them
-without torch. What they stand for is in `student.config`, `rules`, `baselines` and `evaluation.protocols`."""
+"""Names of namings, background rules, baselines and protocols, as text, so that the command line can list them
+without torch. `student.config`, `rules`, `baselines` and `evaluation.protocols` define them."""
 
 from __future__ import annotations
 

@@ -198,17 +198,17 @@ def test_answers_that_do_not_belong_are_refused_in_one_sentence(tmp_path: Path):
     damaged.write_text('{"study":')
     cases = {
         "does not belong to the study": [answer(other, "bob", {"000": "left"})],
-        "both of 'ann'": [good, good],
+        "both from 'ann'": [good, good],
         "question '017'": [answer(folder, "cid", {"017": "left"})],
-        "says 'up'": [answer(folder, "dan", {"000": "up"})],
-        "is no answers file": [folder / "study.json"],
+        "answers 'up'": [answer(folder, "dan", {"000": "up"})],
+        "is not the answers file": [folder / "study.json"],
         "cannot be read": [damaged],
     }
     for words, answers in cases.items():
         with pytest.raises(DatasetError, match=words) as error:
             tally(key, answers)
         assert "\n" not in str(error.value)
-    with pytest.raises(DatasetError, match="is no key"):
+    with pytest.raises(DatasetError, match="is not the key"):
         tally(good, [good])
 
 

@@ -19,7 +19,7 @@ Split = Literal["teacher", "unlabelled", "validation", "held-out"]
 
 @dataclass(frozen=True)
 class Show:
-    """Draw scenes and their masks on one sheet.
+    """Draw scenes on one sheet, each next to its mask, to look at them.
 
     example:
       zeroseg picturebook show --split held-out --count 24 --out sheet.png

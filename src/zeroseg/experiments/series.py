@@ -1,4 +1,4 @@
-"""The runs of an experiment one after the other: which are missing, and what became of them."""
+"""A series of runs: the missing runs of an experiment, one after the other, and their outcome."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Complain = Callable[[ZeroSegError], object]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a series of runs ended: how many failed, and whether it was interrupted before the end."""
+    """The end of a series of runs: how many failed, and whether it was interrupted."""
 
     failed: int = 0
     interrupted: bool = False
@@ -32,10 +32,11 @@ def run_missing(
     say: Say,
     complain: Complain,
 ) -> Outcome:
-    """Train, measure and record every run that has no record of the same settings; one that fails does not stop others.
+    """Train, measure and record every run that has no record with the same settings; a failed run does not stop others.
 
-    `steps`: those of the base, in place of its recipe's. `only`: some variants, all of them if it is empty. `counting`
-    shows the progress of measuring, `say` is given one sentence a run, `complain` the error of a run that failed.
+    `steps`: of the base, instead of its recipe's. `only`: names of variants; all of them if it is empty. `counting`
+    shows the progress of measuring, `say` is called with one sentence for each run, `complain` with the error of a run
+    that failed.
     """
     runs = plan(experiment, context, seeds, steps, only)
     missing = [run for run in runs if not run.is_recorded(context)]
@@ -60,7 +61,7 @@ def train_missing(
     say: Say,
     complain: Complain,
 ) -> Outcome:
-    """Train the students of the first seed of some variants that are not in their folders, recorded or not."""
+    """Train the students of the first seed of some variants that are not in their folders, with or without a record."""
     failed = 0
     for run in plan(experiment, context, 1, steps, only):
         if trained_segmenter(run, context) is None:

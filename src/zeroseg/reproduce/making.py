@@ -1,4 +1,4 @@
-"""What has to be made for tables: their rows, their students, and the speed of training steps."""
+"""The work for tables: their rows, their test sets, and the speed of training steps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def rows_of(scale: Scale, tables: Iterable[str]) -> list[str]:
 
 
 def rows_to_measure(scale: Scale, tables: Sequence[str], images: int) -> tuple[list[str], list[str]]:
-    """The rows whose figures tables show, and those left out because they need more than `images` images."""
+    """The rows whose figures are in the tables, and those that are left out because they need more images."""
     rows = rows_of(scale, [name for name in tables if name not in scale.shown])
     beyond = [row for row in rows if row in scale.beyond and images <= scale.images]
     return [row for row in rows if row not in beyond], beyond
@@ -32,7 +32,7 @@ def expect_test_sets(scale: Scale, context: ExperimentContext) -> None:
 def measure_missing_speed(
     scale: Scale, context: ExperimentContext, tables: Sequence[str], steps: int | None, rounds: int, counting: Counting
 ) -> None:
-    """Time the training steps of the rows of tables that show speed-ups, if they were not timed in so many rounds."""
+    """Time the training steps of rows in tables with speed-ups, unless they were timed in at least `rounds` rounds."""
     rows = [row for table in scale.tables if table.speed_up and table.name in tables for row in table.rows]
     path = speed_path(context.records, scale.rows.name)
     known = read_speed(path)

@@ -150,7 +150,7 @@ def tally(key: Path, answers: Iterable[Path]) -> dict[str, int]:
     for path in answers:
         given = _read(path, "answers file", {"study": str, "worker": str, "answers": dict})
         if given["study"] != secret["study"]:
-            raise DatasetError(f"{str(path)!r} does not belong to the study of {str(key)!r}: leave it out.")
+            raise DatasetError(f"{str(path)!r} belongs to another study than {str(key)!r}: leave it out.")
         worker = given["worker"]
         if worker in files:
             raise DatasetError(f"{str(files[worker])!r} and {str(path)!r} are both from {worker!r}: leave one out.")

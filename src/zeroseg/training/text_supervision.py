@@ -148,7 +148,7 @@ class TextSupervised(nn.Module):
 
 
 def _rename_clip(_model: nn.Module, tensors: dict[str, Tensor], *_: object) -> None:
-    """Checkpoints of older runs: what is the model of the text encoder was called `clip`."""
+    """Rename tensors of older checkpoints, in which the model of the text encoder was called `clip`."""
     for name in [name for name in tensors if name.startswith("clip.")]:
         tensors[f"text.model.{name.removeprefix('clip.')}"] = tensors.pop(name)
 
