@@ -211,7 +211,7 @@ def test_gradient_agrees_with_differences(name: str):
     assert torch.autograd.gradcheck(loss, (embeddings, SALIENCE.clone().requires_grad_()))
 
 
-# --- the paper's rival ----------------------------------------------------------------------------
+# --- the supervised baseline ----------------------------------------------------------------------------
 
 
 def test_multi_label_contrast_looks_for_any_own_text_and_for_all_own_images():

@@ -21,7 +21,7 @@ Words = list[object]
 
 @pytest.fixture(autouse=True)
 def only_toys(models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table of toys in place of the paper's, in the small; the paper's own scale as it is."""
+    """A table of tiny students in place of the paper's; the paper's own scale as it is."""
     config = replace(CONFIG, student=replace(CONFIG.student, teacher=str(models.teacher)))
     scale = replace(scale_of(toy.experiment(tmp_path, config)), figures=())
     scale.rows.template.write_text(PROSE.replace("{losses}", ""))

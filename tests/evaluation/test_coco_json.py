@@ -30,7 +30,7 @@ def box(left: int, top: int, right: int, bottom: int) -> list[list[int]]:
 
 
 def run_lengths(left: int, top: int, right: int, bottom: int) -> dict[str, Any]:
-    """The same on 6 x 4 pixels as an uncompressed RLE: zeros and ones by turns, column after column."""
+    """The same on 6 x 4 pixels as an uncompressed RLE: zeros and ones in turn, column after column."""
     pixels = np.zeros((4, 6), int)
     pixels[top:bottom, left:right] = 1
     flat = pixels.T.ravel()

@@ -99,7 +99,7 @@ def test_class_counts_give_the_iou_of_their_matrix():
 
 
 def population(random: np.random.Generator, images: int) -> np.ndarray:
-    """Tallies of images of three classes, some of them hard, not all classes in all of them."""
+    """Counts of images of three classes, some of them hard, not all classes in all of them."""
     true = random.integers(0, 2, (images, 3)) * random.integers(50, 500, (images, 3))
     share = random.beta(4, 2, (images, 1)) * np.array([0.9, 0.7, 0.8])
     right = (share * true).astype(int)
@@ -124,7 +124,7 @@ def test_the_interval_covers_the_truth_at_its_rate():
 
 
 def rare_population(random: np.random.Generator, images: int) -> np.ndarray:
-    """Tallies of thirty classes, the last of them in one image of 130, and the rarer the harder."""
+    """Counts of thirty classes, the last of them in one image of 130, and the rarer the harder."""
     order = np.arange(1, 31)
     there = random.random((images, 30)) < np.minimum(1, 1.2 / order**1.5)
     true = there * random.integers(50, 2000, (images, 30))

@@ -143,7 +143,7 @@ def test_an_interrupted_measurement_leaves_no_record(
     assert run_variant(run, context, silent) is not None
 
 
-def test_progress_hears_of_every_scene(experiment: Experiment, context: ExperimentContext):
+def test_progress_counts_every_scene(experiment: Experiment, context: ExperimentContext):
     heard: list[int] = []
 
     @contextmanager

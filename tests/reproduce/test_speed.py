@@ -1,4 +1,4 @@
-"""Speed: rows are timed by turns, and what slows the machine for a while slows them alike."""
+"""Speed: rows are timed in turn, and what slows the machine for a while slows them alike."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The rivals of table 1: trained on the very scenes of a distillation, with captions and masks that are true."""
+"""The supervised rows of table 1: trained on the very scenes of a distillation, with captions and masks that are true."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -43,16 +43,18 @@ def context(tmp_path: Path) -> ExperimentContext:
 
 def experiment(folder: Path) -> Experiment:
     (folder / "prose.md").write_text(toy.PROSE)
-    rivals = (
+    rows = (
         Variant("captions", "captions", SEGMENTS, "captions", train=train_with_words),
         Variant("masks", "masks", learns_from="masks", train=train_with_masks),
     )
     column = Column("voc", toy.VOC, "own")
     base, template = Variant("views", "views"), folder / "prose.md"
-    return Experiment("rivals", lambda: CONFIG, base, {"Rivals": rivals}, {"own": {}}, (column,), template)
+    return Experiment("supervised", lambda: CONFIG, base, {"Supervised": rows}, {"own": {}}, (column,), template)
 
 
-def test_rivals_are_trained_measured_and_recorded_like_students(context: ExperimentContext, tmp_path: Path):
+def test_supervised_students_are_trained_measured_and_recorded_like_students(
+    context: ExperimentContext, tmp_path: Path
+):
     chosen = experiment(tmp_path)
     runs = plan(chosen, context, 1)
     assert [run.settings.get("learns_from") for run in runs] == [None, "captions", "masks"]
