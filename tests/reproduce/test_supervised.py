@@ -1,4 +1,4 @@
-"""The supervised rows of table 1: trained on the very scenes of a distillation, with captions and masks that are true."""
+"""The supervised rows of table 1: trained on the scenes of a distillation, with their captions and masks."""
 
 from dataclasses import replace
 from pathlib import Path
