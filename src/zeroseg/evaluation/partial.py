@@ -113,7 +113,7 @@ class Partial:
         if self.path is None or not self.mious:
             return
         with atomic_path(self.path) as path, path.open("wb") as file:
-            np.savez(
+            np.savez_compressed(  # most classes are in few images
                 file,
                 confusion=self.confusion,
                 upper_bound=self.upper_bound,
