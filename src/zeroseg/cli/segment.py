@@ -70,7 +70,9 @@ class Segment:
     """Cosine times 100; implies --background margin."""
     naming: Annotated[Naming | None, arg(help_behavior_hint=OWN)] = None
     """Whether a pixel takes the name of its segment (the paper's) or of its patch."""
-    refinement: Annotated[int | None, arg(metavar="ITERATIONS", help_behavior_hint=OWN)] = None
+    refinement: Annotated[
+        int | None, arg(metavar="ITERATIONS", help_behavior_hint="(default: the model's own; 10 for a teacher)")
+    ] = None
     """Iterations of refinement, in which the masks follow the photo's edges; 0 for none (the paper's)."""
     background_words: UseAppendAction[Annotated[tuple[str, ...], arg(metavar="WORDS", help_behavior_hint=OWN)]] = ()
     """Words that compete with the labels for the background, separated by commas; "" for none."""
