@@ -197,7 +197,7 @@ def test_answers_that_do_not_belong_are_refused_in_one_sentence(tmp_path: Path):
     damaged = tmp_path / "damaged.json"
     damaged.write_text('{"study":')
     cases = {
-        "does not belong to the study": [answer(other, "bob", {"000": "left"})],
+        "another study": [answer(other, "bob", {"000": "left"})],
         "both from 'ann'": [good, good],
         "question '017'": [answer(folder, "cid", {"017": "left"})],
         "answers 'up'": [answer(folder, "dan", {"000": "up"})],
