@@ -6,9 +6,9 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip --disable-pip-version-check install
+PIP    := $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt
 
-# Pinned: the version that was tested. Where pip's index has CUDA builds only, name a CPU index in PIP_INDEX_URL.
+# As in constraints.txt: the version that was tested. Where pip's index has CUDA builds only, name a CPU index in PIP_INDEX_URL.
 TORCH  := torch==2.13.0
 
 INSTALLED      := $(VENV)/.installed
@@ -38,7 +38,7 @@ $(BIN)/python:
 	  echo "'$(PYTHON) -m venv' failed; on Debian and Ubuntu: apt install python3-venv" >&2; \
 	  exit 1; }
 
-$(INSTALLED): pyproject.toml | $(BIN)/python
+$(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
 	@echo "== 2/3 installing $(TORCH) (some 200 MB as a CPU build, gigabytes with CUDA)"
 	@$(PIP) "$(TORCH)"
 	@echo "== 3/3 installing zeroseg and what it needs"
@@ -46,12 +46,12 @@ $(INSTALLED): pyproject.toml | $(BIN)/python
 	@touch $@
 	@echo "== installed; try: $(BIN)/zeroseg --help"
 
-$(INSTALLED_TEST): pyproject.toml $(INSTALLED)
+$(INSTALLED_TEST): pyproject.toml constraints.txt $(INSTALLED)
 	@echo "== installing what the checks and tests need"
 	@$(PIP) -e '.[test]'
 	@touch $@
 
 clean:
-	rm -rf build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf build dist .coverage .coverage.* .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -f $(INSTALLED) $(INSTALLED_TEST)
 	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

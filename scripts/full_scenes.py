@@ -1,8 +1,8 @@
-"""Unlabelled scenes without cheap views: every view of the paper's grids shows things on a twentieth of it or more.
+"""Unlabelled scenes without empty views: in every view of the paper's grids, things fill a twentieth or more.
 
 python scripts/full_scenes.py FOLDER [COUNT]
 
-One scene in ten is such. Their numbers follow those that the recipes train on.
+One scene in ten is such a scene. Their numbers come after those of the recipes' training scenes.
 """
 
 import sys
@@ -13,7 +13,7 @@ import numpy as np
 from zeroseg.picturebook import Scene, Thing, draw_scene
 from zeroseg.views import ViewsConfig
 
-FIRST = 14336  # below are the scenes of the recipes
+FIRST = 14336  # scenes with smaller numbers are the recipes' training scenes
 LEAST = 0.05
 BOXES = ViewsConfig(side=96).boxes()
 
@@ -25,7 +25,7 @@ def is_full(scene: Scene) -> bool:
 
 
 def main() -> None:
-    """Draw until there are enough."""
+    """Draw scenes until there are enough."""
     folder, count = Path(sys.argv[1]), int([*sys.argv[2:], "4096"][0])
     folder.mkdir(parents=True, exist_ok=True)
     number, found = FIRST, 0

@@ -1,9 +1,9 @@
-"""Whether the student knows nouns in colours that no teacher caption ever joined them with.
+"""How well the student recognises pairs of noun and colour that no teacher caption contains.
 
 python scripts/open_vocabulary.py [MODEL] [SPLIT] [SCENES]
 
-For every thing of which at least 40 pixels are seen: the share of them that the student gives its noun, all nouns as
-labels. And its colour: the share that takes the right one of the ten phrases "red cat", "blue cat" ... over its pixels.
+For every thing with at least 40 visible pixels: the fraction of them to which the student gives its noun, with all
+nouns as labels. And for its colour: the fraction with the right one of the ten phrases "red cat", "blue cat" ...
 """
 
 import sys
@@ -20,7 +20,7 @@ SMALLEST = 40  # pixels of a thing that counts
 
 
 def main() -> None:
-    """Print nouns and colours, for seen and for reserved pairs."""
+    """Print the results for nouns and colours, of seen and of reserved pairs."""
     model, split, scenes = [*sys.argv[1:], *(str(BUNDLED), "held-out", "300")[len(sys.argv) - 1 :]]
     segmenter = Segmenter.from_pretrained(model)
     nouns = Vocabulary(ALL_NOUNS, background=STUFF_NAMES)

@@ -1,4 +1,4 @@
-"""Draw the README's picture: held-out scenes as they are, and as the bundled student segments them by words.
+"""Draw the README's picture: held-out scenes, and their segmentations by the bundled student.
 
 python scripts/readme_picture.py             writes docs/images/overlays.jpg
 python scripts/readme_picture.py 24 all.jpg  draws the first 24 scenes, to look at
@@ -19,7 +19,7 @@ OUT = Path(__file__).parents[1] / "docs" / "images" / "overlays.jpg"
 
 
 def main() -> None:
-    """Two scenes a row: each drawing with its overlay and legend beside it."""
+    """Draw two scenes in a row: each scene next to its overlay with a legend."""
     scenes, out = (int(sys.argv[1]), Path(sys.argv[2])) if len(sys.argv) > 2 else (SCENES, OUT)
     segmenter = Segmenter.from_pretrained()
     cells = [_cell(segmenter, number) for number in range(scenes)]

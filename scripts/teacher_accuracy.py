@@ -2,8 +2,8 @@
 
 python scripts/teacher_accuracy.py [TEACHER]
 
-A crop counts when it lies round a thing that fills at least 15 % of it, and other things together a quarter of that
-at most: so it has one answer. The name is the best of all 44 nouns, mean over the prompt templates.
+A crop counts if it is around a thing that fills at least 15 % of it, and if all other things together fill at most a
+quarter of that: so it has one answer. The name is the best of all 44 nouns, with the mean over the prompt templates.
 """
 
 import sys

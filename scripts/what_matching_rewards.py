@@ -1,15 +1,15 @@
-"""What the paper's segment matching (equation 1) gives for tokens that know the picture, and for tokens that do not.
+"""The paper's segment matching (equation 1) for tokens that depend on the picture, and for tokens that do not.
 
 python scripts/what_matching_rewards.py [STUDENT...]
 
-On 300 validation scenes with the paper's 30 views, by the bundled teacher. Kinds of tokens:
-  things    what the teacher says of every thing's own box: what a perfect student's tokens would be
-  constant  the same token for all pictures, fitted to the loss: it knows nothing
+On 300 validation scenes with the paper's 30 views, with the bundled teacher. Kinds of tokens:
+  things    the teacher's embeddings of the box of every thing: the tokens of a perfect student
+  constant  the same token for all pictures, fitted to the loss
   STUDENT   the segment tokens of students: folders, or the bundled one
-For each: the loss, how many different views of a picture the tokens are nearest to, and what share of all tokens are
-nearest to a view without any thing in it. Then: how well a constant foretells views with and without things. Last, of
-the assignment: how far a patch's dot products with the segments differ in fresh students of the paper's recipe, beside
-the Gumbel noise that training adds to them.
+For each: the loss, the number of different views of a picture that are nearest to a token, and the fraction of tokens
+that are nearest to a view without things. Then: how well a constant predicts views with and without things. Last, about
+the assignment: how much a patch's dot products with the segments differ in untrained students of the paper's recipe,
+compared with the Gumbel noise that training adds to them.
 """
 
 import math
@@ -29,7 +29,7 @@ from zeroseg.recipes import picturebook_faithful
 from zeroseg.student import Student
 from zeroseg.student.weights import BUNDLED
 from zeroseg.teacher import Teacher
-from zeroseg.training.instruments import nearest_views
+from zeroseg.training.diagnostics import nearest_views
 from zeroseg.views import ViewsConfig
 
 SCENES = 300
@@ -41,7 +41,7 @@ GUMBEL = math.pi / math.sqrt(6)  # standard deviation of the noise
 
 
 def main() -> None:
-    """Print a line for each kind of tokens, and those on views and assignment."""
+    """Print a line for each kind of tokens, and the lines on views and assignment."""
     teacher = Teacher.from_pretrained()
     scenes = [draw_scene("validation", number) for number in range(SCENES)]
     images = torch.stack([to_tensor(scene.image) for scene in scenes]).float() / 255
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def without_things(scene: Scene) -> Bool[Tensor, " V"]:
-    """Which local views show nothing but stuff."""
+    """The local views that show only stuff."""
     thing = torch.tensor([isinstance(content, Thing) for content in scene.contents])
     shown = thing[torch.from_numpy(scene.instances).long()]
     boxes = [box for box, local in zip(VIEWS.boxes(), VIEWS.is_local(), strict=True) if local]
@@ -77,7 +77,7 @@ def without_things(scene: Scene) -> Bool[Tensor, " V"]:
 
 
 def things_of(image: Float[Tensor, "3 H W"], scene: Scene) -> Float[Tensor, "N 3 48 48"]:
-    """The crops round the things of a scene, resized; round the whole scene if none is large enough."""
+    """The crops around the things of a scene, resized; the whole scene if no thing is large enough."""
     crops: list[Tensor] = []
     for number, content in enumerate(scene.contents):
         rows, columns = (scene.instances == number).nonzero()
@@ -88,7 +88,7 @@ def things_of(image: Float[Tensor, "3 H W"], scene: Scene) -> Float[Tensor, "N 3
 
 
 def fitted(views: Float[Tensor, "B V D"]) -> Float[Tensor, " D"]:
-    """The one embedding that is, over all pictures, nearest to the nearest of their views."""
+    """The embedding with the smallest mean distance to the nearest view of all pictures."""
     constant = views.flatten(0, 1).mean(dim=0).requires_grad_()
     optimiser = torch.optim.Adam([constant], RATE)
     for step in range(STEPS):
@@ -100,13 +100,13 @@ def fitted(views: Float[Tensor, "B V D"]) -> Float[Tensor, " D"]:
 
 
 def report(tokens: Sequence[Float[Tensor, "S D"]], views: Float[Tensor, "B V D"], empty: Bool[Tensor, "B V"]) -> str:
-    """Loss, different nearest views, and the share of tokens that are nearest to a view without things."""
+    """Loss, different nearest views, and the fraction of tokens that are nearest to a view without things."""
     loss, chosen, cheap, count = 0.0, 0, 0, 0
     for mine, theirs, bare in zip(tokens, views, empty, strict=True):
         nearest = nearest_views(mine[None], theirs[None])[0]
         loss += float(pairwise_l1(mine[None], theirs[None]).min(dim=2).values.mean()) / len(tokens)
         chosen, cheap, count = chosen + len(nearest.unique()), cheap + int(bare[nearest].sum()), count + len(mine)
-    return f"matching {loss:.4f}, {chosen / len(tokens):.1f} views, {cheap / count:.0%} of the tokens at bare views"
+    return f"matching {loss:.4f}, {chosen / len(tokens):.1f} views, {cheap / count:.0%} of the tokens at empty views"
 
 
 @torch.inference_mode()

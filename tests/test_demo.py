@@ -15,10 +15,10 @@ from zeroseg.cli import COMMANDS, main
 from zeroseg.demo import DemoConfig, demonstration
 from zeroseg.demo.curves import RECENT, nearest_by_grid, points
 from zeroseg.demo.demonstration import next_commands
-from zeroseg.demo.lesson import free_run
 from zeroseg.demo.pictures import PICTURES
+from zeroseg.demo.training_run import free_run
 from zeroseg.picturebook import draw_scene
-from zeroseg.training.distill import DistillConfig, LossWeights
+from zeroseg.training.distillation import DistillConfig, LossWeights
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.monitor import read_log
 from zeroseg.views import ViewsConfig
@@ -50,7 +50,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> DemoConfig:
         teacher=folder / "teacher",
         fewest_images=IMAGES,
         most_images=IMAGES,
-        rehearsal_steps=4,
+        timing_steps=4,
         curve_points=2,
         curve_scenes=2,
         table_scenes=2,
@@ -105,7 +105,7 @@ def test_a_second_demo_uses_what_is_there(out: Path, config: DemoConfig, capsys:
     said = " ".join(capsys.readouterr().out.split())
     assert (out / "run-2" / "student").is_dir()
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert "of a former demo" in said
+    assert "of an earlier demo" in said
     assert said.count(str(report)) == 1
     assert "margins on 100" in said
     assert "Try next" in said
@@ -123,10 +123,10 @@ def test_ctrl_c_says_what_is_there(
     config: DemoConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("ctrl-c")
 
     monkeypatch.setattr(demonstration, "cache_features", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="ctrl-c"):
         demo.run(tmp_path, minutes=0.001, config=config)
 
     last = capsys.readouterr().out.strip().splitlines()[-1]

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ from PIL import Image, ImageChops, ImageDraw
 from zeroseg.drawing import (
     contact_sheet,
     display_size,
-    lettering,
+    hexadecimal,
+    label_colours,
     overlay,
     overlay_palette,
     palette,
@@ -80,10 +82,64 @@ def test_palette_png_round_trip_keeps_every_class_id(
         np.testing.assert_array_equal(np.asarray(stored), class_map)
 
 
-def test_palette_png_shows_vocs_colours(tmp_path: Path):
-    save_palette_png(segmentation(np.array([[0, 1, 2]])), tmp_path / "mask.png")
+def test_vocs_colours_for_a_mask_where_other_tools_expect_them(tmp_path: Path):
+    save_palette_png(segmentation(np.array([[0, 1, 2]])), tmp_path / "mask.png", palette(256))
     with Image.open(tmp_path / "mask.png") as stored:
         np.testing.assert_array_equal(np.asarray(stored.convert("RGB"))[0], VOC_START[:3])
+
+
+def swatches(monkeypatch: pytest.MonkeyPatch, found: Segmentation) -> tuple[Image.Image, dict[str, Any]]:
+    """An overlay, and the pixel in the middle of the swatch before each label of its legend."""
+    where: dict[str, tuple[float, float]] = {}
+    original = ImageDraw.ImageDraw.text
+
+    def spy(pen: ImageDraw.ImageDraw, place: tuple[float, float], text: str, *rest: Any, **named: Any) -> None:
+        where.setdefault(text, place)
+        original(pen, place, text, *rest, **named)
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", spy)
+    width, height = found.size
+    drawn = overlay(Image.new("RGB", (width, height), (100, 100, 100)), found, opacity=1.0)
+    size = min(28, max(15, max(display_size(found.size)) // 45))
+    middle = round(size * 1.7) - size // 2  # from the label's beginning back to the middle of its swatch
+    pixels = {text: drawn.getpixel((round(x - middle), round(y))) for text, (x, y) in where.items()}
+    return drawn, {text: pixel for text, pixel in pixels.items() if text in found.labels}
+
+
+@pytest.mark.parametrize("has_background", [True, False])
+@pytest.mark.parametrize("count", [3, 24, 200, 300])
+def test_mask_overlay_legend_and_json_agree_on_every_colour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int, has_background: bool
+):
+    """Also where there are more labels than the 64 colours, or the 256 of a palette: labels 3 and 67 both occur."""
+    labels = ("background" if has_background else "thing 0", *(f"thing {number}" for number in range(1, count)))
+    shown = np.array([number for number in (*range(20), 67, 131) if number < count])
+    found = segmentation(shown.repeat(40)[None].repeat(400, axis=0), labels, has_background)
+    rows: Any = found.summary(list(map(hexadecimal, label_colours(found))))["labels"]
+    in_json = {row["label"]: row["colour"] for row in rows}
+    drawn, legend = swatches(monkeypatch, found)
+    assert len(legend) == len(shown)
+    save_palette_png(found, tmp_path / "mask.png")
+    with Image.open(tmp_path / "mask.png") as stored:
+        in_mask: Any = stored.getpalette() if stored.mode == "P" else None
+    assert (in_mask is None) == (count > 256)
+    for number, label in enumerate(labels):
+        if in_mask is not None:
+            assert in_json[label] == hexadecimal(tuple(in_mask[3 * number : 3 * number + 3]))
+        if label in legend and label != "background":
+            assert in_json[label] == hexadecimal(legend[label])
+            place = int(np.flatnonzero(shown == number)[0]) * 40 + 20
+            scale = display_size(found.size)[0] / found.size[0]
+            pixel: Any = drawn.getpixel((round(place * scale), 10))
+            assert in_json[label] == hexadecimal(pixel)
+    assert len({in_json[labels[number]] for number in shown}) == len(shown)
+    assert not has_background or in_json["background"] == "#000000"
+
+
+def test_a_summary_has_no_colours_unless_they_are_given():
+    rows: Any = segmentation(np.array([[0, 1]])).summary()["labels"]
+    (row, *_) = rows
+    assert set(row) == {"index", "label", "fraction", "score"}
 
 
 @pytest.mark.parametrize("name", ["mask.jpg", "mask"])
@@ -108,7 +164,8 @@ def test_overlay_tints_labels_and_leaves_the_background_alone():
     drawn = overlay(grey, segmentation(halves(400, 400)), opacity=1.0)
     assert drawn.getpixel((50, 200)) == (100, 100, 100)
     assert drawn.getpixel((350, 200)) == overlay_palette(1)[0]
-    assert drawn.getpixel((200, 200)) > (230, 230, 230)  # the contour's line
+    line: Any = drawn.getpixel((200, 200))
+    assert line > (230, 230, 230)  # the contour's line
     assert drawn.getpixel((198, 200)) == (100, 100, 100)
     assert drawn.getpixel((199, 200)) == (45, 45, 45)  # and its rim
 
@@ -171,7 +228,7 @@ def test_legend_says_how_many_more_there_are(monkeypatch: pytest.MonkeyPatch):
     written: list[str] = []
     original = ImageDraw.ImageDraw.text
 
-    def spy(pen: object, where: object, text: str, *rest: object, **named: object) -> None:
+    def spy(pen: Any, where: Any, text: str, *rest: Any, **named: Any) -> None:
         written.append(text)
         original(pen, where, text, *rest, **named)
 
@@ -212,16 +269,29 @@ def test_no_label_breaks_the_legend(label: str):
     assert len(second_row.getcolors(10_000) or []) > 3  # paper, swatch, its edge, and some text
 
 
-def test_label_without_any_font_is_shown_by_its_index(monkeypatch: pytest.MonkeyPatch):
-    """A bare server has no fonts: "#1" leads to the text in the JSON."""
-    monkeypatch.setattr(lettering, "_system_fonts", tuple)
-    lettering._font_for.cache_clear()
-    photo, class_map = Image.new("RGB", (400, 400)), halves(400, 400)
-    unknown = overlay(photo, segmentation(class_map, ("background", "狗")))
-    assert same(unknown, overlay(photo, segmentation(class_map, ("background", "#1"))))
-    known = overlay(photo, segmentation(class_map, ("background", "dog")))
-    assert not same(unknown, known)
-    lettering._font_for.cache_clear()
+BARE_SERVER = """
+from PIL import Image, ImageFont
+real = ImageFont.truetype
+def no_file(font, *rest, **named):
+    if isinstance(font, str):
+        raise OSError("cannot open resource")
+    return real(font, *rest, **named)
+ImageFont.truetype = no_file
+import numpy as np
+from zeroseg.drawing import overlay
+from zeroseg.segmentation import Segmentation
+halves, scores = np.repeat([[0, 1]], 400, axis=0).repeat(200, axis=1), np.array([0.5, 0.5])
+def drawn(label):
+    found = Segmentation(("background", label), halves, scores, has_background=True)
+    return overlay(Image.new("RGB", (400, 400)), found).tobytes()
+print(drawn("狗") == drawn("#1"), drawn("dog") == drawn("#1"))
+"""
+
+
+def test_label_without_any_font_is_shown_by_its_index():
+    """A bare server has no fonts: "#1" leads to the text in the JSON; Latin letters come with Pillow."""
+    printed = subprocess.run([sys.executable, "-c", BARE_SERVER], capture_output=True, check=True, text=True)
+    assert printed.stdout.split() == ["True", "False"]
 
 
 @settings(max_examples=25, deadline=None)
@@ -270,6 +340,7 @@ def test_contact_sheet_has_no_empty_room_below_wide_pictures():
 
 def test_contact_sheet_refuses_what_does_not_fit():
     picture = Image.new("RGB", (2, 2))
-    for arguments in (([], 2), ([picture], 0), ([picture], 1, ["a", "b"])):
+    refused: list[tuple[Any, ...]] = [([], 2), ([picture], 0), ([picture], 1, ["a", "b"])]
+    for arguments in refused:
         with pytest.raises(ValueError, match=r"contact sheet|captions"):
             contact_sheet(*arguments)

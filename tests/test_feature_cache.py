@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from PIL import Image
 from tests.tiny import VIEWS, photo, teacher, write_photos
 from zeroseg import feature_cache
 from zeroseg.errors import CacheError
-from zeroseg.feature_cache import FeatureCache, build_cache, embed_views, image_key, read_square
+from zeroseg.feature_cache import FeatureCache, build_cache, embed_views, read_square
+from zeroseg.image_index import image_key
 from zeroseg.images import to_tensor
 from zeroseg.views import ViewsConfig
 
@@ -24,11 +26,8 @@ def photos(tmp_path: Path) -> list[Path]:
     return write_photos(tmp_path / "photos", 8)
 
 
-@pytest.fixture
-def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shards of three pictures, embedded two at a time, so that eight pictures make several of each."""
-    monkeypatch.setattr(feature_cache, "SHARD", 3)
-    monkeypatch.setattr(feature_cache, "CHUNK", 2)
+in_small_shards = partial(build_cache, shard=3, chunk=2)
+"""Shards of three pictures, embedded two at a time, so that eight pictures make several of each."""
 
 
 def key_of(path: Path) -> str:
@@ -43,10 +42,9 @@ def contents(folder: Path, images: Sequence[Path]) -> torch.Tensor:
 # --- what it holds ----------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("small_shards")
 def test_cache_holds_the_teachers_embedding_of_every_view(photos: list[Path], tmp_path: Path):
     """The oracle cuts each view out of the picture itself and embeds it alone."""
-    report = build_cache(photos, teacher(), VIEWS, tmp_path / "cache")
+    report = in_small_shards(photos, teacher(), VIEWS, tmp_path / "cache")
     assert (report.embedded, report.found, report.unreadable) == (8, 0, 0)
     cache = FeatureCache(tmp_path / "cache")
     assert len(cache) == 8
@@ -93,13 +91,12 @@ def test_features_are_float16_on_disk(photos: list[Path], tmp_path: Path):
     assert stored.shape == (8, 5, 16)
 
 
-@pytest.mark.usefixtures("small_shards")
 def test_picture_that_comes_twice_is_embedded_once(photos: list[Path], tmp_path: Path):
     """Under another name, in the same shard or a later one: the bytes are the key."""
     copies = [Path(shutil.copy(photos[0], tmp_path / f"copy{n}.png")) for n in range(3)]
     images = [photos[0], copies[0], photos[1], photos[2], copies[1], copies[2]]
     done: list[int] = []
-    report = build_cache(images, teacher(), VIEWS, tmp_path / "cache", done.append)
+    report = in_small_shards(images, teacher(), VIEWS, tmp_path / "cache", done.append)
     assert (report.embedded, report.found, report.unreadable) == (3, 3, 0)
     assert sum(done) == len(images)
     cache = FeatureCache(tmp_path / "cache")
@@ -109,9 +106,8 @@ def test_picture_that_comes_twice_is_embedded_once(photos: list[Path], tmp_path:
 
 
 @pytest.mark.parametrize("normalise", [True, False])
-@pytest.mark.usefixtures("small_shards")
 def test_statistics_are_numpys(normalise: bool, photos: list[Path], tmp_path: Path):
-    build_cache(photos, teacher(), VIEWS, tmp_path / "cache")
+    in_small_shards(photos, teacher(), VIEWS, tmp_path / "cache")
     rows = contents(tmp_path / "cache", photos).double().numpy().reshape(-1, 16)
     if normalise:
         rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
@@ -128,35 +124,33 @@ class PowerCut(BaseException):
 
 
 @pytest.mark.parametrize("after", [0, 2, 3, 5, 7])
-@pytest.mark.usefixtures("small_shards")
 def test_interrupted_run_goes_on_and_ends_with_the_same_features(after: int, photos: list[Path], tmp_path: Path):
-    build_cache(photos, teacher(), VIEWS, tmp_path / "whole")
+    in_small_shards(photos, teacher(), VIEWS, tmp_path / "whole")
     done = 0
 
     def progress(images: int) -> None:
         nonlocal done
         done += images
         if done > after:
-            raise PowerCut
+            raise PowerCut("no current")
 
-    with pytest.raises(PowerCut):
-        build_cache(photos, teacher(), VIEWS, tmp_path / "cut", progress)
+    with pytest.raises(PowerCut, match="no current"):
+        in_small_shards(photos, teacher(), VIEWS, tmp_path / "cut", progress)
     held = len(FeatureCache(tmp_path / "cut"))
     assert held % 3 == 0  # whole shards only
     assert held >= done - 6  # an interruption loses the shard in work, no more
-    report = build_cache(photos, teacher(), VIEWS, tmp_path / "cut")
+    report = in_small_shards(photos, teacher(), VIEWS, tmp_path / "cut")
     assert (report.embedded, report.found) == (8 - held, held)
     assert torch.equal(contents(tmp_path / "cut", photos), contents(tmp_path / "whole", photos))
 
 
-@pytest.mark.usefixtures("small_shards")
 def test_shard_without_its_keys_does_not_count(photos: list[Path], tmp_path: Path):
     """The power went between the two files of a shard: features whose keys are unknown are written anew."""
-    build_cache(photos, teacher(), VIEWS, tmp_path / "cache")
+    in_small_shards(photos, teacher(), VIEWS, tmp_path / "cache")
     whole = contents(tmp_path / "cache", photos)
     max((tmp_path / "cache").glob("*.keys.json")).unlink()
     assert len(FeatureCache(tmp_path / "cache")) == 6
-    report = build_cache(photos, teacher(), VIEWS, tmp_path / "cache")
+    report = in_small_shards(photos, teacher(), VIEWS, tmp_path / "cache")
     assert (report.embedded, report.found) == (2, 6)
     assert torch.equal(contents(tmp_path / "cache", photos), whole)
 
@@ -255,7 +249,6 @@ def test_damaged_shard_is_said_to_be_damaged(name: str, damage: str, photos: lis
         FeatureCache(tmp_path / "cache")
 
 
-@pytest.mark.usefixtures("small_shards")
 def test_unreadable_pictures_are_listed_and_do_not_stop_the_run(photos: list[Path], tmp_path: Path):
     truncated, missing, words = photos[1], tmp_path / "missing.png", tmp_path / "words.png"
     whole = truncated.read_bytes()
@@ -263,7 +256,7 @@ def test_unreadable_pictures_are_listed_and_do_not_stop_the_run(photos: list[Pat
     words.write_text("no picture", encoding="utf-8")
     images = [*photos[:4], missing, *photos[4:], words]
     done: list[int] = []
-    report = build_cache(images, teacher(), VIEWS, tmp_path / "cache", done.append)
+    report = in_small_shards(images, teacher(), VIEWS, tmp_path / "cache", done.append)
     assert (report.embedded, report.found, report.unreadable) == (7, 0, 3)
     assert sum(done) == len(images)
     listed = [json.loads(line) for line in (tmp_path / "cache" / "quarantine.jsonl").read_text().splitlines()]
@@ -272,7 +265,7 @@ def test_unreadable_pictures_are_listed_and_do_not_stop_the_run(photos: list[Pat
     assert key_of(photos[7]) in FeatureCache(tmp_path / "cache")
     # once repaired, a picture is embedded and no longer listed
     truncated.write_bytes(whole)
-    assert build_cache(images, teacher(), VIEWS, tmp_path / "cache").embedded == 1
+    assert in_small_shards(images, teacher(), VIEWS, tmp_path / "cache").embedded == 1
     listed = (tmp_path / "cache" / "quarantine.jsonl").read_text()
     assert str(truncated) not in listed
     assert str(missing) in listed

@@ -11,7 +11,7 @@ import pytest
 
 from zeroseg import errors
 from zeroseg.errors import OutputError, ZeroSegError
-from zeroseg.files import atomic_folder, atomic_path, held, write_bytes_atomically, write_text_atomically
+from zeroseg.files import atomic_folder, atomic_path, finite_json, held, write_bytes_atomically, write_text_atomically
 
 
 def names_in(folder: Path) -> list[str]:
@@ -60,16 +60,16 @@ def test_permissions_are_those_of_an_ordinary_file(tmp_path: Path):
 
 
 @pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt])
-def test_failure_inside_keeps_the_old_file_and_leaves_no_other(tmp_path: Path, interruption: type):
+def test_failure_inside_keeps_the_old_file_and_leaves_no_other(tmp_path: Path, interruption: type[BaseException]):
     target = tmp_path / "result.txt"
     target.write_text("old")
 
     def write_half() -> None:
         with atomic_path(target) as temporary:
             temporary.write_text("half")
-            raise interruption
+            raise interruption("half-way")
 
-    with pytest.raises(interruption):
+    with pytest.raises(interruption, match="half-way"):
         write_half()
     assert target.read_text() == "old"
     assert names_in(tmp_path) == ["result.txt"]
@@ -127,7 +127,7 @@ def test_file_in_the_place_of_a_parent(tmp_path: Path):
 
 
 def test_block_that_writes_nothing_is_refused(tmp_path: Path):
-    with pytest.raises(OutputError), atomic_path(tmp_path / "result.txt"):
+    with pytest.raises(OutputError, match=r"Cannot write .*result\.txt"), atomic_path(tmp_path / "result.txt"):
         pass
     assert names_in(tmp_path) == []
 
@@ -149,13 +149,13 @@ def test_an_empty_folder_is_filled(tmp_path: Path):
 
 
 @pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt])
-def test_a_folder_half_filled_goes_away(tmp_path: Path, interruption: type):
+def test_a_folder_half_filled_goes_away(tmp_path: Path, interruption: type[BaseException]):
     def write_half() -> None:
         with atomic_folder(tmp_path / "folder") as draft:
             write_text_atomically(draft / "result.txt", "half")
-            raise interruption
+            raise interruption("half-way")
 
-    with pytest.raises(interruption):
+    with pytest.raises(interruption, match="half-way"):
         write_half()
     assert names_in(tmp_path) == []
 
@@ -185,3 +185,10 @@ def test_a_folder_is_held_by_one_process_at_a_time(tmp_path: Path):
     with held(folder):
         pass
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_json_of_finite_numbers():
+    assert finite_json('{"a": [1, -2.5e3, "NaN", null]}') == {"a": [1, -2500.0, "NaN", None]}
+    for number in ("NaN", "-Infinity", "1e999"):
+        with pytest.raises(ValueError, match=f"{number} is not a finite number"):
+            finite_json(f"[1.0, {number}]")

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -167,7 +168,7 @@ def test_half_transparency_blends():
 
 @pytest.mark.parametrize(("mode", "key", "colour"), [("P", 1, None), ("L", 7, 7), ("RGB", (1, 2, 3), (1, 2, 3))])
 @pytest.mark.parametrize("file_format", ["PNG", "GIF"])
-def test_transparent_palette_index_or_colour_key(mode: str, key: object, colour: object, file_format: str):
+def test_transparent_palette_index_or_colour_key(mode: str, key: Any, colour: Any, file_format: str):
     if mode == "RGB" and file_format == "GIF":
         pytest.skip("GIF has no RGB")
     image = Image.new(mode, (4, 4), 1 if mode == "P" else colour)
@@ -224,7 +225,7 @@ def test_too_many_pixels_are_refused_from_the_header_alone():
 
 def test_webp_that_claims_a_giant_canvas_is_refused():
     body = b"WEBP" + b"VP8X" + struct.pack("<I", 10) + b"\x00" * 4 + b"\xff\xff\xff" * 2
-    with pytest.raises(ImageError):
+    with pytest.raises(ImageError, match="is damaged"):
         load_image(b"RIFF" + struct.pack("<I", len(body)) + body)
 
 
@@ -280,7 +281,7 @@ def test_bad_file_is_one_sentence_with_its_name_and_advice(tmp_path: Path, conte
 def test_truncation_is_noticed_in_every_format(file_format: str):
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
     data = stored(noise, file_format)
-    with pytest.raises(ImageError):
+    with pytest.raises(ImageError, match="damaged"):
         load_image(data[: len(data) // 2])
 
 
@@ -345,7 +346,7 @@ def test_nothing_to_find_is_said(tmp_path: Path):
         find_images([])
     with pytest.raises(ImageError, match=r"no file or folder.*missing"):
         find_images([tmp_path / "missing"])
-    with pytest.raises(ImageError, match=r"cannot be looked at|no file or folder"):
+    with pytest.raises(ImageError, match=r"cannot be accessed|no file or folder"):
         find_images(["x" * 5000])
 
 

@@ -24,6 +24,7 @@ SEGMENTS, PATCHES, VIEWS = numbers(B, S, D, seed=1), numbers(B, P, D, seed=2), n
 MASKS = numbers(B, S, P, seed=4).softmax(dim=1)
 SALIENCE = numbers(B, P, seed=5)
 COVERAGE = shares(B, P, V, seed=6)
+NOTHING = torch.zeros(D, dtype=torch.float64)  # where sums of embeddings begin
 
 
 def l1(ours: Tensor, theirs: Tensor) -> float:
@@ -113,7 +114,7 @@ def naive_overlap(coverage: Tensor) -> float:
                 continue
             weights = [math.exp(float(SALIENCE[b, p])) * float(coverage[b, p, v]) for p in range(P)]
             say = [sum(float(MASKS[b, s, p]) * weights[p] for p in range(P)) for s in range(S)]
-            mixed = sum((say[s] / sum(say)) * SEGMENTS[b, s] for s in range(S))
+            mixed = sum(((say[s] / sum(say)) * SEGMENTS[b, s] for s in range(S)), NOTHING)
             errors.append(l1(mixed, VIEWS[b, v]))
     return sum(errors) / len(errors)
 
@@ -125,7 +126,7 @@ def naive_patch_view(coverage: Tensor) -> float:
             if float(coverage[b, :, v].sum()) <= losses.EMPTY:
                 continue
             weights = [math.exp(float(SALIENCE[b, p])) * float(coverage[b, p, v]) for p in range(P)]
-            mixed = sum(weights[p] / sum(weights) * PATCHES[b, p] for p in range(P))
+            mixed = sum((weights[p] / sum(weights) * PATCHES[b, p] for p in range(P)), NOTHING)
             errors.append(l1(mixed, VIEWS[b, v]))
     return sum(errors) / len(errors)
 
@@ -152,7 +153,7 @@ def test_dense_matching():
     for b in range(B):
         for p in range(P):
             weights = [float(COVERAGE[b, p, v]) for v in range(V)]
-            target = sum(weights[v] / sum(weights) * VIEWS[b, v] for v in range(V))
+            target = sum((weights[v] / sum(weights) * VIEWS[b, v] for v in range(V)), NOTHING)
             errors.append(l1(PATCHES[b, p], target))
     close(losses.dense_matching(PATCHES, COVERAGE, VIEWS), sum(errors) / len(errors))
 
@@ -207,10 +208,10 @@ def test_gradient_agrees_with_differences(name: str):
         return losses.patch_view_matching(embeddings, salience, COVERAGE, VIEWS)
 
     embeddings = (SEGMENTS if name == "overlap" else PATCHES).clone().requires_grad_()
-    torch.autograd.gradcheck(loss, (embeddings, SALIENCE.clone().requires_grad_()))
+    assert torch.autograd.gradcheck(loss, (embeddings, SALIENCE.clone().requires_grad_()))
 
 
-# --- the paper's rival ----------------------------------------------------------------------------
+# --- the supervised baseline ----------------------------------------------------------------------------
 
 
 def test_multi_label_contrast_looks_for_any_own_text_and_for_all_own_images():

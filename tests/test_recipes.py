@@ -6,14 +6,14 @@ import math
 import re
 import subprocess
 import sys
-from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from zeroseg.recipes import RECIPES
 from zeroseg.student import StudentConfig
-from zeroseg.training.distill import DistillConfig, LossWeights
+from zeroseg.student.config import plain_settings
+from zeroseg.training.distillation import DistillConfig, LossWeights
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.optimiser import OptimiserConfig
 from zeroseg.views import ViewsConfig
@@ -27,7 +27,8 @@ import torch
 from zeroseg.precision import mixed_precision
 from zeroseg.recipes import RECIPES
 from zeroseg.student import Student
-from zeroseg.training.distill import Distillation, ViewBatch
+from zeroseg.training.distillation import Distillation
+from zeroseg.training.view_data import ViewBatch
 from zeroseg.training.optimiser import build_optimiser
 
 torch.manual_seed(0)
@@ -42,12 +43,12 @@ batch = ViewBatch(
 )
 before = student.encoder.positions.detach().clone()
 with mixed_precision(torch.device("cpu"), config.loop.precision == "bf16"):
-    loss, figures = Distillation(student, config)(batch, torch.Generator().manual_seed(0))
-loss.backward()
+    (loss,) = Distillation(student, config, None).losses(batch, 0.0, torch.Generator().manual_seed(0))
+loss.value.backward()
 optimiser.step()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 moved = bool((student.encoder.positions != before).any())
-print(json.dumps({"loss": loss.item(), "parts": sorted(figures), "peak": peak, "moved": moved}))
+print(json.dumps({"loss": loss.value.item(), "parts": sorted(loss.parts), "peak": peak, "moved": moved}))
 """
 
 
@@ -66,7 +67,7 @@ def rebuilt(values: dict[str, Any]) -> DistillConfig:
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipe_survives_json(name: str):
     config = RECIPES[name]()
-    assert rebuilt(json.loads(json.dumps(asdict(config)))) == config
+    assert rebuilt(json.loads(json.dumps(plain_settings(config)))) == config
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -30,18 +30,18 @@ def test_similarities_are_cosines_times_100():
             assert float(ours[r, w]) == pytest.approx(100 * a @ b / np.linalg.norm(a) / np.linalg.norm(b), abs=1e-4)
 
 
-def test_best_words_takes_the_best_alias_and_the_best_rival():
+def test_best_words_takes_the_best_alias_and_the_best_background_word():
     scores = torch.tensor([[1.0, 5.0, 7.0, 2.0, 9.0, 3.0], [4.0, 1.0, 0.0, -2.0, -5.0, -1.0]])
-    owners = [0, 1, 0, 2, -1, -1]  # words 0 and 2 are of class 0; the last two are background
-    best, rivals = scoring.best_words(scores, owners, classes=3)
+    class_ids = [0, 1, 0, 2, -1, -1]  # words 0 and 2 are of class 0; the last two are background
+    best, background = scoring.best_words(scores, class_ids, classes=3)
     assert best.tolist() == [[7.0, 5.0, 2.0], [4.0, 1.0, -2.0]]  # -2 stays -2: nothing but its words counts
-    assert rivals.tolist() == [9.0, -1.0]
+    assert background.tolist() == [9.0, -1.0]
 
 
-def test_without_background_words_no_rival_can_win():
-    best, rivals = scoring.best_words(random(2, 3), [0, 1, 2], classes=3)
+def test_without_background_words_the_background_cannot_win():
+    best, background = scoring.best_words(random(2, 3), [0, 1, 2], classes=3)
     assert torch.equal(best, random(2, 3))
-    assert rivals.tolist() == [-math.inf, -math.inf]
+    assert background.tolist() == [-math.inf, -math.inf]
 
 
 # --- GroupViT's score -------------------------------------------------------------------------------
@@ -75,17 +75,17 @@ def test_product_score_with_fewer_than_five_classes_is_the_squared_softmax():
 def test_threshold_lets_at_least_one_region_live(threshold: float, sharpness: float):
     """GroupViT caps the threshold at the image's own best score."""
     score = scoring.product_score(sharpness * random(8, 6), random(6, seed=1))
-    channels = scoring.with_product_background(score, threshold)
-    assert torch.equal(channels[:, 1:], score)
-    assert bool((channels.argmax(dim=1) > 0).any())
-    assert int(channels.argmax()) // 7 == int(score.argmax()) // 6  # the best region is among the living
+    logits = scoring.with_product_background(score, threshold)
+    assert torch.equal(logits[:, 1:], score)
+    assert bool((logits.argmax(dim=1) > 0).any())
+    assert int(logits.argmax()) // 7 == int(score.argmax()) // 6  # the best region is among the living
 
 
 def test_threshold_below_the_best_score_stands_as_it_is():
     score = torch.tensor([[0.9, 0.0], [0.3, 0.1], [0.2, 0.34]])
-    channels = scoring.with_product_background(score, 0.35)
-    assert channels[:, 0].tolist() == pytest.approx([0.35] * 3)
-    assert channels.argmax(dim=1).tolist() == [1, 0, 0]
+    logits = scoring.with_product_background(score, 0.35)
+    assert logits[:, 0].tolist() == pytest.approx([0.35] * 3)
+    assert logits.argmax(dim=1).tolist() == [1, 0, 0]
 
 
 # --- probabilities ----------------------------------------------------------------------------------
@@ -101,33 +101,33 @@ def test_probabilities_by_hand():
 def test_confidence_by_hand():
     """Of four classes one wins two regions, one wins one, one only pixels between regions, one nothing."""
     likely = torch.tensor([[0.6, 0.2, 0.1, 0.1], [0.4, 0.1, 0.3, 0.2], [0.1, 0.7, 0.1, 0.1]])
-    channels = torch.tensor([[9.0, 1.0, 2.0, 0.0], [5.0, 0.0, 4.0, 0.0], [0.0, 3.0, 2.0, 0.0]])
+    logits = torch.tensor([[9.0, 1.0, 2.0, 0.0], [5.0, 0.0, 4.0, 0.0], [0.0, 3.0, 2.0, 0.0]])
     seen = torch.tensor([[0, 0, 2, 1]])
-    assert scoring.confidence(likely, channels, seen).tolist() == pytest.approx([0.5, 0.7, 0.3, 0.0])
+    assert scoring.confidence(likely, logits, seen).tolist() == pytest.approx([0.5, 0.7, 0.3, 0.0])
     hidden = torch.tensor([[0, 0, 2, 0]])  # class 1 wins a region that no pixel shows
-    assert scoring.confidence(likely, channels, hidden).tolist() == pytest.approx([0.5, 0.0, 0.3, 0.0])
+    assert scoring.confidence(likely, logits, hidden).tolist() == pytest.approx([0.5, 0.0, 0.3, 0.0])
 
 
 # --- the margin rule --------------------------------------------------------------------------------
 
 
 def test_labels_that_are_background_words_keep_the_margin():
-    assert scoring.head_starts(["dog", "Sky"], ("sky", "grass"), 7.0).tolist() == [0.0, 7.0]
+    assert scoring.label_offsets(torch.tensor([False, True]), 7.0).tolist() == [0.0, 7.0]
 
 
 def test_margin_is_what_a_label_must_be_ahead_of_the_best_background_word():
     scores = torch.tensor([[26.0, 20.0], [25.0, 24.9], [10.0, 30.0]])
-    rivals = torch.tensor([24.0, 24.0, 31.0])
-    assert scoring.with_margin_background(scores, rivals, 1.5).argmax(dim=1).tolist() == [1, 0, 0]
-    assert scoring.with_margin_background(scores, rivals, 0.0).argmax(dim=1).tolist() == [1, 1, 0]
-    assert scoring.with_margin_background(scores, rivals, -2.0).argmax(dim=1).tolist() == [1, 1, 2]
+    background = torch.tensor([24.0, 24.0, 31.0])
+    assert scoring.with_margin_background(scores, background, 1.5).argmax(dim=1).tolist() == [1, 0, 0]
+    assert scoring.with_margin_background(scores, background, 0.0).argmax(dim=1).tolist() == [1, 1, 0]
+    assert scoring.with_margin_background(scores, background, -2.0).argmax(dim=1).tolist() == [1, 1, 2]
 
 
 def test_margin_without_background_words_is_the_score_to_reach():
     scores = torch.tensor([[26.0, 20.0], [15.0, 24.0]])
     nobody = torch.full((2,), -torch.inf)
-    channels = scoring.with_margin_background(scores, nobody, 25.0)
-    assert channels.tolist() == [[25.0, 26.0, 20.0], [25.0, 15.0, 24.0]]
+    logits = scoring.with_margin_background(scores, nobody, 25.0)
+    assert logits.tolist() == [[25.0, 26.0, 20.0], [25.0, 15.0, 24.0]]
 
 
 # --- maps -------------------------------------------------------------------------------------------
@@ -154,9 +154,11 @@ def assert_wins(class_map: torch.Tensor, large: torch.Tensor, share: float = 1.0
     assert float((chosen >= large.max(dim=0).values - 1e-4).double().mean()) >= share
 
 
-def class_map(scores: torch.Tensor, grid: tuple[int, int], size: tuple[int, int]) -> torch.Tensor:
+def class_map(
+    scores: torch.Tensor, grid: tuple[int, int], size: tuple[int, int], strip: int = scoring.STRIP
+) -> torch.Tensor:
     """The class map of scores that belong to the cells of a grid, row by row."""
-    return scoring.class_map(scores.T.unflatten(1, grid), torch.arange(scores.shape[1]), size)
+    return scoring.class_map(scores.T.unflatten(1, grid), torch.arange(scores.shape[1]), size, strip)
 
 
 @settings(max_examples=25, deadline=None)
@@ -221,13 +223,12 @@ def test_winners_are_the_maps_that_win_somewhere():
     assert not seen & {2, 5}
 
 
-def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch):
+def test_strips_change_nothing():
     """Large pictures are drawn strip by strip so that memory stays small."""
     scores = random(12, 5)
     whole = class_map(scores, (3, 4), (61, 47))
     for strip in (1, 5 * 47, 5 * 47 * 7):
-        monkeypatch.setattr(scoring, "STRIP", strip)
-        assert torch.equal(class_map(scores, (3, 4), (61, 47)), whole)
+        assert torch.equal(class_map(scores, (3, 4), (61, 47), strip), whole)
 
 
 def test_softmax_score_is_a_softmax_over_all_words_at_its_scale():
@@ -238,10 +239,10 @@ def test_softmax_score_is_a_softmax_over_all_words_at_its_scale():
 
 
 def test_sigmoid_score_is_half_way_at_a_cosine_of_a_quarter():
-    scores = scoring.sigmoid_score(torch.tensor([[25.0, 35.0]]))[0].tolist()
+    scores = scoring.sigmoid_score(torch.tensor([[25.0, 35.0]]), 10.0, 0.25)[0].tolist()
     assert scores == pytest.approx([0.5, 1 / (1 + math.exp(-1.0))])
 
 
 def test_background_is_the_best_background_word_or_the_level():
-    channels = scoring.with_level_background(torch.tensor([[0.3], [0.05]]), torch.tensor([0.4, -torch.inf]), 0.1)
-    torch.testing.assert_close(channels, torch.tensor([[0.4, 0.3], [0.1, 0.05]]))
+    logits = scoring.with_level_background(torch.tensor([[0.3], [0.05]]), torch.tensor([0.4, -torch.inf]), 0.1)
+    torch.testing.assert_close(logits, torch.tensor([[0.4, 0.3], [0.1, 0.05]]))

@@ -1,6 +1,7 @@
 """A Segmentation is right when it exists: everything wrong is refused at its door."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,8 @@ def test_size_is_width_then_height_as_in_pillow():
 
 
 def test_shares_and_presence_count_pixels():
-    np.testing.assert_allclose(example().shares, [2 / 6, 0, 4 / 6])
+    np.testing.assert_allclose(example().fractions, [2 / 6, 0, 4 / 6])
+    np.testing.assert_array_equal(example().shares, example().fractions)  # the former name
     assert example().present == ("cat", "background")
     assert example().present_indices == (2, 0)
 
@@ -51,7 +53,7 @@ def test_mask_of_an_unknown_label_names_the_known_ones():
 def test_summary_survives_json():
     summary = json.loads(json.dumps(example().summary()))
     assert (summary["width"], summary["height"], summary["has_background"]) == (3, 2, True)
-    assert summary["labels"][2] == {"index": 2, "label": "cat", "share": 0.666667, "score": 0.25}
+    assert summary["labels"][2] == {"index": 2, "label": "cat", "fraction": 0.666667, "score": 0.25}
     assert [row["label"] for row in summary["labels"]] == list(LABELS)
 
 
@@ -66,7 +68,7 @@ def test_later_changes_of_the_callers_arrays_do_not_reach_in():
     class_map[:], scores[:] = 99, 99
     assert kept.class_map.max() == 2
     assert kept.scores.max() == 0.5
-    for array in (kept.class_map, kept.scores, kept.shares):
+    for array in (kept.class_map, kept.scores, kept.fractions):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1
 
@@ -95,7 +97,7 @@ def test_later_changes_of_the_callers_arrays_do_not_reach_in():
     ],
 )
 def test_what_does_not_fit_is_refused_with_a_clear_sentence(changed: dict[str, object], complaint: str):
-    fields = {"labels": LABELS, "class_map": CLASS_MAP, "scores": SCORES} | changed
+    fields: dict[str, Any] = {"labels": LABELS, "class_map": CLASS_MAP, "scores": SCORES} | changed
     with pytest.raises(ValueError, match=complaint):
         Segmentation(**fields)
 
@@ -107,6 +109,6 @@ def test_masks_partition_the_picture_and_agree_with_the_shares(class_map: np.nda
     result = Segmentation(labels, class_map, np.zeros(10))
     masks = np.stack([result.mask(label) for label in labels])
     assert (masks.sum(axis=0) == 1).all()
-    np.testing.assert_allclose(masks.mean(axis=(1, 2)), result.shares)
-    assert result.shares.sum() == pytest.approx(1)
+    np.testing.assert_allclose(masks.mean(axis=(1, 2)), result.fractions)
+    assert result.fractions.sum() == pytest.approx(1)
     assert set(result.present) == {labels[index] for index in np.unique(class_map)}

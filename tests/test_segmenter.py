@@ -1,7 +1,9 @@
 """The segmenter: any picture comes out at its own size, networks run once, background follows its rule."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,14 +14,16 @@ from PIL import Image
 from transformers import CLIPImageProcessorPil
 
 from tests.tiny import MEAN, PATCH_STUDENT, STD, STUDENT, clip, photo, student, teacher, tokenizer
+from zeroseg.encoding import KEPT, Encoded, Size, StudentEncoder
 from zeroseg.errors import ImageError, VocabularyError, WeightsError
-from zeroseg.segmenter import KEPT_VOCABULARIES, REFINED_SIDE, Encoded, Segmenter, StudentEncoder, working_size
+from zeroseg.rules import BackgroundRule, Margin, NoBackground, Product, Sigmoid, Softmax
+from zeroseg.segmenter import REFINED_SIDE, Segmenter, working_size
 from zeroseg.student import StudentConfig
-from zeroseg.student.config import ReadOut
+from zeroseg.student.config import Naming, ReadOut
 from zeroseg.teacher import Teacher
 from zeroseg.vocabulary import Vocabulary, make_vocabulary
 
-SEGMENTS, PATCHES = ReadOut("segments", "none"), ReadOut("patches", "none")
+SEGMENTS, PATCHES = ReadOut("segments", NoBackground()), ReadOut("patches", NoBackground())
 LABELS = ["dog", "grass", "house"]
 
 
@@ -32,9 +36,9 @@ class Counted(StudentEncoder):
 
     calls = 0
 
-    def encode(self, pixels: torch.Tensor, size: tuple[int, int]) -> Encoded:
+    def encode(self, pixels: torch.Tensor, sizes: Sequence[Size]) -> list[Encoded]:
         self.calls += 1
-        return super().encode(pixels, size)
+        return super().encode(pixels, sizes)
 
 
 # --- sizes ------------------------------------------------------------------------------------------
@@ -81,12 +85,13 @@ def test_mirrored_picture_does_not_give_a_transposed_map():
     class Corners:
         shorter_side, multiple = 32, 8
 
-        def encode(self, pixels: torch.Tensor, size: tuple[int, int]) -> Encoded:
+        def encode(self, pixels: torch.Tensor, sizes: Sequence[Size]) -> list[Encoded]:
             h, w = pixels.shape[2] // 8, pixels.shape[3] // 8
             cells = pixels.unflatten(2, (h, 8)).unflatten(4, (w, 8)).mean(dim=(3, 5))[0]  # 3 h w
             words = teacher().embed_texts(["dog", "grass"])
             patches = torch.where(cells[0].flatten()[:, None] > 0.5, words[0], words[1])
-            return Encoded(patches[0], patches, None, None, torch.zeros_like(patches[0]), (h, w), size)
+            mean = torch.zeros_like(patches[0])
+            return [Encoded(patches[0], patches, None, None, mean, (h, w), size) for size in sizes]
 
     picture = Image.new("RGB", (96, 48), "black")
     picture.paste("red", (0, 0, 24, 24))  # top left
@@ -111,25 +116,26 @@ class Blurred:
 
     shorter_side, multiple = 64, 8
 
-    def encode(self, pixels: torch.Tensor, size: tuple[int, int]) -> Encoded:
+    def encode(self, pixels: torch.Tensor, sizes: Sequence[Size]) -> list[Encoded]:
         h, w = pixels.shape[2] // 8, pixels.shape[3] // 8
         dark = (pixels[:, 0] < 0.5).float().unflatten(1, (h, 8)).unflatten(3, (w, 8)).mean(dim=(2, 4))[0]
         dog, grass = torch.nn.functional.normalize(teacher().embed_texts(["dog", "grass"]), dim=-1)
         share = dark.flatten()[:, None]
         patches, masks = share * dog + (1 - share) * grass, torch.stack([dark, 1 - dark])
-        return Encoded(dog, patches, torch.stack([dog, grass]), masks, torch.zeros_like(dog), (h, w), size)
+        segments, mean = torch.stack([dog, grass]), torch.zeros_like(dog)
+        return [Encoded(dog, patches, segments, masks, mean, (h, w), size) for size in sizes]
 
 
 @pytest.mark.parametrize("naming", ["patches", "segments"])
 @pytest.mark.parametrize("scale", [1, 3, 8])
-def test_refined_masks_follow_the_pictures_edges(naming: str, scale: int):
+def test_refined_masks_follow_the_pictures_edges(naming: Naming, scale: int):
     picture = drawing().resize((96 * scale, 64 * scale), Image.Resampling.NEAREST)
     truth = np.asarray(picture)[:, :, 0] < 128
-    ours = Segmenter(Blurred(), teacher(), ReadOut(naming, "none"))
+    ours = Segmenter(Blurred(), teacher(), ReadOut(naming, NoBackground()))
     vocabulary = Vocabulary(("grass", "dog"), templates=("{}",))
 
-    def iou(rounds: int) -> float:
-        found = ours.reading(refinement=rounds)(picture, vocabulary).mask("dog")
+    def iou(iterations: int) -> float:
+        found = ours.reading(refinement=iterations)(picture, vocabulary).mask("dog")
         assert found.shape == truth.shape
         return float((found & truth).sum() / (found | truth).sum())
 
@@ -138,7 +144,7 @@ def test_refined_masks_follow_the_pictures_edges(naming: str, scale: int):
 
 def test_regions_are_refined_with_the_masks():
     """What the masks' own quality is measured on is what is drawn."""
-    ours = Segmenter(Blurred(), teacher(), ReadOut("segments", "none", refinement=10))
+    ours = Segmenter(Blurred(), teacher(), ReadOut("segments", NoBackground(), refinement=10))
     encoded = ours.encode(drawing())
     drawn = ours.name(encoded, Vocabulary(("dog", "grass"), templates=("{}",))).class_map
     np.testing.assert_array_equal(ours.region_map(encoded), drawn)
@@ -161,7 +167,7 @@ def test_refinement_goes_by_a_small_copy_of_a_large_picture():
 # --- how often networks run -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("read_out", [SEGMENTS, PATCHES, ReadOut("segments", "product"), ReadOut("patches", "margin")])
+@pytest.mark.parametrize("read_out", [SEGMENTS, PATCHES, ReadOut("segments", Product()), ReadOut("patches", Margin())])
 def test_picture_encoded_once_gives_the_same_as_separate_calls(read_out: ReadOut):
     encoder = Counted(student(PATCH_STUDENT))
     ours = Segmenter(encoder, teacher(), read_out)
@@ -175,6 +181,34 @@ def test_picture_encoded_once_gives_the_same_as_separate_calls(read_out: ReadOut
         np.testing.assert_allclose(result.scores, separate.scores, atol=1e-6)
 
 
+@pytest.mark.parametrize("naming", ["patches", "segments"])
+def test_pictures_of_mixed_sizes_keep_their_order(naming: str):
+    """Those of one working size go through the network together; each comes out as it does alone, in its place."""
+    encoder = Counted(student(PATCH_STUDENT))
+    ours = Segmenter(encoder, teacher(), PATCHES).reading(naming=naming)
+    sizes = [(40, 30), (30, 40), (80, 60), (32, 32), (60, 80), (40, 30), (9, 9)]
+    pictures = [photo(*size, seed=number) for number, size in enumerate(sizes)]
+    found = ours.encode_batch(pictures)
+    assert encoder.calls == 3  # landscape, portrait and square, at one shorter side
+    assert [encoded.size for encoded in found] == [(height, width) for width, height in sizes]
+    for picture, encoded in zip(pictures, found, strict=True):
+        alone = ours.encode(picture)
+        assert encoded.grid == alone.grid
+        for part in ("image", "patches", "segments", "masks", "mean", "pixels"):
+            torch.testing.assert_close(getattr(encoded, part), getattr(alone, part), atol=1e-5, rtol=1e-4)
+        one, other = (ours.name(some, make_vocabulary(LABELS)) for some in (encoded, alone))
+        assert float((one.class_map == other.class_map).mean()) > 0.99
+
+
+def test_no_picture_at_all_is_an_empty_batch():
+    assert segmenter(PATCHES).encode_batch([]) == []
+
+
+def test_a_batch_names_the_first_picture_that_cannot_be_read(tmp_path: Path):
+    with pytest.raises(ImageError, match=r"missing\.jpg"):
+        segmenter(PATCHES).encode_batch([photo(), tmp_path / "missing.jpg"])
+
+
 def test_vocabulary_is_embedded_once(monkeypatch: pytest.MonkeyPatch):
     asked: list[int] = []
     embed = Teacher.embed_texts
@@ -185,7 +219,7 @@ def test_vocabulary_is_embedded_once(monkeypatch: pytest.MonkeyPatch):
     assert len(asked) == 1
     ours(photo(), "cat, dog")
     assert len(asked) == 2
-    for number in range(KEPT_VOCABULARIES):
+    for number in range(KEPT):
         ours(photo(), ["dog", f"thing {number}"])
     before = len(asked)
     again = ours(photo(), "dog, cat")  # long forgotten: embedded again, with the same result
@@ -195,11 +229,29 @@ def test_vocabulary_is_embedded_once(monkeypatch: pytest.MonkeyPatch):
 
 def test_word_embedding_is_the_mean_over_the_templates():
     vocabulary = Vocabulary(("dog", "cat"), background=("sky",), templates=("a photo of a {}", "{}"))
-    words, owners = segmenter(PATCHES).embed(vocabulary)
-    assert owners == [0, 1, -1]
+    words, class_ids = segmenter(PATCHES).embed(vocabulary)
+    assert class_ids == [0, 1, -1]
     for word, ours in zip(("dog", "cat", "sky"), words, strict=True):
         one, other = teacher().embed_texts([f"a photo of a {word}"])[0], teacher().embed_texts([word])[0]
         torch.testing.assert_close(ours, (one + other) / 2, atol=1e-5, rtol=1e-4)
+
+
+def test_words_for_the_background_are_the_models_unless_a_vocabulary_has_its_own():
+    ours = segmenter(replace(PATCHES, background_words=("sky", "dog", "wall")))
+    assert ours.embed(make_vocabulary("dog, cat"))[1] == [0, 1, -1, -1]  # the dog is asked for
+    assert ours.embed(make_vocabulary("dog, cat", ("sea",)))[1] == [0, 1, -1]
+    assert ours.embed(make_vocabulary("dog, cat", ()))[1] == [0, 1]
+    assert ours.embed(make_vocabulary("dog, cat"), replace(PATCHES, background_words=("tree",)))[1] == [0, 1, -1]
+
+
+def test_lead_over_background_by_hand():
+    """Of each region the best label's cosine, less the best background word's, times 100."""
+    cells = teacher().embed_texts(["dog", "sky", "red"])
+    ours = Segmenter(Cells(cells, cells[0]), teacher(), PATCHES)
+    vocabulary = Vocabulary(("dog", "cat"), background=("sky", "grass"), templates=("{}",))
+    leads = ours.lead_over_background(ours.encode(photo(3, 1)), vocabulary)
+    cosines = 100 * (cells.double() @ teacher().embed_texts(["dog", "cat", "sky", "grass"]).double().T).numpy()
+    np.testing.assert_allclose(leads, cosines[:, :2].max(axis=1) - cosines[:, 2:].max(axis=1), atol=1e-3)
 
 
 # --- naming and background --------------------------------------------------------------------------
@@ -213,10 +265,12 @@ class Cells:
     def __init__(self, cells: torch.Tensor, image: torch.Tensor) -> None:
         self.cells, self.image = cells, image
 
-    def encode(self, _: torch.Tensor, size: tuple[int, int]) -> Encoded:
+    def encode(self, pixels: torch.Tensor, sizes: Sequence[Size]) -> list[Encoded]:
+        del pixels
         masks = torch.eye(len(self.cells))[:, None, :]
         mean = torch.zeros_like(self.image)
-        return Encoded(self.image, self.cells, self.cells, masks, mean, (1, len(self.cells)), size)
+        grid = (1, len(self.cells))
+        return [Encoded(self.image, self.cells, self.cells, masks, mean, grid, size) for size in sizes]
 
 
 def named(words: list[str], read_out: ReadOut, labels: str, background: tuple[str, ...] = ("sky",)) -> list[str]:
@@ -228,22 +282,22 @@ def named(words: list[str], read_out: ReadOut, labels: str, background: tuple[st
 
 
 @pytest.mark.parametrize("naming", ["segments", "patches"])
-def test_without_background_every_pixel_gets_a_label(naming: str):
-    assert named(["dog", "sky", "cat"], ReadOut(naming, "none"), "dog cat")[::2] == ["dog", "cat"]
-    assert "background" not in named(["sky", "sky", "sky"], ReadOut(naming, "none"), "dog cat")
+def test_without_background_every_pixel_gets_a_label(naming: Naming):
+    assert named(["dog", "sky", "cat"], ReadOut(naming, NoBackground()), "dog cat")[::2] == ["dog", "cat"]
+    assert "background" not in named(["sky", "sky", "sky"], ReadOut(naming, NoBackground()), "dog cat")
 
 
 @pytest.mark.parametrize("naming", ["segments", "patches"])
-def test_margin_sends_what_looks_like_a_background_word_to_the_background(naming: str):
-    read_out = ReadOut(naming, "margin", margin=0.5)
+def test_margin_sends_what_looks_like_a_background_word_to_the_background(naming: Naming):
+    read_out = ReadOut(naming, Margin(0.5))
     assert named(["dog", "sky", "cat"], read_out, "dog cat") == ["dog", "background", "cat"]
     assert named(["dog", "sky", "cat"], read_out, "dog cat sky") == ["dog", "sky", "cat"]  # asked for
-    everything = named(["dog", "sky", "cat"], replace(read_out, margin=200.0), "dog cat")
+    everything = named(["dog", "sky", "cat"], replace(read_out, background=Margin(200.0)), "dog cat")
     assert everything == ["background"] * 3
 
 
 def test_margin_without_background_words_is_a_plain_threshold():
-    read_out = ReadOut("segments", "margin", margin=99.0)
+    read_out = ReadOut("segments", Margin(99.0))
     assert named(["dog", "sky"], read_out, "dog cat", background=()) == ["dog", "background"]
 
 
@@ -259,13 +313,13 @@ def test_product_score_keeps_the_sure_and_drops_the_unsure(threshold: float):
     ]
     assert score.max() > threshold + 0.01
     assert np.abs(score - threshold).min() > 1e-3  # no cell is at the brink
-    read_out = ReadOut("segments", "product", product_threshold=threshold)
+    read_out = ReadOut("segments", Product(threshold))
     assert named(words, read_out, "dog cat") == expected
 
 
 def test_product_score_always_leaves_something_on_the_picture():
     """GroupViT's cap: whatever the threshold, the best segment keeps its name."""
-    read_out = ReadOut("segments", "product", product_threshold=1.0)
+    read_out = ReadOut("segments", Product(1.0))
     assert set(named(["sky", "grass", "red"], read_out, "dog cat bird tree car bus")) != {"background"}
 
 
@@ -275,7 +329,7 @@ def test_scores_are_mean_probabilities_of_the_regions_won():
     result = Segmenter(Cells(cells, cells[0]), teacher(), SEGMENTS)(photo(2, 1), vocabulary)
     words = teacher().embed_texts(["dog", "cat", "tree"])
     probability = (100 * cells @ words.T).softmax(dim=1)
-    np.testing.assert_allclose(result.scores, [probability[0, 0], probability[1, 1], 0], atol=1e-5)
+    np.testing.assert_allclose(result.scores, [float(probability[0, 0]), float(probability[1, 1]), 0], atol=1e-5)
 
 
 def test_mean_of_the_teacher_is_kept_or_taken_out():
@@ -299,32 +353,31 @@ def test_mean_of_the_teacher_is_kept_or_taken_out():
 
 
 def test_background_among_the_labels_is_no_label():
-    result = segmenter(ReadOut("patches", "margin"))(photo(), "background, dog")
+    result = segmenter(ReadOut("patches", Margin()))(photo(), "background, dog")
     assert result.labels == ("background", "dog")
 
 
 def test_background_as_a_label_of_a_ready_vocabulary():
-    """A clear sentence or a right result, but no traceback of a `ValueError`."""
-    try:
-        result = segmenter(ReadOut("patches", "margin"))(photo(), Vocabulary(("background", "dog")))
-    except VocabularyError:
-        return
-    assert result.labels == ("background", "dog")
+    """A line of labels may name it; who builds a vocabulary is told in a clear sentence."""
+    with pytest.raises(VocabularyError, match='"background" is what no label fits: leave it out of the labels'):
+        Vocabulary(("background", "dog"))
 
 
 def test_two_thousand_labels():
-    result = segmenter(ReadOut("patches", "margin"))(photo(), Vocabulary(
+    result = segmenter(ReadOut("patches", Margin()))(photo(), Vocabulary(
         tuple(f"w{number}" for number in range(2000)), background=("sky",), templates=("{}",)
     ))  # fmt: skip
     assert len(result.labels) == 2001
-    assert result.shares.sum() == pytest.approx(1)
+    assert result.fractions.sum() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("naming", ["patches", "segments"])
 @pytest.mark.parametrize("refinement", [0, 3])
-def test_regions_are_painted_with_the_labels_they_are_given(naming: str, refinement: int):
+def test_regions_are_painted_with_the_labels_they_are_given(naming: Naming, refinement: int):
     """One label for all fills the picture; a label of its own for each gives the map of the regions."""
-    ours = segmenter(SEGMENTS if naming == "segments" else PATCHES).reading(background="none", refinement=refinement)
+    ours = segmenter(SEGMENTS if naming == "segments" else PATCHES).reading(
+        background=NoBackground(), refinement=refinement
+    )
     encoded = ours.encode(photo(48, 48))
     regions = len(encoded.regions(ours.read_out.naming))
     painted = ours.paint(encoded, np.zeros(regions, int), 3)
@@ -357,7 +410,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("models")
     clip().save_pretrained(root / "teacher")
     tokenizer().save_pretrained(root / "teacher")
-    sizes = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
+    sizes: dict[str, Any] = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
     CLIPImageProcessorPil(**sizes, image_mean=MEAN, image_std=STD).save_pretrained(root / "teacher")
     student(replace(PATCH_STUDENT, teacher=str(root / "teacher"))).save_pretrained(root / "student")
     student(replace(STUDENT, embedding_width=8)).save_pretrained(root / "narrow")
@@ -385,9 +438,9 @@ def test_naming_by_patches_needs_a_student_with_patches():
 
 def test_bad_pictures_and_vocabularies_are_refused(tmp_path: Path):
     ours = segmenter(PATCHES)
-    with pytest.raises(ImageError):
+    with pytest.raises(ImageError, match=r"missing\.jpg"):
         ours(tmp_path / "missing.jpg", LABELS)
-    with pytest.raises(VocabularyError):
+    with pytest.raises(VocabularyError, match="the vocabulary is empty"):
         ours(photo(), "")
 
 
@@ -398,13 +451,13 @@ def test_another_reading_shares_the_networks():
     assert (other.read_out.naming, ours.read_out.naming) == ("segments", "patches")
 
 
-@pytest.mark.parametrize("rule", ["softmax", "sigmoid", "margin", "product"])
-def test_every_rule_does_without_background_words(rule: str):
+@pytest.mark.parametrize("rule", [Softmax(2.0), Sigmoid(2.0), Margin(200.0), Product(2.0)], ids=lambda rule: rule.name)
+def test_every_rule_does_without_background_words(rule: BackgroundRule):
     """What no label fits is background, and how sure that is remains a number from 0 to 1."""
-    read_out = ReadOut("patches", rule, threshold=2.0, margin=200.0, product_threshold=2.0, sigmoid_threshold=2.0)
+    read_out = ReadOut("patches", rule)
     cells = teacher().embed_texts(["dog", "sky"])
     vocabulary = Vocabulary(("dog", "cat"), background=(), templates=("{}",))
     found = Segmenter(Cells(cells, cells[0]), teacher(), read_out)(photo(2, 1), vocabulary)
     assert found.has_background
     assert ((found.scores >= 0) & (found.scores <= 1)).all()
-    assert (found.class_map == 0).all() == (rule != "product")  # whose cap lets one region survive
+    assert (found.class_map == 0).all() == (rule.name != "product")  # whose cap lets one region survive

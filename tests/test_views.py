@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from zeroseg.errors import ConfigError
 from zeroseg.losses import EMPTY
-from zeroseg.views import ViewsConfig, grid_boxes, mirror_order, patch_coverage, patch_relevance
+from zeroseg.views import ViewsConfig, grid_boxes, hflip_order, patch_coverage, patch_relevance
 
 PAPER = ViewsConfig()
 
@@ -67,7 +67,7 @@ def test_only_the_whole_image_is_not_local():
 )
 def test_mirroring_twice_is_nothing_and_once_mirrors_boxes(side: int, grids: list[int], overlapping: bool):
     config = ViewsConfig(side, tuple(grids), overlapping)
-    order = mirror_order(config)
+    order = hflip_order(config)
     boxes = config.boxes()
     assert torch.equal(order[order], torch.arange(len(boxes)))
     for (left, top, right, bottom), place in zip(boxes, order.tolist(), strict=True):
@@ -80,7 +80,7 @@ def test_mirrored_picture_shows_in_the_mirrored_view_what_the_picture_showed_in_
     config = ViewsConfig(side=48, overlapping=True)  # all half steps are whole pixels
     picture = np.random.default_rng(0).random((48, 48))
     boxes = config.boxes()
-    for (left, top, right, bottom), place in zip(boxes, mirror_order(config).tolist(), strict=True):
+    for (left, top, right, bottom), place in zip(boxes, hflip_order(config).tolist(), strict=True):
         l2, t2, r2, b2 = boxes[place]
         seen = np.fliplr(picture)[t2:b2, l2:r2]
         np.testing.assert_array_equal(seen, np.fliplr(picture[top:bottom, left:right]))
@@ -144,7 +144,7 @@ def test_relevance_is_coverage_times_nearness_times_fineness(focus: float):
         for view, (left, top, right, bottom) in enumerate(config.boxes()):
             side = right - left
             from_middle = [abs(x - (left + right) / 2) / (side / 2), abs(y - (top + bottom) / 2) / (side / 2)]
-            nearness = np.prod([max(0.0, 1 - d) for d in from_middle])
+            nearness = float(np.prod([max(0.0, 1 - d) for d in from_middle]))
             expected = coverage[patch, view] * nearness**focus * 24 / side
             assert float(relevance[patch, view]) == pytest.approx(float(expected), abs=1e-5)
 

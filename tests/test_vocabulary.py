@@ -1,13 +1,26 @@
 """Vocabularies: what people type becomes the labels that they meant."""
 
+import csv
+import io
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zeroseg.errors import VocabularyError
-from zeroseg.vocabulary import BACKGROUND_WORDS, MOST_LABELS, Vocabulary, make_vocabulary, parse_labels
+from zeroseg.vocabulary import (
+    BACKGROUND_WORDS,
+    MOST_LABELS,
+    Vocabulary,
+    label_key,
+    make_vocabulary,
+    parse_label_lines,
+    parse_labels,
+    same_tokens,
+)
 
-WORD = st.text(st.characters(exclude_characters=",;", exclude_categories=("C", "Z")), min_size=1, max_size=8)
+WORD = st.text(st.characters(exclude_characters=',;"', exclude_categories=("C", "Z")), min_size=1, max_size=8)
 LABEL = st.lists(WORD, min_size=1, max_size=3).map(" ".join)
 
 
@@ -22,12 +35,69 @@ def test_labels_typed_in_one_line_come_back_in_order(labels: list[str], data: st
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.text())
-def test_parsing_any_text_gives_tidy_labels_and_is_stable(text: str):
-    labels = parse_labels(text)
+@given(st.text(st.sampled_from('ab"" ,;\n\t') | st.characters()))
+def test_parsing_any_text_gives_tidy_labels_that_can_be_written_again_or_one_sentence(text: str):
+    try:
+        labels = parse_labels(text)
+    except VocabularyError:
+        assert '"' in text
+        return
     assert all(label and label == " ".join(label.split()) for label in labels)
-    assert not any(mark in label for label in labels for mark in ",;\n")
-    assert parse_labels(", ".join(labels)) == labels
+    if '"' not in text:
+        assert not any(mark in label for label in labels for mark in ",;\n")
+    quoted = ('"{}"'.format(label.replace('"', '""')) for label in labels)
+    assert parse_labels(", ".join(quoted)) == labels
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text(st.sampled_from('ab", ')).filter(str.strip), min_size=1, max_size=4))
+def test_quotes_are_those_of_csv(labels: list[str]):
+    line = io.StringIO()
+    csv.writer(line, quoting=csv.QUOTE_ALL, lineterminator="").writerow(labels)
+    assert parse_labels(line.getvalue()) == tuple(" ".join(label.split()) for label in labels)
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ('"salt, pepper", dog', ("salt, pepper", "dog")),
+        (' "a;b" ;c', ("a;b", "c")),
+        ('"so ""called"" things"', ('so "called" things',)),
+        ('12" pipe, dog', ('12" pipe', "dog")),
+        ('"two\nlines"', ("two lines",)),
+        ('"", dog', ("dog",)),
+        ("chien d'eau", ("chien d'eau",)),
+    ],
+)
+def test_quotes_protect_commas(text: str, labels: tuple[str, ...]):
+    assert parse_labels(text) == labels
+
+
+@pytest.mark.parametrize("text", ['"salt, pepper', 'dog, "salt', '"salt" and pepper, dog', '"', '"""'])
+def test_a_quote_that_is_not_closed_is_one_sentence(text: str):
+    with pytest.raises(VocabularyError, match=r"^the quote that begins .* is not closed .*\.$"):
+        parse_labels(text)
+
+
+def test_a_file_has_a_label_a_line():
+    text = '# things to eat\nsalt, pepper\n\n  \t\n"bread"\r\n  hot   dog \n#7\nC#\n'
+    assert parse_label_lines(text) == ("salt, pepper", '"bread"', "hot dog", "C#")
+    assert parse_label_lines("\n# nothing\n") == ()
+
+
+def test_accents_are_one_label_however_they_are_encoded_and_keep_their_spelling():
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    assert Vocabulary((decomposed, composed, composed.upper(), "cafe")).labels == (decomposed, "cafe")
+    assert Vocabulary((composed, decomposed)).labels == (composed,)
+    assert label_key(decomposed) == label_key(" CAF\u00c9 ")
+    assert Vocabulary((decomposed,), background=(composed, "wall")).background_words() == ("wall",)
+
+
+def test_labels_of_the_same_tokens_are_found_in_order():
+    labels = ("dog", "long label one", "cat", "long label two", "Cat!", "bird")
+    tokens = [[1, 2], [5, 5], [3], [5, 5], [3], [1, 2, 3]]
+    assert same_tokens(labels, tokens) == [("long label one", "long label two"), ("cat", "Cat!")]
+    assert same_tokens(("a", "b"), [[1], [2]]) == []
 
 
 def test_the_example_of_the_manual():
@@ -54,7 +124,7 @@ def test_labels_that_differ_in_case_or_blanks_are_one():
 
 
 @pytest.mark.parametrize("labels", ["", " , ;\n", [], ()])
-def test_no_label_at_all_is_refused(labels: object):
+def test_no_label_at_all_is_refused(labels: Any):
     with pytest.raises(VocabularyError, match="empty"):
         make_vocabulary(labels)
 
@@ -76,11 +146,11 @@ def test_too_many_labels_are_refused_and_the_most_are_not():
 def test_every_script_is_a_label(label: str):
     vocabulary = make_vocabulary([label, "dog"])
     assert vocabulary.labels == (label, "dog")
-    assert vocabulary.prompts(label)[0] == f"a photo of a {label}"
+    assert vocabulary.words() == [(label, 0), ("dog", 1)]
 
 
-def test_label_with_braces_goes_into_a_prompt_as_it_is():
-    assert make_vocabulary(["{0} {x}"]).prompts("{0} {x}")[0] == "a photo of a {0} {x}"
+def test_label_with_braces_stays_as_it_is():
+    assert make_vocabulary(["{0} {x}"]).words() == [("{0} {x}", 0)]
 
 
 # --- background -------------------------------------------------------------------------------------
@@ -89,13 +159,28 @@ def test_label_with_braces_goes_into_a_prompt_as_it_is():
 def test_background_words_that_are_asked_for_leave_the_background():
     """Whoever asks for grass must not lose it to the background."""
     vocabulary = make_vocabulary("dog, Grass, SEA")
-    assert set(vocabulary.background) == set(BACKGROUND_WORDS) - {"grass", "sea"}
+    left = vocabulary.background_words(BACKGROUND_WORDS)
+    assert set(left) == set(BACKGROUND_WORDS) - {"grass", "sea"}
+    assert vocabulary.words(BACKGROUND_WORDS)[3:] == [(word, -1) for word in left]
 
 
 def test_aliases_leave_the_background_too():
     vocabulary = Vocabulary(("lawn",), aliases=(("grass",),))
-    assert "grass" not in vocabulary.background
-    assert "water" in vocabulary.background
+    left = vocabulary.background_words(BACKGROUND_WORDS)
+    assert "grass" not in left
+    assert "water" in left
+
+
+@pytest.mark.parametrize("own", [("wall", "Dog"), ()])
+def test_a_vocabularys_own_background_words_stand_in_place_of_the_models(own: tuple[str, ...]):
+    """None at all where it says so: that is another thing than leaving them to the model."""
+    vocabulary = make_vocabulary("dog", background=own)
+    assert vocabulary.background_words(BACKGROUND_WORDS) == own[:1]
+    assert vocabulary.words(BACKGROUND_WORDS) == [("dog", 0), *((word, -1) for word in own[:1])]
+
+
+def test_a_vocabulary_that_leaves_its_background_to_the_model_has_none_by_itself():
+    assert make_vocabulary("dog").background_words() == ()
 
 
 def test_background_is_no_class_of_its_own():

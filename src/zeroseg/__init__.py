@@ -48,7 +48,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name when it is first asked for: `import zeroseg` alone stays fast."""
+    """Load a public name when it is first used: `import zeroseg` alone stays fast."""
     if name not in _HOMES:
         raise AttributeError(f"module 'zeroseg' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

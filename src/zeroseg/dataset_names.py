@@ -36,10 +36,10 @@ def splits_of(dataset: str) -> tuple[SplitName, ...]:
 
 
 def official_images(dataset: str, split: str) -> int | None:
-    """How many images a benchmark's split has; None for what is no benchmark."""
+    """How many images a benchmark's split has; None for a data set that is not a benchmark."""
     return OFFICIAL_IMAGES.get(dataset, {}).get(split)
 
 
 def unit_of(dataset: str) -> str:
-    """What its samples are called."""
+    """What the samples of a data set are called: scenes or images."""
     return "scenes" if dataset in PICTUREBOOKS else "images"

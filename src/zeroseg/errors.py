@@ -1,8 +1,8 @@
-"""Everything that ZeroSeg refuses, as one tree: catch `ZeroSegError` and you have caught them all.
+"""All errors that ZeroSeg raises for bad input, as one tree: `except ZeroSegError` catches all of them.
 
-A message is one sentence for the person at the keyboard: what went wrong, with which file or word,
-and what to do about it. The command line prints it as it is and shows no traceback. Mistakes of a
-programmer (a wrong shape, an impossible argument) stay `ValueError` and `TypeError`.
+A message is one sentence for the user: what is wrong, with which file or word, and what to do. The
+command line prints it without a traceback. Mistakes of a programmer (a wrong shape, an impossible
+argument) raise `ValueError` or `TypeError`.
 """
 
 # Exception
@@ -19,7 +19,7 @@ programmer (a wrong shape, an impossible argument) stay `ValueError` and `TypeEr
 
 
 class ZeroSegError(Exception):
-    """The root: something that the user can put right."""
+    """The root: something that the user can correct."""
 
 
 class ImageError(ZeroSegError):
@@ -27,27 +27,27 @@ class ImageError(ZeroSegError):
 
 
 class TeacherError(ZeroSegError):
-    """A teacher that cannot be found or loaded, or that is no CLIP."""
+    """A teacher that cannot be found or loaded, or whose family is unknown."""
 
 
 class CacheError(ZeroSegError):
-    """A feature cache that is missing, damaged, or made with another teacher or other views."""
+    """A feature cache that is missing or damaged, or that was made with another teacher or other views."""
 
 
 class WeightsError(ZeroSegError):
-    """A model folder whose config or weights are missing, damaged or another model's."""
+    """A model folder whose config or weights are missing or damaged, or belong to another model."""
 
 
 class VocabularyError(ZeroSegError):
-    """Labels that cannot be used, or a label that is not in the vocabulary."""
+    """Labels that cannot be used, or a label that the vocabulary does not have."""
 
 
 class DatasetError(ZeroSegError):
-    """A data set that is missing, incomplete or not laid out as expected."""
+    """A data set that is missing or incomplete, or whose layout is not the expected one."""
 
 
 class TrainingError(ZeroSegError):
-    """A training run that cannot start, resume or go on."""
+    """A training run that cannot start, resume or continue."""
 
 
 class OutputError(ZeroSegError):

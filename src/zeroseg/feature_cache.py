@@ -1,8 +1,8 @@
 """Teacher embeddings on disk: for every image the embeddings of its views, computed once.
 
-A cache is a folder: `manifest.json` (what it was made with), shards of float16 features with their keys, and
-`quarantine.jsonl` (images that could not be read). Keys are hashes of the images' bytes. A shard counts once its
-key file stands, so an interrupted run loses at most one shard and goes on where it was.
+A cache is a folder: `manifest.json` (teacher and views), shards of float16 features with their keys, and
+`quarantine.jsonl` (images that could not be read). Keys are hashes of the images' bytes. A shard is valid once its
+key file exists, so an interrupted run loses at most one shard and resumes there.
 
 Letters: N image, V view, D embedding width.
 """
@@ -10,7 +10,6 @@ Letters: N image, V view, D embedding width.
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -28,17 +27,18 @@ from torch import Tensor
 
 from zeroseg.errors import CacheError, ConfigError, ImageError
 from zeroseg.files import atomic_path, write_text_atomically
+from zeroseg.image_index import ImageIndex, Stamp, image_key
 from zeroseg.images import center_square, load_image, resize, to_tensor
 from zeroseg.teacher import Teacher
 from zeroseg.views import ViewsConfig
 
 FORMAT = 1
 MANIFEST, QUARANTINE = "manifest.json", "quarantine.jsonl"
-SHARD = 256  # images: what an interruption can lose
+SHARD = 256  # images in a shard: the most that an interruption can lose
 CHUNK = 32  # images whose views are embedded at once
 
 
-@lru_cache(maxsize=64)  # open files are few on many systems
+@lru_cache(maxsize=64)  # many systems limit the number of open files
 def _shard(path: Path) -> NDArray[np.float16]:
     try:
         return np.load(path, mmap_mode="r")
@@ -52,24 +52,26 @@ def _damaged(path: Path) -> CacheError:
 
 @dataclass(frozen=True)
 class CacheReport:
-    """What a run of `build_cache` did."""
+    """What a run of `build_cache` did, in numbers of images."""
 
     embedded: int
-    found: int  # already there
+    found: int  # were in the cache already
     unreadable: int
 
 
 class FeatureCache:
-    """Read access to a cache. Raises `CacheError` where there is none or it is damaged."""
+    """Read access to a cache. Raises `CacheError` if there is no cache, or if it is damaged."""
 
     def __init__(self, folder: Path) -> None:
         manifest = _manifest(folder)
         if manifest is None:
             raise CacheError(f"{folder} is not a feature cache: make one with `zeroseg cache IMAGES --out {folder}`.")
         self.folder = folder
+        self.index = ImageIndex(folder)
+        """Keys of image files: with them, images can be looked up without being read again."""
         self.teacher: str = manifest["teacher"]
         self.views = _views(manifest)
-        self._columns = np.arange(len(self.views.boxes()))  # where the views are in a shard
+        self._columns = np.arange(len(self.views.boxes()))  # positions of the views in a shard
         self._shards: list[Path] = []
         self._places: dict[str, tuple[int, int]] = {}
         for path in sorted(folder.glob("*.keys.json")):
@@ -90,7 +92,7 @@ class FeatureCache:
         return key in self._places
 
     def __getitem__(self, key: str) -> Float[Tensor, "V D"]:
-        """The embeddings of an image's views, as the teacher gave them (not normalised)."""
+        """The embeddings of an image's views, as the teacher gave them (not normalised). Raises `KeyError`."""
         shard, row = self._places[key]
         return torch.from_numpy(_shard(self._shards[shard])[row][self._columns].astype(np.float32))
 
@@ -100,7 +102,7 @@ class FeatureCache:
         self.only(views)
 
     def only(self, views: ViewsConfig) -> FeatureCache:
-        """The same cache with some of its views: those of `views`. Raises `CacheError` where it has not got them."""
+        """The same cache with some of its views: those of `views`. Raises `CacheError` if one of them is missing."""
         places = {box: place for place, box in enumerate(self.views.boxes())}
         boxes = views.boxes()
         if views.side != self.views.side or not places.keys() >= set(boxes):
@@ -112,7 +114,10 @@ class FeatureCache:
         return some
 
     def statistics(self, normalise: bool = True) -> tuple[Float[Tensor, " D"], float]:
-        """Mean over all images and views, and the root mean square of what is left once it is taken out."""
+        """The mean over all images and views, and the root mean square of the embeddings minus that mean.
+
+        `normalise`: scale each embedding to length 1 first. Raises `CacheError` if the cache is empty.
+        """
         total, square, count = 0.0, 0.0, 0
         for path in self._shards:
             shard = _shard(path)
@@ -132,26 +137,35 @@ def build_cache(
     views: ViewsConfig,
     folder: Path,
     progress: Callable[[int], None] = lambda _: None,
+    *,
+    shard: int = SHARD,
+    chunk: int = CHUNK,
 ) -> CacheReport:
-    """Embed the views of all images that the cache does not hold yet. `progress` hears of every image done.
+    """Embed the views of all images that the cache does not hold yet.
 
-    Raises `CacheError` when the folder holds a cache of another teacher or other views.
+    `progress` is called with the number of images done since its last call. `shard`: images that are written at once,
+    `chunk`: images that are embedded at once. Raises `CacheError` when the folder holds
+    a cache of another teacher or other views.
     """
     cache = _open(folder, teacher, views)
     unreadable: list[dict[str, str]] = []
     seen: set[str] = set()
-    for reads in _read_ahead(images, views.side, cache):
+    for reads in _read_ahead(images, views.side, cache, shard):
         new: dict[str, UInt8[Tensor, "3 side side"]] = {}
         for path, read in reads:
             if isinstance(read, ImageError):
                 unreadable.append({"image": str(path), "reason": str(read)})
-            elif read.square is not None and read.key not in seen:
+                continue
+            if read.stamp is not None:
+                cache.index.add(read.stamp, read.key)
+            if read.square is not None and read.key not in seen:
                 new[read.key] = read.square
+        cache.index.flush()
         progress(len(reads) - len(new))
         seen |= new.keys()
         features: list[NDArray[np.float16]] = []
-        for start in range(0, len(new), CHUNK):
-            squares = torch.stack(list(new.values())[start : start + CHUNK])
+        for start in range(0, len(new), chunk):
+            squares = torch.stack(list(new.values())[start : start + chunk])
             features.append(embed_views(teacher, views, squares.float() / 255).half().numpy())
             progress(len(squares))
         if features:
@@ -163,7 +177,7 @@ def build_cache(
 
 
 def _open(folder: Path, teacher: Teacher, views: ViewsConfig) -> FeatureCache:
-    """The cache in a folder, begun if there is none."""
+    """The cache in a folder; an empty one is made if there is none."""
     manifest = _manifest(folder)
     if manifest is None:
         values = {"format": FORMAT, "teacher": teacher.fingerprint, "width": teacher.width, "views": asdict(views)}
@@ -189,13 +203,8 @@ def embed_views(
     return out
 
 
-def image_key(data: bytes) -> str:
-    """The key of an image file: a hash of its bytes."""
-    return hashlib.sha256(data).hexdigest()[:32]
-
-
 def read_square(data: bytes, side: int) -> UInt8[Tensor, "3 side side"]:
-    """Central square of an image file's content, resized to `side`: what views are cut from. Raises `ImageError`."""
+    """The central square of an image file's content, resized to `side` pixels, 0..255. Raises `ImageError`."""
     image = center_square(load_image(data))
     pixels = to_tensor(image)
     if image.size == (side, side):
@@ -205,29 +214,34 @@ def read_square(data: bytes, side: int) -> UInt8[Tensor, "3 side side"]:
 
 @dataclass(frozen=True)
 class _Read:
-    """An image file's key, and its square unless the cache holds it already."""
+    """An image file's key; its square if the cache does not hold it; its stamp if the index does not hold it."""
 
     key: str
-    square: UInt8[Tensor, "3 side side"] | None
+    square: UInt8[Tensor, "3 side side"] | None = None
+    stamp: Stamp | None = None
 
 
 def _read_ahead(
-    images: Sequence[Path], side: int, cache: FeatureCache
+    images: Sequence[Path], side: int, cache: FeatureCache, shard: int
 ) -> Iterator[list[tuple[Path, _Read | ImageError]]]:
-    """Images as read, a shard at a time; the next shard is read while this one is in use."""
+    """Images that were read, one shard at a time; the next shard is read while this one is in use."""
 
     def read(path: Path) -> tuple[Path, _Read | ImageError]:
         try:
+            stamp = Stamp.of(path)
+            known = cache.index.find(stamp)
+            if known is not None and known in cache:
+                return path, _Read(known)
             data = path.read_bytes()
             key = image_key(data)
-            return path, _Read(key, None if key in cache else read_square(data, side))
+            return path, _Read(key, None if key in cache else read_square(data, side), stamp if known is None else None)
         except ImageError as error:
             return path, error
         except OSError as error:
             return path, ImageError(f"{path} cannot be read: {error.strerror}.")
 
     with ThreadPoolExecutor() as pool:
-        shards = [images[start : start + SHARD] for start in range(0, len(images), SHARD)]
+        shards = [images[start : start + shard] for start in range(0, len(images), shard)]
         following = pool.map(read, shards[0]) if shards else iter(())
         for number in range(len(shards)):
             current = following

@@ -1,18 +1,21 @@
-"""How outputs are written: whole or not at all.
+"""Atomic writing: an output is written completely or not at all.
 
-Every result goes to a temporary sibling first, is flushed to the disk and then renamed, so that a
-reader, a crash or a full disk never meets half a file.
+Every result is written to a temporary file in the same folder, flushed to the disk and then renamed.
+So neither a crash nor a full disk leaves half a file, and no reader sees one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import json
+import math
 import os
 import secrets
 import shutil
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 from zeroseg.errors import OutputError
 
@@ -31,11 +34,23 @@ REASONS = {
 }
 
 
+def finite_json(text: str) -> Any:
+    """The values of a JSON text. Raises `ValueError` if it is not JSON, or if a number is not finite."""
+
+    def read(number: str) -> float:
+        value = float(number)
+        if not math.isfinite(value):
+            raise ValueError(f"{number} is not a finite number")
+        return value
+
+    return json.loads(text, parse_constant=read, parse_float=read)
+
+
 @contextlib.contextmanager
 def held(folder: Path) -> Generator[None]:
-    """Keep a folder to this process: a file beside it, FOLDER.lock, with the process's number.
+    """Lock a folder for this process with a file beside it, FOLDER.lock, that contains the process number.
 
-    What a process that died has left is taken over. Raises `OutputError` where another one holds the folder.
+    The lock of a process that no longer runs is taken over. Raises `OutputError` if another process holds the folder.
     """
     lock = folder.with_name(folder.name + ".lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +59,7 @@ def held(folder: Path) -> Generator[None]:
     except FileExistsError:
         owner = lock.read_text()
         if owner.isdigit() and _is_alive(int(owner)):
-            raise OutputError(f"{folder} is in the hands of process {owner}: wait for it, or run others.") from None
+            raise OutputError(f"{folder} is in use by process {owner}: wait for it, or choose other runs.") from None
         lock.unlink(missing_ok=True)
         descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
     os.write(descriptor, str(os.getpid()).encode())
@@ -67,14 +82,14 @@ def _is_alive(process: int) -> bool:
 
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Generator[Path]:
-    """Yield a temporary sibling of `path` to write to; it becomes `path` when the block succeeds.
+    """Yield a temporary path to write to; the file there becomes `path` when the block succeeds.
 
-    The sibling does not exist yet, has the suffix of `path` (for writers that look at it) and lies
-    in the same folder, which is made when missing. On success it is fsynced and renamed over
-    `path`; if the block raises anything, it is removed and `path` stays as it was.
+    The temporary file does not exist yet, has the suffix of `path` (for writers that look at it)
+    and is in the same folder, which is created if it is missing. On success the file is fsynced and
+    renamed to `path`. If the block raises anything, it is removed and `path` stays unchanged.
 
     Raises:
-        OutputError: for any `OSError` of the block or of the writing, with one sentence on why.
+        OutputError: for any `OSError` of the block or of the writing; its sentence says why.
     """
     target = Path(path)
     temporary = target.with_name(f".zeroseg-{secrets.token_hex(6)}{target.suffix}")
@@ -95,10 +110,10 @@ def atomic_path(path: str | os.PathLike[str]) -> Generator[Path]:
 
 @contextlib.contextmanager
 def atomic_folder(path: str | os.PathLike[str]) -> Generator[Path]:
-    """Yield an empty temporary sibling of `path` to fill; it becomes the folder `path` when the block succeeds.
+    """Yield an empty temporary folder to fill; it becomes the folder `path` when the block succeeds.
 
-    The files in it are to be written with the functions here, which flush them. If the block raises
-    anything, the sibling is removed with all that is in it and `path` stays as it was.
+    Write the files in it with the functions of this module, which flush them. If the block raises
+    anything, the temporary folder is removed with its contents and `path` stays unchanged.
 
     Raises:
         OutputError: when `path` is a file or a folder that is not empty, and for any `OSError`.
@@ -111,7 +126,7 @@ def atomic_folder(path: str | os.PathLike[str]) -> Generator[Path]:
         temporary.mkdir(parents=True)
         yield temporary
         if target.exists():
-            target.rmdir()  # Windows renames over nothing that exists
+            target.rmdir()  # Windows cannot rename to a path that exists
         temporary.rename(target)
         _flush_folder(target.parent)
     except OSError as error:
@@ -121,18 +136,18 @@ def atomic_folder(path: str | os.PathLike[str]) -> Generator[Path]:
 
 
 def write_bytes_atomically(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write `content` to `path`, whole or not at all; raises `OutputError` as `atomic_path` does."""
+    """Write `content` to `path`, completely or not at all; raises `OutputError` as `atomic_path` does."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_text_atomically(path: str | os.PathLike[str], text: str) -> None:
-    """Write `text` as UTF-8, line ends as they are, whole or not at all; raises `OutputError`."""
+    """Write `text` as UTF-8, line ends unchanged, completely or not at all; raises `OutputError`."""
     write_bytes_atomically(path, text.encode())
 
 
 def _flush_to_disk(file: Path) -> None:
-    handle = os.open(file, os.O_RDWR)  # Windows flushes only what is open for writing
+    handle = os.open(file, os.O_RDWR)  # Windows flushes only files that are open for writing
     try:
         os.fsync(handle)
     finally:
@@ -140,7 +155,7 @@ def _flush_to_disk(file: Path) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make the rename itself durable, where the system lets a folder be flushed."""
+    """Make the rename durable, on systems that can flush a folder."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

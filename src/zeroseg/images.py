@@ -30,9 +30,9 @@ ImageSource = str | os.PathLike[str] | bytes | BinaryFile | Image.Image
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 MAX_PIXELS = 200_000_000
-ONE_CHANNEL = frozenset({"1", "L", "P", "I;16"})  # modes of PNGs that hold a number for every pixel
+ONE_CHANNEL = frozenset({"1", "L", "P", "I;16"})  # modes of PNGs that hold one number for every pixel
 
-UPRIGHT = {  # EXIF orientation -> what undoes it
+UPRIGHT = {  # EXIF orientation -> the transposition that undoes it
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -44,19 +44,19 @@ UPRIGHT = {  # EXIF orientation -> what undoes it
 
 
 def load_image(source: ImageSource) -> Image.Image:
-    """Read one picture as upright 8-bit RGB, whatever it was stored as.
+    """Read one picture as upright 8-bit RGB, whatever its stored form.
 
     `source` is a path, the bytes of a file, a binary file object or a Pillow image (which is not
-    changed). Formats: JPEG, PNG, WebP, TIFF, BMP, GIF; of an animation the first frame. EXIF
-    rotation is applied, transparency is laid on white, CMYK and palettes are converted, 16-bit
-    values are scaled by 255/65535. Integer ("I") and float ("F") pictures do not say their range:
-    the smallest of 0..1 (floats only), 0..255, 0..65535 that holds all values is taken, else the
-    picture's own minimum and maximum; values that are not finite become black. The result is a new
-    picture without metadata, so that loading it again changes nothing.
+    changed). Formats: JPEG, PNG, WebP, TIFF, BMP, GIF; the first frame of an animation. EXIF
+    rotation is applied, transparent pixels are blended with white, CMYK and palettes are converted,
+    16-bit values are scaled by 255/65535. Integer ("I") and float ("F") pictures do not state their
+    range: it is the smallest of 0..1 (floats only), 0..255 and 0..65535 that holds all values, else
+    the picture's own minimum and maximum; values that are not finite become black. The result is a
+    new picture without metadata, so loading it again changes nothing.
 
     Raises:
-        ImageError: no such file, a folder, empty, no picture, truncated, or over `MAX_PIXELS`
-            (checked before decoding); the sentence says which file and what to do.
+        ImageError: if there is no such file, or it is a folder, empty, not a picture, truncated, or
+            over `MAX_PIXELS` (checked before decoding); the sentence says which file and what to do.
     """
     with _pillow_limit_lifted():
         if isinstance(source, Image.Image):
@@ -70,35 +70,35 @@ def load_image(source: ImageSource) -> Image.Image:
 
 
 def load_label_map(path: str | os.PathLike[str]) -> Integer[np.ndarray, "H W"]:
-    """Read the numbers of a PNG with one channel as they are stored: of a palette the indices, not the colours.
+    """Read the stored numbers of a PNG with one channel; with a palette, the indices and not the colours.
 
-    Nothing is turned, scaled or converted. Raises `ImageError` as `load_image` does, and for several channels.
+    Nothing is rotated, scaled or converted. Raises `ImageError` as `load_image` does, and for several channels.
     """
     name = repr(str(path))
     with _pillow_limit_lifted(), _opened(Path(path)) as file:
         image = _recognised(file, name)
         if image.mode not in ONE_CHANNEL:
             raise ImageError(
-                f"{name} has several channels ({image.mode}), not one with a number for every pixel; "
+                f"{name} has several channels ({image.mode}), not one number for every pixel; "
                 "save it as a grey or palette PNG."
             )
         return _loaded(image, name, _numbers)
 
 
 def upright_turn(path: str | os.PathLike[str]) -> Image.Transpose | None:
-    """How `load_image` turns a file's stored pixels, by its EXIF block; None if not at all. Raises `ImageError`."""
+    """How `load_image` transposes a file's stored pixels, by its EXIF block; None if not. Raises `ImageError`."""
     with _pillow_limit_lifted(), _opened(Path(path)) as file:
         return UPRIGHT.get(_orientation(_recognised(file, repr(str(path)))))
 
 
 def find_images(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """Expand folders, recursively, into the pictures in them; files are taken as they are.
+    """Replace folders by the pictures in them and below them; files are kept.
 
-    Order is that of `paths`, sorted within a folder; a file met twice is listed once. In folders,
-    only names with one of `IMAGE_SUFFIXES` count, hidden files and folders do not.
+    The order is that of `paths`, sorted within a folder; a file that is found twice is listed once.
+    In folders, only names with one of `IMAGE_SUFFIXES` count, and hidden files and folders do not.
 
     Raises:
-        ImageError: when a path does not exist, a folder cannot be read, or nothing was found.
+        ImageError: if a path does not exist, a folder cannot be read, or there is no picture.
     """
     searched = [Path(path) for path in paths]
     found: dict[Path, None] = {}
@@ -106,25 +106,25 @@ def find_images(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
         try:
             missing, folder = not path.exists(), path.is_dir()
         except OSError as error:  # such as a name that is too long
-            raise ImageError(f"{str(path)!r} cannot be looked at ({error.strerror}); check the path.") from error
+            raise ImageError(f"{str(path)!r} cannot be accessed ({error.strerror}); check the path.") from error
         if missing:
             raise ImageError(f"There is no file or folder {str(path)!r}; check the path.")
         found.update(dict.fromkeys(_images_below(path) if folder else [path]))
     if not found:
         where = ", ".join(repr(str(path)) for path in searched) or "no path at all"
-        raise ImageError(f"No picture found in {where}; wanted are {', '.join(sorted(IMAGE_SUFFIXES))}.")
+        raise ImageError(f"No picture found in {where}; supported are {', '.join(sorted(IMAGE_SUFFIXES))}.")
     return list(found)
 
 
 def to_tensor(image: Image.Image) -> UInt8[Tensor, "3 H W"]:
-    """Copy an RGB picture into a tensor, 0..255; raises `ValueError` for another mode."""
+    """Copy an RGB picture into a tensor of bytes, 0..255; raises `ValueError` for another mode."""
     if image.mode != "RGB":
         raise ValueError(f"expected an RGB picture, as load_image returns, not {image.mode!r}")
     return torch.from_numpy(rearrange(np.array(image), "H W C -> C H W")).contiguous()
 
 
 def to_pil(pixels: UInt8[Tensor, "3 H W"] | Float[Tensor, "3 H W"]) -> Image.Image:
-    """Turn a tensor, bytes 0..255 or floats 0..1 (clamped, rounded), into an RGB picture."""
+    """Convert a tensor, bytes 0..255 or floats 0..1 (clamped, rounded), to an RGB picture."""
     if pixels.is_floating_point():
         pixels = (pixels.detach().float().clamp(0, 1) * 255).round().to(torch.uint8)
     return Image.fromarray(rearrange(pixels.cpu().numpy(), "C H W -> H W C").copy())
@@ -146,7 +146,7 @@ def resize(
 
 
 def center_square(image: Image.Image) -> Image.Image:
-    """Cut the largest centred square out of a picture."""
+    """Crop a picture to its largest centred square."""
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     return image.crop((left, top, left + side, top + side))
@@ -161,10 +161,10 @@ _pillow_limit: int | None = None
 
 @contextlib.contextmanager
 def _pillow_limit_lifted() -> Generator[None]:
-    """Take Pillow's own size warnings and errors away while our limit stands in for them.
+    """Switch Pillow's own size limit off while ours is checked.
 
-    Pillow keeps its limit in a module variable, so this is process-wide while any thread loads;
-    the last one out puts the caller's value back.
+    Pillow keeps its limit in a module variable, so this holds for the whole process while any
+    thread loads a picture; the last thread restores the caller's value.
     """
     global _lifted_by, _pillow_limit
     with _lifting:
@@ -184,7 +184,7 @@ def _opened(path: Path) -> BufferedReader:
     try:
         if path.is_dir():
             raise ImageError(f"{str(path)!r} is a folder, not a picture; name a file in it.")
-        if path.exists() and not path.is_file():  # a pipe would block for ever
+        if path.exists() and not path.is_file():  # opening a pipe would block forever
             raise ImageError(f"{str(path)!r} is not a regular file; save the picture to one first.")
         return path.open("rb")
     except FileNotFoundError as error:
@@ -204,7 +204,7 @@ def _recognised(file: BytesIO | BufferedReader, name: str) -> Image.Image:
         raise ImageError(
             f"{name} is not a picture that can be read, or its beginning is damaged; give one of {', '.join(FORMATS)}."
         ) from error
-    except Exception as error:  # decoders raise nearly anything on hostile bytes
+    except Exception as error:  # decoders raise many kinds of errors for malformed bytes
         raise ImageError(f"{name} is damaged ({error}); save or download it again.") from error
 
 
@@ -213,7 +213,7 @@ def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
 
 
 def _loaded(image: Image.Image, name: str, convert: Callable[[Image.Image], T]) -> T:
-    """Decode the pixels, not too many of them, and convert them."""
+    """Decode the pixels, if there are not too many, and convert them."""
     width, height = image.size
     if width * height == 0:
         raise ImageError(f"{name} has no pixels ({width} x {height}); give another picture.")
@@ -227,13 +227,13 @@ def _loaded(image: Image.Image, name: str, convert: Callable[[Image.Image], T]) 
         return convert(image)
     except MemoryError as error:
         raise ImageError(f"{name} ({width} x {height}) needs more memory than there is.") from error
-    except Exception as error:  # decoders raise nearly anything on hostile bytes
+    except Exception as error:  # decoders raise many kinds of errors for malformed bytes
         raise ImageError(f"{name} is truncated or damaged ({error}); save or download it again.") from error
 
 
 def _turned_rgb(image: Image.Image) -> Image.Image:
     rgb = _rgb(image)
-    rgb.info.clear()  # its EXIF block would turn the picture again when loaded again
+    rgb.info.clear()  # with its EXIF block the picture would be rotated again when it is loaded again
     undo = UPRIGHT.get(_orientation(image))
     return rgb if undo is None else rgb.transpose(undo)
 
@@ -244,7 +244,7 @@ def _numbers(image: Image.Image) -> Integer[np.ndarray, "H W"]:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation; 1 (upright) where the EXIF block is missing or damaged: pixels still count."""
+    """EXIF orientation; 1 (upright) if the EXIF block is missing or damaged: the pixels can still be used."""
     with contextlib.suppress(Exception):
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     return 1

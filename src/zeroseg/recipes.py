@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from zeroseg.picturebook import STUFF_NAMES
+from zeroseg.rules import Margin, Product
 from zeroseg.student.config import ReadOut, StudentConfig
-from zeroseg.training.distill import DistillConfig, LossWeights
+from zeroseg.training.distillation import DistillConfig, LossWeights
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.optimiser import OptimiserConfig
 from zeroseg.views import ViewsConfig
@@ -30,15 +31,15 @@ SMALL = StudentConfig(
 
 
 def picturebook() -> DistillConfig:
-    """Ours, on the embedded world: the bundled student.
+    """Ours, on the picturebook: the bundled student.
 
-    Every patch learns the mean of the views that have it in their middle; beside that, lightly, every view is explained
-    by the tokens and by the patches in it. 180 overlapping views; cosine assignment; the encoder starts from the
-    teacher's. From 14,336 scenes, 47 minutes on one thread of a CPU core with other work beside it (and 18 on two for
-    a cache of 205 views); mIoU of .804 on the 300 held-out VOC-like scenes (three seeds, ± .001), .661 without
+    The target of every patch is the mean of the views with the patch near their centre. With small weights, every view
+    is also predicted from the tokens and from the patches in it. 180 overlapping views; cosine assignment; the encoder
+    starts from the teacher's. From 14,336 scenes, 47 minutes on one thread of a busy CPU core (and 18 on two threads
+    for a cache of 205 views); mIoU of .804 on the 300 held-out VOC-like scenes (three seeds, ± .001), .661 without
     refinement.
     """
-    read_out = ReadOut("patches", "margin", margin=7.0, background_words=STUFF_NAMES, refinement=10)
+    read_out = ReadOut("patches", Margin(7.0), STUFF_NAMES, refinement=10)
     student = replace(
         SMALL, assignment="cosine", segment_tokens=(32, 16), decoder_layers=0, patch_head=True, read_out=read_out
     )
@@ -62,7 +63,7 @@ def picturebook_faithful() -> DistillConfig:
     the 300 held-out VOC-like scenes, with one segment in use.
     """
     return DistillConfig(
-        student=replace(SMALL, input_norm=False, read_out=ReadOut("segments", "product", 0.95)),
+        student=replace(SMALL, input_norm=False, read_out=ReadOut("segments", Product(0.95))),
         views=ViewsConfig(side=96),
         losses=LossWeights(),
         loop=LoopConfig(steps=2500),
@@ -72,8 +73,8 @@ def picturebook_faithful() -> DistillConfig:
 def imagenet_vitb16() -> DistillConfig:
     """The paper's run: ViT-B/16 at 224 from CLIP ViT-L/14, ImageNet-1k, 80 epochs of which 20 warm-up, batch 4096.
 
-    About 84 V100-hours and a mIoU of 40.8 on VOC in the paper (tables 7 and 1); not run by us. MAE's rule sets the
-    rate: 1.5e-4 x batch / 256.
+    About 84 V100-hours and a mIoU of 40.8 on VOC in the paper (tables 7 and 1); we have not run it. The learning rate
+    follows MAE's rule: 1.5e-4 x batch / 256.
     """
     batch, images, epochs, warmup = 4096, 1_281_167, 80, 20
     return DistillConfig(

@@ -1,8 +1,8 @@
 """Refinement: score maps of a coarse grid follow the edges of the picture.
 
 PAMR, pixel-adaptive mask refinement (Araslanov & Roth 2020, "Single-stage semantic segmentation from image labels",
-section 3.3): every round, a pixel takes the weighted mean of the pixels round it, near ones and far ones; like colours
-weigh more. It has no parameters to learn and knows neither words nor networks.
+section 3.3): in every iteration, a pixel takes the weighted mean of pixels around it, at several distances; similar
+colours have larger weights. It has no learned parameters and uses neither words nor networks.
 
 Letters: M map, N neighbour, h w grid cells, H W pixels.
 """
@@ -14,9 +14,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-DILATIONS = (1, 2, 4, 8, 12, 24)  # how far the eight neighbours of each ring are, pixels; the authors'
+DILATIONS = (1, 2, 4, 8, 12, 24)  # distances of the eight neighbours of each ring, pixels: the authors' values
 SPREAD = 0.1  # of colour differences, in local standard deviations: the authors' value
-SMALLEST_DEVIATION = 1e-3  # of colours 0..1: flat places weigh all neighbours alike
+SMALLEST_DEVIATION = 1e-3  # of colours 0..1: in flat areas all neighbours have the same weight
 OFFSETS = tuple(
     (down * far, across * far)
     for far in DILATIONS
@@ -26,15 +26,15 @@ OFFSETS = tuple(
 )
 
 
-def refine(maps: Float[Tensor, "M h w"], pixels: Float[Tensor, "3 H W"], rounds: int) -> Float[Tensor, "M H W"]:
-    """`maps`, interpolated to the size of the picture (values 0..1) and refined by it for some rounds.
+def refine(maps: Float[Tensor, "M h w"], pixels: Float[Tensor, "3 H W"], iterations: int) -> Float[Tensor, "M H W"]:
+    """`maps`, interpolated to the size of the picture (`pixels`, values 0..1) and refined by it.
 
-    A round is linear and its weights sum to 1: what is constant stays so, and no value leaves the range of its map.
-    Beyond the edges the picture and the maps go on evenly.
+    An iteration is linear and its weights sum to 1: a constant map stays constant, and no value leaves the range of
+    its map. Beyond the edges, the picture and the maps repeat their edge pixels.
     """
     weights = affinities(pixels)
     maps = F.interpolate(maps[None].float(), size=pixels.shape[1:], mode="bilinear", align_corners=False)[0]
-    for _ in range(rounds):
+    for _ in range(iterations):
         refined = torch.zeros_like(maps)
         for weight, neighbour in zip(weights, _neighbours(maps), strict=True):
             refined.addcmul_(neighbour, weight)
@@ -43,7 +43,7 @@ def refine(maps: Float[Tensor, "M h w"], pixels: Float[Tensor, "3 H W"], rounds:
 
 
 def affinities(pixels: Float[Tensor, "3 H W"]) -> Float[Tensor, "N H W"]:
-    """How much each neighbour says about each pixel: a softmax over all neighbours, so the weights sum to 1."""
+    """The weight of each neighbour for each pixel: a softmax over all neighbours, so the weights sum to 1."""
     neighbours = torch.stack(_neighbours(pixels))
     deviation = torch.cat([neighbours, pixels[None]]).std(dim=0).clamp(min=SMALLEST_DEVIATION)
     difference = (neighbours - pixels).abs() / (SPREAD * deviation)

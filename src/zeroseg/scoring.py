@@ -5,19 +5,18 @@ Letters: R region (a segment, or a patch), W word, C class, M map, D embedding w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-SCALE = 100.0  # CLIP's factor on cosines; scores and margins are cosine x 100
-SOFTNESS = 5.0  # a lead of so many points makes a class e times as likely
+SCALE = 100.0  # the unit of similarities, scores and margins is cosine x 100: the logits of CLIP's softmax
+SOFTNESS = 5.0  # a score higher by this makes a class e times as probable
 TOP_CLASSES = 5
-SIGMOID_MIDDLE, SIGMOID_SLOPE = 0.25, 10.0  # TCL's, of cosines
-STRIP = 1 << 25  # numbers interpolated at once
-MANY = 64  # with more classes than this, only those that win somewhere on the grid are drawn at full size
+STRIP = 1 << 25  # numbers that are interpolated at once
+MANY = 64  # with more classes than this, only those that win somewhere on the grid are interpolated to full size
 
 
 def similarities(regions: Float[Tensor, "R D"], words: Float[Tensor, "W D"]) -> Float[Tensor, "R W"]:
@@ -26,12 +25,12 @@ def similarities(regions: Float[Tensor, "R D"], words: Float[Tensor, "W D"]) -> 
 
 
 def best_words(
-    scores: Float[Tensor, "R W"], owners: Sequence[int], classes: int
+    scores: Float[Tensor, "R W"], class_ids: Sequence[int], classes: int
 ) -> tuple[Float[Tensor, "R C"], Float[Tensor, " R"]]:
-    """The best word of each class, and the best of the background words (owner -1; -inf if there is none)."""
-    nowhere = scores.new_full((len(scores), classes + 1), -torch.inf)
-    index = torch.tensor([owner + 1 for owner in owners], device=scores.device)
-    best = nowhere.scatter_reduce(1, index.expand(len(scores), -1), scores, "amax", include_self=False)
+    """The highest score of the words of each class, and of the background words (class -1; -inf if there is none)."""
+    lowest = scores.new_full((len(scores), classes + 1), -torch.inf)
+    index = torch.tensor([number + 1 for number in class_ids], device=scores.device)
+    best = lowest.scatter_reduce(1, index.expand(len(scores), -1), scores, "amax", include_self=False)
     return best[:, 1:], best[:, 0]
 
 
@@ -43,98 +42,104 @@ def product_score(scores: Float[Tensor, "R C"], image_scores: Float[Tensor, " C"
 
 
 def with_product_background(score: Float[Tensor, "R C"], threshold: float) -> Float[Tensor, "R C1"]:
-    """A background channel before the classes: `threshold`, but never above the best score of the image.
+    """A background column before the classes: `threshold`, but at most the best score of the image.
 
-    The cap is GroupViT's: at least one region survives.
+    The limit is GroupViT's: so at least one region keeps its label.
     """
     level = torch.full_like(score[:, :1], min(threshold, float(score.max()) - 1e-6))
     return torch.cat([level, score], dim=1)
 
 
-def head_starts(labels: Sequence[str], background_words: Iterable[str], margin: float) -> Float[Tensor, " C"]:
-    """What each label is given beforehand: background words that are asked for as labels keep their margin."""
-    words = {word.casefold() for word in background_words}
-    return torch.tensor([margin if label.casefold() in words else 0.0 for label in labels])
+def label_offsets(is_stuff: Bool[Tensor, " C"], margin: float) -> Float[Tensor, " C"]:
+    """Offsets that are added to the scores of labels: `margin` for labels that are background words, else 0."""
+    return torch.where(is_stuff, margin, 0.0)
 
 
 def with_margin_background(
     scores: Float[Tensor, "R C"], background: Float[Tensor, " R"], margin: float
 ) -> Float[Tensor, "R C1"]:
-    """A background channel before the classes: the best background word plus `margin` (cosine x 100).
+    """A background column before the classes: the score of the best background word plus `margin` (cosine x 100).
 
-    Without background words the margin is the score itself that a label has to reach.
+    Without background words (-inf) the margin is the score that a label must reach.
     """
     level = torch.where(background.isinf(), 0.0, background) + margin
     return torch.cat([level[:, None], scores], dim=1)
 
 
 def softmax_score(similarities: Float[Tensor, "R W"], scale: float) -> Float[Tensor, "R W"]:
-    """The probability of every word, background words among them: softmax of `scale` x cosine (SCLIP)."""
+    """The probability of every word, background words included, 0..1: softmax of `scale` x cosine (SCLIP)."""
     return (similarities * (scale / SCALE)).softmax(dim=1)
 
 
-def sigmoid_score(scores: Float[Tensor, "*R"]) -> Float[Tensor, "*R"]:
-    """Each class by itself, 0..1: half-way where the cosine is .25 (TCL)."""
-    return (SIGMOID_SLOPE * (scores / SCALE - SIGMOID_MIDDLE)).sigmoid()
+def sigmoid_score(scores: Float[Tensor, "*R"], slope: float, middle: float) -> Float[Tensor, "*R"]:
+    """The probability of each class independently, 0..1: sigmoid of `slope` x (cosine - `middle`) (TCL, SigLIP)."""
+    return (slope * (scores / SCALE - middle)).sigmoid()
 
 
 def with_level_background(
     scores: Float[Tensor, "R C"], background: Float[Tensor, " R"], level: float
 ) -> Float[Tensor, "R C1"]:
-    """A background channel before the classes: the best background word, but never under `level`."""
+    """A background column before the classes: the score of the best background word, but at least `level`."""
     return torch.cat([background.clamp(min=level)[:, None], scores], dim=1)
 
 
-def class_map(maps: Float[Tensor, "M h w"], values: Int[Tensor, " M"], size: tuple[int, int]) -> Int[Tensor, "H W"]:
-    """For every pixel the value of the highest map there, maps interpolated bilinearly: scores of classes, or soft
-    masks of segments with the segments' classes."""
+def class_map(
+    maps: Float[Tensor, "M h w"], values: Int[Tensor, " M"], size: tuple[int, int], strip: int = STRIP
+) -> Int[Tensor, "H W"]:
+    """For every pixel the value of the highest map there; the maps are interpolated bilinearly.
+
+    `maps` are scores of classes, or soft masks of segments; `values` are the classes of the maps. `strip`: how many
+    numbers are interpolated at once.
+    """
     if len(maps) > MANY:
         places = winners(maps, size)
         maps, values = maps[places], values[places]
-    return _best_map(maps, values, size)
+    return _best_map(maps, values, size, strip)
 
 
 def probabilities(scores: Float[Tensor, "R C"]) -> Float[Tensor, "R C"]:
-    """Scores (cosines x 100) as numbers that may be averaged over places: softmax over the classes, a soft one."""
+    """Scores (cosines x 100) as probabilities that may be averaged over places: a softmax with scores / `SOFTNESS`."""
     return (scores / SOFTNESS).softmax(dim=1)
 
 
 def confidence(
-    likely: Float[Tensor, "R C"], channels: Float[Tensor, "R C"], class_map: Int[Tensor, "H W"]
+    likely: Float[Tensor, "R C"], logits: Float[Tensor, "R C"], class_map: Int[Tensor, "H W"]
 ) -> Float[Tensor, " C"]:
-    """For each class the mean probability (`likely`) of the regions that it wins in `channels`, 0 where absent.
+    """For each class the mean probability (`likely`) of the regions that it wins in `logits`, 0 if it is absent.
 
-    A class that wins pixels between the regions but no region gets its best probability anywhere.
+    A class that wins no region, but pixels between regions, gets its highest probability in any region.
     """
-    wins = F.one_hot(channels.argmax(dim=1), channels.shape[1]).float()
+    wins = F.one_hot(logits.argmax(dim=1), logits.shape[1]).float()
     won = wins.sum(dim=0)
     mean = (likely * wins).sum(dim=0) / won.clamp(min=1)
     score = torch.where(won > 0, mean, likely.max(dim=0).values)
-    present = torch.bincount(class_map.flatten(), minlength=channels.shape[1]) > 0
+    present = torch.bincount(class_map.flatten(), minlength=logits.shape[1]) > 0
     return torch.where(present, score, 0.0)
 
 
 def winners(maps: Float[Tensor, "M h w"], size: tuple[int, int]) -> Int[Tensor, " W"]:
-    """Which maps are the highest somewhere, seen at `size` or at eight pixels a cell, whichever is smaller."""
+    """The maps that are the highest somewhere, at `size` or at eight pixels a cell, whichever is smaller."""
     height, width = maps.shape[1:]
     preview = (min(size[0], 8 * height), min(size[1], 8 * width))
     return _best_map(maps, torch.arange(len(maps), device=maps.device), preview).long().unique()
 
 
-def _best_map(maps: Float[Tensor, "M h w"], values: Int[Tensor, " M"], size: tuple[int, int]) -> Int[Tensor, "H W"]:
-    """For every pixel of `size` the value of the highest map there; strip by strip, so that memory stays small."""
+def _best_map(
+    maps: Float[Tensor, "M h w"], values: Int[Tensor, " M"], size: tuple[int, int], strip: int = STRIP
+) -> Int[Tensor, "H W"]:
+    """For every pixel of `size` the value of the highest map there; computed in strips, to save memory."""
     maps = maps.float()
     down, across = (
         interpolation(cells, pixels, maps.device) for cells, pixels in zip(maps.shape[1:], size, strict=True)
     )
     wide = maps @ across.T  # M h W
-    rows = max(1, STRIP // (len(maps) * size[1]))
+    rows = max(1, strip // (len(maps) * size[1]))
     values = values.to(torch.int32)
     strips = [values[torch.einsum("oh,mhw->mow", part, wide).argmax(dim=0)] for part in down.split(rows)]
     return torch.cat(strips)
 
 
 def interpolation(cells: int, pixels: int, device: torch.device) -> Float[Tensor, "pixels cells"]:
-    """Weights of linear interpolation from cell centres to pixel centres (`align_corners=False`), edges repeated."""
+    """Weights of linear interpolation from cell centres to pixel centres (`align_corners=False`); edges repeat."""
     places = ((torch.arange(pixels, device=device) + 0.5) * cells / pixels - 0.5).clamp(0, cells - 1)
     return (1 - (places[:, None] - torch.arange(cells, device=device)).abs()).clamp(min=0)

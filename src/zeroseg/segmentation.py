@@ -1,10 +1,11 @@
-"""The result of segmenting one picture, as a value that is checked when it is made.
+"""The result of segmenting one picture, as a value that is validated when it is created.
 
 Shapes: H, W picture height and width; C labels.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,29 +15,30 @@ from jaxtyping import Bool, Float32, Float64, UInt16
 from zeroseg.errors import VocabularyError
 
 BACKGROUND = "background"
-MAX_LABELS = 65_536  # what a uint16 can name
+MAX_LABELS = 65_536  # as many as a uint16 can count
+IGNORE = 65_535  # in a map of true classes (uint16): pixels that are left out. No class has this number
 NAMED_IN_ERROR = 12
 COUNTED_AT_ONCE = 1 << 22  # bincount makes an int64 copy of what it counts
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Segmentation:
-    """One label for every pixel of a picture, with how sure the model is of each label.
+    """One label for every pixel of a picture, and a score for each label.
 
     Attributes:
         labels: C distinct, non-empty names. With `has_background` the first is "background".
         class_map: [H W] indices into `labels` at the picture's own size. Any integer array is
-            taken; it is kept as uint16 and read-only.
-        scores: [C] in 0..1: mean probability over what carries the label, 0 where no
-            pixel does. Any floating array is taken; it is kept as float32 and read-only.
-        has_background: whether index 0 stands for "none of the labels".
+            accepted; it is stored as uint16 and read-only.
+        scores: [C] in 0..1: mean probability over the regions that have the label, 0 if no pixel
+            has it. Any floating array is accepted; it is stored as float32 and read-only.
+        has_background: whether index 0 means "none of the labels".
 
     Raises:
-        ValueError: when shapes, types, ranges or names do not fit together.
+        ValueError: if shapes, types, ranges or names do not fit together.
     """
 
     labels: tuple[str, ...]
-    class_map: np.ndarray  # shape and type are the door's business, so that it can say what is wrong
+    class_map: np.ndarray  # __post_init__ checks shape and type, with clear messages
     scores: np.ndarray
     has_background: bool = False
 
@@ -44,7 +46,7 @@ class Segmentation:
         """Check everything and freeze the arrays."""
         object.__setattr__(self, "labels", _checked_labels(self.labels, self.has_background))
         object.__setattr__(self, "class_map", _checked_class_map(self.class_map, len(self.labels)))
-        object.__setattr__(self, "scores", _checked_scores(self.scores, self.shares))
+        object.__setattr__(self, "scores", _checked_scores(self.scores, self.fractions))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -53,21 +55,26 @@ class Segmentation:
         return width, height
 
     @cached_property
-    def shares(self) -> Float64[np.ndarray, " C"]:
+    def fractions(self) -> Float64[np.ndarray, " C"]:
         """Fraction of the picture's pixels under each label, in 0..1; they sum to 1."""
         pixels = np.zeros(len(self.labels), dtype=np.int64)
         for start in range(0, self.class_map.size, COUNTED_AT_ONCE):
             some = self.class_map.reshape(-1)[start : start + COUNTED_AT_ONCE]
             pixels += np.bincount(some, minlength=len(self.labels))
-        shares = pixels / self.class_map.size
-        shares.setflags(write=False)
-        return shares
+        fractions = pixels / self.class_map.size
+        fractions.setflags(write=False)
+        return fractions
+
+    @property
+    def shares(self) -> Float64[np.ndarray, " C"]:
+        """Former name of `fractions`."""
+        return self.fractions
 
     @property
     def present_indices(self) -> tuple[int, ...]:
         """Indices of the labels that occur, largest area first; equal areas in label order."""
-        order = np.argsort(-self.shares, kind="stable")
-        return tuple(int(index) for index in order if self.shares[index] > 0)
+        order = np.argsort(-self.fractions, kind="stable")
+        return tuple(int(index) for index in order if self.fractions[index] > 0)
 
     @property
     def present(self) -> tuple[str, ...]:
@@ -75,33 +82,34 @@ class Segmentation:
         return tuple(self.labels[index] for index in self.present_indices)
 
     def mask(self, label: str) -> Bool[np.ndarray, "H W"]:
-        """Where `label` is; all False when it does not occur.
+        """The pixels of `label`; all False if it does not occur.
 
         Raises:
-            VocabularyError: when `label` is not one of `labels`.
+            VocabularyError: if `label` is not one of `labels`.
         """
         if label not in self.labels:
             raise VocabularyError(f"There is no label {label!r} here; known are {_some(self.labels)}.")
         return self.class_map == self.labels.index(label)
 
-    def summary(self) -> dict[str, object]:
-        """Size and, in label order, each label's index, share and score: ready for `json.dumps`."""
+    def summary(self, colours: Sequence[str] = ()) -> dict[str, object]:
+        """Size and, in label order, each label's index, fraction, score and, if given, colour, for `json.dumps`."""
         width, height = self.size
-        rows = zip(self.labels, self.shares.tolist(), self.scores.tolist(), strict=True)
+        rows = zip(self.labels, self.fractions.tolist(), self.scores.tolist(), strict=True)
+        coloured = [{"colour": colour} for colour in colours] or [{}] * len(self.labels)
         return {
             "width": width,
             "height": height,
             "has_background": self.has_background,
             "labels": [
-                {"index": index, "label": label, "share": round(share, 6), "score": round(score, 6)}
-                for index, (label, share, score) in enumerate(rows)
+                {"index": index, "label": label, "fraction": round(fraction, 6), "score": round(score, 6), **colour}
+                for index, ((label, fraction, score), colour) in enumerate(zip(rows, coloured, strict=True))
             ],
         }
 
     def __repr__(self) -> str:
-        """Size, number of labels and the largest three with their shares."""
+        """Size, number of labels and the three largest with their fractions."""
         width, height = self.size
-        shown = [f"{self.labels[i]} {self.shares[i]:.0%}" for i in self.present_indices[:3]]
+        shown = [f"{self.labels[i]} {self.fractions[i]:.0%}" for i in self.present_indices[:3]]
         more = "" if len(self.present_indices) <= len(shown) else ", ..."
         return f"Segmentation({width}x{height}, {len(self.labels)} labels: {', '.join(shown)}{more})"
 
@@ -139,16 +147,16 @@ def _checked_class_map(class_map: np.ndarray, label_count: int) -> UInt16[np.nda
     return frozen
 
 
-def _checked_scores(scores: np.ndarray, shares: Float64[np.ndarray, " C"]) -> Float32[np.ndarray, " C"]:
-    if scores.shape != shares.shape:
-        raise ValueError(f"scores must be one number a label, [{len(shares)}], not {list(scores.shape)}.")
+def _checked_scores(scores: np.ndarray, fractions: Float64[np.ndarray, " C"]) -> Float32[np.ndarray, " C"]:
+    if scores.shape != fractions.shape:
+        raise ValueError(f"scores must be one number a label, [{len(fractions)}], not {list(scores.shape)}.")
     if not np.issubdtype(scores.dtype, np.floating):
         raise ValueError(f"scores must be floating, not {scores.dtype}.")
     if not np.isfinite(scores).all():
         raise ValueError("scores must be finite.")
     if scores.min() < 0 or scores.max() > 1:
         raise ValueError(f"scores must lie in 0..1, but run from {scores.min():g} to {scores.max():g}.")
-    if scores[shares == 0].any():
+    if scores[fractions == 0].any():
         raise ValueError("scores must be 0 for labels that no pixel carries.")
     frozen = scores.astype(np.float32)
     frozen.setflags(write=False)

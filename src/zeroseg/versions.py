@@ -1,4 +1,4 @@
-"""Which software made a figure."""
+"""The versions of the software that made a result."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ ZEROSEG = "0.1.0"
 
 
 def versions() -> dict[str, str]:
-    """Our version, and those of what computes."""
-    # Here, not above: the public face takes its version from this room, and is to load neither.
+    """Our version, and those of the libraries that compute."""
+    # Imported here, because `import zeroseg` takes its version from this module and must load neither library.
     import numpy as np
     import torch
 

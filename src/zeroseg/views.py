@@ -1,7 +1,7 @@
-"""Views: the crops of an image that the teacher embeds, and what they have in common with the student's patches.
+"""Views: the crops of an image that the teacher embeds, and their overlap with the student's patches.
 
 The paper cuts a square image into grids of n x n equal views, n = 1..4: 1 + 4 + 9 + 16 = 30. With `overlapping`,
-the same windows also stand half a window further: (2n - 1)^2 a grid, 84 in all.
+views also begin at half steps: (2n - 1)^2 for each grid, 84 in total.
 
 Letters: V view, P patch.
 """
@@ -40,7 +40,7 @@ class ViewsConfig:
 
     @property
     def key(self) -> str:
-        """The views in words, to tell caches apart: `224px 1x1 2x2 3x3 4x4`."""
+        """The views in words, which distinguish caches: `224px 1x1 2x2 3x3 4x4`."""
         return f"{self.side}px {' '.join(f'{n}x{n}' for n in self.grids)}{' overlapping' if self.overlapping else ''}"
 
     def boxes(self) -> list[Box]:
@@ -61,16 +61,16 @@ def grid_boxes(side: int, n: int, overlapping: bool = False) -> list[Box]:
     return [(left, top, right, bottom) for top, bottom in spans for left, right in spans]
 
 
-def mirror_order(config: ViewsConfig) -> Int[Tensor, " V"]:
-    """For each view, the number of the view that shows its place in the mirrored image (exact to a pixel)."""
+def hflip_order(config: ViewsConfig) -> Int[Tensor, " V"]:
+    """For each view, the number of the view at the same place in the horizontally flipped image (exact to a pixel)."""
     boxes = config.boxes()
-    mirrored = [(config.side - right, top, config.side - left, bottom) for left, top, right, bottom in boxes]
-    distances = torch.cdist(torch.tensor(mirrored).float(), torch.tensor(boxes).float(), p=1)
+    flipped = [(config.side - right, top, config.side - left, bottom) for left, top, right, bottom in boxes]
+    distances = torch.cdist(torch.tensor(flipped).float(), torch.tensor(boxes).float(), p=1)
     return distances.argmin(dim=1)
 
 
 def patch_coverage(config: ViewsConfig, patches: int) -> Float[Tensor, "P V"]:
-    """How much of each patch lies in each view, 0..1, for a grid of `patches` x `patches` patches, row by row."""
+    """The fraction of each patch that lies in each view, 0..1; a grid of `patches` x `patches`, row by row."""
     edges = [config.side * k / patches for k in range(patches + 1)]
     columns = [[_shared(a, b, left, right) for left, _, right, _ in config.boxes()] for a, b in pairwise(edges)]
     rows = [[_shared(a, b, top, bottom) for _, top, _, bottom in config.boxes()] for a, b in pairwise(edges)]
@@ -79,10 +79,10 @@ def patch_coverage(config: ViewsConfig, patches: int) -> Float[Tensor, "P V"]:
 
 
 def patch_relevance(config: ViewsConfig, patches: int, focus: float) -> Float[Tensor, "P V"]:
-    """How much the embedding of each view says about each patch, 0..1.
+    """How relevant the embedding of each view is for each patch, 0..1.
 
-    The share of the patch that lies in the view, times nearness to its middle to the power `focus`, times smallest
-    side / side. Nearness falls from 1 in the middle evenly to 0 at the edges, along both axes.
+    The fraction of the patch that lies in the view, times nearness to the view's centre to the power `focus`, times
+    smallest side / side. Nearness falls linearly from 1 at the centre to 0 at the edges, along both axes.
     """
     boxes = torch.tensor(config.boxes()).float()
     sides = boxes[:, 2] - boxes[:, 0]
@@ -96,5 +96,5 @@ def patch_relevance(config: ViewsConfig, patches: int, focus: float) -> Float[Te
 
 
 def _shared(a: float, b: float, low: float, high: float) -> float:
-    """The share of the interval a..b that lies in low..high."""
+    """The fraction of the interval a..b that lies in low..high."""
     return max(0.0, min(b, high) - max(a, low)) / (b - a)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,26 +16,30 @@ BACKGROUND_WORDS = (
     "sky", "night sky", "clouds", "wall", "brick", "wood", "floor", "ground", "grass", "meadow",
     "sand", "beach", "water", "sea", "snow", "stone", "cobblestone", "road",
 )  # fmt: skip
-MOST_LABELS = 65_535  # class maps are uint16, and the background takes one number
+MOST_LABELS = 65_535  # class maps are uint16, and the background needs one number
+FIELD = re.compile(r'[^\S\n]*"(?P<quoted>(?:[^"]|"")*)"[^\S\n]*(?=[,;\n]|$)|[^,;\n]*')
+COMMENT = "#"
 
 
 @dataclass(frozen=True)
 class Vocabulary:
     """Labels to choose from. `aliases[k]` are further words for `labels[k]`: the best of them counts.
 
-    `background` are words that nobody asked for: what fits them better than any label is background.
-    Raises `VocabularyError` when empty, blank or too large. Labels that differ only in case or blanks are one label.
+    `background` are words for the background: a region that fits one of them better than any label is background. With
+    None the model's own are used (`ReadOut.background_words`). A word that is also a label is not a background word.
+    Labels that differ only in case, blanks, or in the encoding of accents are one label, in its first spelling.
+    Raises `VocabularyError` if there are no labels or too many, or if one is blank.
     """
 
     labels: tuple[str, ...]
     aliases: tuple[tuple[str, ...], ...] = ()
-    background: tuple[str, ...] = BACKGROUND_WORDS
+    background: tuple[str, ...] | None = None
     templates: tuple[str, ...] = TEMPLATES
 
     def __post_init__(self) -> None:
         first_spelling: dict[str, str] = {}
         for label in map(_tidy, self.labels):
-            first_spelling.setdefault(label.casefold(), label)
+            first_spelling.setdefault(label_key(label), label)
         labels = tuple(first_spelling.values())
         if not labels:
             raise VocabularyError('the vocabulary is empty: name at least one label, for example "dog, grass".')
@@ -48,31 +55,78 @@ class Vocabulary:
             raise VocabularyError("aliases need one entry for every label, and labels that differ.")
         if not self.templates or any("{}" not in template for template in self.templates):
             raise VocabularyError('every prompt template needs a place for the label, "{}".')
-        asked = {label.casefold() for label in labels} | {alias.casefold() for words in self.aliases for alias in words}
         object.__setattr__(self, "labels", labels)
-        object.__setattr__(self, "background", tuple(w for w in self.background if w.casefold() not in asked))
 
-    def words(self) -> list[tuple[str, int]]:
-        """Every word to embed with the number of its class; background words have class -1."""
+    def background_words(self, usual: Sequence[str] = ()) -> tuple[str, ...]:
+        """The words for the background: the vocabulary's own, or the `usual` ones; labels are left out."""
+        asked = {label_key(word) for words in (self.labels, *self.aliases) for word in words}
+        words = usual if self.background is None else self.background
+        return tuple(word for word in words if label_key(word) not in asked)
+
+    def words(self, usual: Sequence[str] = ()) -> list[tuple[str, int]]:
+        """Every word to embed, with the number of its class; `background_words` have class -1."""
         rows = [(label, k) for k, label in enumerate(self.labels)]
         rows += [(alias, k) for k, words in enumerate(self.aliases) for alias in words]
-        return rows + [(word, -1) for word in self.background]
-
-    def prompts(self, word: str) -> list[str]:
-        """The word in every template."""
-        return [template.format(word) for template in self.templates]
+        return rows + [(word, -1) for word in self.background_words(usual)]
 
 
 def parse_labels(text: str) -> tuple[str, ...]:
-    """Labels from one line, `dog, grass, traffic light`: split at commas, semicolons and line ends."""
-    parts = [_tidy(part) for part in text.replace(";", ",").replace("\n", ",").split(",")]
-    return tuple(part for part in parts if part)
+    """Labels from one line, `dog, grass, traffic light`, which is split at commas, semicolons and line ends.
+
+    Quotes protect separators, as in CSV: `"salt, pepper", dog`; a quote in a quoted label is written twice. In a label
+    that does not begin with a quote, quotes are ordinary characters. Raises `VocabularyError` for a quote that is not
+    closed at the end of its label.
+    """
+    labels: list[str] = []
+    position = 0
+    while position <= len(text):
+        found = FIELD.match(text, position)
+        assert found is not None  # the pattern also matches the empty text
+        written, quoted = found.group().strip(), found.group("quoted")
+        if quoted is None and written.startswith('"'):
+            raise VocabularyError(
+                f'the quote that begins {written!r} is not closed where the label ends: write "salt, pepper", dog, and '
+                'a quote within quotes twice, """so called"" things".'
+            )
+        labels.append(_tidy(written if quoted is None else quoted.replace('""', '"')))
+        position = found.end() + 1
+    return tuple(label for label in labels if label)
 
 
-def make_vocabulary(labels: str | Iterable[str], background: Sequence[str] = BACKGROUND_WORDS) -> Vocabulary:
-    """A vocabulary from one line of labels or from several labels. "background" among them asks for no own class."""
+def parse_label_lines(text: str) -> tuple[str, ...]:
+    """Labels from the text of a file, one label a line; commas and quotes are ordinary characters.
+
+    Blank lines, and lines that begin with "#", are left out.
+    """
+    lines = [_tidy(line) for line in text.splitlines()]
+    return tuple(line for line in lines if line and not line.startswith(COMMENT))
+
+
+def label_key(label: str) -> str:
+    """A key that is equal for labels that count as one: without case, repeated blanks and the encoding of accents."""
+    folded = unicodedata.normalize("NFD", _tidy(label)).casefold()
+    return unicodedata.normalize("NFC", folded)
+
+
+def same_tokens(labels: Sequence[str], tokens: Sequence[Sequence[int]]) -> list[tuple[str, ...]]:
+    """Groups of labels with the same `tokens` (ids, cut to the length that the teacher reads).
+
+    A teacher cannot distinguish them: their pixels get the first label of a group. Groups are in the order of labels.
+    """
+    groups: defaultdict[tuple[int, ...], list[str]] = defaultdict(list)
+    for label, ids in zip(labels, tokens, strict=True):
+        groups[tuple(ids)].append(label)
+    return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
+def make_vocabulary(labels: str | Iterable[str], background: Sequence[str] | None = None) -> Vocabulary:
+    """A vocabulary from one line of labels or from several labels. The label "background" is left out.
+
+    `background`: words for the background; None for the model's own. Raises `VocabularyError` as `Vocabulary` does.
+    """
     names = parse_labels(labels) if isinstance(labels, str) else tuple(labels)
-    return Vocabulary(tuple(n for n in names if _tidy(n).casefold() != BACKGROUND), background=tuple(background))
+    words = None if background is None else tuple(background)
+    return Vocabulary(tuple(n for n in names if label_key(n) != BACKGROUND), background=words)
 
 
 def _tidy(label: str) -> str:

@@ -14,6 +14,7 @@ def test_grid_crops_are_the_teachers_embeddings_of_the_crops():
     picture = photo(64, 64)
     encoded = Segmenter(GridCrops(teacher(), 64, n=2), teacher(), READ_OUT).encode(picture)
     assert encoded.grid == (2, 2)
+    assert encoded.patches is not None
     corners = [(0, 0, 32, 32), (32, 0, 64, 32), (0, 32, 32, 64), (32, 32, 64, 64)]
     for box, ours in zip(corners, encoded.patches, strict=True):
         expected = teacher().embed_images(to_tensor(picture.crop(box))[None].float() / 255)[0]

@@ -1,8 +1,7 @@
-"""Dense read-outs of a CLIP against loops over heads and tokens, in float64."""
+"""Dense read-outs of a teacher against loops over heads and tokens, in float64."""
 
-import copy
 from itertools import combinations
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -10,11 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tests.tiny import MEAN, STD, TEACH, photo, teacher
-from zeroseg.baselines import READ_OUT, DenseCLIP
+from tests.tiny import MEAN, STD, TEACH, clip, photo, pixels_of, teacher
+from zeroseg.baselines import READ_OUT, DenseReadOut
 from zeroseg.baselines.dense import DenseMethod, neighbourhood
 from zeroseg.errors import ConfigError
-from zeroseg.images import to_tensor
 from zeroseg.segmenter import Segmenter
 from zeroseg.student.encoder import resize_positions
 
@@ -23,11 +21,7 @@ SIZES = [(32, 32), (64, 64), (48, 32), (24, 56)]  # heights and widths; the firs
 PATCH = TEACH.patch_size
 
 
-def pixels_of(height: int, width: int, seed: int = 0) -> Tensor:
-    return to_tensor(photo(width, height, seed))[None].float() / 255
-
-
-def first_layers(model: torch.nn.Module, pixels: Tensor) -> Tensor:
+def first_layers(model: Any, pixels: Tensor) -> Tensor:
     """Tokens before the last layer, patch by patch: the class token, then the patches row by row."""
     vision = model.vision_model
     embeddings = vision.embeddings
@@ -68,7 +62,7 @@ def naive_weights(method: DenseMethod, i: int, q: Tensor, k: Tensor, columns: in
 
 
 def naive_patches(method: DenseMethod, pixels: Tensor) -> Tensor:
-    model = copy.deepcopy(teacher().model).double()
+    model: Any = clip().double()
     last = model.vision_model.encoder.layers[-1]
     with torch.no_grad():
         x = first_layers(model, pixels)
@@ -93,13 +87,13 @@ def naive_patches(method: DenseMethod, pixels: Tensor) -> Tensor:
 @pytest.mark.parametrize("method", METHODS)
 def test_patches_are_those_of_a_loop_over_heads_and_tokens(method: DenseMethod, height: int, width: int):
     pixels = pixels_of(height, width)
-    ours = DenseCLIP(teacher(), shorter_side=32, method=method).patches(pixels)
+    ours = DenseReadOut(teacher(), shorter_side=32, method=method).patches(pixels)
     assert ours.shape == (1, height * width // PATCH**2, TEACH.embedding_width)
     np.testing.assert_allclose(ours[0], naive_patches(method, pixels), atol=1e-4)
 
 
 def test_methods_differ_by_more_than_what_the_loop_is_allowed():
-    found = {method: DenseCLIP(teacher(), 32, method).patches(pixels_of(48, 32)) for method in METHODS}
+    found = {method: DenseReadOut(teacher(), 32, method).patches(pixels_of(48, 32)) for method in METHODS}
     for one, other in combinations(METHODS, 2):
         assert float((found[one] - found[other]).abs().mean()) > 0.01, (one, other)
     for patches in found.values():
@@ -108,7 +102,7 @@ def test_methods_differ_by_more_than_what_the_loop_is_allowed():
 
 def clip_with_identity_attention(pixels: Tensor) -> Tensor:
     """The whole tower of `transformers`; in the last layer softmax(q k) is replaced by the identity matrix."""
-    model = copy.deepcopy(teacher().model)
+    model: Any = clip()
     last = model.vision_model.encoder.layers[-1].self_attn
 
     def attend(hidden_states: Tensor, **_: object) -> tuple[Tensor, None]:
@@ -129,7 +123,7 @@ def clip_with_identity_attention(pixels: Tensor) -> Tensor:
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_maskclip_is_clip_with_an_identity_for_its_last_attention(height: int, width: int):
     pixels = pixels_of(height, width)
-    ours = DenseCLIP(teacher(), shorter_side=32, method="maskclip").patches(pixels)
+    ours = DenseReadOut(teacher(), shorter_side=32, method="maskclip").patches(pixels)
     np.testing.assert_allclose(ours, clip_with_identity_attention(pixels), atol=1e-4)
 
 
@@ -137,15 +131,15 @@ def test_maskclip_is_clip_with_an_identity_for_its_last_attention(height: int, w
 def test_no_method_is_plain_clip(method: DenseMethod):
     """With CLIP's own attention the patches come out otherwise."""
     pixels = pixels_of(32, 32)
-    vision = teacher().model.vision_model
+    model = clip()
     with torch.no_grad():
-        hidden = vision(pixel_values=(pixels - teacher().mean) / teacher().std).last_hidden_state[:, 1:]
-        plain = teacher().model.visual_projection(vision.post_layernorm(hidden))
-    assert not np.allclose(DenseCLIP(teacher(), 32, method).patches(pixels), plain, atol=1e-2)
+        hidden = model.vision_model(pixel_values=(pixels - teacher().mean) / teacher().std).last_hidden_state[:, 1:]
+        plain = model.visual_projection(model.vision_model.post_layernorm(hidden))
+    assert not np.allclose(DenseReadOut(teacher(), 32, method).patches(pixels), plain, atol=1e-2)
 
 
 def test_a_neighbourhood_is_widest_at_the_patch_itself_and_leaves_the_class_token_alone():
-    near = neighbourhood(3, 12)
+    near = neighbourhood(3, 12, class_tokens=1)
     assert near.shape == (37, 37)
     assert not near[0].any()
     assert not near[:, 0].any()
@@ -153,19 +147,20 @@ def test_a_neighbourhood_is_widest_at_the_patch_itself_and_leaves_the_class_toke
     torch.testing.assert_close(near.diagonal()[1:], torch.ones(36))
     # From the first patch: two rows down, and eleven patches across.
     np.testing.assert_allclose(near[1, [25, 12]], [np.exp(-4 / 50), np.exp(-121 / 50)], rtol=1e-5)
+    assert torch.equal(neighbourhood(3, 12, class_tokens=0), near[1:, 1:])
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_pictures_of_a_batch_do_not_mix(method: DenseMethod):
-    both = torch.cat([pixels_of(32, 32, 0), pixels_of(32, 32, 1)])
-    ours = DenseCLIP(teacher(), 32, method)
+    both = pixels_of(32, 32, 2)
+    ours = DenseReadOut(teacher(), 32, method)
     torch.testing.assert_close(ours.patches(both)[1:], ours.patches(both[1:]), atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_picture_of_any_size_is_encoded(method: DenseMethod):
     """The grid is that of the patches, row by row; the image embedding is the teacher's own."""
-    baseline = DenseCLIP(teacher(), 48, method)
+    baseline = DenseReadOut(teacher(), 48, method)
     segmenter = Segmenter(baseline, teacher(), READ_OUT)
     encoded = segmenter.encode(photo(100, 60))
     assert encoded.grid == (6, 10)
@@ -173,7 +168,7 @@ def test_a_picture_of_any_size_is_encoded(method: DenseMethod):
     assert encoded.patches is not None
     assert encoded.patches.shape == (60, TEACH.embedding_width)
     pixels = pixels_of(48, 80)
-    torch.testing.assert_close(baseline.encode(pixels, (60, 100)).image, teacher().embed_images(pixels)[0])
+    torch.testing.assert_close(baseline.encode(pixels, [(60, 100)])[0].image, teacher().embed_images(pixels)[0])
     assert F.cosine_similarity(encoded.patches[:-1], encoded.patches[1:]).min() < 0.999
     result = segmenter(photo(100, 60), "dog, cat")
     assert result.size == (100, 60)
@@ -181,8 +176,8 @@ def test_a_picture_of_any_size_is_encoded(method: DenseMethod):
 
 
 def test_bad_arguments_are_one_sentence():
-    unchecked = DenseCLIP.__init__.__wrapped__  # beartype, in the tests, would complain first
+    unchecked = DenseReadOut.__init__.__wrapped__  # beartype, in the tests, would complain first
     with pytest.raises(ConfigError, match=r"^there is no dense read-out 'gem': choose one of maskclip, .*clearclip\.$"):
-        unchecked(object.__new__(DenseCLIP), teacher(), 32, "gem")
-    with pytest.raises(ConfigError, match=r"^images must be at least 8 pixels wide, a patch of this CLIP, not 7\.$"):
-        DenseCLIP(teacher(), 7)
+        unchecked(object.__new__(DenseReadOut), teacher(), 32, "gem")
+    with pytest.raises(ConfigError, match=r"^images must be at least 8 pixels wide, a patch of this teacher, not 7\.$"):
+        DenseReadOut(teacher(), 7)

@@ -50,8 +50,11 @@ def naive_cells(pixels: Tensor, sides: Sequence[int], step: int, grid: tuple[int
 def test_cells_are_those_of_a_loop_over_windows(height: int, width: int, grid: tuple[int, int]):
     """Windows of 6 and 12 pixels every 4; cells of 4.8 pixels, so that windows cover parts of them."""
     pixels = pixels_of(height, width)
-    encoded = SlidingWindows(teacher(), 24, sides=(1 / 2, 1 / 4), stride=1 / 6, cells=5).encode(pixels, (height, width))
+    encoded = SlidingWindows(teacher(), 24, sides=(1 / 2, 1 / 4), stride=1 / 6, cells=5).encode(
+        pixels, [(height, width)]
+    )[0]
     assert encoded.grid == grid
+    assert encoded.patches is not None
     expected = naive_cells(pixels, (6, 12), 4, grid)
     np.testing.assert_allclose(encoded.patches, expected, atol=1e-5)
     assert expected.std(axis=0).mean() > 0.01  # cells differ, so the agreement says something
@@ -63,7 +66,7 @@ def test_by_default_windows_are_a_sixth_to_a_half_of_the_shorter_side(monkeypatc
     seen: list[tuple[int, ...]] = []
     embed = teacher().embed_images
     monkeypatch.setattr(teacher(), "embed_images", lambda images: seen.append(tuple(images.shape)) or embed(images))
-    encoded = SlidingWindows(teacher(), 96).encode(pixels_of(96, 96), (96, 96))
+    encoded = SlidingWindows(teacher(), 96).encode(pixels_of(96, 96), [(96, 96)])[0]
     assert encoded.grid == (24, 24)
     assert seen == [(1, 3, 96, 96), (225, 3, 16, 16), (169, 3, 24, 24), (144, 3, 32, 32), (81, 3, 48, 48)]
 
@@ -90,7 +93,7 @@ def test_windows_segment_a_picture_of_any_size(size: tuple[int, int]):
     ],
 )
 def test_windows_that_do_not_fit_or_leave_gaps_are_refused(sides: tuple[float, ...], stride: float, said: str):
-    with pytest.raises(ConfigError, match=rf"shares of the image's shorter side, .*: not {said}\.$"):
+    with pytest.raises(ConfigError, match=rf"fractions of the image's shorter side, .*: not {said}\.$"):
         SlidingWindows(teacher(), 32, sides, stride)
 
 

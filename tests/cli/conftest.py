@@ -1,5 +1,6 @@
 """Tiny models on disk, and the command line called as a function."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +32,7 @@ class Said:
 
 
 Call = Callable[..., Said]
+PROGRESS = re.compile(r"[\w ]+ \d+/\d+  [\d.]+ \w+/s  .*\n")  # printed after ten seconds, so on slow machines only
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +55,8 @@ def call(capsys: pytest.CaptureFixture[str]) -> Call:
     def called(*words: object) -> Said:
         capsys.readouterr()
         code = main([str(word) for word in words])
-        return Said(code, *capsys.readouterr())
+        printed = capsys.readouterr()
+        return Said(code, printed.out, PROGRESS.sub("", printed.err))
 
     return called
 

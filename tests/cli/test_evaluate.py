@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import Call, Models, assert_one_sentence
 from tests.evaluation.miniature import voc_palette, write_list, write_mask, write_photo
-from zeroseg.cli import evaluate, margins
+from zeroseg.cli import evaluate
 
 SIDE = 96
 PAGE = (Path(__file__).parents[2] / "docs/datasets.md").read_text(encoding="utf-8")
@@ -21,7 +21,7 @@ def voc(tmp_path: Path) -> Path:
     """Two images of val, one of train; a dog in the first, a person in the second, edges of 255."""
     root = tmp_path / "VOCdevkit/VOC2012"
     for number, label in enumerate((12, 15, 8)):
-        truth = np.zeros((SIDE, SIDE + 8), np.uint8)
+        truth = np.zeros((SIDE, SIDE + 8), np.uint16)
         truth[20:60, 10:50] = label
         truth[20, 10:50] = 255
         write_photo(root / f"JPEGImages/{number}.jpg", SIDE + 8, SIDE)
@@ -60,7 +60,7 @@ def test_margins_are_tuned_on_the_train_split_or_not_at_all(call: Call, voc: Pat
     words = ["--dataset", "voc21", "--data", voc, "--method", "maskclip", "--teacher", models.teacher, "--size", 1]
     assert call("evaluate", *words).out.splitlines()[0] == "tuning the margin on 1 train images"
     first = call("evaluate", *words, "--split", "train").out.splitlines()[0]
-    assert first == "the margin stays 0, not tuned: voc21 has no other images than those that are measured."
+    assert first == "the margin stays 0, not tuned: voc21 has no images other than the measured ones."
     train = voc / "VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt"
     train.unlink()
     said = call("evaluate", *words)
@@ -124,7 +124,7 @@ def test_a_report_has_everything_and_a_sweep_has_its_curve(call: Call, voc: Path
     assert sorted(path.name for path in out.iterdir()) == ["report.html", "result.json", "result.md"]
     figures = json.loads((out / "result.json").read_text())
     assert len(figures["sweep"]["values"]) == len(figures["sweep"]["mious"])
-    assert f"on what is measured, {figures['sweep']['values'][np.argmax(figures['sweep']['mious'])]:g}: " in said.out
+    assert f"on the measured images, {figures['sweep']['values'][np.argmax(figures['sweep']['mious'])]:g}: " in said.out
     assert figures["versions"].keys() == {"zeroseg", "torch", "transformers", "numpy", "pillow", "python"}
     assert "- mIoU: " in (out / "result.md").read_text()
     page = (out / "report.html").read_text()
@@ -132,9 +132,7 @@ def test_a_report_has_everything_and_a_sweep_has_its_curve(call: Call, voc: Path
     assert "Over threshold" in page
 
 
-def test_a_calibrated_margin_stands_beside_the_tuned_one(
-    call: Call, voc: Path, models: Models, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
+def test_a_calibrated_margin_stands_beside_the_tuned_one(call: Call, voc: Path, models: Models, tmp_path: Path):
     path = tmp_path / "figures.json"
     words = ["--dataset", "voc21", "--data", voc, "--model", models.student, "--size", 1, "--calibrate"]
     said = call("evaluate", *words, "--json", path)
@@ -145,8 +143,7 @@ def test_a_calibrated_margin_stands_beside_the_tuned_one(
     assert figures["tuned"]["images"] == "tuned on 1 train images"
     tuned = figures["tuned"]
     assert f"mIoU with the margin tuned on 1 train images, {tuned['margin']:g}: {tuned['miou']:.3f}\n" in said.out
-    monkeypatch.setattr(margins, "IMAGES", 2)
-    scenes = call("evaluate", "--model", models.student, "--size", 1, "--calibrate")
+    scenes = call("evaluate", "--model", models.student, "--size", 1, "--calibrate", "--tuning-images", 2)
     assert "calibrating the margin on 2 unlabelled scenes, without their masks\n" in scenes.out
     assert "mIoU with the margin tuned on 2 validation scenes" in scenes.out
 
@@ -159,14 +156,14 @@ def test_a_folder_is_calibrated_on_what_is_measured_and_says_so(call: Call, mode
     said = call(*words, "--calibrate")
     assert said.code == 0, said.err
     assert "calibrating the margin on 1 of the measured images, without their masks\n" in said.out
-    assert "not tuned: folder has no other images than those that are measured." in said.out
+    assert "not tuned: folder has no images other than the measured ones." in said.out
     (tmp_path / "mine/labels.txt").write_text("sky\ndog\n")
     assert_one_sentence(call(*words, "--calibrate"), 2, "folder", "no background", "--calibrate")
     write_mask(tmp_path / "mine/masks/one.png", np.full((SIDE, SIDE), 255, np.uint8))
     assert_one_sentence(call(*words), 1, "folder", "ignored")
 
 
-def test_a_yardsticks_clip_is_named_either_way_and_saved(call: Call, voc: Path, models: Models, tmp_path: Path):
+def test_a_baselines_clip_is_named_either_way_and_saved(call: Call, voc: Path, models: Models, tmp_path: Path):
     words = ["evaluate", "--dataset", "voc21", "--data", voc, "--method", "sclip", "--size", 1, "--report", tmp_path]
     for option in ("--model", "--teacher"):
         assert call(*words, option, models.teacher).code == 0
@@ -187,10 +184,32 @@ def test_fewer_images_than_the_benchmark_has_are_no_figure_of_it(call: Call, voc
         (("--protocol", "tcl", "--background", "margin"), "--background"),
         (("--protocol", "tcl", "--calibrate"), "--calibrate"),
         (("--protocol", "paper", "--refinement", "3"), "not 3"),
-        (("--protocol", "tcl", "--refinement", "3"), "0 or 10 rounds"),
+        (("--protocol", "tcl", "--refinement", "3"), "0 or 10 iterations"),
         (("--calibrate", "--background", "product"), "--background product"),
         (("--protocol", "clip"), "'clip'"),
     ],
 )
 def test_what_a_protocol_lays_down_cannot_be_changed(options: tuple[str, ...], word: str, call: Call):
     assert_one_sentence(call("evaluate", *options), 2, word)
+
+
+def test_masks_of_0_and_255_and_numbers_to_ignore(call: Call, models: Models, tmp_path: Path):
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[:10], mask[10] = 255, 1
+    write_photo(tmp_path / "mine/images/one.png", SIDE, SIDE)
+    write_mask(tmp_path / "mine/masks/one.png", mask)
+    (tmp_path / "mine/labels.txt").write_text("background\ndog\n")
+    words = ["evaluate", "--dataset", "folder", "--data", tmp_path / "mine", "--model", models.student]
+    counts = {(): [85 * SIDE, SIDE], ("none",): [85 * SIDE, 11 * SIDE], ("0", "255"): [SIDE]}
+    for ignored, expected in counts.items():
+        options = ["--ignore", *ignored] if ignored else []
+        said = call(*words, *options, "--json", tmp_path / "figures.json")
+        assert said.code == 0, said.err
+        confusion = np.array(json.loads((tmp_path / "figures.json").read_text())["confusion"])
+        assert confusion.sum(axis=1).tolist() == expected
+    assert_one_sentence(call(*words, "--ignore", "sky"), 2, "--ignore", "'sky'")
+    assert_one_sentence(call(*words, "--ignore", "none", "0"), 2, "--ignore", "'none 0'")
+    assert_one_sentence(call(*words, "--ignore", "70000"), 1, "70000", "65,535")
+    assert_one_sentence(call(*words, "--masks", "turned"), 2, "--masks", "'turned'")
+    for option in (("--ignore", "0"), ("--masks", "stored")):
+        assert_one_sentence(call("evaluate", *option), 1, "picturebook-voc", option[0], "folder", "coco-panoptic")

@@ -5,6 +5,7 @@ import signal
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,8 @@ from tests.cli.conftest import Call, Models, assert_one_sentence
 from tests.experiments import toy
 from tests.experiments.toy import CONFIG, record
 from tests.tiny import VIEWS, teacher, write_photos
-from zeroseg.cli import runs
 from zeroseg.errors import TrainingError
-from zeroseg.experiments import EXPERIMENTS, Experiment, running
+from zeroseg.experiments import EXPERIMENTS, Experiment, running, series
 from zeroseg.feature_cache import build_cache
 
 Words = list[object]
@@ -86,13 +86,13 @@ def test_ctrl_c_saves_and_says_how_to_go_on(call: Call, words: Words, tmp_path: 
     def pressed(*_: object) -> dict[str, float]:
         if next(looks) == 0:
             os.kill(os.getpid(), signal.SIGINT)
-        return {"miou": 0.0, "oracle_miou": 0.0}
+        return {"miou": 0.0, "upper_bound_miou": 0.0}
 
     with monkeypatch.context() as patched:
-        patched.setattr(running, "glance", pressed)
+        patched.setattr(running, "validate", pressed)
         said = call(*words)
     assert said.code == 130
-    assert "zeroseg: stopped; the same command goes on" in said.err
+    assert "zeroseg: stopped; the same command continues" in said.err
     assert not (tmp_path / "docs").exists()
     assert len(list(tmp_path.glob("runs/toy/base-0-*/checkpoint.pt"))) == 1
     assert call(*words).code == 0
@@ -100,14 +100,14 @@ def test_ctrl_c_saves_and_says_how_to_go_on(call: Call, words: Words, tmp_path: 
 
 
 def test_a_run_that_fails_does_not_stop_the_others(call: Call, words: Words, monkeypatch: pytest.MonkeyPatch):
-    real = runs.carry_out
+    real = series.run_variant
 
-    def failing(run: running.Run, *given: object) -> object:
+    def failing(run: running.Run, *given: Any) -> object:
         if run.variant.name == "centred":
             raise TrainingError("the loss was not finite.")
         return real(run, *given)
 
-    monkeypatch.setattr(runs, "carry_out", failing)
+    monkeypatch.setattr(series, "run_variant", failing)
     said = call(*words)
     assert said.code == 1
     assert "zeroseg: the loss was not finite." in said.err

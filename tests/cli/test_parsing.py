@@ -1,18 +1,25 @@
 """Words that make no sense: exit code 2, one clear sentence, and where the help is."""
 
+import io
+import sys
+from dataclasses import replace
 from typing import get_args
 
 import pytest
 
 from tests.cli.conftest import Call, assert_one_sentence
-from zeroseg.baselines import Yardstick
+from zeroseg.baselines import BaselineName
+from zeroseg.cli.distill import Distill
 from zeroseg.cli.evaluate import Evaluate
-from zeroseg.cli.parsing import parse
+from zeroseg.cli.parsing import parse, with_new_names
 from zeroseg.cli.picturebook import Write
 from zeroseg.cli.segment import Segment
 from zeroseg.evaluation import DATASETS, PROTOCOLS
 from zeroseg.picturebook import SPLITS
-from zeroseg.student.config import Background, Naming
+from zeroseg.recipes import RECIPES
+from zeroseg.rules import RULES, BackgroundRule, Margin, NoBackground, Product, RuleName, Sigmoid, Softmax
+from zeroseg.student.config import Naming
+from zeroseg.training.distillation import DistillConfig
 
 PHOTO = ["segment", "photo.jpg", "--labels", "dog"]
 
@@ -28,7 +35,7 @@ PHOTO = ["segment", "photo.jpg", "--labels", "dog"]
         ([*PHOTO, "--margin", "much"], ["'much'", "--margin FLOAT"]),
         ([*PHOTO, "--margin", "1", "--threshold", ".5"], ["--threshold", "--margin"]),
         ([*PHOTO, "--background", "none", "--threshold", ".5"], ["--background product"]),
-        ([*PHOTO, "--refinement", "-1"], ["--refinement must be 0 rounds or more, not -1"]),
+        ([*PHOTO, "--refinement", "-1"], ["--refinement must be 0 iterations or more, not -1"]),
         (["cache", "photos"], ["--out"]),
         (["cache", "--out", "cache"], ["IMAGES"]),
         (["cache", "photos", "--out", "cache", "--grids", "one"], ["'one'", "--grids"]),
@@ -57,14 +64,16 @@ def test_misuse_is_one_sentence(words: list[str], said: list[str], call: Call):
 def test_sentences_do_not_depend_on_how_tyro_draws_its_frames(
     encoding: str, call: Call, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("tyro._fmtlib._should_use_utf8_drawing_chars", lambda: encoding == "utf-8")
+    """It asks for the encoding of what it prints to: the same words, in frames of other letters."""
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
     assert_one_sentence(call("picturebook", "show", "--first", "1"), 2, "`--out FILE` is missing (")
     assert_one_sentence(call(*PHOTO, "--margin", "much"), 2, "'much' does not fit `--margin FLOAT` (")
 
 
 def test_choices_are_those_of_the_parts_that_they_belong_to():
     """The light commands repeat them, so that their help needs no torch."""
-    for rule in get_args(Background):
+    assert get_args(RuleName) == tuple(RULES)
+    for rule in RULES:
         assert parse(Segment, "segment", ["a", "--background", rule]).background == rule
         assert parse(Evaluate, "evaluate", ["--background", rule]).background == rule
     for naming in get_args(Naming):
@@ -73,9 +82,83 @@ def test_choices_are_those_of_the_parts_that_they_belong_to():
     for split in SPLITS:
         assert parse(Evaluate, "evaluate", ["--split", split]).split == split
         assert parse(Write, "picturebook write", ["--out", "a", "--split", split]).split == split
-    for method in ("student", *get_args(Yardstick)):
+    for method in ("student", *get_args(BaselineName)):
         assert parse(Evaluate, "evaluate", ["--method", method]).method == method
     for protocol in PROTOCOLS:
         assert parse(Evaluate, "evaluate", ["--protocol", protocol]).protocol == protocol
     for dataset in DATASETS:
         assert parse(Evaluate, "evaluate", ["--dataset", dataset]).dataset == dataset
+
+
+@pytest.mark.parametrize("words", [["--method", "oracle"], ["--method=oracle"]])
+def test_the_former_name_of_a_method_is_understood_in_one_sentence(
+    words: list[str], call: Call, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[Evaluate] = []
+    monkeypatch.setattr(Evaluate, "run", lambda self: asked.append(self) or 0)
+    said = call("evaluate", "--size", 1, *words, "--split", "val")
+    assert (said.code, said.err) == (0, "zeroseg: --method oracle is called --method true-regions now.\n")
+    assert (asked[0].method, asked[0].size, asked[0].split) == ("true-regions", 1, "val")
+    assert call("evaluate", "--method", "true-regions").err == ""
+
+
+def test_a_word_is_renamed_only_as_the_value_of_its_option(capsys: pytest.CaptureFixture[str]):
+    words = ["--model", "oracle", "oracle", "--method"]
+    assert with_new_names(words, {("--method", "oracle"): "true-regions"}) == words
+    assert capsys.readouterr().err == ""
+
+
+OPTION = "--student.read-out."
+
+
+@pytest.mark.parametrize(
+    ("words", "rule"),
+    [
+        ((OPTION + "margin", 3), Margin(3.0)),
+        ((OPTION + "background", "softmax", OPTION + "threshold", 0.2), Softmax(0.2)),
+        ((OPTION + "background", "softmax", OPTION + "softmax-scale", 65), Softmax(0.1, 65.0)),
+        ((OPTION + "background", "product", OPTION + "product-threshold", 0.5), Product(0.5)),
+        ((OPTION + "background", "sigmoid", OPTION + "sigmoid-threshold", 0.4), Sigmoid(0.4)),
+        ((OPTION + "background", "none"), NoBackground(7.0)),
+    ],
+    ids=str,
+)
+def test_options_of_a_read_out_are_those_of_saved_configs(
+    words: tuple[object, ...], rule: BackgroundRule, call: Call, monkeypatch: pytest.MonkeyPatch
+):
+    """Over a recipe whose own rule is a margin of 7; what is not given stays the recipe's."""
+    asked: list[DistillConfig] = []
+    monkeypatch.setattr(Distill, "run", lambda _, config: asked.append(config) or 0)
+    own = RECIPES["picturebook"]()
+    own = replace(own, student=replace(own.student, read_out=replace(own.student.read_out, background=Margin(7.0))))
+    monkeypatch.setitem(RECIPES, "picturebook", lambda: own)
+    needed = ["--images", "a", "--cache", "b", "--out", "c", "--recipe", "picturebook"]
+    said = call("distill", *needed, *words)
+    assert (said.code, said.err) == (0, "")
+    (config,) = asked
+    assert config.student.read_out == replace(own.student.read_out, background=rule)
+
+
+def test_other_options_of_a_read_out(call: Call, monkeypatch: pytest.MonkeyPatch):
+    asked: list[DistillConfig] = []
+    monkeypatch.setattr(Distill, "run", lambda _, config: asked.append(config) or 0)
+    needed = ["--images", "a", "--cache", "b", "--out", "c", "--recipe", "picturebook"]
+    words = [OPTION + "naming", "segments", OPTION + "background-words", "sea", "sand", OPTION + "refinement", 2]
+    assert call("distill", *needed, *words).code == 0
+    read_out = asked[0].student.read_out
+    assert (read_out.naming, read_out.background_words, read_out.refinement) == ("segments", ("sea", "sand"), 2)
+    assert_one_sentence(call("distill", *needed, OPTION + "background", "otsu"), 2, "'otsu'", "softmax")
+
+
+def test_help_of_a_setting_is_right_whichever_way_its_default_is(capsys: pytest.CaptureFixture[str]):
+    """`--no-flips` alone, beside "flip half of the images", would say the opposite of what it does."""
+    from zeroseg.cli.cache import main as cache
+    from zeroseg.cli.distill import main as distill
+
+    for main, flags in ((distill, ("flips", "centre", "normalise")), (cache, ("overlapping",))):
+        with pytest.raises(SystemExit, match="0"):
+            main(["--help"])
+        said = capsys.readouterr().out
+        for flag in flags:
+            assert f"--{flag}, --no-{flag}" in said
+        assert "--no-resume" not in said

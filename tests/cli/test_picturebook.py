@@ -16,10 +16,10 @@ def test_write_images_masks_and_captions(call: Call, tmp_path: Path):
     words = ["picturebook", "write", "--out", images, "--first", 5, "--masks", masks, "--captions"]
     assert call(*words, "--count", 2).out == f"2 scenes written, 0 already there: {images}\n"
     scene = draw_scene("unlabelled", 5)
-    assert np.array_equal(opened(images / "unlabelled-000005.png"), scene.image)
+    assert np.array_equal(np.asarray(opened(images / "unlabelled-000005.png")), np.asarray(scene.image))
     mask = opened(masks / "unlabelled-000005.png")
     assert mask.mode == "P"
-    assert np.array_equal(mask, scene.class_map(MASK_NAMES, missing=0))
+    assert np.array_equal(np.asarray(mask), scene.class_map(MASK_NAMES, missing=0))
     assert np.asarray(mask).min() > 0
     assert json.loads((masks / "labels.json").read_text()) == list(MASK_NAMES)
     first = (images / "unlabelled-000005.png").stat().st_mtime_ns

@@ -10,22 +10,22 @@ import pytest
 from tests.cli.conftest import Call, Models, assert_one_sentence
 from tests.experiments import toy
 from tests.experiments.toy import CONFIG
-from tests.reproduce.test_results import scale_of
+from tests.reproduce.test_results import PROSE, scale_of
 from tests.tiny import VIEWS, teacher, write_photos
-from zeroseg.cli import reproduce
 from zeroseg.errors import DatasetError
 from zeroseg.feature_cache import build_cache
-from zeroseg.reproduce import SCALES, paper_table, study
+from zeroseg.reproduce import SCALES
 
 Words = list[object]
 
 
 @pytest.fixture(autouse=True)
 def only_toys(models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table of toys in place of the paper's, in the small; the paper's own scale as it is."""
+    """A table of tiny students in place of the paper's; the paper's own scale as it is."""
     config = replace(CONFIG, student=replace(CONFIG.student, teacher=str(models.teacher)))
-    monkeypatch.setitem(SCALES, "picturebook", scale_of(toy.experiment(tmp_path, config)))
-    monkeypatch.setattr(reproduce, "NAMES", (*reproduce.NAMES, "t9"))
+    scale = replace(scale_of(toy.experiment(tmp_path, config)), figures=())
+    scale.rows.template.write_text(PROSE.replace("{losses}", ""))
+    monkeypatch.setitem(SCALES, "picturebook", scale)
 
 
 @pytest.fixture
@@ -62,20 +62,14 @@ def test_tables_share_their_rows(call: Call, words: Words, tmp_path: Path):
     assert "3 runs, 1 of them" in call(words[0], "t8", *words[1:]).out
 
 
-def test_a_quick_try_is_short(call: Call, words: Words, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr(reproduce, "QUICK_SCENES", reproduce.Scenes(1, 1))
-    said = call(*words[:-6], "--steps", 12, "--quick")
+def test_a_quick_try_is_short(call: Call, words: Words, tmp_path: Path):
+    said = call(*words[:-6], *words[-4:], "--steps", 12, "--quick")
     assert said.code == 0, said.err
     assert json.loads((tmp_path / "records/toy/base-0.json").read_text())["settings"]["distill"]["loop"]["steps"] == 2
 
 
-def test_what_is_shown_is_trained_again(call: Call, words: Words, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_what_is_shown_is_trained_again(call: Call, words: Words, tmp_path: Path):
     """Records travel with the project, students do not: pictures and study must come from a fresh clone, too."""
-    rows = ("base", "centred")
-    monkeypatch.setitem(paper_table.OTHERS, "t2", rows)
-    monkeypatch.setattr(study, "RIVALS", rows)
-    monkeypatch.setattr(study, "QUESTIONS", 2)
-    monkeypatch.setattr(reproduce, "QUESTIONS", 2)
     assert call(*words).code == 0
     records = {path: path.read_bytes() for path in tmp_path.glob("records/*/*.json")}
     shutil.rmtree(tmp_path / "runs")
@@ -83,8 +77,8 @@ def test_what_is_shown_is_trained_again(call: Call, words: Words, tmp_path: Path
     assert said.code == 0, said.err
     assert said.out.splitlines() == [
         "2 runs, 2 of them recorded already",
-        "to be shown  toy: base, seed 0",
-        "to be shown  toy: centred, seed 0",
+        "for figures  toy: base, seed 0",
+        "for figures  toy: centred, seed 0",
         f"the page: {tmp_path / 'docs/results.md'}",
         f"the study: {tmp_path / 'study'}",
     ]
@@ -92,8 +86,8 @@ def test_what_is_shown_is_trained_again(call: Call, words: Words, tmp_path: Path
     assert {path: path.read_bytes() for path in tmp_path.glob("records/*/*.json")} == records
 
 
-def test_rows_are_timed_once(call: Call, words: Words, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(reproduce, "ROUNDS", 2)
+def test_rows_are_timed_once(call: Call, words: Words, tmp_path: Path):
+    words += ["--speed-rounds", 2]
     assert call(*words).code == 0
     path = tmp_path / "records/toy-speed.json"
     seconds = json.loads(path.read_text())["seconds"]

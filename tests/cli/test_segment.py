@@ -13,6 +13,7 @@ from PIL import Image
 from tests.cli.conftest import Call, Models, assert_one_sentence, opened
 from tests.tiny import photo
 from zeroseg.cli.segment import output_names
+from zeroseg.evaluation import open_dataset
 from zeroseg.teacher import Teacher
 
 LABELS = "dog, grass, traffic light"
@@ -61,7 +62,7 @@ def test_every_photo_gets_a_mask_an_overlay_and_figures(
         figures = json.loads((out / f"{name}.json").read_text())
         assert [row["label"] for row in figures["labels"]] == ["background", "dog", "grass", "traffic light"]
         counts = np.bincount(np.asarray(mask).ravel(), minlength=4) / mask.width / mask.height
-        assert [row["share"] for row in figures["labels"]] == pytest.approx(counts, abs=1e-5)
+        assert [row["fraction"] for row in figures["labels"]] == pytest.approx(counts, abs=1e-5)
         assert figures["read_out"]["background"] == "margin"
         assert opened(out / f"{name}.overlay.jpg").width > 200
     assert [line.split(":")[0] for line in said.out.splitlines()] == [
@@ -141,7 +142,61 @@ def test_2000_labels_from_a_file(call: Call, models: Models, picture: Path, tmp_
     assert [row["label"] for row in rows[:2]] == ["dog", "thing 0"]
     mask = np.asarray(opened(tmp_path / "out/picture.png"))
     assert mask.shape == (32, 40)
-    assert {rows[number]["index"] for number in np.unique(mask) if rows[number]["share"] > 0} == set(np.unique(mask))
+    assert {rows[number]["index"] for number in np.unique(mask) if rows[number]["fraction"] > 0} == set(np.unique(mask))
+
+
+def labels_of(folder: Path) -> list[str]:
+    return [row["label"] for row in json.loads((folder / "picture.json").read_text(encoding="utf-8"))["labels"]]
+
+
+def test_options_of_words_may_be_given_several_times(call: Call, models: Models, picture: Path, tmp_path: Path):
+    """All of them count, in their order, typed ones first."""
+    files = [tmp_path / "one.txt", tmp_path / "two.txt"]
+    files[0].write_text("# of the kitchen\nsalt, pepper\n\nbread\n")
+    files[1].write_text("milk\ncat\n")
+    said = call(
+        *("segment", picture, "--labels", "cat", "--labels-file", files[0], "--labels", '"fish, fried", dog'),
+        *("--labels-file", files[1], "--background-words", "sea", "--background-words", "sky, wall"),
+        *("--model", models.student, "--out", tmp_path / "out"),
+    )
+    assert (said.code, said.err) == (0, "")
+    expected = ["background", "cat", "fish, fried", "dog", "salt, pepper", "bread", "milk"]
+    assert labels_of(tmp_path / "out") == expected
+    figures = json.loads((tmp_path / "out/picture.json").read_text())
+    assert figures["background_words"] == ["sea", "sky", "wall"]
+    mask = opened(tmp_path / "out/picture.png")
+    palette = mask.getpalette()
+    assert palette is not None
+    colours = ["#{:02x}{:02x}{:02x}".format(*palette[3 * k : 3 * k + 3]) for k in range(len(expected))]
+    assert [row["colour"] for row in figures["labels"]] == colours
+    assert colours[:2] == ["#000000", "#4488ee"]
+
+
+def test_a_quote_that_is_not_closed_and_a_file_that_looks_like_a_list(
+    call: Call, models: Models, picture: Path, tmp_path: Path
+):
+    words = ["segment", picture, "--model", models.student, "--out", tmp_path / "out"]
+    assert_one_sentence(call(*words, "--labels", '"salt, pepper'), 1, "not closed")
+    (tmp_path / "words.txt").write_text("dog, cat\n")
+    said = call(*words, "--labels-file", tmp_path / "words.txt")
+    assert said.code == 0
+    assert said.err.count("\n") == 1
+    assert "words.txt" in said.err
+    assert "one label a line" in said.err
+    assert labels_of(tmp_path / "out") == ["background", "dog, cat"]
+
+
+def test_labels_that_the_teacher_reads_alike_are_warned_of(call: Call, models: Models, picture: Path, tmp_path: Path):
+    """The text encoder reads so many tokens: what stands behind them tells nobody anything."""
+    longest = " ".join(["dog"] * 200)
+    said = call(
+        *("segment", picture, "--labels", f"{longest} one, cat, {longest} two"),
+        *("--model", models.student, "--out", tmp_path / "out"),
+    )
+    assert said.code == 0
+    assert said.err.count("\n") == 1
+    assert "as the same tokens" in said.err
+    assert len(labels_of(tmp_path / "out")) == 4
 
 
 @pytest.mark.parametrize("labels", ["", " , ;", "background"])
@@ -272,3 +327,31 @@ def test_full_or_read_only_disk_leaves_no_half_file(
 def test_output_folder_that_is_a_file(call: Call, models: Models, picture: Path):
     said = call("segment", picture, "--labels", LABELS, "--model", models.student, "--out", picture)
     assert_one_sentence(said, 1, "not a folder")
+
+
+# --- masks as a data set ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_masks_of_turned_photos_are_read_again_as_they_were_written(
+    orientation: int, call: Call, models: Models, tmp_path: Path
+):
+    """Masks are of the upright picture, and `--dataset folder` takes them so, by size or by default."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    (tmp_path / "mine").mkdir()
+    photo(48, 32, seed=5).save(tmp_path / "mine/one.png", exif=exif)
+    said = call(
+        *("segment", tmp_path / "mine", "--labels", "dog, grass, sky, cat", "--background", "none"),
+        *("--model", models.student, "--out", tmp_path / "mine-masks"),
+    )
+    assert (said.code, said.err) == (0, "")
+    (tmp_path / "mine-masks/labels.txt").write_text("dog\ngrass\nsky\ncat\n")
+    (sample,) = open_dataset("folder", folder=tmp_path / "mine")
+    written = np.asarray(opened(tmp_path / "mine-masks/one.png"))
+    np.testing.assert_array_equal(sample.truth, written)
+    upright = tmp_path / "upright.png"
+    sample.image.save(upright)
+    assert call("segment", upright, "--labels", "dog, grass, sky, cat", "--background", "none", "--model",
+                models.student, "--out", tmp_path).code == 0  # fmt: skip
+    np.testing.assert_array_equal(np.asarray(opened(tmp_path / "upright-2.png")), written)

@@ -12,6 +12,7 @@ from PIL import Image
 from tests.tiny import photo
 from zeroseg.errors import DatasetError
 from zeroseg.evaluation import Dataset, confusion_matrix, mean_iou
+from zeroseg.segmentation import IGNORE
 
 Rows = list[list[int]]
 
@@ -46,19 +47,20 @@ def write_list(path: Path, names: Iterable[str]) -> None:
 
 
 def truths(dataset: Dataset) -> dict[str, Rows]:
-    """The class map of every image."""
+    """The class map of every image; what counts for nothing is shown as 255, the number that masks have for it."""
     samples = list(dataset)
     assert len(dataset) == len(samples)
     assert all(sample.image.mode == "RGB" for sample in samples)
     assert all(sample.truth.shape == sample.image.size[::-1] for sample in samples)
-    assert all(sample.truth.dtype == np.uint8 for sample in samples)
-    return {sample.name: sample.truth.tolist() for sample in samples}
+    assert all(sample.truth.dtype == np.uint16 for sample in samples)
+    return {sample.name: np.where(sample.truth == IGNORE, 255, sample.truth).tolist() for sample in samples}
 
 
 def miou(dataset: Dataset, predictions: Mapping[str, Rows]) -> float:
     """What a segmenter would get that answers with these class maps."""
     count = len(dataset.classes)
-    return mean_iou(sum(confusion_matrix(s.truth, np.array(predictions[s.name]), count) for s in dataset))
+    confusions = [confusion_matrix(s.truth, np.array(predictions[s.name]), count) for s in dataset]
+    return mean_iou(np.sum(confusions, axis=0))
 
 
 def assert_classes(dataset: Dataset, count: int, has_background: bool, **expected: str) -> None:
@@ -67,7 +69,7 @@ def assert_classes(dataset: Dataset, count: int, has_background: bool, **expecte
     assert dataset.has_background == has_background == (dataset.classes[0] == "background")
     assert len(dataset.vocabulary.labels) == count - has_background
     assert {place: dataset.classes[int(place[1:])] for place in expected} == expected
-    assert bool(dataset.vocabulary.background) == has_background
+    assert dataset.vocabulary.background == (None if has_background else ())
 
 
 def refused(*words: object) -> Any:

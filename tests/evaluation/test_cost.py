@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from tests.tiny import PATCH_STUDENT, STUDENT, TEACH, photo, student, teacher
-from zeroseg.baselines import READ_OUT, DenseCLIP, GridCrops
+from zeroseg.baselines import READ_OUT, DenseReadOut, GridCrops
 from zeroseg.baselines.dense import DenseMethod
+from zeroseg.encoding import ImageEncoder, StudentEncoder
 from zeroseg.errors import ImageError
 from zeroseg.evaluation.cost import encoding_flops
-from zeroseg.segmenter import ImageEncoder, Segmenter, StudentEncoder
+from zeroseg.segmenter import Segmenter
 from zeroseg.student.config import StudentConfig
 from zeroseg.student.cost import count_flops
 
@@ -60,7 +61,7 @@ def test_a_dense_read_out_costs_one_look_at_the_image_and_one_at_its_patches(
     tokens = FINE + 1
     changed = linear * 2 * tokens * WIDTH**2 + products * 2 * tokens**2 * WIDTH
     patches = tower(FINE, TEACH.vision_layers - 1) + changed + 2 * FINE * WIDTH * OUT
-    assert flops_of(DenseCLIP(teacher(), 2 * SIDE, method)) == WHOLE + patches
+    assert flops_of(DenseReadOut(teacher(), 2 * SIDE, method)) == WHOLE + patches
 
 
 def test_crops_cost_a_look_each_and_one_at_the_image():
@@ -68,5 +69,5 @@ def test_crops_cost_a_look_each_and_one_at_the_image():
 
 
 def test_a_picture_that_is_not_there_is_refused():
-    with pytest.raises(ImageError):
+    with pytest.raises(ImageError, match=r"nowhere\.png"):
         encoding_flops(Segmenter(GridCrops(teacher(), 32), teacher(), READ_OUT), "nowhere.png")

@@ -5,13 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from tests.evaluation.miniature import Rows, assert_classes, miou, refused, truths, voc_palette, write_mask, write_photo
-from zeroseg.drawing import palette
+from zeroseg.drawing import palette, save_palette_png
+from zeroseg.evaluation import confusion_matrix, mean_iou
 from zeroseg.evaluation.folder import open_folder
+from zeroseg.evaluation.masks import Fit, MaskOptions
+from zeroseg.images import UPRIGHT
 from zeroseg.picturebook import draw_scene
 from zeroseg.picturebook.writing import MASK_NAMES, Masks, write_scenes
+from zeroseg.segmentation import Segmentation
 
 MASKS: dict[str, Rows] = {"a": [[0, 1, 1, 255], [0, 0, 7, 7], [1, 1, 1, 1]], "sub/b": [[7] * 4, [0] * 4, [255] * 4]}
 NAMES = {"7": "dog", "0": "background", "1": "black cat"}
@@ -107,13 +111,14 @@ def test_what_the_picturebook_writes_is_read_as_it_is(tmp_path: Path):
         ("[]", "names no class"),
         ('["background"]', "names no class"),
         ('["cat", "dog", "Cat "]', "'Cat' twice"),
+        ('["caf\\u00e9", "cafe\\u0301"]', "twice"),
         ('["cat", " "]', "without a name"),
         ('{"0": "cat", "00": "dog"}', "neither a list of names nor"),
         ('["cat", null]', "neither a list of names nor"),
         ('["cat", "background"]', "'background'"),
-        ('{"0": "cat", "255": "void"}', "number 255"),
+        ('{"0": "cat", "65536": "void"}', "number 65536"),
         ('{"-1": "cat"}', "number -1"),
-        (json.dumps([str(number) for number in range(255)]), "255 classes"),
+        (json.dumps([str(number) for number in range(4097)]), "4097 classes, more than 4,096"),
     ],
 )
 def test_names_that_make_no_sense_are_refused(root: Path, text: str, said: str):
@@ -133,7 +138,7 @@ def test_a_folder_without_its_parts_is_refused(root: Path, tmp_path: Path):
     with refused("1 of 2 masks are missing", "'sub/b'"):
         open_folder(root)
     (root / "images/sub/b.png").rename(root / "images/a.jpg")
-    with refused(root / "images/a.jpg", root / "images/a.png", "one name"):
+    with refused(root / "images/a.jpg", root / "images/a.png", "same name"):
         open_folder(root)
     for path in (root / "images").glob("a.*"):
         path.unlink()
@@ -159,3 +164,89 @@ def test_an_image_without_a_mask_and_a_mask_without_an_image(root: Path):
     write_mask(root / "masks/d.png", MASKS["a"])
     with refused("1 of 3 images are missing", "'d'"):
         open_folder(root)
+
+
+# --- numbers that are ignored, or not ---------------------------------------------------------------
+
+
+def test_numbers_to_ignore_are_no_classes_and_take_the_place_of_255(root: Path):
+    dataset = open_folder(root, masks=MaskOptions(ignore=(0, 255)))
+    assert_classes(dataset, 2, False, c0="black cat", c1="dog")
+    assert truths(dataset)["a"] == [[255, 0, 0, 255], [255, 255, 1, 1], [0, 0, 0, 0]]
+    with refused(root / "masks/a.png", "number 255"):
+        truths(open_folder(root, masks=MaskOptions(ignore=(0,))))
+    unnamed = open_folder(root, masks=MaskOptions(ignore=(7, 9, 255)))
+    assert_classes(unnamed, 2, True, c1="black cat")
+    assert truths(unnamed)["sub/b"] == [[255] * 4, [0] * 4, [255] * 4]
+
+
+def test_a_number_that_no_mask_can_hold_is_not_ignored():
+    for number in (-1, 65_536):
+        with refused("0 to 65,535", str(number)):
+            MaskOptions(ignore=(number,))
+
+
+def binary(root: Path, *names: str) -> Path:
+    """Masks of 0 and 255, as many tools write one class and the rest."""
+    write_names(root, *names)
+    write_mask(root / "masks/a.png", [[0, 0, 255, 255]] * 3)
+    write_mask(root / "masks/sub/b.png", [[255] * 4] * 3)
+    return root
+
+
+def test_masks_of_0_and_255_have_two_classes_where_nothing_is_ignored(root: Path):
+    binary(root, "background", "cat")
+    expected = {"a": np.array([[0, 0, 1, 1]] * 3), "sub/b": np.ones((3, 4), int)}
+    found = {sample.name: sample.truth for sample in open_folder(root, masks=MaskOptions(ignore=()))}
+    for name, rows in expected.items():
+        np.testing.assert_array_equal(found[name], rows)
+    assert truths(open_folder(root))["a"] == [[0, 0, 255, 255]] * 3  # by itself 255 counts for nothing
+    (root / "labels.txt").unlink()
+    (root / "labels.json").write_text('{"0": "background", "255": "cat"}')
+    named = open_folder(root)
+    assert_classes(named, 2, True, c1="cat")
+    assert named.check().problems == ()
+    assert [sample.truth.max() for sample in named] == [1, 1]
+
+
+def test_255_without_a_name_is_no_class_where_there_are_more_than_two(root: Path):
+    binary(root, "background", "cat", "dog")
+    with refused(root / "masks/a.png", "number 255"):
+        truths(open_folder(root, masks=MaskOptions(ignore=())))
+
+
+@pytest.mark.parametrize("count", [300, 4097])
+def test_masks_of_zeroseg_segment_with_more_labels_than_a_byte_has(root: Path, count: int):
+    """The largest number of classes is 4,096, beside the background; 255 is one of them here, as it has a name."""
+    labels = ("background", *(f"thing {number}" for number in range(1, count)))
+    write_names(root, *labels)
+    class_map = np.arange(count - 12, count).reshape(3, 4)
+    class_map[0, 0] = 255
+    save_palette_png(Segmentation(labels, class_map, np.zeros(count), has_background=True), root / "masks/a.png")
+    save_palette_png(Segmentation(labels, class_map[::-1], np.zeros(count), True), root / "masks/sub/b.png")
+    dataset = open_folder(root)
+    assert_classes(dataset, count, True, c255="thing 255")
+    (first, second) = dataset
+    np.testing.assert_array_equal(first.truth, class_map)
+    np.testing.assert_array_equal(second.truth, class_map[::-1])
+    confusion = confusion_matrix(first.truth, first.truth, count)
+    assert confusion.sum() == 12
+    assert confusion[255, 255] == 1
+    assert mean_iou(confusion) == 1.0
+
+
+@pytest.mark.parametrize("orientation", [2, 3, 4])
+@pytest.mark.parametrize("fit", [None, "upright", "stored"])
+def test_a_photo_that_exif_mirrors_is_measured_right(root: Path, orientation: int, fit: Fit | None):
+    """The upright mask by default, which is what `zeroseg segment` writes: mIoU 1, where it was .12."""
+    stored = np.zeros((3, 4), np.uint8)
+    stored[0], stored[1, 0] = 7, 1
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    Image.fromarray(stored * 36).save(root / "images/a.png", exif=exif)
+    upright = np.array(Image.fromarray(stored).transpose(UPRIGHT[orientation]))
+    write_mask(root / "masks/a.png", stored if fit == "stored" else upright, COLOURS)
+    dataset = open_folder(root, size=1, masks=MaskOptions(fit=fit))
+    places = np.select([upright == 7, upright == 1], [2, 1])
+    assert miou(dataset, {"a": places.tolist()}) == 1.0
+    assert len(dataset.check().notes) == (fit is None)

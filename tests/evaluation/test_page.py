@@ -1,15 +1,20 @@
 """A result for people: nothing invented, nothing from outside."""
 
+import re
+from base64 import b64decode
 from dataclasses import replace
 from html.parser import HTMLParser
+from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.evaluation.test_benchmark import Blots, segmenter
-from zeroseg.evaluation import Account, Result, Sweep, Tuned, evaluate, protocol_for, sweep
-from zeroseg.evaluation.metrics import tallies
-from zeroseg.evaluation.page import _colours, markdown, most_confused, page
+from zeroseg.evaluation import EvaluationRecord, Result, Sweep, Tuned, evaluate, protocol_for, sweep
+from zeroseg.evaluation.metrics import class_counts
+from zeroseg.evaluation.page import markdown, most_confused, page
 
 CONFUSED = ("sky", "cat", "cat", "tree")  # dogs are taken for cats
 
@@ -19,8 +24,8 @@ def result():
     return evaluate(segmenter(CONFUSED), Blots(), examples=2)
 
 
-def account(result: Result, sweep: Sweep | None = None, tuned: Tuned | None = None) -> Account:
-    return Account(
+def record(result: Result, sweep: Sweep | None = None, tuned: Tuned | None = None) -> EvaluationRecord:
+    return EvaluationRecord(
         result=result,
         split="val",
         folder=None,
@@ -31,7 +36,7 @@ def account(result: Result, sweep: Sweep | None = None, tuned: Tuned | None = No
         shorter_side=448,
         protocol=protocol_for("tcl", "voc21"),
         vocabulary=Blots().vocabulary,
-        margin="",
+        margin="the model's own",
         flops=1.25e9,
         tuned=tuned,
         sweep=sweep,
@@ -40,7 +45,7 @@ def account(result: Result, sweep: Sweep | None = None, tuned: Tuned | None = No
 
 def test_the_best_and_the_worst_images_are_kept_in_order():
     found = evaluate(segmenter(CONFUSED), Blots(), examples=1)
-    right, true, predicted = found.tallies.transpose(1, 0, 2)
+    right, true, predicted = found.class_counts.transpose(1, 0, 2)
     union = true + predicted - right
     mious = [float((r[u > 0] / u[u > 0]).mean()) for r, u in zip(right, union, strict=True)]
     assert [example.miou for example in found.worst] == pytest.approx(sorted(mious)[:1])
@@ -62,7 +67,7 @@ def test_other_words_for_the_same_classes():
 def test_the_most_confused_pair_is_the_one_that_was_confused(result):
     pairs = most_confused(result)
     assert [(pair.truth, pair.predicted) for pair in pairs] == [("dog", "cat")]
-    assert pairs[0].share == pytest.approx(result.confusion[1, 2] / result.confusion.sum())
+    assert pairs[0].fraction == pytest.approx(result.confusion[1, 2] / result.confusion.sum())
 
 
 class Outside(HTMLParser):
@@ -82,7 +87,7 @@ class Outside(HTMLParser):
 
 def test_the_page_has_figures_and_pictures_and_loads_nothing(result):
     swept = sweep(segmenter(CONFUSED), Blots(), (0.01, 200.0))
-    text = page(account(result, swept, Tuned(5.0, "tuned on 3 scenes", 0.4321)))
+    text = page(record(result, swept, Tuned(5.0, "tuned on 3 scenes", 0.4321)))
     outside = Outside()
     outside.feed(text)
     assert outside.loaded == []
@@ -95,40 +100,44 @@ def test_the_page_has_figures_and_pictures_and_loads_nothing(result):
 
 
 def test_all_that_made_the_figure_stands_beside_it(result):
-    made = account(replace(result, dataset="voc21"))
+    made = record(replace(result, dataset="voc21"))
     for text in (page(made), markdown(made)):
         for said in ("448 every 224", "3 labels", "tcl", "clip", "transformers", "1.25", "1,449 official val images"):
             assert said in text
-    saved = made.as_json()
+    saved: Any = made.as_json()
     assert saved["protocol"] == protocol_for("tcl", "voc21").settings()
     assert saved["vocabulary"]["labels"] == Blots().vocabulary.labels
     assert saved["official_images"] == 1449
-    assert account(result).shortfall == ""  # blots are no benchmark
+    assert record(result).shortfall == ""  # blots are no benchmark
 
 
 def test_many_classes_are_read_in_parts_and_have_one_colour_on_both_sides(result):
     """100 classes: of the 64 colours of overlays some serve twice."""
     classes = tuple(f"class {number}" for number in range(100))
     confusion = np.diag(np.arange(1, 101))
-    ids = np.full((8, 8), 3, np.uint8)
-    truth, predicted = ids.copy(), ids.astype(np.uint16)
+    ids = np.full((8, 8), 3, np.uint16)
+    truth, predicted = ids.copy(), ids.copy()
     truth[:4], predicted[:4] = 67, 3  # 3 and 67 share a colour of 64, and only one side shows both
-    example = replace(result.best[0], image=result.best[0].image.resize((8, 8)), truth=truth, predicted=predicted)
-    tallied = np.stack([tallies(confusion)])
-    many = replace(result, classes=classes, confusion=confusion, oracle=confusion, tallies=tallied)
+    grey = Image.new("RGB", (8, 8), "grey")
+    example = replace(result.best[0], image=grey, truth=truth, predicted=predicted)
+    counts = np.stack([class_counts(confusion)])
+    many = replace(result, classes=classes, confusion=confusion, upper_bound=confusion, class_counts=counts)
     many = replace(many, best=(example,), worst=())
-    assert page(account(many)).count("Classes, part ") == 3
-    colours = _colours(example, classes)
-    assert set(colours) == {"class 3", "class 67"}
-    assert len(set(colours.values())) == 2
+    text = page(record(many))
+    assert text.count("Classes, part ") == 3
+    drawn = [Image.open(BytesIO(b64decode(data))) for data in re.findall(r"data:image/\w+;base64,([^\"]+)", text)]
+    above_and_below = [[picture.convert("RGB").getpixel((40, y)) for y in (40, 340)] for picture in drawn]
+    (above, below), predicted_colours = above_and_below
+    assert above != below
+    assert predicted_colours == [below, below]
 
 
 def test_a_class_that_never_occurs_is_a_dash_in_markdown(result):
     confusion = result.confusion.copy()
     confusion[3], confusion[:, 3] = 0, 0
-    text = markdown(account(replace(result, confusion=confusion)))
+    text = markdown(record(replace(result, confusion=confusion)))
     assert "| tree | - |" in text
     assert "- model: m<1>" in text
-    share = 100 * confusion[2, 2] / (confusion[2].sum() + confusion[:, 2].sum() - confusion[2, 2])
-    assert f"| cat | {share:.1f} |" in text
-    assert np.isfinite(share)
+    percent = 100 * confusion[2, 2] / (confusion[2].sum() + confusion[:, 2].sum() - confusion[2, 2])
+    assert f"| cat | {percent:.1f} |" in text
+    assert np.isfinite(percent)

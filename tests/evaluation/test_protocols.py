@@ -9,94 +9,97 @@ import torch
 
 from tests.evaluation.test_benchmark import Blots
 from tests.tiny import PATCH_STUDENT, photo, student, teacher
-from zeroseg.baselines import READ_OUT, DenseCLIP, Yardstick, yardstick_segmenter
+from zeroseg.baselines import READ_OUT, BaselineName, DenseReadOut, baseline_segmenter
+from zeroseg.encoding import StudentEncoder
 from zeroseg.errors import ConfigError
 from zeroseg.evaluation import evaluate
 from zeroseg.evaluation.protocols import PROTOCOLS, protocol_for
 from zeroseg.evaluation.templates import CLIP_TEMPLATES, TCL_TEMPLATES
 from zeroseg.evaluation.windowed import Windowed
 from zeroseg.images import resize, to_tensor
-from zeroseg.segmenter import Segmenter, StudentEncoder
+from zeroseg.rules import Margin, NoBackground, Product, Sigmoid, Softmax
+from zeroseg.segmenter import Segmenter
 from zeroseg.student.config import ReadOut
 from zeroseg.vocabulary import Vocabulary
 
 WORDS = Vocabulary(("dog", "cat", "house"), background=("grass",), templates=("{}",))
 
 
-def dense() -> DenseCLIP:
-    return DenseCLIP(teacher(), 32, "naclip")
+def dense() -> DenseReadOut:
+    return DenseReadOut(teacher(), 32, "naclip")
 
 
 def test_the_papers_thresholds_are_those_of_its_protocol():
-    found = {name: protocol_for("paper", name).product_threshold for name in ("voc21", "context60", "coco-object")}
-    assert found == {"voc21": 0.95, "context60": 0.05, "coco-object": 0.35}
-    read = protocol_for("paper", "voc21").reads(ReadOut(refinement=10))
-    assert (read.background, read.product_threshold, read.refinement) == ("product", 0.95, 0)
+    found = {name: protocol_for("paper", name).background for name in ("voc21", "context60", "coco-object")}
+    assert found == {"voc21": Product(0.95), "context60": Product(0.05), "coco-object": Product(0.35)}
+    read = protocol_for("paper", "voc21").adapt_read_out(ReadOut(refinement=10))
+    assert (read.background, read.refinement) == (Product(0.95), 0)
     assert protocol_for("paper", "voc21").shorter_side == 448
 
 
 def test_the_fields_two_protocols_number_by_number():
     tcl, plain = protocol_for("tcl", "voc21"), protocol_for("tcl", "voc21", refined=False)
     assert (tcl.shorter_side, tcl.window, tcl.stride) == (448, 448, 224)
-    assert (tcl.sigmoid_threshold, tcl.refinement) == (0.4, 10)
-    assert (plain.sigmoid_threshold, plain.refinement) == (0.5, 0)
-    assert tcl.reads(ReadOut()).sigmoid_threshold == 0.4
+    assert (tcl.background, tcl.refinement) == (Sigmoid(0.4), 10)
+    assert (plain.background, plain.refinement) == (Sigmoid(0.5), 0)
+    assert tcl.adapt_read_out(ReadOut()).background == Sigmoid(0.4, slope=10.0, middle=0.25)
     assert len(TCL_TEMPLATES) == 9
     assert set(TCL_TEMPLATES) - set(CLIP_TEMPLATES) == {"a photo of {}s."}
     sides = {name: protocol_for("scliplike", name).shorter_side for name in ("voc21", "coco-stuff", "cityscapes")}
     assert sides == {"voc21": 336, "coco-stuff": 448, "cityscapes": 560}
     assert len(set(CLIP_TEMPLATES)) == 80
     assert protocol_for("scliplike", "context60").background_words == ("background",)
-    scales = [protocol_for("scliplike", name).softmax_scale for name in ("voc21", "coco-object", "ade20k")]
-    assert scales == [65.0, 50.0, 40.0]
+    rules = [protocol_for("scliplike", name).background for name in ("voc21", "coco-object", "ade20k")]
+    assert rules == [Softmax(0.1, 65.0), Softmax(0.1, 50.0), Softmax(0.1, 40.0)]
 
 
 def test_words_stand_in_for_a_class_and_its_place_stays():
-    spoken = protocol_for("scliplike", "voc21").speaks(Vocabulary(("boat", "person", "dog"), background=()))
+    spoken = protocol_for("scliplike", "voc21").adapt_vocabulary(Vocabulary(("boat", "person", "dog"), background=()))
     assert spoken.labels == ("ship", "person", "dog")
     assert spoken.aliases[0] == spoken.aliases[2] == ()
     assert "person in jeans" in spoken.aliases[1]
     assert spoken.templates == CLIP_TEMPLATES
+    assert spoken.background is not None
     assert "sky" in spoken.background
 
 
 def test_tcl_asks_in_the_names_of_the_data_set():
     phrases = Vocabulary(("dining table", "dog"), background=())
-    assert protocol_for("tcl", "voc21").speaks(phrases).labels == ("diningtable", "dog")
-    assert protocol_for("paper", "voc21").speaks(phrases).labels == ("dining table", "dog")
+    assert protocol_for("tcl", "voc21").adapt_vocabulary(phrases).labels == ("diningtable", "dog")
+    assert protocol_for("paper", "voc21").adapt_vocabulary(phrases).labels == ("dining table", "dog")
 
 
 @pytest.mark.parametrize("name", ["paper", "tcl", "scliplike"])
 def test_without_a_background_every_pixel_gets_the_best_class_and_the_record_says_so(name: str):
-    """No threshold, no rival words, and no head start that a student's own read-out gives to words for stuff."""
+    """No threshold, no words for it, and no lead that a student's own read-out gives to words for stuff."""
     protocol = protocol_for(name, "ade20k", has_background=False)
-    read = protocol.reads(ReadOut(background="margin", margin=7.0))
-    assert (read.background, read.margin) == ("none", 0.0)
+    assert protocol.adapt_read_out(ReadOut(background=Margin(7.0))).background == NoBackground(0.0)
+    assert protocol.settings()["background"] == "none"
     assert not {"threshold", "softmax_scale", "sigmoid_threshold", "product_threshold"} & protocol.settings().keys()
-    assert protocol.speaks(Vocabulary(("dog",), background=("sky",))).background == ()
+    assert protocol.adapt_vocabulary(Vocabulary(("dog",), background=("sky",))).background == ()
 
 
 def test_a_models_own_words_stand_for_its_background_in_real_data_sets():
     own, words = protocol_for("own", "voc21"), ("grass", "snow")
-    assert own.speaks(Vocabulary(("dog",)), words).background == words
-    assert own.speaks(Vocabulary(("dog",), background=()), words).background == ()
+    assert own.adapt_vocabulary(Vocabulary(("dog",))).background_words(words) == words
+    assert own.adapt_vocabulary(Vocabulary(("dog",), background=())).background_words(words) == ()
     scenes = protocol_for("own", "picturebook-voc")
-    assert scenes.speaks(WORDS, words).background == WORDS.background
-    assert "sky" in protocol_for("scliplike", "voc21").speaks(Vocabulary(("dog",)), words).background
+    assert scenes.adapt_vocabulary(WORDS).background_words(words) == WORDS.background
+    assert "sky" in protocol_for("scliplike", "voc21").adapt_vocabulary(Vocabulary(("dog",))).background_words(words)
 
 
 def test_the_models_own_protocol_changes_nothing():
     own, read_out = protocol_for("own", "voc21"), ReadOut(refinement=7)
     encoder = dense()
-    assert own.sees(encoder) is encoder
-    assert own.reads(read_out) == read_out
-    assert own.speaks(WORDS, WORDS.background) == WORDS
+    assert own.adapt_encoder(encoder) is encoder
+    assert own.adapt_read_out(read_out) == read_out
+    assert own.adapt_vocabulary(WORDS) == WORDS
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_scenes_of_the_picturebook_are_seen_as_the_model_sees_them(name: str):
     encoder = dense()
-    assert protocol_for(name, "picturebook-voc").sees(encoder) is encoder
+    assert protocol_for(name, "picturebook-voc").adapt_encoder(encoder) is encoder
 
 
 def test_a_protocol_that_there_is_not():
@@ -107,7 +110,9 @@ def test_a_protocol_that_there_is_not():
 def test_windows_are_averaged_cosine_by_cosine_like_a_loop_over_the_grid():
     """56 x 32 pixels in windows of 32 every 16: at 0, 16 and 24, where the last one ends with the picture."""
     inner, picture = dense(), photo(56, 32)
-    segmenter = Segmenter(Windowed(inner, 32, 32, 16), teacher(), replace(READ_OUT, background="none"))
+    segmenter = Segmenter(
+        Windowed(inner, 32, 32, 16), teacher(), replace(READ_OUT, background=NoBackground(), refinement=0)
+    )
     encoded = segmenter.encode(picture)
     assert [(window.top, window.left) for window in encoded.windows] == [(0, 0), (0, 2), (0, 3)]
     words, _ = segmenter.embed(WORDS)
@@ -141,7 +146,7 @@ def test_windows_that_do_not_fit_the_patches_are_refused(window: int, stride: in
 def test_segments_in_windows_are_averaged_like_patches_that_all_say_what_their_segment_does():
     """Two windows of 32 pixels every 16 over 48: in the middle, the mean of both."""
     encoder, picture = StudentEncoder(student(PATCH_STUDENT)), photo(48, 32)
-    read_out = ReadOut("segments", "none")
+    read_out = ReadOut("segments", NoBackground())
     segmenter = Segmenter(Windowed(encoder, 32, 32, 16), teacher(), read_out)
     encoded = segmenter.encode(picture)
     words, _ = segmenter.embed(WORDS)
@@ -163,20 +168,20 @@ def test_segments_in_windows_are_averaged_like_patches_that_all_say_what_their_s
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 @pytest.mark.parametrize("has_background", [True, False], ids=["background", "no-background"])
-@pytest.mark.parametrize("method", get_args(Yardstick))
-def test_every_yardstick_is_measured_under_every_protocol(method: Yardstick, has_background: bool, name: str):
+@pytest.mark.parametrize("method", get_args(BaselineName))
+def test_every_baseline_is_measured_under_every_protocol(method: BaselineName, has_background: bool, name: str):
     """What cuts pictures itself has no patches for windows to fit; background everywhere is that under any rule."""
     blots = Blots(has_background=has_background)
     protocol = protocol_for(name, "voc21", has_background)
     small = replace(protocol, shorter_side=protocol.shorter_side and 64, window=protocol.window and 32)
     small = replace(small, stride=protocol.stride and 16)
-    model = yardstick_segmenter(method, teacher())
-    segmenter = Segmenter(small.sees(model.encoder), teacher(), small.reads(model.read_out))
-    result = evaluate(segmenter, blots, vocabulary=small.speaks(blots.vocabulary))
+    model = baseline_segmenter(method, teacher())
+    segmenter = Segmenter(small.adapt_encoder(model.encoder), teacher(), small.adapt_read_out(model.read_out))
+    result = evaluate(segmenter, blots, vocabulary=small.adapt_vocabulary(blots.vocabulary))
     assert 0 <= result.miou <= 1
     if method == "background" and has_background:
         assert result.confusion[:, 0].sum() == result.confusion.sum()
-    if method in ("crops", "windows", "background", "oracle"):
+    if method in ("crops", "windows", "background", "true-regions"):
         assert small.for_encoder(model.encoder).settings().keys().isdisjoint(("shorter_side", "window", "stride"))
 
 
@@ -184,6 +189,6 @@ def test_every_yardstick_is_measured_under_every_protocol(method: Yardstick, has
 def test_a_picture_of_any_shape_is_segmented_under_every_protocol(name: str):
     protocol = protocol_for(name, "voc21")
     small = replace(protocol, shorter_side=64, window=protocol.window and 32, stride=protocol.stride and 16)
-    segmenter = Segmenter(small.sees(dense()), teacher(), small.reads(READ_OUT))
+    segmenter = Segmenter(small.adapt_encoder(dense()), teacher(), small.adapt_read_out(READ_OUT))
     for size in ((90, 50), (20, 70)):
-        assert segmenter(photo(*size), small.speaks(WORDS)).size == size
+        assert segmenter(photo(*size), small.adapt_vocabulary(WORDS)).size == size

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.evaluation.miniature import (
@@ -113,7 +114,7 @@ def test_a_mask_that_cannot_be_right_is_named_when_it_is_read(root: Path):
     write_mask(mask, [[0] * 3] * 4)
     with refused(mask, "3 x 4 pixels", f"{PEOPLE}.jpg", "4 x 3"):
         truths(open_voc(root))
-    write_mask(mask, [[[0, 0, 0]] * 4] * 3)  # the colours of the palette, as some tools save them
+    write_mask(mask, np.zeros((3, 4, 3), np.uint8))  # the colours of the palette, as some tools save them
     with refused(mask, "several channels (RGB)"):
         truths(open_voc(root))
     mask.write_bytes(b"no picture")

@@ -171,7 +171,7 @@ def test_a_slot_that_there_is_not_is_a_mistake_of_ours(experiment: Experiment):
 def test_the_prose_has_all_slots(name: str):
     prose = EXPERIMENTS[name].template.read_text(encoding="utf-8")
     slots = re.findall(r"\{(\w+)\}", prose)
-    assert sorted(slots) == ["command", "curves", "images", "missing", "setup", "table", "training"]
+    assert sorted(slots) == ["command", "curves", "images", "legend", "missing", "setup", "table", "training"]
     assert "| `" in page(EXPERIMENTS[name], {variant.name: [] for variant in EXPERIMENTS[name].variants})
 
 

@@ -12,6 +12,7 @@ from zeroseg.errors import DatasetError
 from zeroseg.experiments import read_records
 from zeroseg.experiments.records import (
     beside_defaults,
+    find_record,
     read_record,
     record_path,
     same_settings,
@@ -19,7 +20,7 @@ from zeroseg.experiments.records import (
     short,
     without_seed,
 )  # fmt: skip
-from zeroseg.training.distill import DistillConfig
+from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.loop import LoopConfig
 
 
@@ -42,7 +43,7 @@ def test_a_record_has_a_line_for_every_list(tmp_path: Path):
     record().write(tmp_path)
     lines = record_path(tmp_path, "toy", "base", 0).read_text().splitlines()
     assert '   "token_cosine": [0.25, 1.0],' in lines
-    assert '    "product": {"miou": 0.5, "oracle_miou": 0.8}' in lines
+    assert '    "product": {"miou": 0.5, "upper_bound_miou": 0.8}' in lines
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"experiment": "toy"}', "\udcff"])
@@ -63,7 +64,9 @@ def test_a_record_under_another_name_is_refused(tmp_path: Path):
 def test_settings_are_plain_and_leave_out_what_the_student_does_not_feel():
     assert settings() == json.loads(json.dumps(settings()))
     elsewhere = replace(CONFIG.student, teacher="/some/where")
-    watched = replace(CONFIG.loop, log_every=7, evaluate_every=3, checkpoint_every=2, workers=5, patience=1)
+    watched = replace(
+        CONFIG.loop, log_every=7, evaluate_every=3, checkpoint_every=2, workers=5, patience=1, micro_batches=2
+    )
     assert settings(student=elsewhere, loop=watched) == settings()
 
 
@@ -118,14 +121,55 @@ def test_figures_are_short():
 def test_a_whole_record_stays_small(tmp_path: Path):
     """Thirty points of training, three data sets, four readings, all settings: under 10 kB."""
     names = [f"an_instrument_{k}" for k in range(14)]
-    readings = {f"reading {k}, refined": {"miou": 0.1234, "oracle_miou": 0.1234, "margin": 10.5} for k in range(4)}
+    readings = {f"reading {k}, refined": {"miou": 0.1234, "upper_bound_miou": 0.1234, "margin": 10.5} for k in range(4)}
     full = record(
         settings=settings_of(DistillConfig(loop=LoopConfig()), "cafe", 6, {}),
         curve={
             "training": {"step": list(range(1000, 1030))} | {name: [0.12345] * 30 for name in names},
-            "validation": {"step": list(range(9)), "miou": [0.1234] * 9, "oracle_miou": [0.1234] * 9},
+            "validation": {"step": list(range(9)), "miou": [0.1234] * 9, "upper_bound_miou": [0.1234] * 9},
         },
         scores={split: {f"picturebook-{k}": readings for k in range(3)} for split in ("validation", "held-out")},
     )
     full.write(tmp_path)
     assert record_path(tmp_path, "toy", "base", 0).stat().st_size < 10_000
+
+
+# --- records of older versions ----------------------------------------------------------------------
+
+
+def write_former(folder: Path, seed: int = 0) -> Path:
+    """A record as it was written when the upper bound was an oracle's, and so were true regions."""
+    record("true-regions", seed).write(folder)
+    path = record_path(folder, "toy", "true-regions", seed)
+    text = path.read_text().replace("true-regions", "oracle").replace("upper_bound_miou", "oracle_miou")
+    path.unlink()
+    path = record_path(folder, "toy", "oracle", seed)
+    path.write_text(text)
+    return path
+
+
+def test_a_former_record_is_read_under_the_names_of_today(tmp_path: Path):
+    path = write_former(tmp_path)
+    before = path.read_bytes()
+    assert b"oracle_miou" in before
+    assert read_record(path) == record("true-regions")
+    assert read_records(tmp_path, "toy") == [record("true-regions")]
+    assert path.read_bytes() == before
+
+
+def test_a_record_is_found_under_either_name_of_its_variant(tmp_path: Path):
+    assert find_record(tmp_path, "toy", "true-regions", 0) is None
+    write_former(tmp_path)
+    assert find_record(tmp_path, "toy", "true-regions", 0) == record("true-regions")
+    assert find_record(tmp_path, "toy", "true-regions", 1) is None
+    newer = record("true-regions", miou=0.9)
+    newer.write(tmp_path)
+    assert find_record(tmp_path, "toy", "true-regions", 0) == newer
+    assert find_record(tmp_path, "toy", "base", 0) is None
+
+
+def test_the_committed_records_of_true_regions_are_found():
+    found = find_record(Path(__file__).parents[2] / "docs/records", "tables", "true-regions", 0)
+    assert found is not None
+    assert found.variant == "true-regions"
+    assert found.scores["held-out"]["picturebook-voc"]["own"].keys() >= {"miou", "upper_bound_miou"}

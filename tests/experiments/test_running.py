@@ -14,14 +14,14 @@ import pytest
 from tests.experiments import toy
 from tests.experiments.toy import CONFIG, silent
 from zeroseg.errors import CacheError, TrainingError
-from zeroseg.experiments import Experiment, Laboratory, Run, carry_out, plan, read_records, running
-from zeroseg.experiments.measuring import glance
+from zeroseg.experiments import Experiment, ExperimentContext, Run, plan, read_records, run_variant, running
+from zeroseg.experiments.measuring import validate
 from zeroseg.views import ViewsConfig
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Laboratory:
-    return toy.laboratory(tmp_path)
+def context(tmp_path: Path) -> ExperimentContext:
+    return toy.context(tmp_path)
 
 
 @pytest.fixture
@@ -29,28 +29,30 @@ def experiment(tmp_path: Path) -> Experiment:
     return toy.experiment(tmp_path)
 
 
-def first(experiment: Experiment, lab: Laboratory) -> Run:
-    return plan(experiment, lab, seeds=1, only=["base"])[0]
+def first(experiment: Experiment, context: ExperimentContext) -> Run:
+    return plan(experiment, context, seeds=1, only=["base"])[0]
 
 
-def test_the_plan_has_every_variant_with_the_first_seed_before_the_second(experiment: Experiment, lab: Laboratory):
-    runs = plan(experiment, lab, seeds=2)
+def test_the_plan_has_every_variant_with_the_first_seed_before_the_second(
+    experiment: Experiment, context: ExperimentContext
+):
+    runs = plan(experiment, context, seeds=2)
     names = ["base", "centred", "batch-1"]
     assert [(run.variant.name, run.seed) for run in runs] == [(name, seed) for seed in (0, 1) for name in names]
-    assert [run.config.loop.steps for run in plan(experiment, lab, 1, steps=6)] == [6, 6, 12]
-    assert [run.variant.name for run in plan(experiment, lab, 1, only=["batch-1"])] == ["batch-1"]
+    assert [run.config.loop.steps for run in plan(experiment, context, 1, steps=6)] == [6, 6, 12]
+    assert [run.variant.name for run in plan(experiment, context, 1, only=["batch-1"])] == ["batch-1"]
     assert runs[0].settings["images"] == 6
 
 
-def test_a_run_leaves_a_record_a_student_and_no_checkpoint(experiment: Experiment, lab: Laboratory):
-    run = first(experiment, lab)
-    assert not run.is_recorded(lab)
-    record = carry_out(run, lab, silent)
+def test_a_run_leaves_a_record_a_student_and_no_checkpoint(experiment: Experiment, context: ExperimentContext):
+    run = first(experiment, context)
+    assert not run.is_recorded(context)
+    record = run_variant(run, context, silent)
     assert record is not None
-    assert run.is_recorded(lab)
-    assert read_records(lab.records, "toy") == [record]
-    assert (run.folder(lab) / "student" / "model.safetensors").is_file()
-    assert not (run.folder(lab) / "checkpoint.pt").exists()
+    assert run.is_recorded(context)
+    assert read_records(context.records, "toy") == [record]
+    assert (run.folder(context) / "student" / "model.safetensors").is_file()
+    assert not (run.folder(context) / "checkpoint.pt").exists()
     assert record.settings == run.settings
     assert record.samples == 8
     assert record.minutes >= 0
@@ -66,15 +68,15 @@ def test_a_run_leaves_a_record_a_student_and_no_checkpoint(experiment: Experimen
     assert own["miou"] == pytest.approx(record.curve["validation"]["miou"][-1], abs=0.02)
 
 
-def test_a_changed_setting_is_another_run(experiment: Experiment, lab: Laboratory, tmp_path: Path):
-    carry_out(first(experiment, lab), lab, silent)
-    assert first(experiment, lab).is_recorded(lab)
-    assert not plan(experiment, lab, 1, steps=3, only=["base"])[0].is_recorded(lab)
-    other = first(toy.experiment(tmp_path, replace(CONFIG, mask_ratio=0.5)), lab)
-    assert not other.is_recorded(lab)
-    carry_out(other, lab, silent)
-    assert other.is_recorded(lab)
-    assert not first(experiment, lab).is_recorded(lab)  # its record was written over
+def test_a_changed_setting_is_another_run(experiment: Experiment, context: ExperimentContext, tmp_path: Path):
+    run_variant(first(experiment, context), context, silent)
+    assert first(experiment, context).is_recorded(context)
+    assert not plan(experiment, context, 1, steps=3, only=["base"])[0].is_recorded(context)
+    other = first(toy.experiment(tmp_path, replace(CONFIG, mask_ratio=0.5)), context)
+    assert not other.is_recorded(context)
+    run_variant(other, context, silent)
+    assert other.is_recorded(context)
+    assert not first(experiment, context).is_recorded(context)  # its record was written over
 
 
 def press_ctrl_c(monkeypatch: pytest.MonkeyPatch, look: int) -> None:
@@ -84,62 +86,64 @@ def press_ctrl_c(monkeypatch: pytest.MonkeyPatch, look: int) -> None:
     def looked(*given: Any) -> dict[str, float]:
         if next(looks) == look:
             os.kill(os.getpid(), signal.SIGINT)
-        return glance(*given)
+        return validate(*given)
 
-    monkeypatch.setattr(running, "glance", looked)
+    monkeypatch.setattr(running, "validate", looked)
 
 
 def test_an_interrupted_run_goes_on_to_the_same_record(
-    experiment: Experiment, lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+    experiment: Experiment, context: ExperimentContext, monkeypatch: pytest.MonkeyPatch
 ):
-    run = first(experiment, lab)
+    run = first(experiment, context)
     with monkeypatch.context() as patched:
         press_ctrl_c(patched, look=3)
-        assert carry_out(run, lab, silent) is None
-    folder = run.folder(lab)
+        assert run_variant(run, context, silent) is None
+    folder = run.folder(context)
     assert (folder / "checkpoint.pt").is_file()
-    assert not run.is_recorded(lab)
-    resumed = carry_out(run, lab, silent)
-    elsewhere = replace(lab, runs=lab.runs / "again", records=lab.records / "again")
-    whole = carry_out(run, elsewhere, silent)
+    assert not run.is_recorded(context)
+    resumed = run_variant(run, context, silent)
+    elsewhere = replace(context, runs=context.runs / "again", records=context.records / "again")
+    whole = run_variant(run, elsewhere, silent)
     assert resumed is not None
     assert whole is not None
     assert (resumed.curve, resumed.scores) == (whole.curve, whole.scores)
 
 
-def test_a_run_that_was_killed_before_its_first_checkpoint_starts_anew(experiment: Experiment, lab: Laboratory):
-    run = first(experiment, lab)
-    run.folder(lab).mkdir(parents=True)
-    (run.folder(lab) / "settings.json").write_text("{}")
-    assert carry_out(run, lab, silent) is not None
+def test_a_run_that_was_killed_before_its_first_checkpoint_starts_anew(
+    experiment: Experiment, context: ExperimentContext
+):
+    run = first(experiment, context)
+    run.folder(context).mkdir(parents=True)
+    (run.folder(context) / "settings.json").write_text("{}")
+    assert run_variant(run, context, silent) is not None
 
 
 def test_a_record_that_was_deleted_is_made_anew_without_training(
-    experiment: Experiment, lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+    experiment: Experiment, context: ExperimentContext, monkeypatch: pytest.MonkeyPatch
 ):
-    run = first(experiment, lab)
-    former = carry_out(run, lab, silent)
-    (lab.records / "toy" / "base-0.json").unlink()
+    run = first(experiment, context)
+    former = run_variant(run, context, silent)
+    (context.records / "toy" / "base-0.json").unlink()
     monkeypatch.delattr(running, "distill")
-    assert carry_out(run, lab, silent) == former
+    assert run_variant(run, context, silent) == former
 
 
 def test_an_interrupted_measurement_leaves_no_record(
-    experiment: Experiment, lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+    experiment: Experiment, context: ExperimentContext, monkeypatch: pytest.MonkeyPatch
 ):
     def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt("ctrl-c")
 
-    run = first(experiment, lab)
+    run = first(experiment, context)
     with monkeypatch.context() as patched:
-        patched.setattr(running, "measure", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            carry_out(run, lab, silent)
-    assert not run.is_recorded(lab)
-    assert carry_out(run, lab, silent) is not None
+        patched.setattr(running, "measure_columns", interrupted)
+        with pytest.raises(KeyboardInterrupt, match="ctrl-c"):
+            run_variant(run, context, silent)
+    assert not run.is_recorded(context)
+    assert run_variant(run, context, silent) is not None
 
 
-def test_progress_hears_of_every_scene(experiment: Experiment, lab: Laboratory):
+def test_progress_counts_every_scene(experiment: Experiment, context: ExperimentContext):
     heard: list[int] = []
 
     @contextmanager
@@ -148,21 +152,23 @@ def test_progress_hears_of_every_scene(experiment: Experiment, lab: Laboratory):
         yield done.append
         heard.extend([total, sum(done)])
 
-    carry_out(first(experiment, lab), lab, counting)
+    run_variant(first(experiment, context), context, counting)
     assert heard == [9, 9]  # one to tune the margin, 2 readings x with and without refinement x 2 splits
 
 
-def test_a_cache_of_other_views_is_refused(lab: Laboratory, tmp_path: Path):
+def test_a_cache_of_other_views_is_refused(context: ExperimentContext, tmp_path: Path):
     with pytest.raises(CacheError, match="views"):
-        plan(toy.experiment(tmp_path, replace(CONFIG, views=ViewsConfig(32, (1, 3)))), lab, 1)
+        plan(toy.experiment(tmp_path, replace(CONFIG, views=ViewsConfig(32, (1, 3)))), context, 1)
 
 
-def test_a_teacher_of_another_form_is_a_run_that_failed(lab: Laboratory, tmp_path: Path):
+def test_a_teacher_of_another_form_is_a_run_that_failed(context: ExperimentContext, tmp_path: Path):
     with pytest.raises(TrainingError, match="form"):
-        carry_out(first(toy.experiment(tmp_path, replace(CONFIG, encoder_from_teacher=True)), lab), lab, silent)
+        run_variant(
+            first(toy.experiment(tmp_path, replace(CONFIG, encoder_from_teacher=True)), context), context, silent
+        )
 
 
-def test_the_teachers_name_is_the_students_but_not_the_records(experiment: Experiment, lab: Laboratory):
-    run = first(experiment, replace(lab, teacher_name="/a/folder"))
+def test_the_teachers_name_is_the_students_but_not_the_records(experiment: Experiment, context: ExperimentContext):
+    run = first(experiment, replace(context, teacher_name="/a/folder"))
     assert run.config.student.teacher == "/a/folder"
     assert "/a/folder" not in json.dumps(run.settings)

@@ -2,10 +2,13 @@
 
 import re
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
+import zeroseg
 from zeroseg.evaluation import DATASETS
 from zeroseg.experiments import EXPERIMENTS, Experiment, Variant, changes
 from zeroseg.experiments.design import TRAINING_POINTS, VALIDATION_POINTS
@@ -13,8 +16,8 @@ from zeroseg.experiments.records import settings_of
 from zeroseg.report.charts import COLOURS
 from zeroseg.student import Student
 from zeroseg.teacher import Teacher
-from zeroseg.training.distill import DistillConfig
-from zeroseg.training.first_weights import start_from_teacher
+from zeroseg.training.distillation import DistillConfig
+from zeroseg.training.initialisation import start_from_teacher
 
 EXPERIMENT = pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=list(EXPERIMENTS))
 VARIANT = pytest.mark.parametrize(
@@ -36,6 +39,12 @@ def config_of(experiment: Experiment, variant: Variant, seed: int = 0) -> Distil
     return experiment.config(variant, experiment.recipe(), seed)
 
 
+def _from_teacher(experiment: Experiment) -> list[DistillConfig]:
+    """The different students of an experiment whose encoder starts as the teacher's."""
+    configs = [config_of(experiment, variant) for variant in experiment.variants]
+    return list({config.student: config for config in configs if config.encoder_from_teacher}.values())
+
+
 @VARIANT
 def test_a_variant_builds_and_reads_its_bases_cache(experiment: Experiment, variant: Variant):
     config = config_of(experiment, variant)
@@ -46,13 +55,15 @@ def test_a_variant_builds_and_reads_its_bases_cache(experiment: Experiment, vari
     assert config.student.read_out == experiment.recipe().student.read_out
 
 
-@VARIANT
-def test_an_encoder_that_starts_from_the_teachers_has_its_form(
-    experiment: Experiment, variant: Variant, teacher: Teacher
-):
-    config = config_of(experiment, variant)
-    if config.encoder_from_teacher:
-        start_from_teacher(Student(config.student), teacher)
+@pytest.mark.parametrize("experiment", [experiment for experiment in EXPERIMENTS.values() if _from_teacher(experiment)])
+def test_an_encoder_that_starts_from_the_teachers_has_its_weights(experiment: Experiment, teacher: Teacher):
+    """The first layer's are compared with the file of the bundled teacher."""
+    file = Path(zeroseg.__file__).parent / "weights/teacher/model.safetensors"
+    theirs = load_file(file)["vision_model.encoder.layers.0.mlp.fc1.weight"].float()
+    for config in _from_teacher(experiment):
+        student = Student(config.student)
+        start_from_teacher(student, teacher)
+        torch.testing.assert_close(student.get_parameter("encoder.blocks.0.mlp.first.weight"), theirs)
 
 
 @EXPERIMENT

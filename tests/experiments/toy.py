@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.tiny import STUDENT, VIEWS, teacher, write_photos
-from zeroseg.experiments import Column, Experiment, Laboratory, Record, Scenes, Variant, changes
+from zeroseg.experiments import Column, Experiment, ExperimentContext, Record, Scenes, Variant, changes
 from zeroseg.experiments.records import settings_of
 from zeroseg.feature_cache import FeatureCache, build_cache
+from zeroseg.rules import Margin
 from zeroseg.student.config import ReadOut
-from zeroseg.training.distill import DistillConfig
+from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.loop import LoopConfig
 
 VOC = "picturebook-voc"
@@ -31,10 +32,10 @@ def experiment(folder: Path, config: DistillConfig = CONFIG) -> Experiment:
             "Targets": (Variant("centred", "centred targets", changes.settings(centre=True)),),
             "Batch": (Variant("batch-1", "one image at a time", changes.batch_size(1)),),
         },
-        readings={"product": {}, "margin": {"background": "margin"}},
+        readings={"product": {}, "margin": {"background": Margin()}},
         columns=(
             Column("mIoU", VOC, "product"),
-            Column("oracle", VOC, "product", "oracle_miou"),
+            Column("upper bound", VOC, "product", "upper_bound_miou"),
             Column("refined", VOC, "product", refined=True),
             Column("margin", VOC, "margin"),
             Column("margin, refined", VOC, "margin", refined=True),
@@ -43,13 +44,15 @@ def experiment(folder: Path, config: DistillConfig = CONFIG) -> Experiment:
     )
 
 
-def laboratory(folder: Path) -> Laboratory:
+def context(folder: Path) -> ExperimentContext:
     """Six cached photos, one scene of each split."""
     (folder / "photos").mkdir()
     photos = write_photos(folder / "photos", 6)
     build_cache(photos, teacher(), VIEWS, folder / "cache")
     cache = FeatureCache(folder / "cache")
-    return Laboratory(photos, cache, teacher(), "tiny", folder / "runs", folder / "records", Scenes(1, 1), quiet=True)
+    return ExperimentContext(
+        photos, cache, teacher(), "tiny", folder / "runs", folder / "records", Scenes(1, 1), quiet=True
+    )
 
 
 @contextmanager
@@ -61,7 +64,7 @@ def silent(_title: str, _total: int, _unit: str):
 def record(variant: str = "base", seed: int = 0, miou: float = 0.5, **changed: Any) -> Record:
     """A record of the toy experiment, with figures to reckon with."""
     config = replace(CONFIG, loop=replace(LOOP, seed=seed))
-    figures = {"miou": miou, "oracle_miou": 0.8}
+    figures = {"miou": miou, "upper_bound_miou": 0.8}
     values: dict[str, Any] = {
         "experiment": "toy",
         "variant": variant,
@@ -73,7 +76,7 @@ def record(variant: str = "base", seed: int = 0, miou: float = 0.5, **changed: A
         "versions": {"torch": "2"},
         "curve": {
             "training": {"step": [1, 4], "token_cosine": [0.25 * (1 + seed), 1.0], "segments_in_use": [3.0, 1.0]},
-            "validation": {"step": [0, 4], "miou": [0.1, miou], "oracle_miou": [0.2, 0.8]},
+            "validation": {"step": [0, 4], "miou": [0.1, miou], "upper_bound_miou": [0.2, 0.8]},
         },
         "scores": {split: {VOC: {"product": figures}} for split in ("validation", "held-out")},
     }

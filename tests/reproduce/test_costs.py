@@ -8,7 +8,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPConfig
 
-from tests.tiny import STUDENT, VIEWS, teacher
+from tests.tiny import STUDENT, VIEWS, clip
 from zeroseg.recipes import imagenet_vitb16
 from zeroseg.reproduce import PICTUREBOOK
 from zeroseg.reproduce.costs import (
@@ -21,11 +21,11 @@ from zeroseg.reproduce.costs import (
     view_flops,
 )  # fmt: skip
 from zeroseg.student.cost import training_flops
-from zeroseg.training.distill import DistillConfig
+from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.optimiser import OptimiserConfig
 
-SIZES = TeacherSizes.of(teacher().model.config)
+SIZES = TeacherSizes.of(clip().config)
 
 
 def counted(call, *arguments: object) -> int:
@@ -35,13 +35,13 @@ def counted(call, *arguments: object) -> int:
 
 
 def test_a_view_costs_what_the_teacher_does_for_it():
-    model = teacher().model.eval()
+    model = clip().eval()
     view = torch.zeros(1, 3, SIZES.image_size, SIZES.image_size)
     assert view_flops(SIZES) == pytest.approx(counted(lambda: model.get_image_features(pixel_values=view)), rel=0.01)
 
 
 def test_a_caption_costs_what_the_text_encoder_does_for_it():
-    model = teacher().model.eval()
+    model = clip().eval()
     tokens = torch.ones(1, SIZES.text_tokens, dtype=torch.long)
     assert caption_flops(SIZES) == pytest.approx(counted(lambda: model.get_text_features(input_ids=tokens)), rel=0.01)
 
@@ -65,7 +65,7 @@ def test_the_papers_teacher_has_its_known_size():
         vision_config={**vision, "image_size": 224, "patch_size": 14}, text_config=text, projection_dim=768
     )
     assert TeacherSizes.of(config) == CLIP_VIT_L14
-    assert SIZES.parameters == sum(parameter.numel() for parameter in teacher().model.parameters())
+    assert SIZES.parameters == sum(parameter.numel() for parameter in clip().parameters())
 
 
 def test_muon_keeps_one_moment():

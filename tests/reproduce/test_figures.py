@@ -11,52 +11,58 @@ from tests.experiments.toy import CONFIG, silent
 from tests.reproduce.test_results import scale_of
 from tests.tiny import PATCH_STUDENT
 from zeroseg.errors import TrainingError
-from zeroseg.experiments import Column, Laboratory, carry_out, plan
-from zeroseg.reproduce import Scale, draw_figures, figures, prepare_study, study
-from zeroseg.reproduce.figures import Figure, trained
+from zeroseg.experiments import Column, ExperimentContext, plan, run_variant
+from zeroseg.reproduce import Scale, draw_figures, figures, prepare_study
+from zeroseg.reproduce.figures import trained
+from zeroseg.rules import Margin
 from zeroseg.student.config import ReadOut
 
-BY_MARGIN = ReadOut("patches", "margin")
+BY_MARGIN = ReadOut("patches", Margin())
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Laboratory:
-    return toy.laboratory(tmp_path)
+def context(tmp_path: Path) -> ExperimentContext:
+    return toy.context(tmp_path)
 
 
 @pytest.fixture
-def scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scale:
+def scale(tmp_path: Path) -> Scale:
     """Toys with a margin, in the place of all rows that are drawn and asked about."""
     losses = replace(CONFIG.losses, reconstruction=0.0, dense=1.0)
     config = replace(CONFIG, student=replace(PATCH_STUDENT, read_out=BY_MARGIN), losses=losses)
     own = Column("voc", toy.VOC, "own")
     experiment = replace(toy.experiment(tmp_path, config), readings={"own": {}}, columns=(own,))
-    monkeypatch.setattr(figures, "FIGURES", {"losses": Figure(("base", "centred"), ("dog", "cat"), ("dog", "cat"))})
-    monkeypatch.setattr(study, "RIVALS", ("base", "centred"))
-    monkeypatch.setattr(study, "QUESTIONS", 2)
     table = replace(scale_of(toy.experiment(tmp_path)).tables[0], columns=(own,), column=own)
     return replace(scale_of(experiment), rows=experiment, tables=(table,))
 
 
-def test_nothing_is_drawn_without_all_students(lab: Laboratory, scale: Scale, tmp_path: Path):
-    carry_out(plan(scale.rows, lab, 1, only=["base"])[0], lab, silent)
-    assert draw_figures(scale, lab, tmp_path / "docs") == []
+def test_nothing_is_drawn_without_all_students(context: ExperimentContext, scale: Scale, tmp_path: Path):
+    run_variant(plan(scale.rows, context, 1, only=["base"])[0], context, silent)
+    assert draw_figures(scale, context, tmp_path / "docs") == []
     with pytest.raises(TrainingError, match="base and centred"):
-        prepare_study(scale, lab, tmp_path / "study")
+        prepare_study(scale, context, tmp_path / "study")
     assert not (tmp_path / "study").exists()
 
 
-def test_students_are_set_side_by_side_with_the_margins_of_their_records(lab: Laboratory, scale: Scale, tmp_path: Path):
-    for run in plan(scale.rows, lab, 1, only=["base", "centred"]):
-        record = carry_out(run, lab, silent)
+def test_students_are_set_side_by_side_with_the_margins_of_their_records(
+    context: ExperimentContext, scale: Scale, tmp_path: Path
+):
+    for run in plan(scale.rows, context, 1, only=["base", "centred"]):
+        record = run_variant(run, context, silent)
         assert record is not None
-        found = trained(scale, lab, [run.variant.name])[run.variant.name]
-        assert found.read_out.margin == record.scores["held-out"][toy.VOC]["own"]["margin"]
-    (path,) = draw_figures(scale, lab, tmp_path / "docs")
+        found = trained(scale, context, [run.variant.name])[run.variant.name]
+        assert found.read_out.background == Margin(record.scores["held-out"][toy.VOC]["own"]["margin"])
+    (path,) = draw_figures(scale, context, tmp_path / "docs")
     assert path == tmp_path / "docs/images/results-losses.jpg"
     with Image.open(path) as sheet:
         pitch = figures.CELL + 10
         assert sheet.width == 10 + 3 * pitch  # the picture and two students
         assert sheet.height > figures.SCENES * pitch / 2
-    assert prepare_study(scale, lab, tmp_path / "study") == tmp_path / "study"
+    assert prepare_study(scale, context, tmp_path / "study") == tmp_path / "study"
     assert len(list((tmp_path / "study/pictures").glob("*-left.png"))) == 2
+
+
+def test_a_scale_without_a_study_says_so(context: ExperimentContext, scale: Scale, tmp_path: Path):
+    with pytest.raises(TrainingError, match="there is no study at the scale picturebook"):
+        prepare_study(replace(scale, study=None), context, tmp_path / "study")
+    assert not (tmp_path / "study").exists()

@@ -10,16 +10,17 @@ import pytest
 
 from tests.experiments import toy
 from tests.experiments.toy import record
-from tests.tiny import teacher
+from tests.tiny import clip
 from zeroseg.experiments import Column, Experiment, Record, read_records
 from zeroseg.experiments.page import by_variant
 from zeroseg.reproduce import PAPER, PICTUREBOOK, PaperTable, Scale, WordsTable, compare, write_results
 from zeroseg.reproduce.costs import TeacherSizes
+from zeroseg.reproduce.paper_table import CostTable, Figure, StudyPlan
 from zeroseg.reproduce.plots import side_by_side
 from zeroseg.reproduce.results import cost_table, page, words_table
 from zeroseg.reproduce.speed import Speed, read_speed, speed_path
 
-OTHER = Column("elsewhere", toy.VOC, "product", "oracle_miou")
+OTHER = Column("elsewhere", toy.VOC, "product", "upper_bound_miou")
 PROSE = "# Toys\n\n{missing}\n\n## Nine\n\n{t9}\n\n## Words\n\n{t8}\n\n{losses}\n\n```sh\n{setup}\n{command}\n```\n"
 
 
@@ -32,9 +33,21 @@ def scale_of(experiment: Experiment) -> Scale:
     also = {OTHER: {"base": 20.0, "batch-1": 10.0}}
     table = PaperTable("t9", "Table 9: toys", rows, paper, (product, OTHER), product, also, {"centred": 15.0})
     words = WordsTable("t8", "Words", ("base",), toy.VOC, ("sunflower", "star fish"), {"base": 27.85})
-    sizes = TeacherSizes.of(teacher().model.config)
+    sizes = TeacherSizes.of(clip().config)
     return Scale(
-        "picturebook", experiment, (table,), words, 6, "zeroseg make toys", sizes, 0.1, ("toys",), of_scenes=True
+        name="picturebook",
+        rows=experiment,
+        tables=(table,),
+        words=words,
+        costs=CostTable("t7", ("base",), {}),
+        page="results",
+        images=6,
+        command="zeroseg make toys",
+        teacher=sizes,
+        tflops=0.1,
+        data=("toys",),
+        figures=(Figure("losses", "Dogs and cats", ("base", "centred"), ("dog", "cat"), ("dog", "cat")),),
+        study=StudyPlan("t2", ("base", "centred"), ("dog", "cat"), questions=2),
     )
 
 
@@ -84,9 +97,9 @@ def test_the_page_sets_the_papers_figures_beside_ours(scale: Scale, tmp_path: Pa
 
 def test_a_figure_is_shown_where_it_was_drawn(scale: Scale):
     found = by_variant(scale.rows, [])
-    shown = "![The same scenes under four sets of losses](images/results-losses.jpg)"
+    shown = "![Dogs and cats](images/results-losses.jpg)"
     assert shown in page(scale, found, figures=["losses"])
-    assert "not drawn yet" in page(scale, found)
+    assert "(Dogs and cats: not drawn yet.)" in page(scale, found)
 
 
 def test_a_page_without_records_says_so(scale: Scale):

@@ -6,8 +6,6 @@ import pytest
 
 from zeroseg.recipes import imagenet_vitb16
 from zeroseg.reproduce import PAPER, PICTUREBOOK, SCALES, Scale
-from zeroseg.reproduce.figures import FIGURES
-from zeroseg.reproduce.study import RIVALS
 
 BOTH = pytest.mark.parametrize("scale", SCALES.values(), ids=list(SCALES))
 
@@ -42,13 +40,20 @@ def test_no_two_rows_are_the_same_run(scale: Scale):
 @BOTH
 def test_every_table_is_there_and_names_its_rows(scale: Scale):
     of_scenes = {"t2", "figures"}  # study and pictures
-    assert set(scale.names) - of_scenes == {f"t{k}" for k in range(1, 9)} - of_scenes
-    assert of_scenes <= set(scale.names) if scale.of_scenes else not of_scenes & set(scale.names)
-    if scale.of_scenes:
-        assert set(scale.rows_of("t2")) == set(RIVALS)
-        shown = {row for figure in FIGURES.values() for row in figure.rows}
-        assert set(scale.rows_of("figures")) == shown
+    tables = [f"t{k}" for k in range(1, 9)]
+    assert list(scale.names) == ([*tables, "figures"] if scale is PICTUREBOOK else [t for t in tables if t != "t2"])
+    assert set(scale.shown) == (of_scenes if scale is PICTUREBOOK else set())
     assert set(scale.rows_of("t8")) == set(scale.words.rows)
+    assert set(scale.rows_of("t7")) == set(scale.costs.rows)
+
+
+def test_study_and_figures_show_students_of_the_scale():
+    names = {variant.name for variant in PICTUREBOOK.rows.variants}
+    assert PICTUREBOOK.study is not None
+    assert PICTUREBOOK.rows_of("t2") == PICTUREBOOK.study.rows == ("ours", "captions-segments")
+    shown = {row for figure in PICTUREBOOK.figures for row in figure.rows}
+    assert set(PICTUREBOOK.rows_of("figures")) == shown <= names
+    assert {figure.name for figure in PICTUREBOOK.figures} == {"losses", "captions"}
 
 
 @BOTH

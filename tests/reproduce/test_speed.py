@@ -1,4 +1,4 @@
-"""Speed: rows are timed by turns, and what slows the machine for a while slows them alike."""
+"""Speed: rows are timed in turn, and what slows the machine for a while slows them alike."""
 
 import json
 from pathlib import Path
@@ -21,10 +21,10 @@ def test_a_speed_up_is_that_of_a_round_with_itself():
 
 
 def test_every_row_is_timed_in_every_round_and_kept(tmp_path: Path):
-    lab = toy.laboratory(tmp_path)
-    runs = plan(toy.experiment(tmp_path), lab, 1)
+    context = toy.context(tmp_path)
+    runs = plan(toy.experiment(tmp_path), context, 1)
     heard: list[int] = []
-    speed = measure_speed(runs, lab, rounds=3, progress=heard.append)
+    speed = measure_speed(runs, context, rounds=3, progress=heard.append)
     assert {row: len(times) for row, times in speed.seconds.items()} == {"base": 3, "centred": 3, "batch-1": 3}
     assert all(took > 0 for times in speed.seconds.values() for took in times)
     assert len(heard) == 3 * (3 + 2)

@@ -198,17 +198,17 @@ def test_answers_that_do_not_belong_are_refused_in_one_sentence(tmp_path: Path):
     damaged.write_text('{"study":')
     cases = {
         "another study": [answer(other, "bob", {"000": "left"})],
-        "both of 'ann'": [good, good],
+        "both from 'ann'": [good, good],
         "question '017'": [answer(folder, "cid", {"017": "left"})],
-        "says 'up'": [answer(folder, "dan", {"000": "up"})],
-        "is no answers file": [folder / "study.json"],
+        "answers 'up'": [answer(folder, "dan", {"000": "up"})],
+        "is not the answers file": [folder / "study.json"],
         "cannot be read": [damaged],
     }
     for words, answers in cases.items():
         with pytest.raises(DatasetError, match=words) as error:
             tally(key, answers)
         assert "\n" not in str(error.value)
-    with pytest.raises(DatasetError, match="is no key"):
+    with pytest.raises(DatasetError, match="is not the key"):
         tally(good, [good])
 
 
@@ -236,24 +236,24 @@ def test_interruption_leaves_nothing_behind(tmp_path: Path, interruption: type[B
     def stops(image: Image.Image, vocabulary: Vocabulary) -> Segmentation:
         seen.append(image)
         if len(seen) > 1:
-            raise interruption
+            raise interruption("at the second picture")
         return halves(image, vocabulary)
 
-    with pytest.raises(interruption):
+    with pytest.raises(interruption, match="at the second picture"):
         study(tmp_path / "study", 3, first=stops)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failure_at_the_very_end_takes_the_key_away_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    write = study_package._write_json
+    write = study_package.write_text_atomically
 
-    def interrupted(path: Path, content: object) -> None:
-        write(path, content)
+    def interrupted(path: Path, text: str) -> None:
+        write(path, text)
         if path.name.endswith("-key.json"):
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt("ctrl-c")
 
-    monkeypatch.setattr(study_package, "_write_json", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setattr(study_package, "write_text_atomically", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="ctrl-c"):
         study(tmp_path / "study", 1)
     assert list(tmp_path.iterdir()) == []
 

@@ -1,7 +1,8 @@
-"""The rivals of table 1: trained on the very scenes of a distillation, with captions and masks that are true."""
+"""The supervised rows of table 1: trained on the scenes of a distillation, with their captions and masks."""
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,30 +10,25 @@ from tests.experiments import toy
 from tests.experiments.toy import silent
 from tests.tiny import PATCH_STUDENT, VIEWS, teacher, write_photos
 from zeroseg.errors import DatasetError, TrainingError
-from zeroseg.experiments import Column, Experiment, Laboratory, Scenes, Variant, carry_out, changes, plan
+from zeroseg.experiments import Column, Experiment, ExperimentContext, Scenes, Variant, changes, plan, run_variant
 from zeroseg.experiments.tables import percent
 from zeroseg.feature_cache import FeatureCache, build_cache
-from zeroseg.picturebook import draw_scene
-from zeroseg.reproduce.supervised import (
-    _caption,
-    _Scenes,
-    captions_of,
-    frequent_words,
-    numbers_of,
-    train_with_masks,
-    train_with_words,
-)
+from zeroseg.picturebook import ALL_NOUNS, STUFF_NAMES, draw_scene
+from zeroseg.reproduce import supervised
+from zeroseg.reproduce.supervised import captions_of, numbers_of, train_with_masks, train_with_words
+from zeroseg.rules import Margin
 from zeroseg.student.config import ReadOut
-from zeroseg.training.distill import DistillConfig, LossWeights
+from zeroseg.training.captioned import frequent_words
+from zeroseg.training.distillation import DistillConfig, LossWeights
 
 CONFIG = DistillConfig(
     student=PATCH_STUDENT, views=VIEWS, losses=LossWeights(0.0, 1.0, 0.0), loop=replace(toy.LOOP, steps=2)
 )
-SEGMENTS = changes.student(patch_head=False, segment_embedding="global", read_out=ReadOut("segments", "margin"))
+SEGMENTS = changes.student(patch_head=False, segment_embedding="global", read_out=ReadOut("segments", Margin()))
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Laboratory:
+def context(tmp_path: Path) -> ExperimentContext:
     """Three scenes as files, cached."""
     (tmp_path / "scenes").mkdir()
     scenes = [tmp_path / "scenes" / f"unlabelled-{number:06d}.png" for number in (3, 4, 9)]
@@ -40,46 +36,56 @@ def lab(tmp_path: Path) -> Laboratory:
         draw_scene("unlabelled", number).image.save(path)
     build_cache(scenes, teacher(), VIEWS, tmp_path / "cache")
     cache = FeatureCache(tmp_path / "cache")
-    return Laboratory(
+    return ExperimentContext(
         scenes, cache, teacher(), "tiny", tmp_path / "runs", tmp_path / "records", Scenes(1, 1), quiet=True
     )
 
 
 def experiment(folder: Path) -> Experiment:
     (folder / "prose.md").write_text(toy.PROSE)
-    rivals = (
-        Variant("captions", "captions", SEGMENTS, "captions", train_with_words),
+    rows = (
+        Variant("captions", "captions", SEGMENTS, "captions", train=train_with_words),
         Variant("masks", "masks", learns_from="masks", train=train_with_masks),
     )
     column = Column("voc", toy.VOC, "own")
     base, template = Variant("views", "views"), folder / "prose.md"
-    return Experiment("rivals", lambda: CONFIG, base, {"Rivals": rivals}, {"own": {}}, (column,), template)
+    return Experiment("supervised", lambda: CONFIG, base, {"Supervised": rows}, {"own": {}}, (column,), template)
 
 
-def test_rivals_are_trained_measured_and_recorded_like_students(lab: Laboratory, tmp_path: Path):
+def test_supervised_students_are_trained_measured_and_recorded_like_students(
+    context: ExperimentContext, tmp_path: Path
+):
     chosen = experiment(tmp_path)
-    runs = plan(chosen, lab, 1)
+    runs = plan(chosen, context, 1)
     assert [run.settings.get("learns_from") for run in runs] == [None, "captions", "masks"]
     for run in runs:
-        record = carry_out(run, lab, silent)
+        record = run_variant(run, context, silent)
         assert record is not None
         assert percent(record, chosen.columns[0]) is not None
-        assert run.is_recorded(lab)
-    assert (runs[1].folder(lab) / "text/model.safetensors").is_file()
-    assert not (runs[2].folder(lab) / "text").exists()
+        assert run.is_recorded(context)
+    assert (runs[1].folder(context) / "text/model.safetensors").is_file()
+    assert not (runs[2].folder(context) / "text").exists()
 
 
-def test_masks_are_those_of_the_scenes_in_the_files(lab: Laboratory):
-    source = _Scenes(numbers_of(lab.images), ("sky", "cat"))
+def test_masks_are_those_of_the_scenes_in_the_files(
+    context: ExperimentContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    given: list[Any] = []
+    monkeypatch.setattr(supervised, "supervise_with_masks", lambda *words: given.extend(words))
+    (run,) = (run for run in plan(experiment(tmp_path), context, 1) if run.variant.name == "masks")
+    assert not train_with_masks(run, tmp_path, context, dict, False)  # nothing was trained
+    source = given[0]
+    assert len(source) == 3
     image, truth = source.labelled(2)
     scene = draw_scene("unlabelled", 9)
     assert image.tobytes() == scene.image.tobytes()
-    assert (truth == scene.class_map(("sky", "cat"), missing=255)).all()
+    assert (truth == scene.class_map((*ALL_NOUNS, *STUFF_NAMES), missing=255)).all()
 
 
 def test_a_scene_has_one_caption_and_it_names_what_is_there():
-    said = _caption("unlabelled", 3)
-    assert said == _caption("unlabelled", 3)
+    (path, said), _ = captions_of([Path("unlabelled-000003.png"), Path("unlabelled-000004.png")])
+    assert path.name == "unlabelled-000003.png"
+    assert (path, said) == captions_of([path])[0]
     words = {word for content in draw_scene("unlabelled", 3).contents for word in _names(content)}
     assert any(word in said for word in words)
 
@@ -103,13 +109,13 @@ def test_images_without_captions_are_refused(tmp_path: Path):
         captions_of(photos[1:])
 
 
-def _names(content: object) -> list[str]:
+def _names(content: Any) -> list[str]:
     thing = getattr(content, "noun", content)
     return [thing.name, *thing.synonyms]
 
 
 def test_photos_have_neither_captions_nor_masks():
-    with pytest.raises(TrainingError, match=r"holiday\.jpg is no scene of the picturebook"):
+    with pytest.raises(TrainingError, match=r"holiday\.jpg is not a scene of the picturebook"):
         numbers_of([Path("unlabelled-000001.png"), Path("holiday.jpg")])
 
 

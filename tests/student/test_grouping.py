@@ -1,6 +1,7 @@
 """The grouping block against a naive loop over single tokens, written from the description of GroupViT's block."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,13 +9,14 @@ import torch
 from torch import nn
 
 from tests.tiny import PATCH_STUDENT, STUDENT, shake, student
-from zeroseg.student.grouping import LARGEST_SCALE, Grouping, harden, weighted_mean
+from zeroseg.student import StudentConfig
+from zeroseg.student.grouping import LARGEST_SCALE, Grouping, straight_through, weighted_mean
 
 WIDTH, HEADS, SEGMENTS, TOKENS = 8, 2, 3, 11
 Array = np.ndarray
 
 
-def grouping(assignment: str) -> Grouping:
+def grouping(assignment: Any) -> Grouping:
     module = Grouping(WIDTH, HEADS, SEGMENTS, assignment)
     shake(module, seed=3)
     return module.eval()
@@ -40,17 +42,17 @@ def linear(x: Array, module: nn.Linear) -> Array:
     return array(module.weight) @ x + array(module.bias)
 
 
-def mlp(x: Array, module: nn.Module) -> Array:
+def mlp(x: Array, module: Any) -> Array:
     inner = [value * 0.5 * (1 + math.erf(value / math.sqrt(2))) for value in linear(x, module.first)]
     return linear(np.array(inner), module.second)
 
 
-def softmax(values: list[float]) -> Array:
+def softmax(values: list[Any]) -> Array:
     powers = np.exp(np.array(values) - max(values))
     return powers / powers.sum()
 
 
-def attend(query: Array, others: list[Array], module: nn.Module) -> Array:
+def attend(query: Array, others: list[Array], module: Any) -> Array:
     q, gathered, size = linear(query, module.query), [], WIDTH // HEADS
     keys, values = [linear(x, module.key) for x in others], [linear(x, module.value) for x in others]
     for head in range(HEADS):
@@ -119,12 +121,12 @@ def test_cosine_scale_is_held_under_its_ceiling():
         torch.testing.assert_close(module(tokens())[1], at_ceiling)
 
 
-# --- hardening --------------------------------------------------------------------------------------
+# --- straight through ---------------------------------------------------------------------------------
 
 
 def test_hard_assignment_is_one_segment_a_token():
     soft = torch.rand(2, 5, 40, generator=torch.Generator().manual_seed(0)).softmax(dim=1)
-    hard = harden(soft)
+    hard = straight_through(soft)
     expected = torch.nn.functional.one_hot(soft.argmax(dim=1), 5).transpose(1, 2).float()
     torch.testing.assert_close(hard, expected, atol=1e-6, rtol=0)
 
@@ -133,7 +135,7 @@ def test_straight_through_gradient_is_the_soft_assignments():
     logits = torch.randn(2, 5, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     weight = torch.randn(2, 5, 7, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     through, soft = logits.clone().requires_grad_(), logits.clone().requires_grad_()
-    (harden(through.softmax(dim=1)) * weight).sum().backward()
+    (straight_through(through.softmax(dim=1)) * weight).sum().backward()
     (soft.softmax(dim=1) * weight).sum().backward()
     assert soft.grad is not None
     assert bool(soft.grad.any())
@@ -149,21 +151,36 @@ def test_weighted_mean_divides_by_sum_plus_one():
 # --- noise ------------------------------------------------------------------------------------------
 
 
+def hardened(module: Grouping, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The soft assignment of a training step (B S N), and the noisy one of which a token's segment is the largest."""
+    seen: list[torch.Tensor] = []
+    with pytest.MonkeyPatch.context() as patch, torch.no_grad():
+        patch.setattr(
+            "zeroseg.student.grouping.straight_through", lambda noisy: seen.append(noisy) or straight_through(noisy)
+        )
+        _, soft = module.train()(images, torch.Generator().manual_seed(0))
+    (noisy,) = seen
+    return soft, noisy
+
+
 def test_noise_makes_the_hard_assignment_a_draw_from_the_softmax():
     """Gumbel's property: argmax(logits + noise) falls on segment s with probability softmax(logits)_s."""
-    module = Grouping(WIDTH, HEADS, 3, "gumbel").train()
-    logits = torch.tensor([0.0, 1.0, 2.5])
     draws = 20_000
-    noisy = module._noisy(logits[None, :, None].expand(1, 3, draws), torch.Generator().manual_seed(0))
-    frequency = torch.bincount(noisy.argmax(dim=1).flatten(), minlength=3) / draws
-    expected = logits.softmax(dim=0)
+    module = grouping("gumbel")
+    module.query.weight.data *= 4  # so that segments differ
+    soft, noisy = hardened(module, tokens(images=1, count=1).expand(1, draws, WIDTH))
+    expected = soft[0].mean(dim=1)
+    torch.testing.assert_close(soft[0], expected[:, None].expand(SEGMENTS, draws), atol=1e-4, rtol=0)  # equal tokens
+    assert 0.05 < float(expected.min()) < float(expected.max()) - 0.1
+    frequency = torch.bincount(noisy.argmax(dim=1).flatten(), minlength=SEGMENTS) / draws
     assert float((frequency - expected).abs().max()) < 4 * math.sqrt(0.25 / draws)  # four standard deviations
 
 
 def test_noise_itself_is_standard_gumbel():
     """Logits of two segments differ by the difference of two Gumbels: a logistic, with variance pi^2 / 3."""
-    module = Grouping(WIDTH, HEADS, 2, "gumbel").train()
-    noisy = module._noisy(torch.zeros(1, 2, 20_000), torch.Generator().manual_seed(0))[0]
+    module = Grouping(WIDTH, HEADS, 2, "gumbel")
+    torch.nn.init.zeros_(module.query.weight)  # all logits are 0
+    noisy = hardened(module, tokens(images=1, count=20_000))[1][0]
     difference = (noisy[0].log() - noisy[1].log()).double().numpy()
     assert difference.mean() == pytest.approx(0, abs=0.06)
     assert difference.var() == pytest.approx(math.pi**2 / 3, rel=0.05)
@@ -188,12 +205,11 @@ def test_temperature_sharpens_the_assignment_and_leaves_the_draw_alone():
     module.temperature = 0.25
     _, sharp = module(images)
     torch.testing.assert_close(sharp, (plain.log() / 0.25).softmax(dim=1))
-    module.train()
-    logits = torch.randn(2, 3, 50)
-    warm, cold = Grouping(WIDTH, HEADS, 3, "gumbel"), Grouping(WIDTH, HEADS, 3, "gumbel", temperature=0.25)
-    draws = [g._noisy(logits / g.temperature, torch.Generator().manual_seed(0)) for g in (warm.train(), cold.train())]
-    assert torch.equal(draws[0].argmax(dim=1), draws[1].argmax(dim=1))
-    torch.testing.assert_close(draws[1], (draws[0].log() / 0.25).softmax(dim=1))
+    _, cold = hardened(module, images)
+    module.temperature = 1.0
+    _, warm = hardened(module, images)
+    assert torch.equal(warm.argmax(dim=1), cold.argmax(dim=1))
+    torch.testing.assert_close(cold, (warm.log() / 0.25).softmax(dim=1))
 
 
 def test_cosine_assignment_has_no_noise():
@@ -217,7 +233,7 @@ def test_gradient_reaches_every_parameter(assignment: str):
 
 
 @pytest.mark.parametrize("config", [STUDENT, PATCH_STUDENT], ids=["gumbel", "cosine"])
-def test_masks_of_both_stages_are_the_product_and_sum_to_one(config: object):
+def test_masks_of_both_stages_are_the_product_and_sum_to_one(config: StudentConfig):
     model = student(config)
     soft: list[torch.Tensor] = []
     for block in model.groupings:

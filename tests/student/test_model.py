@@ -32,8 +32,9 @@ def test_segments_can_be_the_mean_of_their_patches():
 def test_what_is_asked_of_mean_segments_moves_masks_and_no_patch_embedding():
     model = student(MEANS)
     model(images(MEANS)).segments.square().sum().backward()
-    assert model.groupings[1].query.weight.grad is not None
-    assert bool(model.groupings[1].query.weight.grad.any())
+    gradient = model.get_parameter("groupings.1.query.weight").grad
+    assert gradient is not None
+    assert bool(gradient.any())
     assert all(weight.grad is None for weight in model.patch_projection.parameters())
 
 
@@ -58,7 +59,7 @@ def test_segments_that_go_the_global_tokens_way_are_taught_by_it():
     [
         ({"temperature": 0.0}, "temperature must be above 0"),
         ({"segment_embedding": "mean", "patch_head": False}, "need patch_head"),
-        ({"read_out": ReadOut(refinement=-1)}, "refinement must be 0 rounds or more"),
+        ({"read_out": ReadOut(refinement=-1)}, "refinement must be 0 iterations or more"),
     ],
 )
 def test_students_that_cannot_be_built(changes: dict[str, object], words: str):

@@ -1,152 +1,193 @@
-"""Distilling: which images come when, what the targets are."""
+"""Distillation runs: stopped and resumed, in micro-batches, refused."""
 
+import json
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, student, teacher, write_photos
-from zeroseg.errors import ConfigError, TrainingError
+from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, teacher, write_photos
+from zeroseg.errors import CacheError, ConfigError, TrainingError
 from zeroseg.feature_cache import FeatureCache, build_cache
-from zeroseg.training.distill import Distillation, DistillConfig, LossWeights, ViewBatch, ViewData
+from zeroseg.student import Student
+from zeroseg.training.distill import build_student, distill
+from zeroseg.training.distillation import DistillConfig, LossWeights
 from zeroseg.training.loop import LoopConfig
-from zeroseg.views import ViewsConfig, mirror_order
+from zeroseg.training.monitor import read_log
+from zeroseg.training.optimiser import OptimiserConfig
 
-OURS = LossWeights(reconstruction=0.0, matching=0.0, overlap=1.0, patch_view=1.0, dense=1.0)
-CONFIG = DistillConfig(
-    student=PATCH_STUDENT, views=VIEWS, losses=OURS, flips=True, loop=LoopConfig(steps=4, batch_size=2, workers=0)
+LOOP = LoopConfig(
+    steps=5, batch_size=4, precision="fp32", log_every=1, evaluate_every=3, checkpoint_every=100, patience=3,
+    workers=0, optimiser=OptimiserConfig(learning_rate=0.05, warmup=0.3),
+)  # fmt: skip
+
+PAPER = DistillConfig(student=STUDENT, views=VIEWS, losses=LossWeights(), loop=LOOP)
+OURS = DistillConfig(
+    student=PATCH_STUDENT,
+    views=VIEWS,
+    losses=LossWeights(reconstruction=0.0, distillation=0.5, matching=0.0, overlap=1.0, patch_view=1.0, dense=1.0),
+    flips=True,
+    centre=True,
+    loop=LOOP,
 )
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> ViewData:
-    folder = tmp_path_factory.mktemp("distill")
-    photos = write_photos(folder, 6)
-    build_cache(photos, teacher(), VIEWS, folder / "cache")
-    return ViewData(photos, FeatureCache(folder / "cache"), CONFIG)
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], FeatureCache]:
+    folder = tmp_path_factory.mktemp("pictures")
+    paths = write_photos(folder, 8)
+    build_cache(paths, teacher(), VIEWS, folder / "cache")
+    return paths, FeatureCache(folder / "cache")
 
 
-def test_an_epoch_shows_every_image_once_and_the_next_one_in_another_order(data: ViewData):
-    first = [name for step in range(3) for name in data.batch(step).names]
-    second = [name for step in range(3, 6) for name in data.batch(step).names]
-    assert sorted(first) == sorted(second) == sorted(path.name for path, _ in data.images)
-    assert first != second
+@pytest.mark.parametrize("config", [PAPER, OURS], ids=["paper", "ours"])
+@pytest.mark.parametrize("stop", [0, 2, 3])
+def test_distillation_stopped_and_resumed_is_the_same_to_the_last_bit(
+    config: DistillConfig, stop: int, pictures: tuple[list[Path], FeatureCache], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):  # fmt: skip
+    images, cache = pictures
+    whole = distill(images, cache, config, tmp_path / "whole", quiet=True)
+    calls = 0
+    forward = Student.forward
+
+    def stopping(self: Student, *given: Any) -> object:
+        nonlocal calls
+        if calls == stop:
+            os.kill(os.getpid(), signal.SIGINT)
+        calls += 1
+        return forward(self, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Student, "forward", stopping)
+        assert distill(images, cache, config, tmp_path / "stopped", quiet=True) is None
+    torch.manual_seed(99)  # whatever else has drawn from the global stream in between
+    resumed = distill(images, cache, config, tmp_path / "stopped", resume=True, quiet=True)
+    assert whole is not None
+    assert resumed is not None
+    ours, theirs = resumed.state_dict(), whole.state_dict()
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+    assert calls == stop + 1
+    saved = (tmp_path / "stopped" / "student" / "model.safetensors").read_bytes()
+    assert saved == (tmp_path / "whole" / "student" / "model.safetensors").read_bytes()
 
 
-def test_a_batch_depends_on_the_step_alone(data: ViewData):
-    one, other = data.batch(2), data.batch(2)
-    assert one.names == other.names
-    assert torch.equal(one.images, other.images)
-    assert torch.equal(one.features, other.features)
-    assert torch.equal(one.mirrored, other.mirrored)
+@pytest.mark.parametrize("config", [PAPER, OURS], ids=["paper", "ours"])
+def test_distillation_learns_and_logs_its_losses_and_diagnostics(
+    config: DistillConfig, pictures: tuple[list[Path], FeatureCache], tmp_path: Path
+):
+    images, cache = pictures
+    longer = replace(config, loop=replace(config.loop, steps=30, batch_size=8))
+    assert distill(images, cache, longer, tmp_path / "run", quiet=True) is not None
+    rows = [row for row in read_log(tmp_path / "run") if "loss" in row]
+    used = [name for name, weight in vars(config.losses).items() if weight]
+    for row in rows:
+        total = sum(vars(config.losses)[name] * row[name] for name in used)
+        assert row["loss"] == pytest.approx(total, rel=1e-4)
+        assert {"token_cosine", "segments_in_use", "assignment_entropy", "views_chosen", "nearest"} <= row.keys()
+        assert len(row["nearest"]) == 4  # the local views
+        assert sum(row["nearest"]) == 8 * 3  # eight pictures, three tokens each
+    assert rows[-1]["loss"] < 0.9 * rows[0]["loss"]
 
 
-def test_a_mirrored_image_goes_with_its_mirrored_views(data: ViewData):
-    """Mirroring by hand, image and views, gives the loss that the flag gives."""
-    distillation = Distillation(student(PATCH_STUDENT), CONFIG)
-    batch = replace(data.batch(0), mirrored=torch.tensor([True, True]))
-    by_hand = ViewBatch(
-        batch.images.flip(-1), batch.features[:, mirror_order(VIEWS)], torch.tensor([False, False]), names=batch.names
-    )
-    one, _ = distillation(batch, torch.Generator().manual_seed(0))
-    other, _ = distillation(by_hand, torch.Generator().manual_seed(0))
-    assert float(one.detach()) == pytest.approx(float(other.detach()), rel=1e-5)
+def test_distillation_refuses_what_does_not_fit(pictures: tuple[list[Path], FeatureCache], tmp_path: Path):
+    images, cache = pictures
+    other_views = replace(PAPER, views=replace(VIEWS, grids=(1, 3)))
+    with pytest.raises(CacheError, match="views"):
+        distill(images, cache, other_views, tmp_path / "a", quiet=True)
+    stranger = tmp_path / "stranger"
+    stranger.mkdir()
+    (path,) = write_photos(stranger, 1, side=48)
+    with pytest.raises(TrainingError, match="none of the 1 images"):
+        distill([path], cache, PAPER, tmp_path / "b", quiet=True)
 
 
-def test_targets_are_normalised_centred_and_scaled(data: ViewData):
-    pupil = student(PATCH_STUDENT)
-    pupil.target_mean.fill_(0.1)
-    pupil.target_scale.fill_(0.5)
-    features = data.batch(0).features
-    expected = (features / features.norm(dim=-1, keepdim=True) - 0.1) / 0.5
-    torch.testing.assert_close(Distillation(pupil, CONFIG).targets(features), expected)
+def test_distillation_from_the_whole_image_alone(tmp_path: Path):
+    """The first row of the paper's tables 3 and 4: one view, no segment matching, nothing to be nearest to."""
+    images = write_photos(tmp_path, 2)
+    whole_image = replace(VIEWS, grids=(1,))
+    build_cache(images, teacher(), whole_image, tmp_path / "cache")
+    base = replace(PAPER, views=whole_image, losses=LossWeights(matching=0.0), loop=replace(LOOP, steps=2))
+    assert distill(images, FeatureCache(tmp_path / "cache"), base, tmp_path / "run", quiet=True) is not None
 
 
-def test_pretraining_is_reconstruction_alone(data: ViewData):
-    """MAE first: until its share of the run is done, nothing but the encoder and the decoder learns."""
-    config = replace(CONFIG, student=STUDENT, losses=LossWeights(0.0, 1.0, 1.0), pretraining=0.5)
-    pupil = student(STUDENT)
-    distillation = Distillation(pupil, config)
-
-    def parts(progress: float) -> set[str]:
-        pupil.zero_grad()
-        loss, figures = distillation(replace(data.batch(0), progress=progress), torch.Generator().manual_seed(0))
-        loss.backward()
-        assert figures.keys() & vars(config.losses).keys()
-        return {name.split(".")[0] for name, weight in pupil.named_parameters() if weight.grad is not None}
-
-    assert parts(0.0) == parts(0.49) == {"encoder", "decoder"}
-    assert "decoder" not in parts(0.5)
-    assert {"encoder", "groupings", "segment_projection"} <= parts(0.5)
+def test_recipes_that_cannot_be_are_refused_before_they_run():
+    with pytest.raises(ConfigError, match="segment matching needs local views"):
+        replace(PAPER, views=replace(VIEWS, grids=(1,)))  # segment matching without local views
+    with pytest.raises(ConfigError, match="every loss has weight 0"):
+        replace(PAPER, losses=LossWeights(reconstruction=0.0, distillation=0.0, matching=0.0))  # nothing to learn
+    with pytest.raises(ConfigError, match="mask ratio"):
+        replace(PAPER, mask_ratio=1.0)
+    with pytest.raises(ConfigError, match="decoder_layers"):
+        replace(PAPER, student=replace(STUDENT, decoder_layers=0))
+    with pytest.raises(ConfigError, match="patch_head"):
+        replace(PAPER, losses=LossWeights(dense=1.0))
 
 
-def test_batches_know_how_far_the_run_is(data: ViewData):
-    steps = CONFIG.loop.steps
-    assert [data.batch(step).progress for step in (0, 1, steps - 1)] == [0, 1 / steps, (steps - 1) / steps]
+# --- micro-batches ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"mask_ratio": 1.0}, "mask ratio"),
-        ({"student": STUDENT}, "patch_head"),
-        ({"losses": LossWeights(0.0, 0.0, 0.0)}, "nothing to learn"),
-        ({"losses": LossWeights(0.0, 1.0, 1.0), "views": ViewsConfig(32, (1,))}, "local views"),
-        ({"pretraining": 0.5}, "decoder_layers"),
-        ({"pretraining": 1.0}, "share of the run"),
-        ({"focus": -1.0}, "focus"),
-    ],
-)
-def test_recipes_that_cannot_be_run_are_refused(changes: dict[str, object], said: str):
-    with pytest.raises(ConfigError, match=said):
-        replace(CONFIG, **changes)
+def test_micro_batches_make_the_same_steps_and_the_same_log(pictures: tuple[list[Path], FeatureCache], tmp_path: Path):
+    images, cache = pictures
+    gentle = replace(LOOP, optimiser=OptimiserConfig(learning_rate=1e-3))
+    whole = distill(images, cache, replace(OURS, loop=gentle), tmp_path / "whole", quiet=True)
+    in_parts = replace(OURS, loop=replace(gentle, micro_batches=3))
+    split = distill(images, cache, in_parts, tmp_path / "split", quiet=True)
+    assert whole is not None
+    assert split is not None
+    first = build_student(OURS, cache, None)
+    ends = [torch.cat([weight.detach().flatten() for weight in end.parameters()]) for end in (first, whole, split)]
+    assert float((ends[2] - ends[1]).norm()) < 0.02 * float((ends[1] - ends[0]).norm())
+    for ours, theirs in zip(read_log(tmp_path / "split"), read_log(tmp_path / "whole"), strict=True):
+        assert list(ours) == list(theirs)
+        for name in ours.keys() - {"time", "images_per_second"}:
+            assert ours[name] == pytest.approx(theirs[name], rel=1e-3, abs=1e-4), name
 
 
-@pytest.mark.parametrize("name", ["steps", "batch_size", "log_every", "evaluate_every", "checkpoint_every", "patience"])
-def test_a_loop_of_nothing_is_refused(name: str):
-    with pytest.raises(ConfigError, match=name):
-        LoopConfig(**{name: 0})
+def interrupt(_: Student) -> dict[str, float]:
+    """Stop after the next step, as Ctrl-C would."""
+    os.kill(os.getpid(), signal.SIGINT)
+    return {}
 
 
-def test_images_without_features_are_said(data: ViewData, tmp_path: Path):
-    others = write_photos(tmp_path, 2, side=40)
-    with pytest.raises(TrainingError, match="zeroseg cache"):
-        ViewData(others, data.cache, CONFIG)
+def test_a_run_may_be_resumed_with_other_micro_batches(pictures: tuple[list[Path], FeatureCache], tmp_path: Path):
+    images, cache = pictures
+    assert distill(images, cache, OURS, tmp_path / "run", evaluate=interrupt, quiet=True) is None
+    other = replace(OURS, loop=replace(LOOP, micro_batches=2))
+    assert distill(images, cache, other, tmp_path / "run", resume=True, quiet=True) is not None
 
 
-def test_images_that_the_cache_lacks_are_told_of(data: ViewData, tmp_path: Path, caplog: pytest.LogCaptureFixture):
-    paths = [path for path, _ in data.images] + write_photos(tmp_path, 1, side=40)
-    assert len(ViewData(paths, data.cache, CONFIG).images) == 6
-    assert "1 of 7 images" in caplog.text
+def test_a_run_of_before_there_were_micro_batches_is_resumed(pictures: tuple[list[Path], FeatureCache], tmp_path: Path):
+    images, cache = pictures
+    whole = distill(images, cache, OURS, tmp_path / "whole", quiet=True)
+    assert distill(images, cache, OURS, tmp_path / "run", evaluate=interrupt, quiet=True) is None
+    path = tmp_path / "run" / "settings.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    del settings["loop"]["micro_batches"]
+    path.write_text(json.dumps(settings), encoding="utf-8")
+    resumed = distill(images, cache, OURS, tmp_path / "run", resume=True, quiet=True)
+    assert whole is not None
+    assert resumed is not None
+    assert all(torch.equal(weight, whole.state_dict()[name]) for name, weight in resumed.state_dict().items())
 
 
-def test_the_global_token_learns_from_the_whole_image_alone_where_it_is_told_to(data: ViewData):
-    weights = LossWeights(reconstruction=0.0, matching=0.0, distillation=1.0)
-    config = replace(CONFIG, losses=weights, flips=False, multi_scale=False)
-    pupil, batch = student(PATCH_STUDENT), data.batch(0)
-    batch = replace(batch, mirrored=torch.zeros_like(batch.mirrored))
-    loss, _ = Distillation(pupil, config)(batch, torch.Generator().manual_seed(0))
-    changed = batch.features.clone()
-    changed[:, 1:] += 5.0  # the crops, of which it is not told
-    same, _ = Distillation(pupil, config)(replace(batch, features=changed), torch.Generator().manual_seed(0))
-    all_of_them, _ = Distillation(pupil, replace(config, multi_scale=True))(batch, torch.Generator().manual_seed(0))
-    assert float(same.detach()) == pytest.approx(float(loss.detach()))
-    assert float(all_of_them.detach()) != pytest.approx(float(loss.detach()))
+def test_students_are_evaluated_in_evaluation_mode_and_trained_in_training_mode(
+    pictures: tuple[list[Path], FeatureCache], tmp_path: Path
+):
+    images, cache = pictures
+    modes: list[bool] = []
 
+    def evaluate(student: Student) -> dict[str, float]:
+        modes.append(student.training)
+        student.encoder.register_forward_hook(lambda module, *_: modes.append(module.training))
+        return {}
 
-def test_only_the_first_images_are_learnt_from(data: ViewData):
-    few = ViewData([path for path, _ in data.images], data.cache, replace(CONFIG, first_images=2))
-    assert [path for path, _ in few.images] == [path for path, _ in data.images[:2]]
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"multi_scale": False, "views": ViewsConfig(side=32, grids=(2,))}, "needs it among the views"),
-        ({"first_images": -1}, "first_images"),
-    ],
-)
-def test_settings_that_cannot_be(changes: dict[str, object], words: str):
-    with pytest.raises(ConfigError, match=words):
-        replace(CONFIG, **changes)
+    loop = replace(LOOP, steps=2, evaluate_every=100)
+    student = distill(images, cache, replace(PAPER, loop=loop), tmp_path / "run", evaluate=evaluate, quiet=True)
+    assert student is not None
+    assert not student.training
+    assert modes == [False, True, True, False]  # before the first step, two steps, after the last

@@ -3,9 +3,10 @@
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -14,14 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, teacher, write_photos
-from zeroseg.errors import CacheError, ConfigError, TrainingError
-from zeroseg.feature_cache import FeatureCache, build_cache
-from zeroseg.student import Student
-from zeroseg.training.distill import DistillConfig, LossWeights, ViewBatch, distill
-from zeroseg.training.loop import Batch, LoopConfig, train
+from zeroseg.errors import ConfigError, TrainingError
+from zeroseg.training.batch import Batch
+from zeroseg.training.loop import LoopConfig, Loss, train, update
 from zeroseg.training.monitor import read_log
-from zeroseg.training.optimiser import OptimiserConfig
+from zeroseg.training.optimiser import OptimiserConfig, build_optimiser
+from zeroseg.training.teach import TeachConfig
+from zeroseg.training.text_supervision import TextSupervisionConfig
 
 STEPS = 7
 LOOP = LoopConfig(
@@ -36,19 +36,24 @@ class Points(Batch):
 
 
 class Toy:
-    """A small regression with noise; `bad_steps` have a loss that is not finite, `on_step` hears of each step."""
+    """A small regression with noise; `bad_steps` have a loss that is not finite, `on_step` is called at each step."""
+
+    title = "toy"
 
     def __init__(self, bad_steps: dict[int, str] | None = None, on_step: Callable[[int], None] = lambda _: None):
         torch.manual_seed(0)
         self.model = nn.Sequential(nn.Linear(3, 5), nn.LayerNorm(5), nn.GELU(), nn.Linear(5, 1))
         self.bad_steps, self.on_step = bad_steps or {}, on_step
         self.seen: list[int] = []
+        self.diagnosed: list[int] = []
+        self.loop = LOOP
+        self.settings: dict[str, object] = {"toy": 1}
 
     def batch(self, step: int) -> Points:
         values = np.random.default_rng(step).normal(size=(4, 3)).astype(np.float32)
         return Points(torch.from_numpy(values), names=[f"step{step}-{k}.png" for k in range(4)])
 
-    def loss(self, batch: Points, generator: torch.Generator) -> tuple[Tensor, dict[str, object]]:
+    def losses(self, batch: Points, _progress: float, generator: torch.Generator) -> Iterator[Loss]:
         step = int(batch.names[0].removeprefix("step").split("-")[0])
         self.seen.append(step)
         self.on_step(step)
@@ -56,14 +61,20 @@ class Toy:
         loss = ((self.model(batch.values) - batch.values.sum(dim=1, keepdim=True) - 0.1 * noise) ** 2).mean()
         kind = self.bad_steps.get(step)
         if kind == "gradient":
-            loss = loss + (self.model[0].weight[0, 0] * 0).sqrt()  # a finite loss whose gradient is not
+            loss = loss + (self.model.get_parameter("0.weight")[0, 0] * 0).sqrt()  # a finite loss whose gradient is not
         elif kind:
             loss = loss * float(kind)
-        return loss, {"part": float(loss.detach())}
+        yield Loss(loss, {"part": loss.detach()}, lambda: {"diagnosed": self._diagnose(step)})
 
-    def run(self, folder: Path, loop: LoopConfig = LOOP, **options: object) -> bool:
-        given_settings = options.pop("settings", {"toy": 1})
-        return train(self.model, self.batch, self.loss, loop, folder, "toy", given_settings, quiet=True, **options)
+    def _diagnose(self, step: int) -> Tensor:
+        self.diagnosed.append(step)
+        return torch.tensor([step, 1])
+
+    def run(
+        self, folder: Path, loop: LoopConfig = LOOP, settings: dict[str, object] | None = None, **options: Any
+    ) -> bool:
+        self.loop, self.settings = loop, settings or self.settings
+        return train(self, folder, quiet=True, **options)
 
     def weights(self) -> list[Tensor]:
         return [weight.detach().clone() for weight in self.model.parameters()]
@@ -76,15 +87,6 @@ def assert_same(ours: list[Tensor], theirs: list[Tensor]) -> None:
 def stop_at(step: int, number: int = signal.SIGINT) -> Callable[[int], None]:
     """Sends this process a signal in the middle of a step, as Ctrl-C would."""
     return lambda now: os.kill(os.getpid(), number) if now == step else None
-
-
-def test_batch_moves_with_all_its_tensors_and_keeps_the_rest():
-    parts = (torch.zeros(2, 3, 4, 4, dtype=torch.uint8), torch.zeros(2, 5, 6), torch.zeros(2, dtype=torch.bool))
-    batch = ViewBatch(*parts, progress=0.5, names=["a", "b"])
-    moved = batch.to(torch.device("meta"))
-    assert {part.device.type for part in (moved.images, moved.features, moved.mirrored)} == {"meta"}
-    assert (type(moved), moved.progress, moved.names) == (ViewBatch, 0.5, ["a", "b"])
-    assert batch.images.device.type == "cpu"
 
 
 # --- going on where it was --------------------------------------------------------------------------
@@ -203,14 +205,32 @@ def test_settings_that_are_damaged_or_missing_are_said(content: str | None, tmp_
     path.unlink()
     if content is not None:
         path.write_text(content, encoding="utf-8")
-    with pytest.raises(TrainingError):
+    with pytest.raises(TrainingError, match=r"settings\.json is missing or damaged"):
         Toy().run(tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize("name", ["steps", "batch_size", "log_every", "evaluate_every", "checkpoint_every", "patience"])
+def test_a_loop_of_nothing_is_refused(name: str):
+    with pytest.raises(ConfigError, match=name):
+        LoopConfig(**cast(Any, {name: 0}))
+
+
+@pytest.mark.parametrize("micro_batches", [0, 5])
+def test_micro_batches_that_cannot_be_are_refused(micro_batches: int):
+    with pytest.raises(ConfigError, match=r"micro_batches must be from 1 to the batch size \(4\)"):
+        LoopConfig(batch_size=4, micro_batches=micro_batches)
+
+
+@pytest.mark.parametrize("config", [TeachConfig, TextSupervisionConfig])
+def test_what_contrasts_the_samples_of_a_batch_takes_no_micro_batches(config: type):
+    with pytest.raises(ConfigError, match="compares every sample of a batch with every other one"):
+        config(loop=LoopConfig(micro_batches=2))
 
 
 # --- losses that are not finite ---------------------------------------------------------------------
 
 
-def strict_log(folder: Path) -> list[dict[str, object]]:
+def strict_log(folder: Path) -> list[dict[str, Any]]:
     """The log as any reader of JSON would see it: NaN is no JSON."""
 
     def refuse(word: str) -> None:
@@ -238,7 +258,7 @@ def test_bad_step_is_skipped_counted_and_named(kind: str, tmp_path: Path):
 
 def test_skipped_step_leaves_the_optimisers_memory_alone(tmp_path: Path):
     """AdamW's running means must not see the bad gradient either: later steps would carry it."""
-    states: list[dict[str, object]] = []
+    states: list[dict[str, Any]] = []
 
     def snapshot(folder: str, bad: dict[int, str], stop: int) -> None:
         toy = Toy(bad, on_step=stop_at(stop))
@@ -303,117 +323,81 @@ def test_gradient_is_clipped_to_its_length(tmp_path: Path):
     """A loss a million times as steep takes a step of the same length."""
     toy = Toy(dict.fromkeys(range(STEPS), "1e6"))
     lengths: list[float] = []
+    make_batch = toy.batch
 
-    def measure(_: int) -> None:
+    def measure(step: int) -> Points:
         gradients = [weight.grad for weight in toy.model.parameters() if weight.grad is not None]
-        if gradients:
+        if gradients:  # those of the step before
             lengths.append(float(torch.cat([g.flatten() for g in gradients]).norm()))
+        return make_batch(step)
 
-    toy.on_step = measure
+    toy.batch = measure
     assert toy.run(tmp_path / "run")
     assert lengths == pytest.approx([1.0] * (STEPS - 1), rel=1e-4)
 
 
-# --- a real distillation ----------------------------------------------------------------------------
-
-PAPER = DistillConfig(student=STUDENT, views=VIEWS, losses=LossWeights(), loop=replace(LOOP, steps=5))
-OURS = DistillConfig(
-    student=PATCH_STUDENT,
-    views=VIEWS,
-    losses=LossWeights(reconstruction=0.0, distillation=0.5, matching=0.0, overlap=1.0, patch_view=1.0, dense=1.0),
-    flips=True,
-    centre=True,
-    loop=replace(LOOP, steps=5),
-)
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], FeatureCache]:
-    folder = tmp_path_factory.mktemp("pictures")
-    paths = write_photos(folder, 8)
-    build_cache(paths, teacher(), VIEWS, folder / "cache")
-    return paths, FeatureCache(folder / "cache")
-
-
-@pytest.mark.parametrize("config", [PAPER, OURS], ids=["paper", "ours"])
-@pytest.mark.parametrize("stop", [0, 2, 3])
-def test_distillation_stopped_and_resumed_is_the_same_to_the_last_bit(
-    config: DistillConfig, stop: int, pictures: tuple[list[Path], FeatureCache], tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-):  # fmt: skip
-    images, cache = pictures
-    whole = distill(images, cache, config, tmp_path / "whole", quiet=True)
-    calls = 0
-    forward = Student.forward
-
-    def stopping(self: Student, *given: object) -> object:
-        nonlocal calls
-        if calls == stop:
-            os.kill(os.getpid(), signal.SIGINT)
-        calls += 1
-        return forward(self, *given)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Student, "forward", stopping)
-        assert distill(images, cache, config, tmp_path / "stopped", quiet=True) is None
-    torch.manual_seed(99)  # whatever else has drawn from the global stream in between
-    resumed = distill(images, cache, config, tmp_path / "stopped", resume=True, quiet=True)
-    assert whole is not None
-    assert resumed is not None
-    ours, theirs = resumed.state_dict(), whole.state_dict()
-    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
-    assert calls == stop + 1
-    saved = (tmp_path / "stopped" / "student" / "model.safetensors").read_bytes()
-    assert saved == (tmp_path / "whole" / "student" / "model.safetensors").read_bytes()
-
-
-@pytest.mark.parametrize("config", [PAPER, OURS], ids=["paper", "ours"])
-def test_distillation_learns_and_logs_its_losses_and_instruments(
-    config: DistillConfig, pictures: tuple[list[Path], FeatureCache], tmp_path: Path
-):
-    images, cache = pictures
-    longer = replace(config, loop=replace(config.loop, steps=30, batch_size=8))
-    assert distill(images, cache, longer, tmp_path / "run", quiet=True) is not None
+@pytest.mark.parametrize("steps", [6, 7])
+def test_diagnostics_are_read_in_logged_steps_alone(steps: int, tmp_path: Path):
+    """Every third step, and the last; a step that is skipped has them, too, where it is logged."""
+    toy = Toy({3: "nan"})
+    assert toy.run(tmp_path / "run", replace(LOOP, steps=steps, log_every=3))
+    logged = sorted({0, 3, 6, steps - 1} & set(range(steps)))
+    assert toy.diagnosed == logged
     rows = [row for row in strict_log(tmp_path / "run") if "loss" in row]
-    used = [name for name, weight in vars(config.losses).items() if weight]
-    for row in rows:
-        total = sum(vars(config.losses)[name] * row[name] for name in used)
-        assert row["loss"] == pytest.approx(total, rel=1e-4)
-        assert {"token_cosine", "segments_in_use", "assignment_entropy", "views_chosen", "nearest"} <= row.keys()
-        assert len(row["nearest"]) == 4  # the local views
-        assert sum(row["nearest"]) == 8 * 3  # eight pictures, three tokens each
-    assert rows[-1]["loss"] < 0.9 * rows[0]["loss"]
+    assert [(row["step"], row["diagnosed"]) for row in rows] == [(step, [step, 1]) for step in logged]
+    assert "gradient_norm" not in rows[1]
 
 
-def test_distillation_refuses_what_does_not_fit(pictures: tuple[list[Path], FeatureCache], tmp_path: Path):
-    images, cache = pictures
-    other_views = replace(PAPER, views=replace(VIEWS, grids=(1, 3)))
-    with pytest.raises(CacheError, match="views"):
-        distill(images, cache, other_views, tmp_path / "a", quiet=True)
-    stranger = tmp_path / "stranger"
-    stranger.mkdir()
-    (path,) = write_photos(stranger, 1, side=48)
-    with pytest.raises(TrainingError, match="none of the 1 images"):
-        distill([path], cache, PAPER, tmp_path / "b", quiet=True)
+class InParts(Toy):
+    """The same regression, sample by sample; a micro-batch's loss is a quarter of the batch's."""
+
+    def losses(self, batch: Points, progress: float, _generator: torch.Generator) -> Iterator[Loss]:
+        self.progress.append(progress)
+        for number, part in enumerate(batch.split(4)):
+            loss = (self.model(part.values) - part.values.sum(dim=1, keepdim=True)).square().mean() / 4
+            bad = self.bad_steps.get(len(self.progress) - 1)
+            value = loss * float(bad) if bad and number == 1 else loss
+            yield Loss(value, {"part": loss.detach()}, lambda: {"count": torch.tensor(1)})
+
+    def __init__(self, bad_steps: dict[int, str] | None = None):
+        super().__init__(bad_steps)
+        self.progress: list[float] = []
 
 
-def test_distillation_from_the_whole_image_alone(tmp_path: Path):
-    """The first row of the paper's tables 3 and 4: one view, no segment matching, nothing to be nearest to."""
-    images = write_photos(tmp_path, 2)
-    whole_image = replace(VIEWS, grids=(1,))
-    build_cache(images, teacher(), whole_image, tmp_path / "cache")
-    base = replace(PAPER, views=whole_image, losses=LossWeights(matching=0.0), loop=replace(LOOP, steps=2))
-    assert distill(images, FeatureCache(tmp_path / "cache"), base, tmp_path / "run", quiet=True) is not None
+def test_micro_batches_add_up_to_one_step(tmp_path: Path):
+    toy, by_hand = InParts(), Toy().model
+    values = toy.batch(0).values
+    (by_hand(values) - values.sum(dim=1, keepdim=True)).square().mean().backward()
+    optimiser = build_optimiser(toy.model, LOOP.optimiser)
+    toy.loop = replace(LOOP, optimiser=replace(LOOP.optimiser, clip_norm=1e9))
+    metrics = update(toy, optimiser, toy.batch(0), 0)
+    for ours, theirs in zip(toy.model.parameters(), by_hand.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad)
+    assert metrics["loss"] == pytest.approx(metrics["part"])
+    assert metrics["count"] == 4
+    assert toy.run(tmp_path / "run")
+    assert toy.progress[1:] == [step / STEPS for step in range(STEPS)]
 
 
-def test_recipes_that_cannot_be_are_refused_before_they_run():
-    with pytest.raises(ConfigError):
-        replace(PAPER, views=replace(VIEWS, grids=(1,)))  # segment matching without local views
-    with pytest.raises(ConfigError):
-        replace(PAPER, losses=LossWeights(reconstruction=0.0, distillation=0.0, matching=0.0))  # nothing to learn
-    with pytest.raises(ConfigError, match="mask ratio"):
-        replace(PAPER, mask_ratio=1.0)
-    with pytest.raises(ConfigError, match="decoder_layers"):
-        replace(PAPER, student=replace(STUDENT, decoder_layers=0))
-    with pytest.raises(ConfigError, match="patch_head"):
-        replace(PAPER, losses=LossWeights(dense=1.0))
+def test_a_step_with_one_bad_micro_batch_is_skipped_whole(tmp_path: Path):
+    toy = InParts({1: "nan"})
+    before: list[Tensor] = []
+    make_batch = toy.batch
+
+    def watch(step: int) -> Points:
+        before.append(toy.model.get_parameter("0.weight").detach().clone())
+        return make_batch(step)
+
+    toy.batch = watch
+    assert toy.run(tmp_path / "run")
+    assert torch.equal(before[2], before[1])
+    assert not torch.equal(before[3], before[2])
+    assert [row["step"] for row in strict_log(tmp_path / "run") if "skipped" in row] == [1]
+
+
+def test_a_batch_is_split_along_its_images():
+    batch = Points(torch.arange(10.0).view(5, 2), names=list("abcde"))
+    assert batch.split(1) == [batch]
+    parts = batch.split(3)
+    assert [part.names for part in parts] == [["a", "b"], ["c", "d"], ["e"]]
+    assert torch.equal(torch.cat([part.values for part in parts]), batch.values)

@@ -1,4 +1,4 @@
-"""The ceiling: the same student body learning from true masks."""
+"""The upper bound: the same student body learning from true masks."""
 
 import json
 from dataclasses import replace
@@ -9,10 +9,16 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.tiny import PATCH_STUDENT, STUDENT, teacher
+from tests.tiny import PATCH_STUDENT, STUDENT, student, teacher
 from zeroseg.errors import ConfigError
 from zeroseg.training.loop import LoopConfig
-from zeroseg.training.mask_supervision import MaskSupervisionConfig, class_shares, square, supervise_with_masks
+from zeroseg.training.mask_supervision import (
+    MaskSupervision,
+    MaskSupervisionConfig,
+    class_fractions,
+    square,
+    supervise_with_masks,
+)
 
 LOOP = LoopConfig(steps=60, batch_size=4, workers=0, precision="fp32")
 COLOURS = ((220, 30, 30), (30, 60, 220))
@@ -35,9 +41,9 @@ class Halves:
         return image, truth
 
 
-def test_shares_are_those_counted_by_hand():
+def test_fractions_are_those_counted_by_hand():
     truth = torch.tensor([[[0, 0, 1, 1], [0, 255, 1, 1], [2, 2, 255, 255], [2, 1, 255, 255]]], dtype=torch.uint8)
-    assert class_shares(truth, 2, 3).tolist() == [[[0.75, 0, 0], [0, 1, 0], [0, 0.25, 0.75], [0, 0, 0]]]
+    assert class_fractions(truth, 2, 3).tolist() == [[[0.75, 0, 0], [0, 1, 0], [0, 0.25, 0.75], [0, 0, 0]]]
 
 
 def test_the_square_of_a_picture_and_of_its_ids_are_the_same_square():
@@ -64,3 +70,35 @@ def test_masks_are_learnt(tmp_path: Path):
 def test_a_student_without_patch_embeddings_cannot_learn_from_masks():
     with pytest.raises(ConfigError, match="patch_head"):
         MaskSupervisionConfig(student=STUDENT)
+
+
+class Ragged(Halves):
+    """The same with more or less of a frame, so that images count for different areas, and one for nothing."""
+
+    def labelled(self, number: int) -> tuple[Image.Image, np.ndarray]:
+        image, truth = super().labelled(number)
+        truth[: 4 * (number + 1)] = 255
+        return image, truth
+
+
+@pytest.mark.parametrize("micro_batches", [3, 4, 8])
+def test_gradients_of_micro_batches_add_up_to_those_of_the_batch(micro_batches: int):
+    words = teacher().embed_texts(["red", "blue"]).clone()
+
+    def summed(count: int) -> dict[str, torch.Tensor]:
+        loop = replace(LOOP, batch_size=8, micro_batches=count)
+        config = MaskSupervisionConfig(student=PATCH_STUDENT, mask_ratio=0.4, flips=True, loop=loop)
+        trained = student(PATCH_STUDENT)
+        objective = MaskSupervision(trained, config, Ragged(), "ragged", words, 10.0)
+        total: dict[str, torch.Tensor] = {}
+        for loss in objective.losses(objective.batch(0), 0.0, torch.Generator().manual_seed(0)):
+            loss.value.backward()
+            for name, value in {"loss": loss.value.detach(), **loss.diagnostics()}.items():
+                total[name] = total[name] + value if name in total else value
+        return total | {name: weight.grad for name, weight in trained.named_parameters() if weight.grad is not None}
+
+    whole, split = summed(1), summed(micro_batches)
+    assert whole.keys() == split.keys()
+    largest = max(float(value.abs().max()) for value in whole.values())
+    for name, value in whole.items():
+        torch.testing.assert_close(split[name], value, rtol=1e-4, atol=1e-6 * largest)

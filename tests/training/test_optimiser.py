@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from tests.tiny import PATCH_STUDENT, STUDENT, clip, student
+from zeroseg.student import StudentConfig
 from zeroseg.training.checkpoint import load_checkpoint, save_checkpoint
 from zeroseg.training.optimiser import Optimiser, OptimiserConfig, build_optimiser, learning_rate
 
@@ -53,7 +54,7 @@ def groups(model: nn.Module) -> tuple[set[str], set[str]]:
 
 
 @pytest.mark.parametrize("config", [STUDENT, PATCH_STUDENT], ids=["paper", "ours"])
-def test_biases_norms_tokens_positions_and_scalars_of_a_student_go_free(config: object):
+def test_biases_norms_tokens_positions_and_scalars_of_a_student_go_free(config: StudentConfig):
     model = student(config)
     decayed, free = groups(model)
     assert decayed | free == {name for name, _ in model.named_parameters()}
@@ -134,11 +135,11 @@ def test_both_parts_resume(tmp_path: Path):
     step(first)
     save_checkpoint(tmp_path, {"model": model.state_dict(), "optimiser": first.state_dict()})
     step(first)
-    expected = model[0].weight.detach().clone(), model[1].weight.detach().clone()
+    expected = model.get_parameter("0.weight").detach().clone(), model.get_parameter("1.weight").detach().clone()
     state = load_checkpoint(tmp_path)
     model.load_state_dict(state["model"])
     second = build_optimiser(model, OptimiserConfig("muon"))
     second.load_state_dict(state["optimiser"])
     step(second)
-    assert torch.equal(model[0].weight, expected[0])
-    assert torch.equal(model[1].weight, expected[1])
+    assert torch.equal(model.get_parameter("0.weight"), expected[0])
+    assert torch.equal(model.get_parameter("1.weight"), expected[1])

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zeroseg.training.sampling import mirror, mirrored, numbers_of
+from zeroseg.training.sampling import flipped, hflip, numbers_of
 
 
 @settings(max_examples=50, deadline=None)
@@ -21,12 +21,12 @@ def test_epochs_and_seeds_have_orders_of_their_own():
     assert len({tuple(order) for order in orders}) == 4
 
 
-def test_half_of_the_samples_are_mirrored():
-    share = torch.stack([mirrored(step, 32, 0) for step in range(100)]).float().mean()
-    assert float(share) == pytest.approx(0.5, abs=0.03)
-    assert torch.equal(mirrored(3, 32, 0), mirrored(3, 32, 0))
+def test_half_of_the_samples_are_flipped():
+    fraction = torch.stack([flipped(step, 32, 0) for step in range(100)]).float().mean()
+    assert float(fraction) == pytest.approx(0.5, abs=0.03)
+    assert torch.equal(flipped(3, 32, 0), flipped(3, 32, 0))
 
 
-def test_mirroring_turns_rows_round_for_those_that_are_meant():
+def test_flips_reverse_the_rows_of_those_that_are_meant():
     images = torch.arange(12).view(2, 2, 3)
-    assert mirror(images, torch.tensor([False, True])).tolist() == [[[0, 1, 2], [3, 4, 5]], [[8, 7, 6], [11, 10, 9]]]
+    assert hflip(images, torch.tensor([False, True])).tolist() == [[[0, 1, 2], [3, 4, 5]], [[8, 7, 6], [11, 10, 9]]]

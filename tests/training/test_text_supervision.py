@@ -1,6 +1,9 @@
-"""The paper's rival: the same student body learning from captions."""
+"""The paper's main baseline: the same student body, trained on captions."""
 
 import json
+import os
+import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,11 +11,13 @@ import pytest
 import torch
 from jaxtyping import Int
 from torch import Tensor
+from transformers import CLIPModel
 
-from tests.tiny import STUDENT, photo, teacher
+from tests.tiny import STUDENT, clip, photo, siglip_teacher, teacher
 from zeroseg.errors import ConfigError
 from zeroseg.segmenter import Segmenter
 from zeroseg.teacher import Teacher
+from zeroseg.training.checkpoint import load_checkpoint, save_checkpoint
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.text_supervision import CaptionData, TextSupervised, TextSupervisionConfig, supervise_with_text
 
@@ -69,8 +74,8 @@ def test_no_more_words_than_asked_for(captioned: list[tuple[Path, str]]):
 
 def test_without_words_there_is_the_contrast_of_captions_alone(captioned: list[tuple[Path, str]], tmp_path: Path):
     config = replace(CONFIG, labels=0)
-    pupil = supervise_with_text(captioned, (), config, tmp_path / "run", teacher(), quiet=True)
-    assert pupil is not None
+    trained = supervise_with_text(captioned, (), config, tmp_path / "run", teacher(), quiet=True)
+    assert trained is not None
     rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert all("words" not in row and row["loss"] == pytest.approx(row["captions"]) for row in rows)
 
@@ -90,12 +95,12 @@ def test_a_run_leaves_a_student_and_its_text_encoder_and_they_segment(
 ):
     seen: list[bool] = []
 
-    def judge(_student: object, text: Teacher) -> dict[str, float]:
+    def evaluate(_student: object, text: Teacher) -> dict[str, float]:
         seen.append(text.fingerprint != teacher().fingerprint)
         return {"miou": 0.0}
 
-    pupil = supervise_with_text(captioned, WORDS, CONFIG, tmp_path / "run", teacher(), judge, quiet=True)
-    assert pupil is not None
+    trained = supervise_with_text(captioned, WORDS, CONFIG, tmp_path / "run", teacher(), evaluate, quiet=True)
+    assert trained is not None
     assert seen
     assert all(seen)
     segmenter = Segmenter.from_pretrained(tmp_path / "run" / "student")
@@ -105,14 +110,14 @@ def test_a_run_leaves_a_student_and_its_text_encoder_and_they_segment(
 
 def test_text_encoder_and_student_learn_and_the_vision_tower_stays(captioned: list[tuple[Path, str]], tmp_path: Path):
     config = replace(CONFIG, text_from_teacher=True)
-    pupil = supervise_with_text(captioned, WORDS, config, tmp_path / "run", teacher(), quiet=True)
-    assert pupil is not None
-    trained, own = Teacher.from_pretrained(tmp_path / "run" / "text").model.state_dict(), teacher().model.state_dict()
-    first = TextSupervised(replace(config, student=pupil.config), teacher()).student.state_dict()
+    trained = supervise_with_text(captioned, WORDS, config, tmp_path / "run", teacher(), quiet=True)
+    assert trained is not None
+    tower, own = CLIPModel.from_pretrained(tmp_path / "run" / "text").state_dict(), clip().state_dict()
+    first = TextSupervised(replace(config, student=trained.config), teacher()).student.state_dict()
     for name, weight in own.items():
-        same = torch.allclose(trained[name], weight.half().float())
+        same = torch.allclose(tower[name].float(), weight.half().float())
         assert same == name.startswith(("vision_model", "visual_projection")), name
-    changed = [name for name, weight in pupil.state_dict().items() if not torch.equal(weight, first[name])]
+    changed = [name for name, weight in trained.state_dict().items() if not torch.equal(weight, first[name])]
     assert any(name.startswith("encoder") for name in changed)
     assert any(name.startswith("groupings") for name in changed)
 
@@ -124,3 +129,33 @@ def test_pairs_are_learnt_by_heart(captioned: list[tuple[Path, str]], tmp_path: 
     supervise_with_text(captioned[:3], (), config, tmp_path / "run", teacher(), quiet=True)
     losses = [json.loads(line)["captions"] for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert losses[-1] < 0.2 < losses[0]
+
+
+def test_the_text_encoder_of_a_siglip_learns_too(captioned: list[tuple[Path, str]], tmp_path: Path):
+    """With its tokenizer and its sigmoid's bias, which does not learn, and its student segments with it."""
+    config = replace(CONFIG, text_from_teacher=True)
+    supervise_with_text(captioned, WORDS, config, tmp_path / "run", siglip_teacher(), quiet=True)
+    segmenter = Segmenter.from_pretrained(tmp_path / "run" / "student")
+    assert segmenter.teacher.fingerprint != siglip_teacher().fingerprint
+    assert segmenter.teacher.logit_bias == siglip_teacher().logit_bias
+    assert segmenter(photo(24, 32), "dog, cat").class_map.shape == (32, 24)
+
+
+def test_a_checkpoint_of_before_text_encoders_had_a_class_is_resumed(captioned: list[tuple[Path, str]], tmp_path: Path):
+    """Its text encoder's weights are called "clip." and not "text.model."."""
+
+    def interrupt(*_: object) -> dict[str, float]:
+        os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C would
+        return {}
+
+    whole = supervise_with_text(captioned, WORDS, CONFIG, tmp_path / "run", teacher(), quiet=True)
+    shutil.rmtree(tmp_path / "run")  # the student's config holds the folder's name: both runs must have one
+    assert supervise_with_text(captioned, WORDS, CONFIG, tmp_path / "run", teacher(), interrupt, quiet=True) is None
+    state = load_checkpoint(tmp_path / "run")
+    state["model"] = {name.replace("text.model.", "clip."): weight for name, weight in state["model"].items()}
+    assert any(name.startswith("clip.") for name in state["model"])
+    save_checkpoint(tmp_path / "run", state)
+    resumed = supervise_with_text(captioned, WORDS, CONFIG, tmp_path / "run", teacher(), resume=True, quiet=True)
+    assert whole is not None
+    assert resumed is not None
+    assert all(torch.equal(weight, whole.state_dict()[name]) for name, weight in resumed.state_dict().items())

@@ -1,12 +1,13 @@
-"""What we compare with: read-outs of the teacher itself, under `READ_OUT` (one embedding a cell, margin rule)."""
+"""Baselines: methods that use the teacher without training, with the read-out `READ_OUT` (patches, margin rule)."""
 
+from zeroseg.baselines.by_name import ITERATIONS, READ_OUT, baseline_segmenter, open_baseline
 from zeroseg.baselines.crops import GridCrops
-from zeroseg.baselines.dense import DenseCLIP
-from zeroseg.baselines.oracle import Nothing, TrueRegions
+from zeroseg.baselines.dense import DenseReadOut
+from zeroseg.baselines.reference import BackgroundOnly, TrueRegions
 from zeroseg.baselines.windows import SlidingWindows
-from zeroseg.baselines.yardsticks import READ_OUT, Yardstick, open_yardstick, yardstick_segmenter
+from zeroseg.method_names import BaselineName
 
 __all__ = [
-    "READ_OUT", "DenseCLIP", "GridCrops", "Nothing", "SlidingWindows", "TrueRegions", "Yardstick",
-    "open_yardstick", "yardstick_segmenter",
+    "ITERATIONS", "READ_OUT", "BackgroundOnly", "BaselineName", "DenseReadOut", "GridCrops", "SlidingWindows",
+    "TrueRegions", "baseline_segmenter", "open_baseline",
 ]  # fmt: skip

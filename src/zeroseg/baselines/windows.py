@@ -1,6 +1,7 @@
-"""Sliding windows named by the teacher: what its whole-image embeddings can say about every place.
+"""Sliding windows named by the teacher: its whole-image embeddings at every place.
 
-Letters: V window, I J windows down and across, G cells along an axis, h w grid cells, D embedding width, H W pixels.
+Letters: B image, V window, I J windows down and across, G cells along an axis, h w grid cells, D embedding width,
+H W pixels.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
+from zeroseg.encoding import Encoded, Size
 from zeroseg.errors import ConfigError
-from zeroseg.segmenter import Encoded
 from zeroseg.teacher import Teacher
 
 
 class SlidingWindows:
-    """Square windows, each embedded on its own; a cell takes the mean of those that show it. An `ImageEncoder`.
+    """Square windows, each embedded separately; a cell is the mean of the windows that show it. An `ImageEncoder`.
 
-    Embeddings count at length 1, by the share of the cell that lies in the window, times (side of the smallest windows
-    / side of the window)^2.
+    Embeddings are normalised to length 1. Their weights are the fraction of the cell that the window covers, times
+    (side of the smallest windows / side of the window)^2.
     """
 
     def __init__(
@@ -34,14 +35,14 @@ class SlidingWindows:
         stride: float = 1 / 16,
         cells: int = 24,
     ) -> None:
-        """`shorter_side`: what images are resized to, pixels. `sides` of the windows and `stride`: shares of it.
+        """`shorter_side`: of the resized images, pixels. `sides` of the windows and `stride`: fractions of it.
 
-        `cells`: how many there are along the shorter side. Raises `ConfigError` for windows that do not fit in the
-        image or leave gaps.
+        `cells`: their number along the shorter side. Raises `ConfigError` for windows that do not fit into the image or
+        leave gaps.
         """
         if not (sides and 0 < stride <= min(sides) and max(sides) <= 1):
             raise ConfigError(
-                "the sides of windows and their stride are shares of the image's shorter side, the stride no longer "
+                "the sides of windows and their stride are fractions of the image's shorter side, the stride no longer "
                 f"than the shortest: not {', '.join(f'{side:g}' for side in sides) or 'none'} and {stride:g}."
             )
         if min(shorter_side, cells) < 1:
@@ -49,22 +50,25 @@ class SlidingWindows:
         self.teacher, self.sides, self.stride, self.cells = teacher, tuple(sides), stride, cells
         self.shorter_side, self.multiple = shorter_side, 1
 
-    def encode(self, pixels: Float[Tensor, "1 3 H W"], size: tuple[int, int]) -> Encoded:
-        """One embedding a cell, of length 1 or less; the image's is the teacher's own."""
+    def encode(self, pixels: Float[Tensor, "B 3 H W"], sizes: Sequence[Size]) -> list[Encoded]:
+        """One embedding for each cell, of length 1 or less (see `ImageEncoder`); the image's is the teacher's own."""
+        return [self._encode(one[None], size) for one, size in zip(pixels, sizes, strict=True)]
+
+    def _encode(self, pixels: Float[Tensor, "1 3 H W"], size: Size) -> Encoded:
         height, width = pixels.shape[2:]
         short = min(height, width)
         h, w = round(self.cells * height / short), round(self.cells * width / short)
         image = self.teacher.embed_images(pixels)[0]
         total, weight = image.new_zeros(h, w, len(image)), image.new_zeros(h, w, 1)
         step = max(1, round(self.stride * short))
-        for share in self.sides:
-            side = max(1, round(share * short))
+        for fraction in self.sides:
+            side = max(1, round(fraction * short))
             tops, lefts = starts(height, side, step), starts(width, side, step)
             windows = [pixels[0, :, top : top + side, left : left + side] for top in tops for left in lefts]
             embedded = F.normalize(self.teacher.embed_images(torch.stack(windows)), dim=-1)
             embedded = rearrange(embedded, "(i j) d -> i j d", i=len(tops))
-            down = shares(tops, side, height, h).to(image) * (min(self.sides) / share) ** 2
-            across = shares(lefts, side, width, w).to(image)
+            down = covered_fractions(tops, side, height, h).to(image) * (min(self.sides) / fraction) ** 2
+            across = covered_fractions(lefts, side, width, w).to(image)
             total += torch.einsum("ih,jw,ijd->hwd", down, across, embedded)
             weight += torch.einsum("ih,jw->hw", down, across)[..., None]
         patches = (total / weight).flatten(0, 1)
@@ -76,8 +80,8 @@ def starts(length: int, side: int, step: int) -> list[int]:
     return [min(number * step, length - side) for number in range(ceil((length - side) / step) + 1)]
 
 
-def shares(places: Sequence[int], side: int, length: int, cells: int) -> Float[Tensor, "I G"]:
-    """The share of each cell, 0..1, that lies in the window from each place on; all in pixels along one axis."""
+def covered_fractions(places: Sequence[int], side: int, length: int, cells: int) -> Float[Tensor, "I G"]:
+    """The fraction of each cell, 0..1, that each window covers, along one axis; all lengths in pixels."""
     edges, begin = torch.linspace(0, length, cells + 1), torch.tensor(places)[:, None]
     common = torch.minimum(edges[1:], begin + side) - torch.maximum(edges[:-1], begin)
     return common.clamp(min=0) * cells / length

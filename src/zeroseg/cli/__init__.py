@@ -1,8 +1,8 @@
 """The command line, `zeroseg COMMAND ...`: one module of this package for each command.
 
-This module chooses the command and loads nothing else: `zeroseg --help` answers at once, and torch comes only
-with a command that needs it. What a command refuses is one sentence on stderr and an exit code: 1 when something
-failed, 2 for words that make no sense, 130 when interrupted.
+This module chooses the command and loads nothing else: `zeroseg --help` prints at once, and torch is only loaded by
+commands that need it. An error is one sentence on stderr and an exit code: 1 if something failed, 2 for wrong
+arguments, 130 if interrupted.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ import zeroseg
 from zeroseg.cli.messages import UsageError, complain, hint
 
 COMMANDS = {
-    "segment": "find in photos what you name: masks, overlays with a legend, shares",
+    "segment": "find in photos what you name: masks, overlays with a legend, fractions",
     "demo": "the whole method in a few minutes, with a report at the end",
     "teach": "train a small CLIP on images with captions",
     "cache": "embed the views of images with a teacher, once",
-    "distill": "train a student on cached views, without any label",
-    "evaluate": "mIoU of a student, or of its teacher's own dense read-outs",
-    "experiment": "short runs side by side, kept as records, written up as a page",
-    "reproduce": "the paper's tables in the small, beside the paper's figures",
-    "picturebook": "look at the embedded world, or write it to files",
+    "distill": "train a student on cached views, without labels",
+    "evaluate": "mIoU of a student, or of baselines that use only its teacher",
+    "experiment": "short runs, compared with each other: records and a page",
+    "reproduce": "the paper's tables at small scale, compared with the paper",
+    "picturebook": "show scenes of the embedded data set, or write them to files",
     "cost": "parameters and FLOPs of a recipe",
 }
 HELP = f"""usage: zeroseg COMMAND [options]
@@ -43,7 +43,7 @@ examples:
 
 zeroseg COMMAND --help   what a command does, with all its options
 zeroseg --version        the version
---debug                  anywhere: where an error came from, as a traceback
+--debug                  with any command: show errors with a traceback
 """
 
 
@@ -75,15 +75,15 @@ def _run(words: list[str]) -> int:
         )
     try:
         return import_module(f"zeroseg.cli.{name}").main(words[1:])
-    except SystemExit as stop:  # a --help that has been printed
+    except SystemExit as stop:  # after --help
         return stop.code if isinstance(stop.code, int) else 0
 
 
 def _prepare() -> None:
-    """No progress bars and warnings of libraries between our lines; any file name can be printed."""
+    """Switch off progress bars and warnings of libraries; make every file name printable."""
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # it warns of the loader's worker processes
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else it prints warnings about worker processes
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

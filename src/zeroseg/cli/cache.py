@@ -1,4 +1,4 @@
-"""`zeroseg cache`: what a teacher sees in the views of images, on disk."""
+"""`zeroseg cache`: a teacher's embeddings of the views of images, on disk."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import Positional, arg
+from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from zeroseg.cli.loading import DEFAULT_RECIPE, RecipeName, load_teacher, recipe_in, recipe_named
 from zeroseg.cli.messages import UsageError, say
@@ -23,9 +23,9 @@ from zeroseg.views import ViewsConfig
 class Cache:
     """Embed the views of images with a teacher, once for all training runs.
 
-    Each image's central square is cut into grids of views, and the teacher's embedding of every view goes to disk.
-    The recipe says which views and which teacher, unless you do. Ctrl-C loses little: the same command goes on
-    where it stopped, and adds images that are new. Images that cannot be read are listed in quarantine.jsonl.
+    Each image's central square is cut into grids of views, and the teacher's embedding of every view is saved. Views
+    and teacher are the recipe's, unless you name others. After Ctrl-C the same command continues where it stopped; it
+    also adds new images. Images that cannot be read are listed in quarantine.jsonl.
 
     examples:
       zeroseg cache photos/ --out cache
@@ -36,11 +36,11 @@ class Cache:
     images: Positional[Annotated[tuple[Path, ...], arg(metavar="IMAGES...", help_behavior_hint="(required)")]] = ()
     """Pictures, or folders of them."""
     out: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(required)")] = None
-    """The cache: a new folder, or one to go on with."""
+    """The cache: a new folder, or one to continue."""
     recipe: RecipeName = DEFAULT_RECIPE
-    """Whose views and teacher."""
-    teacher: Annotated[str | None, arg(metavar="CLIP", help_behavior_hint="(default: the recipe's)")] = None
-    """A CLIP: a folder, the name of a hub repository, or "bundled"."""
+    """The recipe with the views and the teacher."""
+    teacher: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the recipe's)")] = None
+    """A teacher: a folder, the name of a hub repository, or "bundled"."""
 
     def run(self, views: ViewsConfig) -> int:
         """Embed what the cache does not hold yet."""
@@ -54,7 +54,7 @@ class Cache:
             with counting("caching", len(images)) as progress:
                 report = build_cache(images, teacher, views, self.out, progress)
         except KeyboardInterrupt:
-            say(f"stopped; the same command goes on with what is in {self.out}.")
+            say(f"stopped; the same command continues with the images in {self.out}.")
             raise
         if report.unreadable == len(images):
             raise CacheError(f"none of the {len(images)} images could be read: see {self.out / QUARANTINE}.")
@@ -69,9 +69,10 @@ def main(arguments: Sequence[str]) -> int:
     default = recipe_in(arguments).views
 
     def options(
-        command: Annotated[Cache, arg(name="")], views: Annotated[ViewsConfig, arg(name="")] = default
+        command: Annotated[Cache, arg(name=""), FlagCreatePairsOff],
+        views: Annotated[ViewsConfig, arg(name="")] = default,
     ) -> tuple[Cache, ViewsConfig]:
         return command, views
 
-    command, views = parse(options, "cache", arguments, Cache.__doc__)
+    command, views = parse(options, "cache", arguments, Cache.__doc__, pairs=True)
     return command.run(views)

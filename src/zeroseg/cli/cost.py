@@ -1,4 +1,4 @@
-"""`zeroseg cost`: what a recipe's student takes."""
+"""`zeroseg cost`: the parameters and operations of a recipe's student."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from zeroseg.student.cost import count_flops, count_parameters, training_flops
 class Cost:
     """Print a recipe's parameters and floating-point operations, part by part.
 
-    A multiplication with its addition counts as 2. The teacher's pass over the images is not in these figures: it
-    is made once, by `zeroseg cache`.
+    A multiplication with its addition counts as 2. The figures do not include the teacher's pass over the images, which
+    `zeroseg cache` makes once.
 
     example:
       zeroseg cost --recipe imagenet_vitb16
     """
 
     recipe: RecipeName = "imagenet_vitb16"
-    """Which recipe."""
+    """The recipe."""
 
     def run(self) -> int:
         """Count, and print."""

@@ -9,16 +9,16 @@ from typing import Annotated
 
 from tyro.conf import arg
 
+from zeroseg.cli.messages import UsageError
 from zeroseg.cli.parsing import parse
 
 
 @dataclass(frozen=True)
 class Demo:
-    """See the whole method at work in a few minutes, on this machine alone.
+    """Run the whole method in a few minutes, on this machine, without a network.
 
-    Pictures that ship with the package are segmented by words; then a student is distilled from scratch on features
-    that are cached on the spot, and measured against the bundled one and the teacher's own dense prediction. It
-    all ends in one HTML report.
+    Pictures from the package are segmented by words. Then features are cached, a student is distilled from scratch on
+    them, and compared with the bundled one and with baselines of the teacher. The result is one HTML report.
 
     example:
       zeroseg demo --out demo --minutes 3
@@ -30,7 +30,9 @@ class Demo:
     """How long the student trains."""
 
     def run(self) -> int:
-        """Run the demo, which tells what it does."""
+        """Run the demo, which prints what it does."""
+        if self.minutes <= 0:
+            raise UsageError(f"--minutes must be above 0, not {self.minutes:g}.")
         from zeroseg.demo import run
 
         run(self.out, self.minutes)

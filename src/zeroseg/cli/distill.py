@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from tyro.conf import arg
+from tyro.conf import FlagCreatePairsOff, arg
 
 from zeroseg.cli.loading import DEFAULT_RECIPE, LoopFlags, RecipeName, lasting_name, load_teacher, recipe_in
-from zeroseg.cli.messages import INTERRUPTED, say
+from zeroseg.cli.messages import INTERRUPTED, UsageError, say
 from zeroseg.cli.parsing import parse
+from zeroseg.cli.read_out_options import REGISTRY
 from zeroseg.dataset_names import PicturebookName
 from zeroseg.errors import CacheError
 from zeroseg.evaluation import evaluate, open_dataset
@@ -21,18 +22,17 @@ from zeroseg.images import find_images
 from zeroseg.segmenter import Segmenter
 from zeroseg.student import Student
 from zeroseg.teacher import BUNDLED_NAME, Teacher
-from zeroseg.training.distill import DistillConfig, distill
-
-VALIDATION_SCENES = 100
+from zeroseg.training.distill import distill
+from zeroseg.training.distillation import DistillConfig
 
 
 @dataclass(frozen=True)
 class Distill:
     """Train a student on the cached views of images, without any label.
 
-    The recipe sets everything; any setting can be changed by its name, the usual ones by a short one. RUN receives
+    The recipe has all settings; every setting can be changed by its name, the usual ones by a short name. RUN receives
     settings.json, log.jsonl, checkpoint.pt and, at the end, the student. Ctrl-C and SIGTERM save first; the same
-    command with --resume goes on as if nothing had happened.
+    command with --resume then continues, with the same result as without the interruption.
 
     examples:
       zeroseg distill --images photos/ --cache cache --out run
@@ -49,18 +49,22 @@ class Distill:
     recipe: RecipeName = DEFAULT_RECIPE
     """Where all other settings come from."""
     resume: bool = False
-    """Go on with the run in --out."""
-    teacher: Annotated[str | None, arg(metavar="CLIP", help_behavior_hint="(default: the recipe's)")] = None
-    """The CLIP that made the cache: a folder, the name of a hub repository, or "bundled"."""
+    """Continue the run in --out."""
+    teacher: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the recipe's)")] = None
+    """The teacher that made the cache: a folder, the name of a hub repository, or "bundled"."""
     validate_on: Annotated[
         Literal[PicturebookName, "none"] | None,
         arg(help_behavior_hint="(default: picturebook-voc with the bundled teacher, else none)"),
     ] = None
-    """mIoU on 100 validation scenes now and then, in the log."""
+    """Log the mIoU on validation scenes at intervals."""
+    validation_scenes: int = 100
+    """How many of them."""
     short: Annotated[LoopFlags, arg(name="")] = field(default_factory=LoopFlags)
 
     def run(self, config: DistillConfig) -> int:
-        """Train, and say where the student is."""
+        """Train, and print where the student is."""
+        if self.validation_scenes < 1:
+            raise UsageError(f"--validation-scenes must be 1 or more, not {self.validation_scenes}.")
         images = find_images(self.images)
         name = self.teacher or config.student.teacher
         self._expect_cache(name)
@@ -70,7 +74,7 @@ class Distill:
         student = replace(config.student, teacher=lasting_name(name), embedding_width=teacher.width)
         config = replace(config, student=student, loop=self.short.over(config.loop))
         if distill(images, cache, config, self.out, teacher, self._validation(name, teacher), self.resume) is None:
-            say("go on with --resume.")
+            say("continue with --resume.")
             return INTERRUPTED
         print(f"the student is in {self.out / 'student'}; try it:")
         print(f'  zeroseg segment PHOTO --labels "dog, grass" --model {shlex.quote(str(self.out / "student"))}')
@@ -93,15 +97,15 @@ class Distill:
             raise CacheError(f"there is no cache in {str(self.cache)!r} yet: make it with `{shlex.join(words)}`.")
 
     def _validation(self, name: str, teacher: Teacher) -> Callable[[Student], dict[str, Any]] | None:
-        """mIoU and the masks' own quality, in the student's own read-out."""
+        """mIoU and upper bound with the student's own read-out; None without validation."""
         chosen = self.validate_on or ("picturebook-voc" if name == BUNDLED_NAME else "none")
         if chosen == "none":
             return None
-        dataset = open_dataset(chosen, "validation", VALIDATION_SCENES)
+        dataset = open_dataset(chosen, "validation", self.validation_scenes)
 
         def figures(student: Student) -> dict[str, Any]:
             result = evaluate(Segmenter.of(student, teacher), dataset)
-            return {"miou": result.miou, "oracle_miou": result.oracle_miou}
+            return {"miou": result.miou, "upper_bound_miou": result.upper_bound_miou}
 
         return figures
 
@@ -111,9 +115,10 @@ def main(arguments: Sequence[str]) -> int:
     default = recipe_in(arguments)
 
     def options(
-        command: Annotated[Distill, arg(name="")], config: Annotated[DistillConfig, arg(name="")] = default
+        command: Annotated[Distill, arg(name=""), FlagCreatePairsOff],
+        config: Annotated[DistillConfig, arg(name="")] = default,
     ) -> tuple[Distill, DistillConfig]:
         return command, config
 
-    command, config = parse(options, "distill", arguments, Distill.__doc__)
+    command, config = parse(options, "distill", arguments, Distill.__doc__, REGISTRY, pairs=True)
     return command.run(config)

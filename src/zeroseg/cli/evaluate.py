@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,21 +16,21 @@ from rich.table import Table
 from tyro.conf import arg
 
 import zeroseg
-from zeroseg.cli.messages import UsageError
-from zeroseg.cli.parsing import check_rounds, parse
+from zeroseg.cli.messages import UsageError, say
+from zeroseg.cli.parsing import check_iterations, parse, with_new_names
 from zeroseg.cli.progress import counting
 from zeroseg.dataset_names import DatasetName, SplitName, splits_of, unit_of
 from zeroseg.files import write_text_atomically
+from zeroseg.method_names import BaselineName, Naming, ProtocolName, RuleName
 
-if TYPE_CHECKING:  # torch is loaded when something is measured, not for --help
-    from zeroseg.baselines import Yardstick
-    from zeroseg.evaluation import Account, Dataset, Result
-    from zeroseg.vocabulary import Vocabulary
+if TYPE_CHECKING:  # torch is loaded for a measurement, not for --help
+    from zeroseg.evaluation import Dataset, EvaluationRecord
+    from zeroseg.evaluation.masks import MaskOptions
 
 EXAMPLES = 4  # of the best and of the worst pictures, in a report
-TCL_ROUNDS = 10
+TCL_ITERATIONS = 10
+RENAMED = {("--method", "oracle"): "true-regions"}
 Names = dict[str, Any]  # of model and teacher
-ProtocolName = Literal["own", "paper", "tcl", "scliplike"]
 OWN = "(default: the model's own)"
 
 
@@ -37,13 +38,13 @@ OWN = "(default: the model's own)"
 class Evaluate:
     """Measure mIoU on images with known masks.
 
-    The picturebook draws its own; all other data sets are read from --data, the folder that their official download
-    was unpacked to, or one of your own (docs/datasets.md). All pixels of all images go into one confusion matrix. A
-    student is read out as its config says, unless you choose otherwise. The other methods are yardsticks from the
-    teacher alone: its patches, under one of four changes to its last layer (maskclip, sclip, naclip, clearclip); 4 x 4
-    crops, or sliding windows, each embedded on its own (crops, windows). The margin of their background is tuned on
-    validation scenes, on images of the official train split where the data set is real, or not at all where that is
-    not there. What one image costs is counted, too: the operations of all networks that see it.
+    Picturebook data sets are drawn; all others are read from --data, the folder with the unpacked official download, or
+    one of your own (docs/datasets.md). All pixels of all images are counted in one confusion matrix. A student is read
+    as its config says, unless you choose otherwise. The other methods are baselines that use only the teacher: its
+    patches, with one of four changes of its last layer (maskclip, sclip, naclip, clearclip); 4 x 4 crops, or sliding
+    windows, each embedded separately (crops, windows). The margin of their background is tuned on validation scenes, or
+    on images of the official train split of a real data set; without these it is not tuned. The operations of all
+    networks for one image are counted, too.
 
     examples:
       zeroseg evaluate --dataset picturebook-voc
@@ -58,64 +59,77 @@ class Evaluate:
     data: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(required for real data sets)")] = None
     """Where a real data set is."""
     model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="(default: the bundled one)")] = None
-    """A student, or the CLIP of a yardstick: a folder, or the name of a hub repository."""
-    method: Literal[
-        "student", "maskclip", "sclip", "naclip", "clearclip", "crops", "windows", "background", "oracle"
-    ] = "student"
-    """What segments. The last two are the ends of the scale: background everywhere, and true regions that the teacher
-    names."""
+    """A student, or the teacher of a baseline: a folder, or the name of a hub repository."""
+    method: Literal["student", BaselineName] = "student"
+    """The method. The last two are references: background everywhere, and true regions that the teacher names."""
     teacher: Annotated[
-        str | None, arg(metavar="CLIP", help_behavior_hint="(default: the one the student names, or the bundled one)")
+        str | None, arg(metavar="NAME", help_behavior_hint="(default: the one the student names, or the bundled one)")
     ] = None
-    """A CLIP: a folder, the name of a hub repository, or "bundled"."""
+    """A teacher: a folder, the name of a hub repository, or "bundled"."""
     split: Annotated[SplitName | None, arg(help_behavior_hint="(default: held-out; val; all of a folder)")] = None
     """Which scenes (the first four), or which images."""
     size: Annotated[int | None, arg(help_behavior_hint="(default: 300 scenes, or all images)")] = None
-    """How many at most, the first ones."""
-    protocol: ProtocolName = "own"
-    """How pictures are seen and named: the model's own way, the paper's, TCL's (its column without refinement with
-    --refinement 0) or one like SCLIP's. Figures under different protocols cannot be compared."""
-    background: Annotated[
-        Literal["product", "margin", "softmax", "sigmoid", "none"] | None, arg(help_behavior_hint=OWN)
+    """Measure at most this number of images, the first ones."""
+    ignore: Annotated[
+        tuple[str, ...], arg(metavar="NUMBER...|none", help_behavior_hint="(default: 255 in a folder)")
+    ] = ()
+    """Numbers in your own masks (ids of categories in COCO's JSON) whose pixels are ignored, or "none"."""
+    masks: Annotated[
+        Literal["stored", "upright"] | None, arg(help_behavior_hint="(default: from the files, else upright)")
     ] = None
+    """Whether your own masks fit the stored pixels or the upright picture, if EXIF rotates or flips a photo."""
+    protocol: ProtocolName = "own"
+    """Sizes, words and background rule: the model's own, the paper's, TCL's (with --refinement 0 its column without
+    refinement) or similar to SCLIP's. Figures under different protocols cannot be compared."""
+    background: Annotated[RuleName | None, arg(help_behavior_hint=OWN)] = None
     """The student's rule for the background (see `zeroseg segment --help`)."""
-    naming: Annotated[Literal["segments", "patches"] | None, arg(help_behavior_hint=OWN)] = None
+    naming: Annotated[Naming | None, arg(help_behavior_hint=OWN)] = None
     """Whether a pixel takes the name of its segment (the paper's) or of its patch."""
-    refinement: Annotated[int | None, arg(metavar="ROUNDS", help_behavior_hint="(default: the model's own, or 0)")] = (
-        None
-    )
-    """How many rounds of refinement let the masks follow the picture's edges; 0 for none (the paper's)."""
+    refinement: Annotated[
+        int | None, arg(metavar="ITERATIONS", help_behavior_hint="(default: the model's own; 10 for a baseline)")
+    ] = None
+    """Iterations of refinement, in which the masks follow the picture's edges; 0 for none (the paper's)."""
     calibrate: bool = False
-    """Part things from background without any label: the margin is calibrated on 100 images whose masks are not used
-    (unlabelled scenes, train images, or those that are measured). Beside it stands the figure with a margin that was
-    tuned on masks, where there are other masks than those that are measured."""
+    """Calibrate the margin on images without their masks (unlabelled scenes, train images, or measured images). If
+    there are images other than the measured ones, the mIoU with a margin tuned on their masks is printed, too."""
+    tuning_images: int = 100
+    """How many other images a margin is tuned or calibrated on, at most."""
     sweep: bool = False
-    """Try the background's threshold at many values, too, on what is measured: the best is an upper bound."""
+    """Also try many values of the background's threshold on the measured images: the best mIoU is an upper bound."""
+    skip_bad: bool = False
+    """Leave out images that cannot be read or whose masks do not fit, and print their number with the result."""
     report: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="")] = None
     """Write result.json, result.md and report.html (classes, confusions, best and worst pictures) here."""
     json: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
-    """Write the figures and the confusion matrix here, too."""
+    """Write the figures and the confusion matrix to this file."""
 
     def run(self) -> int:
-        """Measure, print, and write what was asked for."""
+        """Measure, print, and write the files that were requested."""
         self._check()
-        from zeroseg.evaluation import open_dataset
+        from zeroseg.evaluation import checked, open_dataset
 
-        dataset = open_dataset(self.dataset, self.split, self.size, self.data)
+        dataset = open_dataset(self.dataset, self.split, self.size, self.data, self._masks())
         if not dataset.has_background and (self.sweep or self.calibrate):
             raise UsageError(f"{dataset.name} has no background: leave --sweep and --calibrate out.")
-        account = self._measured(dataset)
-        self._print(account)
-        self._write(account)
+        dataset, skipped = checked(dataset, self.skip_bad, counting, say)
+        try:
+            record = self._measured(dataset, skipped)
+        except KeyboardInterrupt:
+            say("stopped; the same command continues there.")
+            raise
+        self._print(record)
+        self._write(record)
         return 0
 
     def _check(self) -> None:
-        """Refuse what makes no sense, before anything is loaded."""
+        """Raise `UsageError` for options that do not fit together, before anything is loaded."""
         if self.size is not None and self.size < 1:
             raise UsageError(f"--size must be 1 or more, not {self.size}.")
-        check_rounds(self.refinement)
+        if self.tuning_images < 1:
+            raise UsageError(f"--tuning-images must be 1 or more, not {self.tuning_images}.")
+        check_iterations(self.refinement)
         if self.method != "student":
-            self._check_yardstick()
+            self._check_baseline()
         if self.calibrate and self.background not in (None, "margin"):
             raise UsageError(f"--calibrate finds a margin: leave --background {self.background} out.")
         if self.protocol == "own":
@@ -125,130 +139,136 @@ class Evaluate:
                 f"the protocol {self.protocol} has a background rule of its own: leave --background and "
                 "--calibrate out."
             )
-        rounds = (0, TCL_ROUNDS) if self.protocol == "tcl" else (0,)
-        if self.refinement is not None and self.refinement not in rounds:
-            allowed = " or ".join(map(str, rounds))
-            raise UsageError(f"the protocol {self.protocol} refines in {allowed} rounds, not {self.refinement}.")
+        known = (0, TCL_ITERATIONS) if self.protocol == "tcl" else (0,)
+        if self.refinement is not None and self.refinement not in known:
+            allowed = " or ".join(map(str, known))
+            raise UsageError(f"the protocol {self.protocol} refines in {allowed} iterations, not {self.refinement}.")
 
-    def _check_yardstick(self) -> None:
+    def _masks(self) -> MaskOptions | None:
+        """How a user's own masks are read; None without --ignore and --masks."""
+        from zeroseg.evaluation.masks import MaskOptions
+
+        if not self.ignore and self.masks is None:
+            return None
+        numbers = () if self.ignore == ("none",) else self.ignore
+        if not all(number.isascii() and number.isdigit() for number in numbers):
+            raise UsageError(f'--ignore takes whole numbers from 0, or "none" alone, not {" ".join(self.ignore)!r}.')
+        return MaskOptions(tuple(map(int, numbers)) if self.ignore else None, self.masks)
+
+    def _check_baseline(self) -> None:
         if (self.naming, self.background) != (None, None):
             raise UsageError("--naming and --background go with --method student.")
         if self.model is not None and self.teacher is not None:
-            raise UsageError(f"{self.method} reads out one CLIP: name it with --model or --teacher, not both.")
-        if self.method in ("oracle", "background") and (self.refinement or self.calibrate):
-            raise UsageError(f"the yardstick {self.method} is as it is: leave --refinement and --calibrate out.")
+            raise UsageError(f"{self.method} reads out one teacher: name it with --model or --teacher, not both.")
+        if self.method in ("true-regions", "background") and (self.refinement or self.calibrate):
+            raise UsageError(f"the reference {self.method} cannot be changed: leave --refinement and --calibrate out.")
 
-    def _measured(self, dataset: Dataset) -> Account:
-        """The result, with all that made it."""
-        from zeroseg.cli.margins import Margins
-        from zeroseg.evaluation import Account, Tuned, protocol_for, sweep_finely
+    def _measured(self, dataset: Dataset, skipped: tuple[str, ...]) -> EvaluationRecord:
+        """The result, with all settings."""
+        from zeroseg.evaluation import EvaluationRecord, OtherImages, measure, protocol_for
         from zeroseg.evaluation.cost import encoding_flops
 
-        model, names = self._student() if self.method == "student" else self._yardstick(self.method)
+        model, names = self._student() if self.method == "student" else self._baseline(self.method)
         protocol = protocol_for(self.protocol, self.dataset, dataset.has_background, refined=self.refinement != 0)
         protocol = protocol.for_encoder(model.encoder)
-        vocabulary = protocol.speaks(dataset.vocabulary, model.read_out.background_words)
-        segmenter = zeroseg.Segmenter(protocol.sees(model.encoder), model.teacher, protocol.reads(model.read_out))
-        margins = Margins(self.dataset, self.split, self.data, vocabulary)
-        how, tuned, tried = "", None, None
-        if self.calibrate:
-            rival, which = margins.tuned(segmenter)
-            if which:
-                miou = self._evaluated(rival, dataset, vocabulary).miou
-                tuned = Tuned(rival.read_out.margin, which, round(miou, 4))
-            segmenter, how = margins.calibrated(segmenter)
-        elif self.method not in ("student", "background") and self.protocol == "own":
-            segmenter, how = margins.tuned(segmenter)
-        result = self._evaluated(segmenter, dataset, vocabulary, EXAMPLES if self.report else 0)
-        if self.sweep:
-            with counting("sweeping", 2 * len(dataset), self._unit) as progress:
-                tried = sweep_finely(segmenter, dataset, (), progress, vocabulary)
-        return Account(
-            result=result,
+        tunes = self.method not in ("student", "background") and self.protocol == "own"
+        measured = measure(
+            model,
+            dataset,
+            protocol,
+            "calibrated" if self.calibrate else "tuned" if tunes else "own",
+            OtherImages(self.dataset, self.split, self.data, self._masks(), self.tuning_images),
+            examples=EXAMPLES if self.report else 0,
+            swept=self.sweep,
+            resumes=True,
+            counting=counting,
+            say=partial(print, flush=True),
+        )
+        return EvaluationRecord(
+            result=measured.result,
             split=self.split or splits_of(self.dataset)[0],
             folder=None if self.data is None else str(self.data),
             method=self.method,
             **names,
-            device=str(segmenter.teacher.device),
-            shorter_side=segmenter.encoder.shorter_side,
+            device=str(model.teacher.device),
+            shorter_side=measured.segmenter.encoder.shorter_side,
             protocol=protocol,
-            vocabulary=vocabulary,
-            margin=how,
-            flops=encoding_flops(segmenter, next(iter(dataset)).image),
-            tuned=tuned,
-            sweep=tried,
+            vocabulary=measured.vocabulary,
+            margin=measured.margin,
+            flops=encoding_flops(measured.segmenter, dataset.sample(0).image),
+            masks=self._masks(),
+            skipped=skipped,
+            tuned=measured.tuned,
+            sweep=measured.sweep,
         )
 
-    def _evaluated(
-        self, segmenter: zeroseg.Segmenter, dataset: Dataset, vocabulary: Vocabulary, examples: int = 0
-    ) -> Result:
-        from zeroseg.evaluation import evaluate
-
-        with counting("evaluating", len(dataset), self._unit) as progress:
-            return evaluate(segmenter, dataset, progress, vocabulary, examples)
-
-    def _print(self, account: Account) -> None:
+    def _print(self, record: EvaluationRecord) -> None:
         from zeroseg.evaluation import iou_per_class
 
-        result, (low, high) = account.result, account.result.interval
+        result, (low, high) = record.result, record.result.interval
         console = Console(highlight=False, soft_wrap=True)
         console.print(_table(dict(zip(result.classes, iou_per_class(result.confusion).tolist(), strict=True))))
         console.print(
-            f"{result.dataset}, {result.images} {account.split} {self._unit}, {self.method}, protocol {self.protocol}"
+            f"{result.dataset}, {result.images} {record.split} {unit_of(self.dataset)}, {self.method}, "
+            f"protocol {self.protocol}"
         )
-        for matter in ("pictures", "words", "pixels named by", "background", "rounds of refinement"):
-            console.print(f"{matter}: {account.in_words()[matter]}", markup=False)
+        for matter in ("pictures", "words", "pixels named by", "background", "iterations of refinement"):
+            console.print(f"{matter}: {record.in_words()[matter]}", markup=False)
         console.print(f"mIoU {result.miou:.3f} (95 % interval {low:.3f} to {high:.3f})")
-        naming = result.read_out.naming
-        console.print(f"mIoU had each of the {naming} its majority class, drawn alike: {result.oracle_miou:.3f}")
-        if account.tuned is not None:
-            tuned = account.tuned
+        regions = result.read_out.naming
+        console.print(
+            f"upper bound: mIoU if each of the {regions} had its majority class {result.upper_bound_miou:.3f}"
+        )
+        if record.tuned is not None:
+            tuned = record.tuned
             console.print(f"mIoU with the margin {tuned.images}, {tuned.margin:g}: {tuned.miou:.3f}")
-        if account.sweep is not None:
-            tried = account.sweep
+        if record.sweep is not None:
+            tried = record.sweep
             console.print(
-                f"mIoU with the best {tried.threshold.replace('_', ' ')} on what is measured, {tried.best:g}: "
+                f"mIoU with the best {tried.threshold.replace('_', ' ')} on the measured images, {tried.best:g}: "
                 f"{max(tried.mious):.3f}"
             )
-        console.print(f"{account.flops / 1e9:,.2f} GFLOP an image")
-        if account.shortfall:
-            console.print(account.shortfall)
+        console.print(f"{record.flops / 1e9:,.2f} GFLOP an image")
+        if record.shortfall:
+            console.print(record.shortfall)
+        if record.skipped:
+            console.print(f"{len(record.skipped)} images were left out:", *record.skipped, sep="\n  ", markup=False)
 
-    def _write(self, account: Account) -> None:
-        """The files that were asked for."""
-        text = json.dumps(account.as_json(), indent=2, allow_nan=False) + "\n"
+    def _write(self, record: EvaluationRecord) -> None:
+        """Write the files that were requested."""
+        text = json.dumps(record.as_json(), indent=2, allow_nan=False) + "\n"
         if self.json is not None:
             write_text_atomically(self.json, text)
         if self.report is not None:
             from zeroseg.evaluation import page
 
             write_text_atomically(self.report / "result.json", text)
-            write_text_atomically(self.report / "result.md", page.markdown(account))
+            write_text_atomically(self.report / "result.md", page.markdown(record))
             footer = f"Made by zeroseg {zeroseg.__version__} evaluate on {date.today().isoformat()}."
-            write_text_atomically(self.report / "report.html", page.page(account, footer))
+            write_text_atomically(self.report / "report.html", page.page(record, footer))
             print(f"the report: {self.report / 'report.html'}")
 
-    @property
-    def _unit(self) -> str:
-        return unit_of(self.dataset)
-
-    def _yardstick(self, method: Yardstick) -> tuple[zeroseg.Segmenter, Names]:
-        """A read-out of a CLIP, and which CLIP."""
-        from zeroseg.baselines import yardstick_segmenter
+    def _baseline(self, method: BaselineName) -> tuple[zeroseg.Segmenter, Names]:
+        """A baseline, and the name of its teacher."""
+        from zeroseg.baselines import ITERATIONS, baseline_segmenter
         from zeroseg.cli.loading import load_teacher
         from zeroseg.teacher import BUNDLED_NAME
 
         name = self.teacher or self.model or BUNDLED_NAME
-        return yardstick_segmenter(method, load_teacher(name), self.refinement or 0), {"model": None, "teacher": name}
+        iterations = ITERATIONS if self.refinement is None else self.refinement
+        return baseline_segmenter(method, load_teacher(name), iterations), {"model": None, "teacher": name}
 
     def _student(self) -> tuple[zeroseg.Segmenter, Names]:
-        """A student, and which one with which teacher."""
-        from zeroseg.segmenter import StudentEncoder
+        """A student, and the names of student and teacher."""
+        from zeroseg.encoding import StudentEncoder
         from zeroseg.student.weights import BUNDLED
 
-        changes = {"background": self.background, "naming": self.naming, "refinement": self.refinement}
-        given = {name: value for name, value in changes.items() if value is not None}
-        segmenter = zeroseg.Segmenter.from_pretrained(self.model or BUNDLED, self.teacher).reading(**given)
+        changes = {"naming": self.naming, "refinement": self.refinement}
+        given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
+        segmenter = zeroseg.Segmenter.from_pretrained(self.model or BUNDLED, self.teacher)
+        if self.background is not None:
+            given["background"] = segmenter.rule(self.background)
+        segmenter = segmenter.reading(**given)
         assert isinstance(segmenter.encoder, StudentEncoder)
         teacher = self.teacher or segmenter.encoder.student.config.teacher
         return segmenter, {"model": self.model or "bundled", "teacher": teacher}
@@ -264,4 +284,4 @@ def _table(ious: Mapping[str, float]) -> Table:
 
 def main(arguments: Sequence[str]) -> int:
     """Parse, and run."""
-    return parse(Evaluate, "evaluate", arguments).run()
+    return parse(Evaluate, "evaluate", with_new_names(arguments, RENAMED)).run()

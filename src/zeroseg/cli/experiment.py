@@ -1,4 +1,4 @@
-"""`zeroseg experiment`: short runs side by side, kept as records, written up as a page."""
+"""`zeroseg experiment`: short runs that are compared with each other, kept as records, with a page on the results."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from zeroseg.experiments import EXPERIMENTS, write_page
 
 @dataclass(frozen=True)
 class Experiment(RunOptions):
-    """Train the variants of a recipe side by side, with several seeds, and write a page on what came out.
+    """Train variants of a recipe with several seeds, and write a page on the results.
 
-    faithful changes one thing at a time in the paper's recipe, ablation takes the parts of ours away. Each run leaves a
-    small record (settings, curve, figures); the page with its tables and plots is written from the records alone. A run
-    that has a record of the same settings is not made again. Ctrl-C saves; the same command goes on.
+    faithful changes one thing at a time in the paper's recipe; ablation leaves out parts of ours. Each run writes a
+    small record (settings, curve, metrics); the page with its tables and plots is written only from records. A run that
+    has a record with the same settings is not repeated. Ctrl-C saves; the same command continues.
 
     examples:
       zeroseg experiment faithful --images images --cache cache
@@ -30,22 +30,22 @@ class Experiment(RunOptions):
     """
 
     name: Positional[Annotated[str, arg(metavar=f"{{{','.join(EXPERIMENTS)}}}", help_behavior_hint="(required)")]] = ""
-    """Which experiment."""
+    """The experiment."""
     only: Annotated[tuple[str, ...], arg(metavar="VARIANT...", help_behavior_hint="(default: all)")] = ()
-    """Run these variants alone."""
+    """Run only these variants."""
 
     def run(self) -> int:
-        """Make what runs are missing, then write the page."""
+        """Make the missing runs, then write the page."""
         chosen, code = self._experiment(), 0
         if not self.page_only:
             with going_on():
-                code = self.make_runs(chosen, self.laboratory(chosen.recipe().student.teacher), self.only)
+                code = self.make_runs(chosen, self.context(chosen.recipe().student.teacher), self.only)
         if code != INTERRUPTED:
             print(f"the page: {write_page(chosen, self.records, self.pages, self.seeds)}")
         return code
 
     def _experiment(self) -> experiments.Experiment:
-        """The experiment that is named. Raises `UsageError` for what makes no sense."""
+        """The named experiment. Raises `UsageError` for unknown names."""
         if self.name not in EXPERIMENTS:
             raise UsageError(
                 f"there is no experiment {self.name!r}{hint(self.name, EXPERIMENTS)}: "

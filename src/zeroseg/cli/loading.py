@@ -1,4 +1,4 @@
-"""Teachers and recipes by the names that the command line gives them."""
+"""Teachers and recipes by their names on the command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tyro.conf import arg
 from zeroseg.cli.messages import UsageError, hint
 from zeroseg.recipes import RECIPES
 from zeroseg.teacher import BUNDLED_NAME, Teacher
-from zeroseg.training.distill import DistillConfig
+from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.loop import LoopConfig
 
 DEFAULT_RECIPE = "picturebook"
@@ -22,13 +22,13 @@ RecipeName = Annotated[str, arg(metavar=f"{{{','.join(RECIPES)}}}")]
 
 
 def load_teacher(name: str) -> Teacher:
-    """A CLIP by folder or hub name, or "bundled", on the GPU where there is one. Raises `TeacherError`."""
+    """A teacher by folder or hub name, or "bundled", on the GPU if there is one. Raises `TeacherError`."""
     teacher = Teacher.from_pretrained(name)
     return teacher.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def lasting_name(teacher: str) -> str:
-    """A teacher's name as a student's config keeps it: a folder's whole path, so that it holds from anywhere."""
+    """A teacher's name for a student's config: the absolute path of a folder, so that it works from any folder."""
     return str(Path(teacher).resolve()) if teacher != BUNDLED_NAME and Path(teacher).is_dir() else teacher
 
 
@@ -40,7 +40,7 @@ def recipe_named(name: str) -> DistillConfig:
 
 
 def recipe_in(arguments: Sequence[str]) -> DistillConfig:
-    """The recipe that `--recipe` names, looked up before the other options are read: it gives them their defaults."""
+    """The recipe of `--recipe`. It is looked up before the other options are read, because it has their defaults."""
     name = DEFAULT_RECIPE
     for word, following in pairwise([*arguments, name]):
         if word == "--recipe":
@@ -52,7 +52,7 @@ def recipe_in(arguments: Sequence[str]) -> DistillConfig:
 
 @dataclass(frozen=True)
 class LoopFlags:
-    """Short names for what is changed most often."""
+    """Short names for the settings that are changed most often."""
 
     steps: Annotated[int | None, arg(help_behavior_hint="(short for --loop.steps)")] = None
     """Steps to train."""
@@ -61,10 +61,10 @@ class LoopFlags:
     learning_rate: Annotated[float | None, arg(help_behavior_hint="(short for --loop.optimiser.learning-rate)")] = None
     """The highest learning rate, after the warm-up."""
     seed: Annotated[int | None, arg(help_behavior_hint="(short for --loop.seed)")] = None
-    """Of first weights, order and noise."""
+    """Of initial weights, order and noise."""
 
     def over(self, loop: LoopConfig) -> LoopConfig:
-        """The loop with what was given here in place of its own."""
+        """The loop with the settings that are given here."""
         given = {name: value for name, value in vars(self).items() if value is not None}
         rate = given.pop("learning_rate", loop.optimiser.learning_rate)
         return replace(loop, **given, optimiser=replace(loop.optimiser, learning_rate=rate))

@@ -1,4 +1,4 @@
-"""What the command line says when something is wrong: one sentence on stderr, and an exit code."""
+"""Error messages of the command line: one sentence on stderr, and an exit code."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from collections.abc import Iterable
 from zeroseg.errors import ZeroSegError
 from zeroseg.files import REASONS
 
-FAILED, MISUSED, INTERRUPTED, READER_GONE = 1, 2, 130, 141  # exit codes; the last two as shells number signals
+FAILED, MISUSED, INTERRUPTED, READER_GONE = 1, 2, 130, 141  # exit codes; the last two: 128 + signal number
 
 
 class UsageError(Exception):
-    """Words on the command line that make no sense; the message says which, and where the help is."""
+    """Wrong arguments on the command line; the message says which, and how to get help."""
 
 
 def complain(error: BaseException) -> int:
-    """Say what went wrong, where there is someone to say it to; returns the exit code."""
+    """Print the error as one sentence on stderr; returns the exit code."""
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
     if isinstance(error, BrokenPipeError):
@@ -30,13 +30,13 @@ def complain(error: BaseException) -> int:
 
 
 def hint(name: str, names: Iterable[str], form: str = "{!r}") -> str:
-    """ " (did you mean 'x'?)" where a name is much like one of `names`, written in `form`; nothing where it is not."""
+    """ " (did you mean 'x'?)" if a name is similar to one of `names` (written in `form`), else an empty text."""
     near = difflib.get_close_matches(name, names, 1, 0.5)
     return f" (did you mean {form.format(near[0])}?)" if near else ""
 
 
 def say(sentence: str) -> None:
-    """One line on stderr, under the program's name."""
+    """Print one line on stderr, after the program's name."""
     print(f"zeroseg: {sentence}", file=sys.stderr)
 
 
@@ -54,7 +54,7 @@ def _sentence(error: BaseException) -> str:
 
 
 def _close_stdout() -> None:
-    """Nobody reads on (`zeroseg ... | head`): what is left in the buffer goes nowhere, without a complaint."""
+    """Discard the rest of stdout without an error, because its reader has stopped (`zeroseg ... | head`)."""
     with contextlib.suppress(OSError, ValueError):
         stdout = sys.stdout.fileno()
         os.dup2(os.open(os.devnull, os.O_WRONLY), stdout)

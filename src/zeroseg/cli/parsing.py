@@ -1,20 +1,22 @@
-"""From words to a command: tyro reads the fields of a dataclass, and we say in one sentence what does not fit."""
+"""Parsing of arguments: tyro reads the fields of a dataclass, and errors become one sentence."""
 
 from __future__ import annotations
 
 import contextlib
 import inspect
 import io
+import math
 import re
 import shutil
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import dropwhile, pairwise, takewhile
 from typing import TypeVar
 
 import tyro
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
-from zeroseg.cli.messages import UsageError
+from zeroseg.cli.messages import UsageError, say
 
 T = TypeVar("T")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -22,34 +24,88 @@ QUOTED = re.compile(r"'[^']*'")
 NEED, UNKNOWN, NEAR, WANTED = "Missing from ", "Unrecognized options:", "Perhaps you meant:", "Argument helptext:"
 
 
-def parse(command: Callable[..., T], name: str, arguments: Sequence[str], description: str | None = None) -> T:
-    """Build a command from its words. A flag that is off by default is `--flag`, one that is on `--no-flag`.
+def parse(
+    command: Callable[..., T],
+    name: str,
+    arguments: Sequence[str],
+    description: str | None = None,
+    registry: ConstructorRegistry | None = None,
+    pairs: bool = False,
+) -> T:
+    """Build a command from its arguments. A flag that is off by default is `--flag`, one that is on `--no-flag`.
 
-    With `--help` among the words, the description (the command's docstring) and the options are printed.
+    `pairs`: every flag is there both ways, `--flag` and `--no-flag`, so that its help is right whatever its default is.
 
-    Raises `UsageError` for words that do not fit, and `SystemExit` after `--help`.
+    Floats are finite: no option accepts `nan` or `inf`. `registry`: how to build values whose options on the command
+    line differ from their fields.
+
+    With `--help` among the arguments, the description (the command's docstring) and the options are printed.
+
+    Raises `UsageError` for wrong arguments, and `SystemExit` after `--help`.
     """
     if not {"--help", "-h"}.isdisjoint(arguments):
         print(_filled(description or command.__doc__ or ""), end="\n\n", flush=True)
     said = io.StringIO()
-    markers = (tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone)
+    markers = (tyro.conf.DisallowNone,) if pairs else (tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone)
     try:
-        with contextlib.redirect_stderr(said):
-            return tyro.cli(command, prog=f"zeroseg {name}", description="", args=arguments, config=markers)
+        with contextlib.redirect_stderr(said), FINITE:
+            return tyro.cli(
+                command, prog=f"zeroseg {name}", description="", args=arguments, config=markers, registry=registry
+            )
     except SystemExit as stop:
         if stop.code:
             raise UsageError(f"{_sentence(said.getvalue())} (see `zeroseg {name} --help`).") from None
         raise
 
 
-def check_rounds(refinement: int | None) -> None:
-    """Raises `UsageError` for a number of rounds that --refinement cannot have; None is the model's own."""
+def _finite_floats(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[float] | None:
+    """How tyro reads floats."""
+    if info.type is not float:
+        return None
+
+    def read(words: list[str]) -> float:
+        number = float(words[0])
+        if not math.isfinite(number):
+            raise ValueError(f"{words[0]!r} is not a finite number")
+        return number
+
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="FLOAT",
+        instance_from_str=read,
+        is_instance=lambda value: isinstance(value, int | float),
+        str_from_instance=lambda value: [str(value)],
+    )
+
+
+FINITE = ConstructorRegistry()
+FINITE.primitive_rule(_finite_floats)
+
+
+def with_new_names(arguments: Sequence[str], renamed: Mapping[tuple[str, str], str]) -> list[str]:
+    """The arguments with new names for old values of options; one sentence on stderr reports each change.
+
+    `renamed`: the new value by option and old value.
+    """
+    new = list(arguments)
+    for place, word in enumerate(arguments):
+        option, equals, value = word.partition("=")
+        following = value if equals else next(iter(arguments[place + 1 :]), "")
+        if (option, following) in renamed:
+            name = renamed[option, following]
+            say(f"{option} {following} is called {option} {name} now.")
+            new[place : place + 1 if equals else place + 2] = [f"{option}={name}"] if equals else [option, name]
+    return new
+
+
+def check_iterations(refinement: int | None) -> None:
+    """Raise `UsageError` if --refinement is negative; None is the model's own number."""
     if refinement is not None and refinement < 0:
-        raise UsageError(f"--refinement must be 0 rounds or more, not {refinement}.")
+        raise UsageError(f"--refinement must be 0 iterations or more, not {refinement}.")
 
 
 def _filled(docstring: str) -> str:
-    """A docstring whose paragraphs fill the terminal; indented lines (the examples) stay as they are."""
+    """A docstring with paragraphs as wide as the terminal; indented lines (the examples) stay unchanged."""
     width = min(100, shutil.get_terminal_size().columns)
     paragraphs = inspect.cleandoc(docstring).split("\n\n")
     return "\n\n".join(part if "\n " in part else textwrap.fill(part, width) for part in paragraphs)
@@ -58,7 +114,7 @@ def _filled(docstring: str) -> str:
 def _sentence(box: str) -> str:
     """tyro's framed message as one sentence: which option is missing, unknown or does not fit."""
     unframed = [line.replace("│", " ").rstrip() for line in COLOURS.sub("", box).splitlines()]
-    lines = ["" if set(line.strip()) <= set("─-") else line for line in unframed]  # rules part a box into sections
+    lines = ["" if set(line.strip()) <= set("─-") else line for line in unframed]  # lines between sections
     message = " ".join(line.strip() for line in takewhile(bool, dropwhile(lambda line: not line, lines[1:])))
     parts: list[str] = []
     for line, following in pairwise([*lines, ""]):

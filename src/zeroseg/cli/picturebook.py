@@ -1,4 +1,4 @@
-"""`zeroseg picturebook show|write`: the embedded world, to look at and as files."""
+"""`zeroseg picturebook show|write`: scenes of the picturebook on one sheet, or as files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Split = Literal["teacher", "unlabelled", "validation", "held-out"]
 
 @dataclass(frozen=True)
 class Show:
-    """Draw scenes with their masks beside them on one sheet.
+    """Draw scenes on one sheet, each next to its mask, to look at them.
 
     example:
       zeroseg picturebook show --split held-out --count 24 --out sheet.png
@@ -55,11 +55,11 @@ class Show:
 
 @dataclass(frozen=True)
 class Write:
-    """Write scenes as image files, with captions and masks on wish.
+    """Write scenes as image files, optionally with captions and masks.
 
-    Captions go to metadata.jsonl beside the images, a line {"file_name": ..., "text": ...} for each. Masks are
-    PNGs with a palette, whose numbers labels.json names; they take a folder of their own, so that no command takes
-    them for photos. Files that are there already are left alone: the same command goes on where it stopped.
+    Captions are written to metadata.jsonl in the images' folder, a line {"file_name": ..., "text": ...} for each. Masks
+    are PNGs with a palette; labels.json names their numbers. They need a separate folder, so that no command reads them
+    as photos. Files that exist are not changed: after an interruption, the same command continues.
 
     examples:
       zeroseg picturebook write --split unlabelled --count 5000 --out scenes
@@ -76,21 +76,21 @@ class Write:
     first: int = 0
     """The number of the first."""
     side: int = 96
-    """Pixels of a scene's side; the bundled networks learnt from 96."""
+    """Pixels of a scene's side; the bundled networks were trained on 96."""
     format: Literal["png", "jpg"] = "png"
     """How images are stored."""
     masks: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(default: no masks)")] = None
-    """Write masks, too, into this folder."""
+    """Also write masks, into this folder."""
     captions: bool = False
-    """Write captions, too."""
+    """Also write captions."""
 
     def run(self) -> int:
-        """Write what is not there yet."""
+        """Write the missing files."""
         from zeroseg.drawing import palette
         from zeroseg.picturebook.writing import MASK_NAMES, ImageKind, Masks, write_scenes
 
         if self.masks is not None and self.masks.resolve().is_relative_to(self.out.resolve()):
-            raise UsageError("--masks must be a folder outside --out: the masks would be taken for photos.")
+            raise UsageError("--masks must be a folder outside --out, because masks there would be read as photos.")
         _check_side(self.side)
         numbers = _numbers(self.first, self.count)
         masks = None if self.masks is None else Masks(self.masks, palette(len(MASK_NAMES)))
@@ -99,7 +99,7 @@ class Write:
             with counting("drawing", self.count, "scenes") as progress:
                 written = write_scenes(self.out, self.split, numbers, kind, masks, self.captions, progress)
         except KeyboardInterrupt:
-            say("stopped; the same command goes on.")
+            say("stopped; the same command continues.")
             raise
         print(f"{written} scenes written, {self.count - written} already there: {self.out}")
         return 0
@@ -118,8 +118,8 @@ def _numbers(first: int, count: int) -> range:
 
 HELP = """usage: zeroseg picturebook show|write [options]
 
-Look at the embedded world, or write it to files. The picturebook is drawn from seeds: the same scene on every
-machine, with exact masks and captions.
+Show scenes of the picturebook, or write them to files. The picturebook is drawn from seeds: a scene is the same on
+every machine, with exact masks and captions.
 
 examples:
   zeroseg picturebook show --out sheet.png
@@ -130,7 +130,7 @@ examples:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Choose between the two, parse, and run."""
+    """Choose show or write, parse, and run."""
     name, rest = (arguments[0], arguments[1:]) if arguments else ("--help", [])
     if name == "show":
         return parse(Show, "picturebook show", rest).run()

@@ -1,4 +1,4 @@
-"""Progress on stderr: how many are done, how fast, and how long it will still take."""
+"""Progress on stderr: the number done, the rate, and the remaining time."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from collections.abc import Callable, Generator
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-PLAIN_EVERY = 10.0  # seconds between the lines that a log file gets
+PLAIN_EVERY = 10.0  # seconds between lines if stderr is not a terminal
 
 
 @contextlib.contextmanager
 def counting(title: str, total: int, unit: str = "images") -> Generator[Callable[[int], None]]:
-    """Yield a function that hears of every so many done. On a terminal one live line; elsewhere a line now and then."""
+    """Yield a function to call with the number done since its last call.
+
+    On a terminal it updates one line; elsewhere it prints a line every `PLAIN_EVERY` seconds.
+    """
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     columns = (TextColumn(title), BarColumn(24), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
     live = Progress(*columns, TimeRemainingColumn(compact=True), console=console, disable=not console.is_terminal)
@@ -22,7 +25,7 @@ def counting(title: str, total: int, unit: str = "images") -> Generator[Callable
     begun = said = time.monotonic()
     done = 0
 
-    def hear(count: int) -> None:
+    def advance(count: int) -> None:
         nonlocal done, said
         done += count
         now = time.monotonic()
@@ -34,4 +37,4 @@ def counting(title: str, total: int, unit: str = "images") -> Generator[Callable
             console.print(f"{title} {done}/{total}  {rate:.1f} {unit}/s  {left}", markup=False)
 
     with live:
-        yield hear
+        yield advance

@@ -1,10 +1,11 @@
-"""What commands share that train runs side by side and keep them as records."""
+"""Options and steps of the commands that train several runs and keep records (experiment, reproduce)."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,36 +15,35 @@ from zeroseg import experiments
 from zeroseg.cli.loading import lasting_name, load_teacher
 from zeroseg.cli.messages import FAILED, INTERRUPTED, UsageError, complain, say
 from zeroseg.cli.progress import counting
-from zeroseg.errors import ZeroSegError
-from zeroseg.experiments import Laboratory, Scenes, carry_out, plan, train_run, trained_segmenter
+from zeroseg.experiments import ExperimentContext, Scenes, run_missing, train_missing
 from zeroseg.feature_cache import FeatureCache
 from zeroseg.images import find_images
 
-GOES_ON = "stopped; the same command goes on where it was."
+CONTINUES = "stopped; the same command continues there."
 
 
 @contextmanager
 def going_on() -> Generator[None]:
-    """Ctrl-C between what is saved by itself: say that nothing is lost."""
+    """On Ctrl-C, print that the same command continues: everything before it is saved."""
     try:
         yield
     except KeyboardInterrupt:
-        say(GOES_ON)
+        say(CONTINUES)
         raise
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Where runs find what they need and leave what they made, how many and how long they are."""
+    """Inputs and outputs of runs, their number and their length."""
 
     images: Annotated[tuple[Path, ...], arg(metavar="IMAGES...", help_behavior_hint="(required for runs)")] = ()
     """Pictures, or folders of them."""
     cache: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(required for runs)")] = None
     """Their views as `zeroseg cache` embedded them: with --recipe for experiments, with --grids 1 2 3 4 for tables."""
-    teacher: Annotated[str | None, arg(metavar="CLIP", help_behavior_hint="(default: the recipe's)")] = None
-    """The CLIP that made the cache: a folder, the name of a hub repository, or "bundled"."""
+    teacher: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the recipe's)")] = None
+    """The teacher that made the cache: a folder, the name of a hub repository, or "bundled"."""
     out: Annotated[Path, arg(metavar="RUNS")] = Path("runs")
-    """Where runs train. Students and logs stay there: a record that was deleted is made anew from them."""
+    """The folder of runs. Students and logs stay there, so that a deleted record can be made again from them."""
     records: Annotated[Path, arg(metavar="FOLDER")] = Path("docs/records")
     """Where the records of all experiments are."""
     pages: Annotated[Path, arg(metavar="FOLDER")] = Path("docs")
@@ -51,13 +51,13 @@ class RunOptions:
     seeds: int = 3
     """How many runs of each variant."""
     steps: Annotated[int | None, arg(help_behavior_hint="(default: the recipe's)")] = None
-    """Steps of the base; the variants' follow."""
+    """Steps of the base; those of the variants follow from them."""
     page_only: bool = False
-    """Run nothing, write the page from the records that there are."""
+    """Run nothing, write the page from existing records."""
     scenes: Scenes = field(default_factory=Scenes)
 
     def check(self) -> None:
-        """Refuse counts that make no sense."""
+        """Raise `UsageError` for impossible numbers, or for missing records."""
         splits = {"--scenes.validation": self.scenes.validation, "--scenes.held-out": self.scenes.held_out}
         for option, count in {"--seeds": self.seeds, "--steps": self.steps, **splits}.items():
             least = 0 if option in splits else 1
@@ -66,40 +66,26 @@ class RunOptions:
         if self.page_only and not self.records.is_dir():
             raise UsageError(f"there are no records in {str(self.records)!r}: name their folder with --records.")
 
-    def laboratory(self, recipes_teacher: str) -> Laboratory:
-        """What all runs share. Raises `UsageError` where images or cache are not named."""
+    def context(self, recipes_teacher: str) -> ExperimentContext:
+        """The inputs of all runs. Raises `UsageError` if images or cache are not named."""
         if not self.images or self.cache is None:
             raise UsageError("runs need --images and --cache; --page-only writes the page without them (see --help).")
         name = self.teacher or recipes_teacher
         images, cache, teacher = find_images(self.images), FeatureCache(self.cache), load_teacher(name)
-        return Laboratory(images, cache, teacher, lasting_name(name), self.out, self.records, self.scenes)
+        return ExperimentContext(images, cache, teacher, lasting_name(name), self.out, self.records, self.scenes)
 
-    def make_students(self, chosen: experiments.Experiment, lab: Laboratory, only: Collection[str]) -> bool:
-        """Have the students of the first seed of some variants, recorded or not; False when it was interrupted."""
-        for run in plan(chosen, lab, 1, self.steps, only):
-            if trained_segmenter(run, lab) is None:
-                print(f"to be shown  {run.title}", flush=True)
-                try:
-                    if not train_run(run, lab):
-                        say(GOES_ON)
-                        return False
-                except ZeroSegError as error:
-                    complain(error)
-        return True
+    def make_students(self, chosen: experiments.Experiment, context: ExperimentContext, only: Collection[str]) -> bool:
+        """Train the missing students of the first seed of some variants; False if it was interrupted."""
+        outcome = train_missing(chosen, context, self.steps, only, partial(print, flush=True), complain)
+        if outcome.interrupted:
+            say(CONTINUES)
+        return not outcome.interrupted
 
-    def make_runs(self, chosen: experiments.Experiment, lab: Laboratory, only: Collection[str] = ()) -> int:
-        """Run after run of an experiment; 1 if one of them failed."""
-        runs = plan(chosen, lab, self.seeds, self.steps, only)
-        wanted = [run for run in runs if not run.is_recorded(lab)]
-        print(f"{len(runs)} runs, {len(runs) - len(wanted)} of them recorded already", flush=True)
-        failed = 0
-        for number, run in enumerate(wanted, 1):
-            print(f"{number}/{len(wanted)}  {run.title}", flush=True)
-            try:
-                if carry_out(run, lab, counting) is None:
-                    say(GOES_ON)
-                    return INTERRUPTED
-            except ZeroSegError as error:
-                failed += 1
-                complain(error)
-        return FAILED if failed else 0
+    def make_runs(self, chosen: experiments.Experiment, context: ExperimentContext, only: Collection[str] = ()) -> int:
+        """Make the missing runs of an experiment; returns 1 if one of them failed, else 0."""
+        show = partial(print, flush=True)
+        outcome = run_missing(chosen, context, self.seeds, self.steps, only, counting, show, complain)
+        if outcome.interrupted:
+            say(CONTINUES)
+            return INTERRUPTED
+        return FAILED if outcome.failed else 0

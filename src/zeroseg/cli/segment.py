@@ -5,24 +5,24 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 from typing import Annotated, Literal
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional, UseAppendAction, arg
 
 import zeroseg
-from zeroseg.cli.messages import FAILED, UsageError, complain
-from zeroseg.cli.parsing import check_rounds, parse
+from zeroseg.cli.messages import FAILED, UsageError, complain, say
+from zeroseg.cli.parsing import check_iterations, parse
 from zeroseg.errors import ImageError, VocabularyError
 from zeroseg.files import write_text_atomically
+from zeroseg.method_names import DenseMethod, Naming, RuleName
 
 MASK, OVERLAY, FIGURES = ".png", ".overlay.jpg", ".json"
-THRESHOLDS = {"product": "product_threshold", "softmax": "threshold", "sigmoid": "sigmoid_threshold"}  # in `ReadOut`
+PROBABLE = ("product", "softmax", "sigmoid")  # rules whose threshold is a probability
 OWN = "(default: the model's own)"
 LABELS_SHOWN = 8
-ROUNDS = 10  # of refinement, where a CLIP segments by itself
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,12 @@ class Segment:
     """Find in photos what you name.
 
     For every photo, --out receives NAME.png (a mask: pixel values are the numbers of the labels, with a palette),
-    NAME.overlay.jpg (the photo tinted, with a legend) and NAME.json (each label's share of the picture and score).
+    NAME.overlay.jpg (the photo tinted in the same colours, with a legend) and NAME.json (each label's fraction of the
+    picture, score and colour).
     Photos may have any size and orientation. Photos that cannot be read are reported and left out.
 
-    Without a student of your own, any CLIP can segment as it is: --method names one of four ways to read its patches.
+    Without a student of your own, a teacher (a CLIP, or another model that embeds images and texts) can
+    segment without training: --method names one of four dense read-outs of its patches.
 
     examples:
       zeroseg segment photo.jpg --labels "dog, grass, traffic light"
@@ -43,47 +45,53 @@ class Segment:
 
     photos: Positional[Annotated[tuple[Path, ...], arg(metavar="PHOTO...", help_behavior_hint="(required)")]] = ()
     """Pictures, or folders of them."""
-    labels: Annotated[str | None, arg(metavar="WORDS", help_behavior_hint="(this or --labels-file is required)")] = None
-    """What to look for, parted by commas."""
-    labels_file: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
-    """A text file with more labels, one a line."""
+    labels: UseAppendAction[
+        Annotated[tuple[str, ...], arg(metavar="WORDS", help_behavior_hint="(this or --labels-file is required)")]
+    ] = ()
+    """What to look for, separated by commas; quotes protect commas within a label. May be given several times."""
+    labels_file: UseAppendAction[Annotated[tuple[Path, ...], arg(metavar="FILE", help_behavior_hint="")]] = ()
+    """A text file with more labels, one a line; lines that begin with # are left out."""
     model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="(default: the bundled one)")] = None
-    """A student, or with --method a CLIP: a folder, or the name of a hub repository."""
-    method: Literal["student", "maskclip", "sclip", "naclip", "clearclip"] = "student"
-    """What segments: a distilled student, or a CLIP without any training."""
-    teacher: Annotated[str | None, arg(metavar="CLIP", help_behavior_hint="(default: the one the model names)")] = None
-    """The CLIP whose text encoder reads the labels: a folder, or the name of a hub repository."""
+    """A student, or with --method a teacher: a folder, or the name of a hub repository."""
+    method: Literal["student", DenseMethod] = "student"
+    """The method: a distilled student, or a teacher without training."""
+    teacher: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the one the model names)")] = None
+    """The teacher whose text encoder reads the labels: a folder, or the name of a hub repository."""
     out: Annotated[Path, arg(metavar="FOLDER")] = Path("out")
     """Where the results go."""
-    background: Annotated[
-        Literal["product", "margin", "softmax", "sigmoid", "none"] | None, arg(help_behavior_hint=OWN)
-    ] = None
-    """When a pixel is none of the labels: GroupViT's product score stays under --threshold (product, the paper's);
-    the best label does not beat the best background word by --margin (margin); a background word is the likeliest, or
-    no label reaches --threshold (softmax, SCLIP's); no label reaches --threshold by itself, or a background word fits
+    background: Annotated[RuleName | None, arg(help_behavior_hint=OWN)] = None
+    """When a pixel is none of the labels: GroupViT's product score is under --threshold (product, the paper's); the
+    best label does not exceed the best background word by --margin (margin); a background word is most probable, or no
+    label reaches --threshold (softmax, SCLIP's); no label reaches --threshold by itself, or a background word fits
     better (sigmoid, TCL's); never (none)."""
     threshold: Annotated[float | None, arg(help_behavior_hint=OWN)] = None
     """0 to 1, for product, softmax or sigmoid; implies product where --background is not given."""
     margin: Annotated[float | None, arg(help_behavior_hint=OWN)] = None
     """Cosine times 100; implies --background margin."""
-    naming: Annotated[Literal["segments", "patches"] | None, arg(help_behavior_hint=OWN)] = None
+    naming: Annotated[Naming | None, arg(help_behavior_hint=OWN)] = None
     """Whether a pixel takes the name of its segment (the paper's) or of its patch."""
-    refinement: Annotated[int | None, arg(metavar="ROUNDS", help_behavior_hint=OWN)] = None
-    """How many rounds of refinement let the masks follow the photo's edges; 0 for none (the paper's)."""
-    background_words: Annotated[str | None, arg(metavar="WORDS", help_behavior_hint=OWN)] = None
-    """Words that compete with the labels for the background, parted by commas."""
+    refinement: Annotated[
+        int | None, arg(metavar="ITERATIONS", help_behavior_hint="(default: the model's own; 10 for a teacher)")
+    ] = None
+    """Iterations of refinement, in which the masks follow the photo's edges; 0 for none (the paper's)."""
+    background_words: UseAppendAction[Annotated[tuple[str, ...], arg(metavar="WORDS", help_behavior_hint=OWN)]] = ()
+    """Words that compete with the labels for the background, separated by commas; "" for none."""
 
     def run(self) -> int:
         """Segment photo after photo; 1 if one of them could not be read."""
-        self._vocabulary()  # what is wrong with the words is said before anything is loaded
+        vocabulary = self._vocabulary()  # so that wrong labels are reported before anything is loaded
         if self.method != "student" and (self.teacher is not None or self.naming == "segments"):
-            raise UsageError("--teacher and --naming segments go with --method student: --model names the CLIP itself.")
-        read_out = self._read_out()
+            raise UsageError(
+                "--teacher and --naming segments go with --method student: --model names the teacher itself."
+            )
+        self._check_rule()
+        check_iterations(self.refinement)
         photos, failed = self._find_photos()
         if not photos:
             return FAILED
-        segmenter = self._segmenter().reading(**read_out)
-        vocabulary = self._vocabulary(segmenter.read_out.background_words)
+        segmenter = self._segmenter()
+        segmenter = segmenter.reading(**self._changes(segmenter))
+        _warn_of_same_tokens(vocabulary, segmenter)
         for photo, name in zip(photos, output_names(photos, self.out), strict=True):
             try:
                 segmentation = self._segment(segmenter, vocabulary, photo, name)
@@ -94,57 +102,52 @@ class Segment:
         return FAILED if failed else 0
 
     def _segmenter(self) -> zeroseg.Segmenter:
-        from zeroseg.baselines import yardstick_segmenter
+        from zeroseg.baselines import baseline_segmenter
         from zeroseg.cli.loading import load_teacher
         from zeroseg.student.weights import BUNDLED
         from zeroseg.teacher import BUNDLED_NAME
 
         if self.method == "student":
             return zeroseg.Segmenter.from_pretrained(self.model or BUNDLED, self.teacher)
-        teacher = load_teacher(self.model or BUNDLED_NAME)
-        return yardstick_segmenter(self.method, teacher, ROUNDS)
+        return baseline_segmenter(self.method, load_teacher(self.model or BUNDLED_NAME))
 
-    def _vocabulary(self, background_words: Sequence[str] = ()) -> zeroseg.Vocabulary:
-        """What was asked for, with words for what was not."""
-        from zeroseg.vocabulary import make_vocabulary
+    def _vocabulary(self) -> zeroseg.Vocabulary:
+        """The labels, typed first, then from files; background words are the model's if none are given."""
+        from zeroseg.vocabulary import make_vocabulary, parse_labels
 
-        if self.labels is None and self.labels_file is None:
+        if not self.labels and not self.labels_file:
             raise UsageError('say what to look for, for example --labels "dog, grass" (see `zeroseg segment --help`).')
-        lines = [self.labels or "", "" if self.labels_file is None else _read_labels(self.labels_file)]
-        return make_vocabulary("\n".join(lines), background_words)
+        typed = [label for line in self.labels for label in parse_labels(line)]
+        return make_vocabulary([*typed, *chain.from_iterable(map(_read_labels, self.labels_file))])
 
-    def _read_out(self) -> dict[str, object]:
+    def _check_rule(self) -> None:
+        """Raise `UsageError` for thresholds that do not fit the background rule."""
+        if self.margin is not None and (self.threshold is not None or self.background not in (None, "margin")):
+            raise UsageError("--margin goes with --background margin: leave --threshold and other rules out.")
+        if self.threshold is not None and self.background not in (None, *PROBABLE):
+            raise UsageError(f"--threshold goes with --background {', '.join(PROBABLE)}: choose one of them.")
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise UsageError(f"--threshold must be a number from 0 to 1, not {self.threshold:g}.")
+
+    def _changes(self, segmenter: zeroseg.Segmenter) -> dict[str, object]:
+        """The requested changes of the model's own read-out."""
         from zeroseg.vocabulary import parse_labels
 
-        rule = self._rule()
-        check_rounds(self.refinement)
         words = self.background_words
+        name, threshold = self.background, self.threshold if self.margin is None else self.margin
+        if name is None and threshold is not None:
+            name = "product" if self.margin is None else "margin"
+        rule = segmenter.read_out.background if name is None else segmenter.rule(name)
         changes = {
             "naming": self.naming,
-            "background": rule,
-            THRESHOLDS.get(rule or "", "threshold"): self.threshold,
-            "margin": self.margin,
+            "background": rule if threshold is None else rule.at(threshold),
             "refinement": self.refinement,
-            "background_words": None if words is None else parse_labels(words),
+            "background_words": tuple(word for line in words for word in parse_labels(line)) if words else None,
         }
         return {name: value for name, value in changes.items() if value is not None}
 
-    def _rule(self) -> str | None:
-        """The background rule that was asked for, by name or by its threshold."""
-        if self.margin is not None and (self.threshold is not None or self.background not in (None, "margin")):
-            raise UsageError("--margin goes with --background margin: leave --threshold and other rules out.")
-        if self.threshold is not None and self.background not in (None, *THRESHOLDS):
-            raise UsageError(f"--threshold goes with --background {', '.join(THRESHOLDS)}: choose one of them.")
-        if self.threshold is not None and not 0 <= self.threshold <= 1:
-            raise UsageError(f"--threshold must be a number from 0 to 1, not {self.threshold:g}.")
-        if self.background is not None:
-            return self.background
-        if self.threshold is not None:
-            return "product"
-        return None if self.margin is None else "margin"
-
     def _find_photos(self) -> tuple[list[Path], int]:
-        """The photos, and how many of the given paths were none. Earlier results below a folder are no photos."""
+        """The photos, and how many of the given paths had none. Earlier results in a folder do not count."""
         from zeroseg.images import find_images
 
         if not self.photos:
@@ -166,7 +169,7 @@ class Segment:
     def _segment(
         self, segmenter: zeroseg.Segmenter, vocabulary: zeroseg.Vocabulary, photo: Path, name: str
     ) -> zeroseg.Segmentation:
-        from zeroseg.drawing import overlay, save_image, save_palette_png
+        from zeroseg.drawing import hexadecimal, label_colours, overlay, save_image, save_palette_png
         from zeroseg.images import load_image
 
         picture = load_image(photo)
@@ -178,16 +181,16 @@ class Segment:
             "method": self.method,
             "model": self.model or "bundled",
             "teacher": self.teacher or "the model's own",
-            "read_out": asdict(segmenter.read_out),
-            "background_words": list(vocabulary.background),
-            **segmentation.summary(),
+            "read_out": segmenter.read_out.to_json(),
+            "background_words": list(vocabulary.background_words(segmenter.read_out.background_words)),
+            **segmentation.summary(list(map(hexadecimal, label_colours(segmentation)))),
         }
         write_text_atomically(self.out / (name + FIGURES), json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
         return segmentation
 
 
 def output_names(photos: Sequence[Path], out: Path) -> list[str]:
-    """For each photo the name of its results: its own, with a number where that is taken, or a photo in the way."""
+    """For each photo the name of its results: its own name, with a number if that name or a photo exists already."""
     folder = out.resolve()
     taken = {photo.name.casefold() for photo in photos if photo.resolve().parent == folder}
     names: list[str] = []
@@ -204,19 +207,33 @@ def output_names(photos: Sequence[Path], out: Path) -> list[str]:
     return names
 
 
-def _read_labels(file: Path) -> str:
+def _warn_of_same_tokens(vocabulary: zeroseg.Vocabulary, segmenter: zeroseg.Segmenter) -> None:
+    """Print which labels the teacher cannot distinguish."""
+    from zeroseg.vocabulary import same_tokens
+
+    for first, *others in same_tokens(vocabulary.labels, segmenter.teacher.token_ids(vocabulary.labels)):
+        shown = ", ".join(map(repr, others[:LABELS_SHOWN]))
+        say(f"the teacher reads {first!r} and {shown} as the same tokens: all their pixels go to {first!r}.")
+
+
+def _read_labels(file: Path) -> tuple[str, ...]:
+    from zeroseg.vocabulary import parse_label_lines
+
     try:
-        return file.read_text(encoding="utf-8-sig")
+        labels = parse_label_lines(file.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise VocabularyError(f"{str(file)!r} is not UTF-8 text: save it as UTF-8, one label a line.") from error
     except OSError as error:
         raise VocabularyError(f"the labels in {str(file)!r} cannot be read: {error.strerror}.") from error
+    if len(labels) == 1 and "," in labels[0]:
+        say(f"{str(file)!r} has one line, one label with its commas: write one label a line, or use --labels.")
+    return labels
 
 
 def _found(segmentation: zeroseg.Segmentation) -> str:
-    """The labels that occur with their shares, largest first."""
+    """The labels that occur with their fractions of the picture, largest first."""
     present = segmentation.present_indices
-    words = [f"{segmentation.labels[index]} {segmentation.shares[index]:.0%}" for index in present[:LABELS_SHOWN]]
+    words = [f"{segmentation.labels[index]} {segmentation.fractions[index]:.0%}" for index in present[:LABELS_SHOWN]]
     return ", ".join(words) + (f" and {len(present) - LABELS_SHOWN} more" if len(present) > LABELS_SHOWN else "")
 
 

@@ -24,9 +24,9 @@ SCENES = 200_000  # of the picturebook, before they repeat
 class Teach:
     """Train a small CLIP on images with captions, in the format of `transformers`.
 
-    Without --images it learns the picturebook: so the bundled teacher was made. A folder needs its captions in
+    Without --images it is trained on the picturebook, like the bundled teacher. A folder needs its captions in
     metadata.jsonl (a line {"file_name": ..., "text": ...} for each image) or captions.tsv (file name, tab, caption).
-    Ctrl-C and SIGTERM save first; the same command with --resume goes on.
+    Ctrl-C and SIGTERM save first; the same command with --resume continues.
 
     examples:
       zeroseg teach --out run
@@ -38,19 +38,19 @@ class Teach:
     images: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(default: picturebook scenes)")] = None
     """A folder of images with captions."""
     resume: bool = False
-    """Go on with the run in --out."""
+    """Continue the run in --out."""
     short: Annotated[LoopFlags, arg(name="")] = field(default_factory=LoopFlags)
     config: Annotated[TeachConfig, arg(name="")] = field(default_factory=TeachConfig)
 
     def run(self) -> int:
-        """Train, and say where the teacher is."""
+        """Train, and print where the teacher is."""
         config = replace(self.config, loop=self.short.over(self.config.loop))
         if self.images is None:
             source, name = PicturebookPairs(SCENES, config.image_size), "picturebook"
         else:
             source, name = CaptionedFolder(self.images, config.image_size), str(self.images.resolve())
         if teach(source, config, self.out, name, self.resume) is None:
-            say("go on with --resume.")
+            say("continue with --resume.")
             return INTERRUPTED
         folder = shlex.quote(str(self.out / "teacher"))
         print(f"the teacher is in {folder}; embed images with it:")

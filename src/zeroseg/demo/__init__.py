@@ -1,7 +1,8 @@
-"""The demo: the whole method once, in minutes, on a machine without GPU, hub or data set.
+"""The demo: the whole method in minutes, without GPU, model hub or data set.
 
-It segments pictures by words with the bundled student, then draws unlabelled scenes, caches the teacher's features
-of them, distils a student from scratch, and compares it with what there is. All of it goes into one report.
+It segments pictures by words with the bundled student. Then it draws unlabelled scenes, caches the teacher's features
+of them, distils a student from scratch, and compares it with the bundled student and with the teacher. The result is
+one report.
 """
 
 from zeroseg.demo.config import DemoConfig

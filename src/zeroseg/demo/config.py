@@ -1,4 +1,4 @@
-"""How much the demo does."""
+"""The config of the demo."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from pathlib import Path
 from zeroseg.recipes import picturebook
 from zeroseg.student.weights import BUNDLED as STUDENT_FOLDER
 from zeroseg.teacher import BUNDLED as TEACHER_FOLDER
-from zeroseg.training.distill import DistillConfig
+from zeroseg.training.distillation import DistillConfig
 
 DATASET = "picturebook-voc"
 
 
 @dataclass(frozen=True)
 class DemoConfig:
-    """How much the demo does; the defaults take about six minutes on two cores, three of them training."""
+    """Sizes of the demo; the defaults take about six minutes on two cores, three of them for training."""
 
     recipe: DistillConfig = field(default_factory=picturebook)
     model: Path = STUDENT_FOLDER
     teacher: Path = TEACHER_FOLDER
     fewest_images: int = 300
     most_images: int = 3000
-    caching_seconds: float = 75.0  # decides how many images between these two
-    rehearsal_steps: int = 12  # of a throw-away student, to learn how many steps fit
+    caching_seconds: float = 75.0  # decides the number of images, between these two
+    timing_steps: int = 12  # steps of a timing run, to find how many steps fit
     curve_points: int = 6
     curve_scenes: int = 60
     table_scenes: int = 150
-    tuning_scenes: int = 40  # of the validation split: the margin is chosen on them
+    tuning_scenes: int = 40  # of the validation split: the margin is tuned on them

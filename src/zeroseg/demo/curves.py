@@ -1,4 +1,4 @@
-"""Charts of a training run's log: the curve, the losses, the instruments."""
+"""Charts of a training run's log: the curve, the losses, the diagnostics."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from zeroseg import report
 from zeroseg.report import Html
 from zeroseg.views import ViewsConfig, grid_boxes
 
-RECENT = 20  # records of the log that the last chart sums up
+RECENT = 20  # records of the log in the last chart
 
 
 def learning_curve(log: Sequence[Mapping[str, Any]], references: Mapping[str, float]) -> Html:
-    """Held-out mIoU over the steps, beside levels in per cent."""
+    """Held-out mIoU over the steps, with `references` as horizontal lines; all in per cent."""
     curve = [(step, 100 * value) for step, value in points(log, "miou")]
     return report.line_chart({"student": curve}, "steps", "mIoU in %", "Held-out mIoU", references, wide=True)
 
@@ -24,12 +24,12 @@ def losses(log: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Html:
     return report.line_chart(lines, "steps", "mean L1, before weights", "Losses")
 
 
-def instruments(log: Sequence[Mapping[str, Any]]) -> list[Html]:
-    """What shows a collapse while it happens, a chart each."""
+def diagnostics(log: Sequence[Mapping[str, Any]]) -> list[Html]:
+    """One chart for each diagnostic; they show a collapse."""
     charts = {
         "token_cosine": ("Are a picture's tokens different?", "mean cosine between them"),
         "segments_in_use": ("Segments in use", "segments a picture that win a patch"),
-        "assignment_entropy": ("How undecided are the masks?", "entropy, as a share of the largest"),
+        "assignment_entropy": ("How undecided are the masks?", "entropy, as a fraction of the largest"),
         "views_chosen": ("Different nearest views", "views a picture"),
         "gradient_norm": ("Length of the gradient", "norm, before it is cut"),
     }
@@ -39,7 +39,7 @@ def instruments(log: Sequence[Mapping[str, Any]]) -> list[Html]:
 
 
 def nearest_views(log: Sequence[Mapping[str, Any]], views: ViewsConfig) -> Html:
-    """How often each local view was the nearest one lately."""
+    """How often each local view was the nearest one in the last records, as a chart."""
     return report.bar_chart(
         nearest_by_grid(log, views),
         f"tokens, in the last {min(RECENT, len(points(log, 'loss')))} records",
@@ -50,12 +50,12 @@ def nearest_views(log: Sequence[Mapping[str, Any]], views: ViewsConfig) -> Html:
 
 
 def points(log: Sequence[Mapping[str, Any]], key: str) -> list[report.Point]:
-    """(steps done, value) of every record that has the figure."""
+    """(steps done, value) of every record that has `key`."""
     return [(float(row["step"] + 1), float(row[key])) for row in log if key in row]
 
 
 def nearest_by_grid(log: Sequence[Mapping[str, Any]], views: ViewsConfig) -> dict[str, list[float]]:
-    """How often each local view was the nearest of some token in the last records, by the grid that it is from."""
+    """How often each local view was the nearest one to a token in the last records, by its grid."""
     records = [row["nearest"] for row in log if "nearest" in row][-RECENT:]
     grids = [n for n in views.grids for _ in grid_boxes(views.side, n, views.overlapping)]
     local = [n for n, is_local in zip(grids, views.is_local(), strict=True) if is_local]

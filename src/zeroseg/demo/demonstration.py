@@ -11,10 +11,10 @@ from pathlib import Path
 
 from zeroseg.demo.comparison import compare, terminal_table
 from zeroseg.demo.config import DATASET, DemoConfig
-from zeroseg.demo.lesson import cache_features, draw_images, learn
-from zeroseg.demo.narrator import Narrator
+from zeroseg.demo.log import Log
 from zeroseg.demo.page import compose
 from zeroseg.demo.pictures import segment_pictures
+from zeroseg.demo.training_run import cache_features, draw_images, learn
 from zeroseg.files import write_text_atomically
 from zeroseg.segmenter import Segmenter
 
@@ -22,45 +22,45 @@ REPORT = "report.html"
 
 
 def run(out: Path, minutes: float = 3.0, quiet: bool = False, config: DemoConfig | None = None) -> Path:
-    """Give the demo, with about `minutes` minutes of training; returns the report's path.
+    """Run the demo, with about `minutes` minutes of training; returns the report's path.
 
-    The folder `out` receives `pictures`, `images`, the cache, a run and the report; images and cache of a former
-    demo are used again, the run is always a new one. Ctrl-C says what is there and goes on as `KeyboardInterrupt`.
+    The folder `out` receives `pictures`, `images`, the cache, a run and the report. Images and cache of an earlier
+    demo are used again; the run is always new. Ctrl-C prints what is in the folder and raises `KeyboardInterrupt`.
     Raises `WeightsError`, `TeacherError`, `DatasetError`, `CacheError`, `TrainingError`, `OutputError`.
     """
-    tell = Narrator(quiet)
+    log = Log(quiet)
     try:
-        return _demonstrate(out, minutes, config or DemoConfig(), tell)
+        return _demonstrate(out, minutes, config or DemoConfig(), log)
     except KeyboardInterrupt:
-        tell.say(_what_is_there(out))
+        log.say(_what_is_there(out))
         raise
 
 
-def _demonstrate(out: Path, minutes: float, config: DemoConfig, tell: Narrator) -> Path:
+def _demonstrate(out: Path, minutes: float, config: DemoConfig, log: Log) -> Path:
     started = time.monotonic()
-    tell.title("1  Pictures, segmented by words")
+    log.title("1  Pictures, segmented by words")
     bundled = Segmenter.from_pretrained(config.model, config.teacher)
-    shown = segment_pictures(bundled, out / "pictures", tell)
-    tell.title("2  A student learns from scratch")
-    images = draw_images(out / "images", bundled.teacher, config, tell)
-    cache = cache_features(images, bundled.teacher, config.recipe.views, out, tell)
-    lesson = learn(images, cache, bundled.teacher, out, minutes, config, tell)
-    tell.title("3  Side by side, on scenes that nobody has seen")
-    rows = compare(lesson, cache, bundled, config, tell)
-    tell.show(terminal_table(rows))
-    commands = next_commands(lesson.run)
-    html = compose(shown, lesson, rows, commands, bundled.teacher, config, time.monotonic() - started)
+    shown = segment_pictures(bundled, out / "pictures", log)
+    log.title("2  A student learns from scratch")
+    images = draw_images(out / "images", bundled.teacher, config, log)
+    cache = cache_features(images, bundled.teacher, config.recipe.views, out, log)
+    trained = learn(images, cache, bundled.teacher, out, minutes, config, log)
+    log.title("3  Comparison, on held-out scenes")
+    rows = compare(trained, cache, bundled, config, log)
+    log.show(terminal_table(rows))
+    commands = next_commands(trained.run)
+    html = compose(shown, trained, rows, commands, bundled.teacher, config, time.monotonic() - started)
     write_text_atomically(out / REPORT, html)
-    tell.title("Done")
-    tell.say(f"The report, with pictures, curves and figures: {out / REPORT}")
-    tell.say("Try next:")
+    log.title("Done")
+    log.say(f"The report, with pictures, curves and figures: {out / REPORT}")
+    log.say("Try next:")
     for words, command in commands:
-        tell.say(f"  {words}\n    {command}")
+        log.say(f"  {words}\n    {command}")
     return out / REPORT
 
 
 def next_commands(run_folder: Path) -> list[tuple[str, str]]:
-    """Three things to do next, each as (words, command)."""
+    """Three next commands, each as (words, command)."""
     zeroseg = _program()
     return [
         (
@@ -81,7 +81,7 @@ def next_commands(run_folder: Path) -> list[tuple[str, str]]:
 
 
 def _program() -> str:
-    """How `zeroseg` is called from here: by name where the shell knows it, else by its path."""
+    """How to call `zeroseg` from here: by name if the shell finds it, else by its path."""
     if shutil.which("zeroseg"):
         return "zeroseg"
     program = Path(sys.executable).parent / "zeroseg"
@@ -100,7 +100,4 @@ def _what_is_there(out: Path) -> str:
     }
     counts = {words: len(list(out.glob(pattern))) for pattern, words in kinds.items()}
     there = ", ".join(f"{count:,} {words}" for words, count in counts.items() if count) or "nothing yet"
-    return (
-        f"Stopped. In {out} there is: {there}. The same command begins again and uses the scenes and the features "
-        "that are there."
-    )
+    return f"Stopped. {out} contains: {there}. The same command starts again and uses these scenes and features."

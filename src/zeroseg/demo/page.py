@@ -14,15 +14,15 @@ from zeroseg import __version__, report
 from zeroseg.demo import curves
 from zeroseg.demo.comparison import EVALUATE, Row
 from zeroseg.demo.config import DemoConfig
-from zeroseg.demo.lesson import Lesson
 from zeroseg.demo.pictures import Shown, found
+from zeroseg.demo.training_run import TrainingRun
 from zeroseg.report import Html, Section
 from zeroseg.teacher import Teacher
 
 
 def compose(
     shown: Sequence[Shown],
-    lesson: Lesson,
+    trained: TrainingRun,
     rows: Sequence[Row],
     commands: Sequence[tuple[str, str]],
     by: Teacher,
@@ -31,12 +31,12 @@ def compose(
 ) -> str:
     """The report as one HTML page."""
     start, end, bundled, *_ = (row.miou for row in rows)
-    loop = lesson.config.loop
+    loop = trained.config.loop
     lead = [
         report.paragraph(
-            f"A student network looked at {lesson.images:,} unlabelled pictures for {lesson.seconds / 60:.1f} minutes "
-            "and learnt to predict what a frozen CLIP, its teacher, says about crops of them. Nobody told it what is "
-            "where; asked for words, it now says which pixels they name."
+            f"A student network was trained on {trained.images:,} unlabelled pictures for {trained.seconds / 60:.1f} "
+            "minutes to predict the embeddings that a frozen CLIP, its teacher, gives to crops of them. It had no "
+            "labels. Given words, it now finds the pixels that they name."
         ),
         report.chips(
             {
@@ -49,9 +49,9 @@ def compose(
     ]
     sections = [
         Section("Pictures, segmented by words", _pictures_part(shown)),
-        Section("A student learns from scratch", _learning_part(lesson, rows, config)),
+        Section("A student learns from scratch", _learning_part(trained, rows, config)),
         Section("Side by side", _table_part(rows, config)),
-        Section("Settings", (report.facts(settings(lesson, by, config, seconds)),)),
+        Section("Settings", (report.facts(settings(trained, by, config, seconds)),)),
         Section("How to go on", _next_part(commands)),
     ]
     footer = f"Made by zeroseg {__version__} demo on {date.today().isoformat()}."
@@ -60,8 +60,8 @@ def compose(
 
 def _pictures_part(shown: Sequence[Shown]) -> tuple[Html, ...]:
     words = report.paragraph(
-        "The bundled student and pictures that it never saw. What is asked for is only a line of words: synonyms, "
-        "stuff such as water, and words for things that are not there may stand in it. What fits none is background."
+        "The bundled student on pictures that it was not trained on. The input is one line of words. It may contain "
+        "synonyms, stuff such as water, and words for things that the picture does not show. The rest is background."
     )
     pairs = [
         report.beside(
@@ -69,7 +69,7 @@ def _pictures_part(shown: Sequence[Shown]) -> tuple[Html, ...]:
                 report.picture(one.image, one.name, one.alt),
                 report.picture(
                     one.overlay,
-                    f"Asked for: {one.labels}.",
+                    f"Labels: {one.labels}.",
                     f"{one.alt} Tinted by what the student found: {found(one.segmentation)}.",
                 ),
             ]
@@ -79,69 +79,71 @@ def _pictures_part(shown: Sequence[Shown]) -> tuple[Html, ...]:
     return (words, *pairs)
 
 
-def _learning_part(lesson: Lesson, rows: Sequence[Row], config: DemoConfig) -> tuple[Html, ...]:
-    log, weights = lesson.log, asdict(lesson.config.losses)
+def _learning_part(trained: TrainingRun, rows: Sequence[Row], config: DemoConfig) -> tuple[Html, ...]:
+    rows_of_log, weights = trained.rows, asdict(trained.config.losses)
     return (
         report.paragraph(
-            f"mIoU on {config.curve_scenes} held-out scenes while the student learns; the levels beside it are those "
-            "of the table below."
+            f"mIoU on {config.curve_scenes} held-out scenes while the student learns; the dashed lines are from the "
+            "table below."
         ),
-        curves.learning_curve(log, {row.name: row.miou for row in rows[2:]}),
+        curves.learning_curve(rows_of_log, {row.name: row.miou for row in rows[2:]}),
         report.paragraph(
-            "The instruments show a collapse while it happens: tokens that all become the same (cosine 1), one segment "
-            "that takes every patch, an assignment that never decides, all tokens near one and the same view."
+            "The diagnostics show a collapse while it happens: all tokens become equal (cosine 1), one segment gets "
+            "all patches, the assignment stays undecided, or all tokens are nearest to the same view."
         ),
-        report.grid([curves.losses(log, [name for name in weights if weights[name]]), *curves.instruments(log)]),
-        curves.nearest_views(log, lesson.config.views),
+        report.grid(
+            [curves.losses(rows_of_log, [name for name in weights if weights[name]]), *curves.diagnostics(rows_of_log)]
+        ),
+        curves.nearest_views(rows_of_log, trained.config.views),
     )
 
 
 def _table_part(rows: Sequence[Row], config: DemoConfig) -> tuple[Html, ...]:
     scenes, classes = rows[0].result.images, len(rows[0].result.classes) - 1
-    cells = [(row.name, row.miou, row.ceiling, row.result.read_out.margin) for row in rows]
+    cells = [(row.name, row.miou, row.result.read_out.background.threshold) for row in rows]
     return (
         report.table(
-            ("who segments", "mIoU, %", "ceiling, %", "margin"),
+            ("who segments", "mIoU, %", "margin"),
             cells,
-            f"{scenes} held-out scenes, {classes} nouns and background. Ceiling: mIoU if every patch, segment or crop "
-            "carried its most frequent class, drawn alike. Margin: by how much (cosine x 100) a label must beat the "
-            f"best background word; tuned on {config.tuning_scenes} validation scenes, but for the bundled student's "
-            f"own. {EVALUATE}",
+            f"{scenes} held-out scenes, {classes} nouns and background. Margin: by how much (cosine x 100) a label "
+            f"must exceed the best background word; tuned on {config.tuning_scenes} validation scenes, except the "
+            f"bundled student's own. {EVALUATE}",
             strong=(1,),
         ),
     )
 
 
-def settings(lesson: Lesson, by: Teacher, config: DemoConfig, seconds: float) -> dict[str, report.Cell]:
-    """What was run, where and for how long."""
-    recipe, loop = lesson.config, lesson.config.loop
+def settings(trained: TrainingRun, by: Teacher, config: DemoConfig, seconds: float) -> dict[str, report.Cell]:
+    """The settings of the demo: what was run, where and for how long."""
+    recipe, loop = trained.config, trained.config.loop
+    parameters = sum(weight.numel() for weight in trained.student.parameters())
     weights = {name: weight for name, weight in asdict(recipe.losses).items() if weight}
     return {
-        "images": f"{lesson.images:,} scenes of the picturebook, unlabelled",
+        "images": f"{trained.images:,} scenes of the picturebook, unlabelled",
         "views": f"{len(recipe.views.boxes())} an image ({recipe.views.key})",
-        "teacher": f"CLIP {by.fingerprint}, {_millions(by.model)} parameters, {by.width} dimensions",
-        "student": f"{_millions(lesson.student)} parameters",
+        "teacher": f"{by.family} {by.fingerprint}, {_millions(by.parameters)} parameters, {by.width} dimensions",
+        "student": f"{_millions(parameters)} parameters",
         "steps": f"{loop.steps:,} of {loop.batch_size} images, {loop.steps * loop.batch_size:,} in all",
         "losses": ", ".join(f"{weight:g} {name.replace('_', '-')}" for name, weight in weights.items()),
         "learning rate": f"{loop.optimiser.learning_rate:g}, warm-up and cosine",
-        "training": f"{lesson.seconds / 60:.1f} minutes, looks at held-out scenes included",
+        "training": f"{trained.seconds / 60:.1f} minutes, with evaluations on held-out scenes",
         "whole demo": f"{seconds / 60:.1f} minutes",
         "margins": f"tuned on {config.tuning_scenes} validation scenes",
         "machine": f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, {platform.platform(terse=True)}",
         "versions": f"zeroseg {__version__}, torch {torch.__version__}, Python {platform.python_version()}",
-        "run": str(lesson.run),
+        "run": str(trained.run),
     }
 
 
-def _millions(model: torch.nn.Module) -> str:
-    return f"{sum(weight.numel() for weight in model.parameters()) / 1e6:.2f} M"
+def _millions(parameters: int) -> str:
+    return f"{parameters / 1e6:.2f} M"
 
 
 def _next_part(commands: Sequence[tuple[str, str]]) -> tuple[Html, ...]:
     return (
         report.code(commands),
         report.paragraph(
-            "The bundled weights know the picturebook and nothing else. For photos, the README says how to take a CLIP "
-            "from the hub as the teacher and distil it on your own images."
+            "The bundled weights know only the picturebook. For photos, the README says how to take a CLIP from the "
+            "hub as the teacher and distil it on your own images."
         ),
     )

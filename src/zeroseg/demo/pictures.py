@@ -1,4 +1,4 @@
-"""The demo's first part: pictures by words."""
+"""The demo's first part: pictures segmented by words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from zeroseg.demo.narrator import Narrator
+from zeroseg.demo.log import Log
 from zeroseg.drawing import overlay, save_image
 from zeroseg.images import load_image
 from zeroseg.segmentation import Segmentation
@@ -20,7 +20,7 @@ PICTURES = Path(__file__).parents[1] / "pictures"
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture that was segmented, and what came out."""
+    """A picture and its segmentation."""
 
     name: str
     alt: str
@@ -30,7 +30,7 @@ class Shown:
     segmentation: Segmentation
 
 
-def segment_pictures(segmenter: Segmenter, out: Path, tell: Narrator) -> list[Shown]:
+def segment_pictures(segmenter: Segmenter, out: Path, log: Log) -> list[Shown]:
     """Segment the pictures that ship with the package, each by its labels; overlays are written to `out`."""
     rows: list[dict[str, Any]] = json.loads((PICTURES / "pictures.json").read_text(encoding="utf-8"))
     shown: list[Shown] = []
@@ -39,13 +39,13 @@ def segment_pictures(segmenter: Segmenter, out: Path, tell: Narrator) -> list[Sh
         segmentation = segmenter(image, row["labels"])
         painted = overlay(image, segmentation)
         save_image(painted, out / row["file"])
-        tell.say(f"{row['file']}: {found(segmentation)}")
+        log.say(f"{row['file']}: {found(segmentation)}")
         shown.append(Shown(row["file"], row["alt"], row["labels"], image, painted, segmentation))
-    tell.say(f"Overlays with legends are in {out}.")
+    log.say(f"Overlays with legends are in {out}.")
     return shown
 
 
 def found(segmentation: Segmentation) -> str:
-    """The labels that occur with their shares, the largest first."""
-    shares = [f"{segmentation.labels[k]} {segmentation.shares[k]:.0%}" for k in segmentation.present_indices]
-    return ", ".join(shares)
+    """The labels that occur with their fractions of the picture, the largest first."""
+    shown = [f"{segmentation.labels[k]} {segmentation.fractions[k]:.0%}" for k in segmentation.present_indices]
+    return ", ".join(shown)

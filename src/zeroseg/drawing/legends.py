@@ -1,7 +1,7 @@
-"""The legend of an overlay: the labels that occur, with their colours and shares.
+"""The legend of an overlay: the labels that occur, with their colours and fractions of the picture.
 
-Where no font has the letters of a label (Chinese on a bare server), the legend shows "#3", the index of the label,
-under which the JSON beside the picture has the text.
+If no font has the letters of a label (such as Chinese on a server without fonts), the legend shows "#3", the index of
+the label; the JSON has the text for it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LEGEND_ROWS = 24
 class _Row(NamedTuple):
     colour: RGB | None  # None: no swatch
     label: str
-    share: str
+    percent: str
     font: ImageFont.FreeTypeFont
 
 
@@ -31,7 +31,7 @@ def with_legend(picture: Image.Image, segmentation: Segmentation, colours: dict[
     rows = _legend_rows(segmentation, colours, text_size)
     pad, gap, pitch = text_size, 2 * text_size, round(text_size * 1.7)
     label_width = math.ceil(max(row.font.getlength(row.label) for row in rows))
-    column = pitch + label_width + 4 * text_size  # swatch, label, share
+    column = pitch + label_width + 4 * text_size  # swatch, label, per cent
     beside = picture.width <= 1.25 * picture.height
     if beside:
         columns = math.ceil(len(rows) / max(1, (picture.height - 2 * pad) // pitch))
@@ -53,7 +53,7 @@ def with_legend(picture: Image.Image, segmentation: Segmentation, colours: dict[
             pen.rounded_rectangle((x, y, x + text_size, y + text_size), text_size // 5, row.colour, INK)
         middle = y + text_size // 2
         pen.text((x + pitch, middle), row.label, INK, row.font, anchor="lm")
-        pen.text((x + column, middle), row.share, INK, latin_font(text_size), anchor="rm")
+        pen.text((x + column, middle), row.percent, INK, latin_font(text_size), anchor="rm")
     return canvas
 
 
@@ -62,8 +62,8 @@ def _legend_rows(segmentation: Segmentation, colours: dict[int, RGB], text_size:
     rows: list[_Row] = []
     for index in present[:LEGEND_ROWS]:
         label, font = legible(segmentation.labels[index], f"#{index}", text_size, 14 * text_size)
-        share = float(segmentation.shares[index])
-        percent = f"{share:.0%}" if share >= 0.005 else "< 1%"
+        fraction = float(segmentation.fractions[index])
+        percent = f"{fraction:.0%}" if fraction >= 0.005 else "< 1%"
         rows.append(_Row(colours.get(index, NO_TINT), label, percent, font))
     if len(present) > LEGEND_ROWS:
         rows.append(_Row(None, f"+ {len(present) - LEGEND_ROWS} more", "", latin_font(text_size)))

@@ -1,4 +1,4 @@
-"""Text: drawn with Pillow's embedded Latin font, or with a font of the system that has all the letters."""
+"""Text: drawn with Pillow's embedded Latin font, or with a font of the system that has all letters of the text."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _system_fonts() -> tuple[str, ...]:
 
 
 def _covers(font: ImageFont.FreeTypeFont, text: str) -> bool:
-    """Whether the font has a glyph for each letter: Pillow has no table of them, so compare pictures."""
+    """Whether the font has a glyph for each letter. Pillow has no table of glyphs, so pictures are compared."""
 
     def drawn(letter: str) -> bytes:
         picture = Image.new("L", (3 * int(font.size), 3 * int(font.size)))

@@ -12,8 +12,9 @@ import numpy as np
 from jaxtyping import Bool, UInt16
 from PIL import Image
 
+from zeroseg.drawing.colours import label_colours
 from zeroseg.drawing.legends import with_legend
-from zeroseg.drawing.palettes import OVERLAY_COLOURS, RGB, overlay_palette
+from zeroseg.drawing.palettes import RGB
 from zeroseg.segmentation import Segmentation
 
 SMALLEST_SIDE, LARGEST_SIDE = 384, 1600  # of an overlay's longer side
@@ -25,28 +26,27 @@ def overlay(
 ) -> Image.Image:
     """Tint each label's pixels, draw thin light contours with a dark rim, and add a legend.
 
-    The picture is enlarged or reduced to a longer side of 384 to 1600 pixels and drawn at least 32
-    pixels thick (a 20,000 x 20 strip comes out thicker than true). The legend, right of upright
-    pictures and below wide ones, lists colour, label and share of the labels that occur, largest
-    first, at most 24. Background keeps the photo's colours. A label has the same colour in every
-    picture of a vocabulary, unless two labels that occur would share one.
+    The picture is resized to a longer side of 384 to 1600 pixels and a shorter side of at least 32
+    (so a 20,000 x 20 strip becomes thicker). The legend, right of upright pictures and below wide
+    ones, lists colour, label and fraction of the labels that occur, largest first, at most 24.
+    Background keeps the photo's colours. The colours are those of `label_colours`.
 
     Args:
         image: the picture, in any mode that converts to RGB.
         segmentation: of the same size.
         opacity: of the tint, 0..1.
-        colours: of the labels, in place of the vocabulary's, so that several overlays can agree; what
-            has none keeps the photo's colours.
+        colours: of the labels, instead of `label_colours`, so that several overlays have the same
+            ones; labels without a colour keep the photo's colours.
 
     Raises:
-        ValueError: when sizes differ or `opacity` is out of range.
+        ValueError: if sizes differ or `opacity` is out of range.
     """
     if image.size != segmentation.size:
         raise ValueError(f"the picture is {image.size}, its segmentation {segmentation.size}")
     if not 0 <= opacity <= 1:
         raise ValueError(f"opacity must lie in 0..1, not {opacity}")
     size = display_size(image.size)
-    tints = _colours(segmentation) if colours is None else _chosen(segmentation, colours)
+    tints = _tints(segmentation) if colours is None else _chosen(segmentation, colours)
     class_map = _sampled(segmentation.class_map, size)
     photo = np.asarray(image.convert("RGB").resize(size, Image.Resampling.BICUBIC), dtype=np.float32)
     tint = np.zeros((len(segmentation.labels), 3), dtype=np.float32)
@@ -64,21 +64,10 @@ def overlay(
     return with_legend(Image.fromarray(painted.round().astype(np.uint8)), segmentation, tints)
 
 
-def _colours(segmentation: Segmentation) -> dict[int, RGB]:
-    """Colour of each label that occurs, background left out; the next free one when its own is taken."""
-    painted = [i for i in sorted(segmentation.present_indices) if not (segmentation.has_background and i == 0)]
-    choice = overlay_palette(OVERLAY_COLOURS)
-    colours: dict[int, RGB] = {}
-    taken: set[int] = set()
-    for index in painted:
-        place = (index - segmentation.has_background) % OVERLAY_COLOURS
-        while place in taken:
-            place = (place + 1) % OVERLAY_COLOURS
-        taken.add(place)
-        if len(taken) == OVERLAY_COLOURS:
-            taken.clear()
-        colours[index] = choice[place]
-    return colours
+def _tints(segmentation: Segmentation) -> dict[int, RGB]:
+    """Colours of the labels that occur, background left out."""
+    colours = label_colours(segmentation)
+    return {index: colours[index] for index in segmentation.present_indices if index or not segmentation.has_background}
 
 
 def _chosen(segmentation: Segmentation, colours: Mapping[str, RGB]) -> dict[int, RGB]:

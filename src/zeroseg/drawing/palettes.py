@@ -1,4 +1,4 @@
-"""Two palettes: PASCAL VOC's, which other tools expect in indexed PNGs, and one that is for the eye."""
+"""Two palettes: PASCAL VOC's, which other tools use, and ours, whose colours are easy to distinguish."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def palette(count: int) -> list[RGB]:
 
 @lru_cache
 def overlay_palette(count: int) -> tuple[RGB, ...]:
-    """Return colours that lie far apart for the eye: any first n of them are well separated.
+    """Return colours that are easy to distinguish: the first n of them are well separated, for any n.
 
     Farthest-point sampling in OKLab (https://bottosson.github.io/posts/oklab), where distance is
-    close to perceived difference, among colours neither dark, pale, grey nor glaring. After
-    `OVERLAY_COLOURS` they repeat: no eye tells more apart in a photo.
+    close to perceived difference, without very dark, pale, grey and bright colours. After
+    `OVERLAY_COLOURS` they repeat: nobody can distinguish more of them in a photo.
     """
     levels = np.linspace(0, 255, 16).round()
     grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3)

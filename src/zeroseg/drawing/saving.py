@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from zeroseg.drawing.palettes import palette
+from zeroseg.drawing.colours import label_colours
+from zeroseg.drawing.palettes import RGB
 from zeroseg.errors import OutputError
 from zeroseg.files import write_bytes_atomically
 from zeroseg.segmentation import Segmentation
@@ -18,10 +20,10 @@ SAVED_AS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
 
 
 def save_image(image: Image.Image, path: str | os.PathLike[str]) -> None:
-    """Write a picture as PNG or JPEG by its suffix, whole or not at all.
+    """Write a picture as PNG or JPEG by its suffix, completely or not at all.
 
     Raises:
-        OutputError: for another suffix, or when it cannot be written.
+        OutputError: for another suffix, or if it cannot be written.
     """
     file_format = SAVED_AS.get(Path(path).suffix.lower())
     if file_format is None:
@@ -32,14 +34,18 @@ def save_image(image: Image.Image, path: str | os.PathLike[str]) -> None:
     write_bytes_atomically(path, buffer.getvalue())
 
 
-def save_palette_png(segmentation: Segmentation, path: str | os.PathLike[str]) -> None:
+def save_palette_png(
+    segmentation: Segmentation, path: str | os.PathLike[str], colours: Sequence[RGB] | None = None
+) -> None:
     """Write the class map as a PNG whose pixel values are the label indices.
 
-    Up to 256 labels: an indexed PNG (mode "P") with VOC's palette. More: a 16-bit greyscale PNG
-    (mode "I;16"), which looks nearly black but holds every index exactly.
+    Up to 256 labels: an indexed PNG (mode "P") with the colours of overlay and legend
+    (`label_colours`), or with `colours`, one for each label; `palette(256)` gives PASCAL VOC's, which
+    some tools need. More labels: a 16-bit greyscale PNG (mode "I;16"), which looks nearly black but
+    has every index.
 
     Raises:
-        OutputError: when `path` does not end in .png or cannot be written.
+        OutputError: if `path` does not end in .png or cannot be written.
     """
     if Path(path).suffix.lower() != ".png":
         raise OutputError(f"Cannot write {str(path)!r}: a mask's name must end in .png.")
@@ -47,5 +53,5 @@ def save_palette_png(segmentation: Segmentation, path: str | os.PathLike[str]) -
         save_image(Image.fromarray(segmentation.class_map), path)
         return
     picture = Image.fromarray(segmentation.class_map.astype(np.uint8)).convert("P")
-    picture.putpalette(bytes(level for colour in palette(256) for level in colour))
+    picture.putpalette(bytes(level for colour in colours or label_colours(segmentation) for level in colour))
     save_image(picture, path)

@@ -16,14 +16,12 @@ GAP, TEXT_SIZE = 10, 14  # pixels
 def contact_sheet(
     images: Sequence[Image.Image], columns: int, captions: Sequence[str] | None = None, cell: int = 256
 ) -> Image.Image:
-    """Lay pictures out on a sheet, row by row, each fitted into a `cell` x `cell` square.
+    """Arrange pictures on a sheet, row by row, each fitted into a square of `cell` pixels.
 
-    Rows are no taller than their pictures need.
-
-    Captions are one line each, below their pictures, cut to the width of the cell.
+    A row is as tall as its tallest picture. A caption is one line below its picture, cut to the width of the cell.
 
     Raises:
-        ValueError: without pictures or columns, or when captions are not one a picture.
+        ValueError: without pictures or columns, or if the number of captions is not that of pictures.
     """
     if not images or columns < 1 or cell < 1:
         raise ValueError("a contact sheet needs pictures, columns and cells of at least one")

@@ -1,9 +1,9 @@
 """ADE20K, the 150 classes of its scene-parsing benchmark, without a background.
 
-ADEChallengeData2016/{images,annotations}/validation; the folder given may be ADEChallengeData2016 or the one that
-holds it. A mask's 0 is everything else, and ignored; classes count from 1. 2,000 images in validation, 20,210 in
-training. Classes have the names that mmsegmentation gives them: the first of each row in the official
-objectInfo150.txt, but "television receiver", where that has "television".
+ADEChallengeData2016/{images,annotations}/validation; the given folder may be ADEChallengeData2016 or its parent. The
+number 0 in a mask means all other things and is ignored; classes count from 1. 2,000 images in validation, 20,210 in
+training. Classes have the names of mmsegmentation: the first of each row in the official objectInfo150.txt, except
+"television receiver", which is "television" there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FOLDERS = {"val": "validation", "train": "training"}
 
 
 def open_ade20k(folder: Path, split: str = "val", size: int | None = None) -> LabelledImages:
-    """The split's first `size` images, or all. Raises `DatasetError` for what is missing."""
+    """The split's first `size` images, or all. Raises `DatasetError` if files are missing."""
     part = FOLDERS[split]
     root = Download("ade20k", folder, REMEDY).within("images", "ADEChallengeData2016", "")
     images, masks = root.files(".jpg", f"images/{part}"), root.files(".png", f"annotations/{part}")

@@ -1,7 +1,7 @@
-"""The classes of a data set by name: as it writes them, and the words that a person says for them.
+"""The classes of a data set: their official names, and the words for them in prompts.
 
-Each table in `classes/` has a class a line, in the order of the numbers, without the background. Where the data set's
-own name is no phrase, the words follow it: "diningtable = dining table".
+Each table in `classes/` has one class a line, in the order of the numbers, without the background. If the official
+name is not normal English, the words follow it: "diningtable = dining table".
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zeroseg.errors import DatasetError
-from zeroseg.vocabulary import BACKGROUND, BACKGROUND_WORDS, Vocabulary
+from zeroseg.evaluation.metrics import MOST_CLASSES
+from zeroseg.vocabulary import BACKGROUND, Vocabulary, label_key
 
 TABLES = Path(__file__).parent / "classes"
-MOST_CLASSES = 254  # class maps are bytes: 255 is what counts for nothing, and the background takes one number
 
 
 @dataclass(frozen=True)
 class ClassNames:
-    """Classes without the background: `names` are the data set's own, `words` are what stands in prompts."""
+    """Classes without the background: `names` are the data set's own, `words` are used in prompts."""
 
     names: tuple[str, ...]
     words: tuple[str, ...]
 
     def vocabulary(self, has_background: bool) -> Vocabulary:
-        """The words as labels; words for the background only where there is one."""
-        return Vocabulary(self.words, background=BACKGROUND_WORDS if has_background else ())
+        """The words as labels; the model's words for the background if the data set has one, else none."""
+        return Vocabulary(self.words, background=None if has_background else ())
 
 
 def read_table(name: str) -> ClassNames:
@@ -37,18 +37,18 @@ def read_table(name: str) -> ClassNames:
 
 
 def names_from(path: Path, names: Sequence[object]) -> ClassNames:
-    """Names from somebody's own file. Raises `DatasetError` where they could not be told apart."""
+    """Names from a user's own file. Raises `DatasetError` if two are equal, one is empty, or there are too many."""
     tidy = tuple(" ".join(str(name).split()) for name in names)
-    folded = [name.casefold() for name in tidy]
-    twice = next((name for k, name in enumerate(tidy) if name.casefold() in folded[:k]), None)
+    folded = [label_key(name) for name in tidy]
+    twice = next((name for k, name in enumerate(tidy) if folded[k] in folded[:k]), None)
     problems = {
         "names no class": not tidy,
         "has a class without a name": "" in tidy,
         f"names {twice!r} twice": twice is not None,
         f"gives the name {BACKGROUND!r} to another number than 0": BACKGROUND in folded,
-        f"names {len(tidy)} classes, more than {MOST_CLASSES}": len(tidy) > MOST_CLASSES,
+        f"names {len(tidy)} classes, more than {MOST_CLASSES:,}": len(tidy) > MOST_CLASSES,
     }
     for problem, found in problems.items():
         if found:
-            raise DatasetError(f"{str(path)!r} {problem}: mend the file.")
+            raise DatasetError(f"{str(path)!r} {problem}: correct the file.")
     return ClassNames(tidy, tidy)

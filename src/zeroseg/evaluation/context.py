@@ -1,13 +1,13 @@
 """PASCAL Context: the 59 frequent classes, with all else as background (Context60) or ignored (Context59).
 
-Images are those of VOC 2010; the folder given may be the one that holds VOCdevkit, VOCdevkit itself, or VOC2010. Two
-kinds of masks are read, the first where both are there:
+Images are those of VOC 2010; the given folder may be VOC2010, VOCdevkit, or the parent of VOCdevkit. Two kinds of masks
+are read, the first if both are there:
 - VOC2010/SegmentationClassContext/*.png, as mmsegmentation's converter makes them with the `detail` API: 0 for none of
   the 59, which count from 1 in the order of the alphabet. Its list is ImageSets/SegmentationContext/val.txt.
 - trainval/*.mat of the official download, in VOC2010 or in the folder given: `LabelMap`, numbers 1..459 of its
-  labels.txt, of which the 59 have those in `NUMBERS`. (59_labels.txt counts them in another order, and spells three of
-  them unlike labels.txt: it is not needed.) The official list is VOC 2010's own, ImageSets/Main/val.txt, 5,105 images;
-  the benchmark's 5,104 are those of the converter's list, which is taken where it is there.
+  labels.txt; `NUMBERS` has those of the 59. (59_labels.txt has another order and other spellings of three names: it is
+  not needed.) The official list is that of VOC 2010, ImageSets/Main/val.txt, 5,105 images; the benchmark's 5,104 images
+  are in the converter's list, which is used if it is there.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import UInt16
 
 from zeroseg.errors import DatasetError
 from zeroseg.evaluation.class_names import read_table
 from zeroseg.evaluation.download import Download
 from zeroseg.evaluation.labelled_images import Item, LabelledImages, masked_items
 from zeroseg.evaluation.masks import Numbering, counted_from_one
-from zeroseg.evaluation.metrics import IGNORE
+from zeroseg.segmentation import IGNORE
 
 REMEDY = (
     "get the labels at https://cs.stanford.edu/~roozbeh/pascal-context/ and the images, VOC 2010, at "
@@ -40,7 +40,7 @@ NUMBERS = (
 
 
 def open_context(folder: Path, split: str = "val", size: int | None = None, background: bool = True) -> LabelledImages:
-    """The split's first `size` images, or all. Raises `DatasetError` for what is missing."""
+    """The split's first `size` images, or all. Raises `DatasetError` if files are missing."""
     name = "context60" if background else "context59"
     root = Download(name, folder, REMEDY).within("JPEGImages", "VOCdevkit/VOC2010", "VOC2010", "")
     converted, official = f"ImageSets/SegmentationContext/{split}.txt", f"ImageSets/Main/{split}.txt"
@@ -63,7 +63,7 @@ def open_context(folder: Path, split: str = "val", size: int | None = None, back
 
 
 def matlab_numbering(background: bool) -> Numbering:
-    """What the numbers of the official label maps stand for."""
+    """The classes of the numbers in the official label maps."""
     first = int(background)
     of_none = dict.fromkeys(ALL_NUMBERS, 0 if background else IGNORE)
     return Numbering(of_none | {number: first + place for place, number in enumerate(NUMBERS)})
@@ -76,9 +76,9 @@ def _matlab_reader() -> ModuleType:
         raise DatasetError("the label maps of PASCAL Context are read by SciPy: pip install scipy.") from error
 
 
-def _read_label_map(path: Path, numbering: Numbering, matlab: ModuleType) -> UInt8[np.ndarray, "H W"]:
+def _read_label_map(path: Path, numbering: Numbering, matlab: ModuleType) -> UInt16[np.ndarray, "H W"]:
     try:
         numbers = matlab.loadmat(path)["LabelMap"]
-    except Exception as error:  # the reader raises nearly anything on damaged files
+    except Exception as error:  # the reader raises many kinds of errors for damaged files
         raise DatasetError(f"{str(path)!r} has no label map that can be read; {REMEDY}.") from error
     return numbering.class_map(numbers, path)

@@ -1,4 +1,4 @@
-"""What an answer costs: the operations of the networks for one image, counted while they run."""
+"""The cost of a segmentation: the operations of the networks for one image, counted while they run."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from zeroseg.segmenter import Segmenter
 
 
 def encoding_flops(segmenter: Segmenter, image: ImageSource) -> int:
-    """Floating-point operations of all forward passes that encode one image. Words and refinement are not in it.
+    """Floating-point operations of all forward passes that encode one image, without words and refinement.
 
-    They count as in `student/cost.py`: a multiplication with its addition as 2, and only what grows with the product
-    of two sizes. Raises `ImageError`.
+    They are counted as in `student/cost.py`: a multiplication with its addition is 2, and only operations that grow
+    with the product of two sizes count. Raises `ImageError`.
     """
     counter = FlopCounterMode(display=False)
     counter.mod_tracker = _NoModules()
-    # The counter knows the plain kernel of attention on every machine, the fused ones only on some.
+    # The counter supports the plain kernel of attention on every machine, but fused kernels only on some.
     with sdpa_kernel(SDPBackend.MATH), counter:
         segmenter.encode(image)
     return counter.get_total_flops()
 
 
 class _NoModules(ModuleTracker):
-    """The sum alone, not module by module: torch's hooks fail on a view of a trained weight in inference mode."""
+    """Counts the sum only, not each module: torch's hooks fail on a view of a trained weight in inference mode."""
 
     def __enter__(self) -> _NoModules:
         return self

@@ -1,4 +1,4 @@
-"""The folder that a data set's archives unpack to, and one clear sentence for what is missing in it."""
+"""The folder to which a data set's archives are unpacked, with clear errors for missing files."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from zeroseg.errors import DatasetError
 
 @dataclass(frozen=True)
 class Download:
-    """A data set's folder, and what helps when something is missing in it: the page where its archives are.
+    """A data set's folder. `remedy` says where to get its archives, for the errors about missing files.
 
-    Parts are asked for by their paths below the folder; several paths are the places where one part may lie, and the
-    first that is there counts. All methods, and a folder that does not exist, raise `DatasetError`.
+    The methods take paths below the folder. Several paths are alternatives: the first one that exists is used. All
+    methods, and the constructor for a folder that does not exist, raise `DatasetError`.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Download:
             raise DatasetError(f"{self.name}: there is no folder {str(self.folder)!r}; {self.remedy}.")
 
     def within(self, part: str, *folders: str) -> Download:
-        """The same from the first of `folders` ("" for this one) that holds the folder `part`."""
+        """The same data set, starting from the first of `folders` ("" is this one) that contains the folder `part`."""
         for folder in folders:
             if (self.folder / folder / part).is_dir():
                 return replace(self, folder=self.folder / folder)
@@ -47,7 +47,7 @@ class Download:
         raise self.lacking("file", *places)
 
     def files(self, suffix: str, *places: str, pattern: str = "*") -> dict[str, Path]:
-        """Files of a folder, in order, by their names without `suffix`; a folder without any is not there."""
+        """The files of the first folder that has some, sorted, by their names without `suffix`."""
         for place in places:
             found = sorted((self.folder / place).glob(pattern + suffix))
             if found:
@@ -71,7 +71,7 @@ class Download:
         return [(name, images[name], masks[name]) for name in names]
 
     def expect(self, kind: str, names: Sequence[str], present: Collection[str]) -> None:
-        """All of these names, or the sentence that counts what is missing."""
+        """Raise an error that counts the missing names, if not all `names` are in `present`."""
         missing = [name for name in names if name not in present]
         if missing:
             raise DatasetError(
@@ -80,6 +80,6 @@ class Download:
             )
 
     def lacking(self, kind: str, *places: str) -> DatasetError:
-        """There is nothing of that kind in any of the places."""
+        """The error for a file or folder that is in none of the places."""
         where = " or ".join(repr(str(self.folder / place)) for place in places)
         return DatasetError(f"{self.name}: there is no {kind} {where}; {self.remedy}.")

@@ -1,13 +1,16 @@
 """Any folder of images and masks.
 
-FOLDER/images and FOLDER/masks; or FOLDER itself, with the masks in a folder beside it, FOLDER-masks. A mask is a PNG of
-one channel, grey or with a palette, under its image's name; its numbers stand for classes, 255 is ignored.
+FOLDER/images and FOLDER/masks; or FOLDER itself, with the masks in a second folder, FOLDER-masks. A mask is a PNG with
+one channel, grey (8 or 16 bits) or with a palette, and has its image's name; its numbers are classes.
 
-The classes' names are in labels.json or labels.txt, with the masks or in FOLDER: a list, or a line for each, in the
-order of the numbers from 0; or a JSON object, {"0": "background", "1": "cat", "7": "dog"}. A class 0 that is called
-"background" is one. What `zeroseg picturebook write --out scenes --masks scenes-masks` writes is read as it is.
+The names of the classes are in labels.json or labels.txt, with the masks or in FOLDER: a list, or one line for each, in
+the order of the numbers from 0; or a JSON object, {"0": "background", "1": "cat", "7": "dog"}. A class 0 with the name
+"background" is the background. `zeroseg picturebook write --out scenes --masks scenes-masks` writes this form.
 
-Of images that EXIF turns, see `LabelledImages`: masks fit the stored pixels.
+Ignored numbers (`MaskOptions.ignore`) are not classes, with or without a name. By default 255 is ignored unless it has
+a name. If there are two names, 0 and 1, and nothing is ignored, 255 is also class 1: masks of 0 and 255.
+
+`labelled_images` says how images are read that EXIF rotates or flips.
 """
 
 from __future__ import annotations
@@ -20,29 +23,40 @@ from zeroseg.errors import DatasetError, ImageError
 from zeroseg.evaluation.class_names import names_from
 from zeroseg.evaluation.download import Download
 from zeroseg.evaluation.labelled_images import LabelledImages, masked_items
-from zeroseg.evaluation.masks import Numbering
-from zeroseg.evaluation.metrics import IGNORE
+from zeroseg.evaluation.masks import LARGEST_NUMBER, VOID, MaskOptions, Numbering
 from zeroseg.images import IMAGE_SUFFIXES, find_images
+from zeroseg.segmentation import IGNORE
 from zeroseg.vocabulary import BACKGROUND
 
 REMEDY = "docs/datasets.md says what is read"
+TWO = [0, 1]  # the numbers of masks with one class and the rest
 
 
-def open_folder(folder: Path, size: int | None = None) -> LabelledImages:
-    """The first `size` images by name, or all. Raises `DatasetError` for what is missing."""
+def open_folder(folder: Path, size: int | None = None, masks: MaskOptions | None = None) -> LabelledImages:
+    """The first `size` images by name, or all. Raises `DatasetError` if files are missing or names are wrong."""
+    options = masks or MaskOptions()
     given = Download("folder", folder, REMEDY)
     beside = f"../{folder.resolve().name}-masks"
-    masks = given.directory("masks", beside)
-    images = given.directory("images") if masks == folder / "masks" else folder
-    path = _names_file(masks, folder)
-    labels = _labels(path)
+    drawn = given.directory("masks", beside)
+    images = given.directory("images") if drawn == folder / "masks" else folder
+    path = _names_file(drawn, folder)
+    numbering, labels = _numbering(_labels(path), options.ignore)
     has_background = labels.get(0, "").casefold() == BACKGROUND
-    numbering = Numbering({IGNORE: IGNORE, **{number: place for place, number in enumerate(labels)}})
     names = names_from(path, list(labels.values())[int(has_background) :])
-    found, truths = _by_name(images, IMAGE_SUFFIXES), _by_name(masks, {".png"})
+    found, truths = _by_name(images, IMAGE_SUFFIXES), _by_name(drawn, {".png"})
     pairs = given.pairs(sorted(found.keys() | truths.keys()), found, truths)
-    items = masked_items(pairs[:size], numbering)
-    return LabelledImages("folder", names, has_background, items)
+    return LabelledImages("folder", names, has_background, masked_items(pairs[:size], numbering), options.fit)
+
+
+def _numbering(labels: dict[int, str], ignore: Collection[int] | None) -> tuple[Numbering, dict[int, str]]:
+    """The classes of the numbers, and the names of the numbers that are classes."""
+    if ignore is None:
+        ignore = () if VOID in labels else (VOID,)
+    kept = {number: name for number, name in labels.items() if number not in ignore}
+    classes = {number: place for place, number in enumerate(kept)}
+    if list(kept) == TWO and not ignore:
+        classes[VOID] = classes[1]
+    return Numbering(classes | dict.fromkeys(ignore, IGNORE)), kept
 
 
 def _names_file(*folders: Path) -> Path:
@@ -61,19 +75,21 @@ def _labels(path: Path) -> dict[int, str]:
         by_number = dict(enumerate(names)) if isinstance(names, list) else names
         labels = dict(sorted((int(key), name) for key, name in by_number.items()))
         if len(labels) < len(by_number) or not all(isinstance(name, str) for name in labels.values()):
-            raise ValueError("a number that is named twice, or a name that is no text")
+            raise ValueError("a number with two names, or a name that is not a text")
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise DatasetError(
-            f"{str(path)!r} is neither a list of names nor a JSON object of numbers with names: mend the file."
+            f"{str(path)!r} is neither a list of names nor a JSON object of numbers with names: correct the file."
         ) from error
-    outside = [number for number in labels if not 0 <= number < IGNORE]
+    outside = [number for number in labels if not 0 <= number <= LARGEST_NUMBER]
     if outside:
-        raise DatasetError(f"{str(path)!r} names the number {outside[0]}: classes have numbers from 0 to {IGNORE - 1}.")
+        raise DatasetError(
+            f"{str(path)!r} names the number {outside[0]}: masks hold numbers from 0 to {LARGEST_NUMBER:,}."
+        )
     return labels
 
 
 def _by_name(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
-    """The pictures of a folder and of those in it, by their paths without suffix."""
+    """The pictures of a folder and of its subfolders, by their paths without suffix."""
     try:
         paths = find_images([folder])
     except ImageError as error:
@@ -82,6 +98,6 @@ def _by_name(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
     for path in (path for path in paths if path.suffix.lower() in suffixes):
         name = path.relative_to(folder).with_suffix("").as_posix()
         if name in found:
-            raise DatasetError(f"{str(found[name])!r} and {str(path)!r} have one name: remove one of them.")
+            raise DatasetError(f"{str(found[name])!r} and {str(path)!r} have the same name: remove one of them.")
         found[name] = path
     return found

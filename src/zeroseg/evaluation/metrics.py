@@ -1,4 +1,4 @@
-"""One int64 confusion matrix over a whole data set, and the figures that come from it.
+"""Metrics of one int64 confusion matrix over a whole data set.
 
 Letters: H W pixels, C class, N image, B sample of images.
 """
@@ -11,7 +11,9 @@ from statistics import NormalDist
 import numpy as np
 from jaxtyping import Float64, Int64, Integer
 
-IGNORE = 255  # pixels of the truth that count for nothing
+from zeroseg.segmentation import IGNORE
+
+MOST_CLASSES = 4_096  # without the background: the confusion matrix of so many takes 134 MB
 
 
 def confusion_matrix(
@@ -31,32 +33,32 @@ def confusion_matrix(
 
 
 def iou_per_class(confusion: Int64[np.ndarray, "C C"]) -> Float64[np.ndarray, " C"]:
-    """Intersection over union of every class, 0..1; NaN for a class that is neither there nor predicted."""
+    """Intersection over union of every class, 0..1; NaN for a class that is neither in the truth nor predicted."""
     hits = np.diag(confusion).astype(np.float64)
     union = confusion.sum(axis=0) + confusion.sum(axis=1) - np.diag(confusion)
     return np.where(union > 0, hits / np.maximum(union, 1), np.nan)
 
 
 def mean_iou(confusion: Int64[np.ndarray, "C C"]) -> float:
-    """mIoU, 0..1: the mean over the classes that are there or predicted."""
+    """mIoU, 0..1: the mean over the classes that are in the truth or predicted; NaN if there are none."""
     return float(np.nanmean(iou_per_class(confusion)))
 
 
-def tallies(confusion: Int64[np.ndarray, "C C"]) -> Int64[np.ndarray, "3 C"]:
-    """What mIoU needs of a confusion matrix: for every class the pixels that are right, true, and predicted."""
+def class_counts(confusion: Int64[np.ndarray, "C C"]) -> Int64[np.ndarray, "3 C"]:
+    """The counts that mIoU needs: for every class the pixels that are correct, true, and predicted."""
     return np.stack([np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)])
 
 
 def bootstrap_interval(
     images: Int64[np.ndarray, "N 3 C"], rate: float = 0.95, resamples: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
-    """Between which mIoUs (0..1) that of the whole population lies, at `rate`: a bootstrap over images.
+    """A confidence interval of the mIoU (0..1) of the population, with confidence `rate`: a bootstrap over images.
 
-    `images` are the tallies of each. Samples understate the IoU of rare classes, and resamples do so once more: by as
-    much the middle is moved, and the interval always holds the samples' own mIoU. Its width is that of a normal
-    distribution with the bootstrap's spread, or the jackknife's, which is larger where a class hangs on few images
-    (Efron and Tibshirani 1993, chapters 10 and 11). Raises `ValueError` for no images, or a rate that is not between 0
-    and 1.
+    `images`: the class counts of each image. A sample underestimates the IoU of rare classes, and a resample does it
+    again: the centre of the interval is moved by that difference. The interval always contains the mIoU of the sample.
+    Its width is that of a normal distribution with the standard deviation of the bootstrap or of the jackknife,
+    whichever is larger; the jackknife's is larger if a class is in few images (Efron and Tibshirani 1993, chapters 10
+    and 11). Raises `ValueError` for no images, or a rate that is not between 0 and 1.
     """
     count = len(images)
     if not count or not 0 < rate < 1:
@@ -74,15 +76,15 @@ def bootstrap_interval(
 
 
 def _mean_of_known(
-    tallied: Float64[np.ndarray, "B 3 C"] | Int64[np.ndarray, "B 3 C"], known: Float64[np.ndarray, " C"]
+    counts: Float64[np.ndarray, "B 3 C"] | Int64[np.ndarray, "B 3 C"], known: Float64[np.ndarray, " C"]
 ) -> Float64[np.ndarray, " B"]:
-    """mIoU of every sample; a class that it does not show is as good there as it is elsewhere."""
-    ious = _ious(tallied)
+    """mIoU of every sample; a class that is missing in it gets the IoU that it has in all images (`known`)."""
+    ious = _ious(counts)
     return np.nanmean(np.where(np.isnan(ious), known, ious), axis=-1)
 
 
-def _ious(tallied: Float64[np.ndarray, "*B 3 C"] | Int64[np.ndarray, "*B 3 C"]) -> Float64[np.ndarray, "*B C"]:
-    """IoU of every class, 0..1; NaN where it is neither there nor predicted."""
-    right, true, predicted = np.moveaxis(tallied, -2, 0).astype(np.float64)
+def _ious(counts: Float64[np.ndarray, "*B 3 C"] | Int64[np.ndarray, "*B 3 C"]) -> Float64[np.ndarray, "*B C"]:
+    """IoU of every class, 0..1; NaN if it is neither in the truth nor predicted."""
+    right, true, predicted = np.moveaxis(counts, -2, 0).astype(np.float64)
     union = true + predicted - right
     return np.where(union > 0, right / np.maximum(union, 1), np.nan)

@@ -1,7 +1,7 @@
-"""Protocols of the field by name: how pictures are seen and named beside what data they are measured on.
+"""Evaluation protocols of the field by name: sizes of pictures, windows, words and background rules.
 
-They disagree, and figures under different protocols cannot be compared. A protocol is one frozen value that is printed
-and saved with every result.
+Protocols differ, and figures under different protocols cannot be compared. A protocol is one frozen value that is
+printed and saved with every result.
 
 | | `own` | `paper` | `tcl` | `scliplike` |
 |---|---|---|---|---|
@@ -10,33 +10,34 @@ and saved with every result.
 | templates | 3 | "a photo of a {}" | 9 | CLIP's 80 |
 | words of a class | a phrase for it | a phrase for it | the data set's own name | a phrase and aliases |
 | background | the model's own | product score under a threshold | .4 (.5 unrefined) | words, and probability under .1 |
-| refinement | the model's own | none | 10 rounds (0 if asked) | none |
+| refinement | the model's own | none | 10 iterations (0 if asked) | none |
 
-Without a background in the data set, a pixel gets the best class whatever the rule. Pictures are cut into windows for
-models that see patches; crops, sliding windows and true regions, which cut pictures themselves, see them as they are.
+If the data set has no background, a pixel gets the best class under every rule. Pictures are cut into windows for
+models with patches; crops, sliding windows and true regions cut pictures themselves and get whole pictures.
 
-Sources: Chen et al. 2023 (paper, and GroupViT for the score); Cha et al. 2023 (TCL); Wang et al. 2023 (SCLIP). Where we
-know that we are not to the letter: scores are averaged and turned into probabilities on the grid of patches, not of
-pixels; refinement (PAMR) sees pictures with a shorter side of 224, not 448; of SCLIP's, its rule against small classes
-on VOC is left out, its spellings of other classes ("trafficlight") too, and a background word that is a label ("bed")
-does not compete with itself. SCLIP's windows need patches of 16 pixels, or others that divide 112.
+Sources: Chen et al. 2023 (paper, and GroupViT for the score); Cha et al. 2023 (TCL); Wang et al. 2023 (SCLIP). Known
+differences: scores are averaged and turned into probabilities on the grid of patches, not of pixels; refinement (PAMR)
+uses pictures with a shorter side of 224, not 448. We leave out SCLIP's rule against small classes on VOC and its
+spellings of some classes ("trafficlight"), and a background word that is also a label ("bed") does not compete with it.
+SCLIP's windows need patches of 16 pixels, or others that divide 112.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import get_args
 
+from zeroseg.encoding import ImageEncoder
 from zeroseg.errors import ConfigError
 from zeroseg.evaluation.class_names import read_table
 from zeroseg.evaluation.templates import CLIP_TEMPLATES, TCL_TEMPLATES
 from zeroseg.evaluation.windowed import Windowed
-from zeroseg.segmenter import ImageEncoder
-from zeroseg.student.config import Background, ReadOut
-from zeroseg.vocabulary import BACKGROUND_WORDS, Vocabulary
+from zeroseg.method_names import ProtocolName
+from zeroseg.rules import BackgroundRule, NoBackground, Product, Sigmoid, Softmax
+from zeroseg.student.config import ReadOut
+from zeroseg.vocabulary import Vocabulary
 
-PROTOCOLS = ("own", "paper", "tcl", "scliplike")
+PROTOCOLS: tuple[str, ...] = get_args(ProtocolName)
 
 SCENES = "picturebook"
 PAPER_THRESHOLDS = {"voc": 0.95, "context": 0.05, "coco": 0.35}
@@ -64,21 +65,14 @@ TABLES = {
     "voc": "voc", "context": "context", "coco-object": "coco_stuff", "coco-stuff": "coco_stuff", "ade20k": "ade20k",
     "cityscapes": "cityscapes",
 }  # fmt: skip
-RULE = (
-    "background", "product_threshold", "softmax_scale", "threshold", "sigmoid_threshold", "margin", "refinement",
-)  # fmt: skip
-WITHOUT_BACKGROUND: dict[str, Any] = {
-    **dict.fromkeys(("product_threshold", "softmax_scale", "threshold", "sigmoid_threshold")),
-    **{"background": "none", "background_words": (), "margin": 0.0},
-}
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a model is measured on a data set; None leaves a matter to the model.
+    """How a model is measured on a data set; None keeps the model's own setting.
 
-    Sides, window and stride in pixels. `words` stand in place of a class's own name. `background_words` stand for what
-    belongs to no class. The other fields are those of `ReadOut`.
+    Sides, window and stride in pixels. `words` replace the name of a class. `background_words` are words for pixels of
+    no class. `background` and `refinement` are those of `ReadOut`.
     """
 
     name: str
@@ -89,41 +83,34 @@ class Protocol:
     templates: tuple[str, ...] | None = None
     words: tuple[tuple[str, tuple[str, ...]], ...] = ()
     background_words: tuple[str, ...] | None = None
-    background: Background | None = None
-    product_threshold: float | None = None
-    softmax_scale: float | None = None
-    threshold: float | None = None
-    sigmoid_threshold: float | None = None
-    margin: float | None = None
+    background: BackgroundRule | None = None
     refinement: int | None = None
 
     def settings(self) -> dict[str, object]:
-        """What it lays down, as plain JSON values."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        """The settings of the protocol as plain JSON values."""
+        rule = {} if self.background is None else self.background.to_json()
+        return {
+            name: value for name, value in (asdict(self) | {"background": None} | rule).items() if value is not None
+        }
 
     def for_encoder(self, encoder: ImageEncoder) -> Protocol:
-        """The same without sizes for what sees no patches: it cuts pictures in its own way."""
+        """The same protocol, but without sizes for encoders that cut pictures themselves."""
         return self if encoder.multiple > 1 else replace(self, shorter_side=None, window=None, stride=None)
 
-    def sees(self, encoder: ImageEncoder) -> ImageEncoder:
-        """An encoder as this protocol shows it pictures. Raises `ConfigError` where windows do not fit its patches."""
+    def adapt_encoder(self, encoder: ImageEncoder) -> ImageEncoder:
+        """The encoder with this protocol's sizes and windows. Raises `ConfigError` if these do not fit its patches."""
         if self.for_encoder(encoder).shorter_side is None or self.shorter_side is None:
             return encoder
         return Windowed(encoder, self.shorter_side, self.window, self.stride)
 
-    def reads(self, read_out: ReadOut) -> ReadOut:
-        """A model's read-out with what this protocol lays down."""
-        given = {name: getattr(self, name) for name in RULE if getattr(self, name) is not None}
-        return replace(read_out, **given)
+    def adapt_read_out(self, read_out: ReadOut) -> ReadOut:
+        """A model's read-out with this protocol's background rule, background words and refinement."""
+        rule = read_out.background if self.background is None else self.background
+        refinement = read_out.refinement if self.refinement is None else self.refinement
+        return replace(read_out, background=rule, refinement=refinement)
 
-    def speaks(self, vocabulary: Vocabulary, background_words: Sequence[str] = BACKGROUND_WORDS) -> Vocabulary:
-        """A data set's vocabulary in the words of this protocol.
-
-        `background_words`: a model's own, which take their place where the protocol leaves that to the model; but the
-        picturebook has words of its own, and a data set without background has none.
-        """
-        has_own = self.dataset.startswith(SCENES) or not vocabulary.background
-        background = vocabulary.background if has_own else tuple(background_words)
+    def adapt_vocabulary(self, vocabulary: Vocabulary) -> Vocabulary:
+        """A data set's vocabulary with the words and templates of this protocol."""
         own = dict(self.words)
         words = [own.get(label, (label,)) for label in vocabulary.labels]
         aliases = [
@@ -133,26 +120,26 @@ class Protocol:
             vocabulary,
             labels=tuple(first for first, *_ in words),
             aliases=tuple(aliases) if any(aliases) else (),
-            background=background if self.background_words is None else self.background_words,
+            background=vocabulary.background if self.background_words is None else self.background_words,
             templates=self.templates or vocabulary.templates,
         )
 
 
 def protocol_for(name: str, dataset: str, has_background: bool = True, refined: bool = True) -> Protocol:
-    """A protocol by name, for a data set by name; not `refined`: TCL's other column, without refinement.
+    """A protocol by name, for a data set by name. With `refined` False, "tcl" is TCL's column without refinement.
 
     Raises `ConfigError` for a name that is not in `PROTOCOLS`.
     """
     chosen = _in_full(name, dataset, refined)
     if not has_background and name != "own":
-        chosen = replace(chosen, **WITHOUT_BACKGROUND)
-    if dataset.startswith(SCENES):  # they are 96 pixels wide: they are seen as the model sees them
+        chosen = replace(chosen, background=NoBackground(), background_words=())
+    if dataset.startswith(SCENES):  # they are 96 pixels wide: the model's own sizes are used
         return replace(chosen, shorter_side=None, window=None, stride=None)
     return chosen
 
 
 def _plain_names(family: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The names of a data set's classes where our phrases for them are others."""
+    """The names of a data set's classes whose words differ from them."""
     table = TABLES.get(family)
     if table is None:
         return ()
@@ -161,7 +148,7 @@ def _plain_names(family: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 def _in_full(name: str, dataset: str, refined: bool) -> Protocol:
-    family = dataset.removeprefix(f"{SCENES}-").rstrip("0123456789")  # voc21 and voc20 share what they can
+    family = dataset.removeprefix(f"{SCENES}-").rstrip("0123456789")  # voc21 and voc20 have the same words
     match name:
         case "own":
             return Protocol(name, dataset)
@@ -169,20 +156,20 @@ def _in_full(name: str, dataset: str, refined: bool) -> Protocol:
             threshold = PAPER_THRESHOLDS.get(family.split("-")[0])
             return Protocol(
                 name, dataset, shorter_side=448, templates=("a photo of a {}",), background_words=(),
-                background="product", product_threshold=threshold, refinement=0,
+                background=Product() if threshold is None else Product(threshold), refinement=0,
             )  # fmt: skip
         case "tcl":
             return Protocol(
                 name, dataset, shorter_side=448, window=448, stride=224, templates=TCL_TEMPLATES,
-                words=_plain_names(family), background_words=(), background="sigmoid",
-                sigmoid_threshold=0.4 if refined else 0.5, refinement=10 if refined else 0,
+                words=_plain_names(family), background_words=(), background=Sigmoid(0.4 if refined else 0.5),
+                refinement=10 if refined else 0,
             )  # fmt: skip
         case "scliplike":
             return Protocol(
                 name, dataset, shorter_side=SCLIP_SIDES.get(family, 336), window=224, stride=112,
                 templates=CLIP_TEMPLATES, words=tuple(SCLIP_WORDS.get(family, {}).items()),
-                background_words=("background",) if family == "context" else SCLIP_BACKGROUND, background="softmax",
-                softmax_scale=SCLIP_SCALES.get(family, 40.0), threshold=0.1, refinement=0,
+                background_words=("background",) if family == "context" else SCLIP_BACKGROUND,
+                background=Softmax(0.1, SCLIP_SCALES.get(family, 40.0)), refinement=0,
             )  # fmt: skip
         case _:
             raise ConfigError(f"there is no protocol {name!r}: choose one of {', '.join(PROTOCOLS)}.")

@@ -1,8 +1,8 @@
-"""The PNG maps of COCO-Stuff, from which two benchmarks are made.
+"""The PNG maps of COCO-Stuff, which two benchmarks use.
 
 Images of COCO 2017 in val2017/ or images/val2017/; maps (stuffthingmaps_trainval2017.zip) in annotations/val2017/,
-stuffthingmaps/val2017/ or, beside the images, val2017/. A map's number is COCO's category minus 1: things 0..89, stuff
-91..181, 255 what nobody labelled. COCO never used eleven of the numbers.
+stuffthingmaps/val2017/ or val2017/ (with the images). A map's number is COCO's category minus 1: things 0..89, stuff
+91..181, 255 for pixels without a label. COCO never used eleven of the numbers.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ STUFF = tuple(range(91, 182))
 
 
 def map_pairs(name: str, folder: Path, split: str) -> list[tuple[str, Path, Path]]:
-    """Name, image and map of all images of a split. Raises `DatasetError` for what is missing."""
+    """Name, image and map of all images of a split. Raises `DatasetError` if files are missing."""
     download = Download(name, folder, REMEDY)
     part = f"{split}2017"
     images = download.files(".jpg", part, f"images/{part}")
     maps = download.files(".png", f"annotations/{part}", f"stuffthingmaps/{part}", part)
-    # Converters leave maps of their own beside these: 000000000139_labelTrainIds.png.
+    # Converters write other maps into the same folder: 000000000139_labelTrainIds.png.
     names = sorted(name for name in images.keys() | maps.keys() if "TrainIds" not in name)
     return download.pairs(names, images, maps)

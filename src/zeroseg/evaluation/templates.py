@@ -1,4 +1,4 @@
-"""Prompt templates that protocols of the field ask for, as their authors list them."""
+"""Prompt templates of evaluation protocols, as their authors list them."""
 
 CLIP_TEMPLATES = (
     "a bad photo of a {}.", "a photo of many {}.", "a sculpture of a {}.", "a photo of the hard to see {}.",
@@ -22,10 +22,10 @@ CLIP_TEMPLATES = (
     "a dark photo of a {}.", "itap of a {}.", "graffiti of the {}.", "a toy {}.",
     "itap of my {}.", "a photo of a cool {}.", "a photo of a small {}.", "a tattoo of the {}.",
 )  # fmt: skip
-"""CLIP's eighty for ImageNet (Radford et al. 2021), the mistakes in their grammar kept."""
+"""CLIP's 80 templates for ImageNet (Radford et al. 2021), with their grammar mistakes."""
 
 TCL_TEMPLATES = (
     "itap of a {}.", "a bad photo of a {}.", "a origami {}.", "a photo of the large {}.", "a {} in a video game.",
     "art of the {}.", "a photo of the small {}.", "a photo of many {}.", "a photo of {}s.",
 )  # fmt: skip
-"""TCL's nine (Cha et al. 2023): a subset of CLIP's, and two for many."""
+"""TCL's nine templates (Cha et al. 2023): seven of CLIP's, and two plural ones."""

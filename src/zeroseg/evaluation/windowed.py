@@ -1,28 +1,30 @@
-"""Large pictures seen through windows, as the field's protocols ask for: each is encoded by itself.
+"""Large pictures in windows, as some evaluation protocols need: each window is encoded separately.
 
-Letters: D embedding width, H W pixels.
+Letters: B image, D embedding width, H W pixels.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from zeroseg.baselines.windows import starts
+from zeroseg.encoding import Encoded, ImageEncoder, Size, Window
 from zeroseg.errors import ConfigError
-from zeroseg.segmenter import Encoded, ImageEncoder, Window
 
 
 class Windowed:
-    """Another encoder, shown pictures at another size, and in square windows if `window` says so. An `ImageEncoder`.
+    """Another encoder, with pictures of another size, and in square windows if `window` is given. An `ImageEncoder`.
 
-    Windows begin every `stride` pixels, the last one where the picture ends; a side shorter than the window is seen
-    whole. Where windows overlap, what they say of a word is averaged (`Segmenter.name`), as the field does it.
+    Windows begin every `stride` pixels, and the last one ends at the edge of the picture; if a side is shorter than the
+    window, it is not cut. In overlaps, similarities with words are averaged (`Encoded.similarities`).
     """
 
     def __init__(self, encoder: ImageEncoder, shorter_side: int, window: int | None = None, stride: int | None = None):
-        """`shorter_side`: what pictures are resized to; all in pixels. Without `stride` windows do not overlap.
+        """`shorter_side`: of the resized pictures; all sides in pixels. Without `stride` windows do not overlap.
 
         Raises `ConfigError` unless window and stride are whole cells, and the stride no longer than the window.
         """
@@ -35,18 +37,25 @@ class Windowed:
         self.encoder, self.window, self.stride = encoder, window, stride
         self.shorter_side, self.multiple = shorter_side, encoder.multiple
 
-    def encode(self, pixels: Float[Tensor, "1 3 H W"], size: tuple[int, int]) -> Encoded:
-        """All windows, with the picture's embedding as the mean of theirs."""
+    def encode(self, pixels: Float[Tensor, "B 3 H W"], sizes: Sequence[Size]) -> list[Encoded]:
+        """The windows of each picture (see `ImageEncoder`); its embedding is the mean of those of its windows."""
         if not self.window or not self.stride:
-            return self.encoder.encode(pixels, size)
+            return self.encoder.encode(pixels, sizes)
         height, width = pixels.shape[2:]
         down, across = min(self.window, height), min(self.window, width)
         cell = self.multiple
-        windows: list[Window] = []
+        windows: list[list[Window]] = [[] for _ in sizes]
         for top in starts(height, down, self.stride):
             for left in starts(width, across, self.stride):
                 part = pixels[:, :, top : top + down, left : left + across]
-                windows.append(Window(top // cell, left // cell, self.encoder.encode(part, (down, across))))
-        image = torch.stack([window.encoded.image for window in windows]).mean(dim=0)
-        mean, grid = windows[0].encoded.mean, (height // cell, width // cell)
-        return Encoded(image, None, None, None, mean, grid, size, windows=tuple(windows))
+                found = self.encoder.encode(part, [(down, across)] * len(sizes))
+                for ours, encoded in zip(windows, found, strict=True):
+                    ours.append(Window(top // cell, left // cell, encoded))
+        grid = (height // cell, width // cell)
+        return [_together(ours, grid, size) for ours, size in zip(windows, sizes, strict=True)]
+
+
+def _together(windows: Sequence[Window], grid: Size, size: Size) -> Encoded:
+    """An encoded picture from its windows."""
+    image = torch.stack([window.encoded.image for window in windows]).mean(dim=0)
+    return Encoded(image, None, None, None, windows[0].encoded.mean, grid, size, windows=tuple(windows))

@@ -1,11 +1,12 @@
-"""Experiments: named sets of short runs, kept as small records, and pages that are written from the records alone."""
+"""Experiments: named sets of short runs, kept as small records, and pages that are written from records only."""
 
 from zeroseg.experiments.ablation import ABLATION
 from zeroseg.experiments.design import Column, Experiment, Variant
 from zeroseg.experiments.faithful import FAITHFUL
 from zeroseg.experiments.page import by_variant, fill, setup_table, write_page
 from zeroseg.experiments.records import Record, read_records
-from zeroseg.experiments.running import Laboratory, Run, Scenes, carry_out, plan, train_run, trained_segmenter
+from zeroseg.experiments.running import ExperimentContext, Run, Scenes, plan, run_variant, train_run, trained_segmenter
+from zeroseg.experiments.series import Outcome, run_missing, train_missing
 
 EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in (ABLATION, FAITHFUL)}
 
@@ -13,17 +14,20 @@ __all__ = [
     "EXPERIMENTS",
     "Column",
     "Experiment",
-    "Laboratory",
+    "ExperimentContext",
+    "Outcome",
     "Record",
     "Run",
     "Scenes",
     "Variant",
     "by_variant",
-    "carry_out",
     "fill",
     "plan",
     "read_records",
+    "run_missing",
+    "run_variant",
     "setup_table",
+    "train_missing",
     "train_run",
     "trained_segmenter",
     "write_page",

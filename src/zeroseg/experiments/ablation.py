@@ -1,4 +1,4 @@
-"""The experiment `ablation`: our recipe on the picturebook, with one of its parts taken away at a time."""
+"""The experiment `ablation`: our recipe on the picturebook; each variant leaves out one part."""
 
 from pathlib import Path
 
@@ -18,13 +18,11 @@ ABLATION = Experiment(
             Variant("no-patch-view", "no patch-view matching", changes.losses(patch_view=0.0)),
             Variant("no-dense", "no dense targets", changes.losses(dense=0.0)),
             Variant("no-distillation", "no multi-scale distillation", changes.losses(distillation=0.0)),
-            Variant(
-                "plus-matching", "the paper's segment matching beside them, at weight .2", changes.losses(matching=0.2)
-            ),
+            Variant("plus-matching", "also the paper's segment matching, at weight .2", changes.losses(matching=0.2)),
         ),
-        "Data, targets, first weights": (
+        "Data, targets, initial weights": (
             Variant("no-focus", "views count evenly for all patches in them", changes.settings(focus=0.0)),
-            Variant("no-flips", "no mirrored images", changes.settings(flips=False)),
+            Variant("no-flips", "no flipped images", changes.settings(flips=False)),
             Variant("no-centre", "targets neither centred nor scaled", changes.settings(centre=False)),
             Variant(
                 "from-scratch", "encoder not started from the teacher's", changes.settings(encoder_from_teacher=False)
@@ -46,7 +44,7 @@ ABLATION = Experiment(
         Column("voc", VOC, "patches"),
         Column("voc, refined", VOC, "patches", refined=True),
         Column("voc by segment", VOC, "segments"),
-        Column("oracle of segments", VOC, "segments", "oracle_miou"),
+        Column("upper bound of segments", VOC, "segments", "upper_bound_miou"),
         Column("context", CONTEXT, "patches"),
         Column("coco", COCO, "patches"),
     ),

@@ -1,4 +1,4 @@
-"""Changes of a run's config, to build variants from: `changes.student(assignment="cosine")`."""
+"""Changes of a run's config, from which variants are built: `changes.student(assignment="cosine")`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import reduce
 from typing import Any
 
 from zeroseg.experiments.design import Change
-from zeroseg.training.distill import DistillConfig
+from zeroseg.training.distillation import DistillConfig
 
 
 def settings(**values: Any) -> Change:
@@ -21,7 +21,7 @@ def student(**values: Any) -> Change:
 
 
 def read_out(**values: Any) -> Change:
-    """How the student is read out."""
+    """Settings of the student's read-out."""
     return lambda config: student(read_out=replace(config.student.read_out, **values))(config)
 
 
@@ -31,7 +31,7 @@ def losses(**weights: float) -> Change:
 
 
 def batch_size(size: int) -> Change:
-    """Another batch at equal samples: the steps become fewer or more."""
+    """Another batch size with the same number of samples: the number of steps changes."""
 
     def change(config: DistillConfig) -> DistillConfig:
         steps = max(1, round(config.loop.steps * config.loop.batch_size / size))
@@ -52,12 +52,12 @@ def optimiser(factor: float = 1.0, **values: Any) -> Change:
 
 
 def samples(factor: float) -> Change:
-    """So many times the samples, at the same batch."""
+    """The number of samples times `factor`, with the same batch size."""
     return lambda config: replace(config, loop=replace(config.loop, steps=round(factor * config.loop.steps)))
 
 
 def summed(config: DistillConfig) -> DistillConfig:
-    """Distances to views as sums over the embedding's dimensions, not means: weights times its width."""
+    """Distances to views as sums over the embedding's dimensions, not means: their weights times the width."""
     width, weights = config.student.embedding_width, config.losses
     return losses(distillation=width * weights.distillation, matching=width * weights.matching)(config)
 

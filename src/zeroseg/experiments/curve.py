@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zeroseg.experiments.design import TRAINING_POINTS, VALIDATION_POINTS
-from zeroseg.experiments.records import Curve, short
+from zeroseg.experiments.records import Curve, short, with_new_names
 
 Row = Mapping[str, Any]
 
@@ -14,10 +14,11 @@ LEFT_OUT = {"step", "time", "images_per_second", "nearest"}
 
 
 def curve_of(log: Sequence[Row]) -> Curve:
-    """Losses and instruments under "training", mIoU under "validation"; `step` counts the steps done.
+    """Losses and diagnostics under "training", mIoU under "validation"; `step` counts the steps done.
 
-    `nearest_share` is how many of a batch's segment tokens have the one view as nearest that most of them have.
+    `nearest_share` is the fraction of a batch's segment tokens whose nearest view is the most frequent nearest view.
     """
+    log = [with_new_names(row) for row in log]
     trained = [_with_nearest_share(row) for row in log if "loss" in row]
     evaluated = [row for row in log if "miou" in row]
     return {
@@ -27,14 +28,14 @@ def curve_of(log: Sequence[Row]) -> Curve:
 
 
 def thinned(rows: Sequence[Row], most: int) -> list[Row]:
-    """At most so many of the rows, evenly spaced, the first and the last among them."""
+    """At most `most` of the rows, evenly spaced, with the first and the last."""
     if len(rows) <= most:
         return list(rows)
     return [rows[round(place * (len(rows) - 1) / (most - 1))] for place in range(most)]
 
 
 def seconds_trained(log: Sequence[Row], batch_size: int) -> float:
-    """Time in training steps, evaluations not counted, over all sessions of the run."""
+    """Seconds of training steps, without evaluations, over all sessions of the run."""
     seconds, done = 0.0, 0
     for row in log:
         if "loss" in row:

@@ -1,4 +1,4 @@
-"""What an experiment is: a base, variants of it in groups, and how their students are read."""
+"""The design of an experiment: a base, variants of it in groups, and the read-outs of their students."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zeroseg.segmenter import Segmenter
-from zeroseg.training.distill import DistillConfig
+from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.loop import LoopConfig
 
 Change = Callable[[DistillConfig], DistillConfig]
 
 TRAINING_POINTS, VALIDATION_POINTS = 30, 9  # of a run's curve, at most
-REFINED = ", refined"  # ends the name of a reading with the refinement of the read-out
+REFINED = ", refined"  # the end of the names of readings with refinement
 
 
 @dataclass(frozen=True)
 class Variant:
-    """An experiment's base with a change; `words` say in one line what is changed.
+    """An experiment's base with a change; `words` describe the change in one line.
 
-    `learns_from` is what trains the student, distillation if it is not said otherwise; `train` does it, then: it is
-    called with the run, its folder, the laboratory, a judge of students, and whether to resume, and returns False when
-    it was interrupted (see `running.carry_out`). It leaves the student in `student`, and in `text` a CLIP where the
-    student speaks to another text encoder than the teacher's.
+    `learns_from` names the supervision of the student, by default distillation. Otherwise `train` trains it: it is
+    called with the run, its folder, the experiment's context, a function that evaluates students, and whether to
+    resume, and returns False if it was interrupted (see `running.run_variant`). It saves the student in `student`, and
+    in `text` a CLIP if the student was trained with another text encoder than the teacher's.
 
-    What learns nothing has `ready` instead: called with the laboratory, it gives the segmenter, which is measured once,
+    `texts`: the largest number of texts for an image that a text encoder is trained on, together with the student.
+
+    A variant without training has `ready`: called with the context, it returns the segmenter, which is measured once,
     in the first reading.
     """
 
@@ -35,35 +37,36 @@ class Variant:
     words: str
     change: Change = lambda config: config
     learns_from: str = "views"
+    texts: int = 0
     train: Callable[..., bool] | None = field(default=None, repr=False, compare=False)
     ready: Callable[..., Segmenter] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of an experiment's table: a figure of one of its readings, on the held-out scenes of a data set."""
+    """A column of an experiment's table: a metric of one of its readings, on the held-out scenes of a data set."""
 
     title: str
     dataset: str
     reading: str
-    figure: Literal["miou", "oracle_miou"] = "miou"
+    figure: Literal["miou", "upper_bound_miou"] = "miou"
     refined: bool = False
 
     @property
     def name(self) -> str:
-        """The reading's, in the scores of a record."""
+        """The name of the reading in the scores of a record."""
         return self.reading + (REFINED if self.refined else "")
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A question that is asked of a recipe with short runs.
+    """A set of short runs of a recipe and its variants.
 
-    `readings` are ways to read a student, by name, as changes of its recipe's read-out: the first is the recipe's own.
-    Margins are tuned on validation scenes of the first data set. What `columns` ask for is measured, and shown on the
-    page, whose prose is `template`. Variants of a group share a chart with the base, so a group holds five at most.
-    `by_class`: data sets of which the IoU of each class is kept, too. `protocol`: one of the field
-    (`evaluation/protocols.py`) that students are measured under.
+    `readings` are read-outs by name, as changes of the recipe's read-out: the first is the recipe's own. Margins are
+    tuned on validation scenes of the first data set. The metrics in `columns` are measured and shown on the page, whose
+    text is `template`. Variants of a group are in one chart with the base, so a group has at most five. `by_class`:
+    data sets for which the IoU of each class is also kept. `protocol`: the evaluation protocol
+    (`evaluation/protocols.py`).
     """
 
     name: str
@@ -78,20 +81,23 @@ class Experiment:
 
     @property
     def variants(self) -> tuple[Variant, ...]:
-        """All of them, the base first."""
+        """All variants, the base first."""
         return (self.base, *(variant for group in self.groups.values() for variant in group))
 
     @property
     def datasets(self) -> tuple[str, ...]:
-        """Those of the columns, each once."""
+        """The data sets of the columns, each once."""
         return tuple(dict.fromkeys(column.dataset for column in self.columns))
 
     def columns_of(self, refines: bool) -> tuple[Column, ...]:
-        """All columns, or for a recipe that refines nothing those without refinement."""
+        """All columns; for a recipe without refinement, those without refinement."""
         return tuple(column for column in self.columns if refines or not column.refined)
 
     def config(self, variant: Variant, base: DistillConfig, seed: int) -> DistillConfig:
-        """The run of a variant: `base` (the recipe, perhaps with fewer steps) changed, watched at even distances."""
+        """The config of a variant's run: `base` (the recipe, perhaps with fewer steps) with the variant's change.
+
+        The intervals of logging and evaluation are set for a curve with evenly spaced points.
+        """
         config = variant.change(base)
         return replace(config, loop=_watched(replace(config.loop, seed=seed)))
 

@@ -1,6 +1,6 @@
-"""The experiment `faithful`: the paper's recipe on the picturebook, with one thing changed at a time.
+"""The experiment `faithful`: the paper's recipe on the picturebook; each variant changes one thing.
 
-All variants read one cache, that of the paper's 30 views.
+All variants use the same cache, with the paper's 30 views.
 """
 
 from dataclasses import replace
@@ -9,8 +9,9 @@ from pathlib import Path
 from zeroseg.experiments import changes
 from zeroseg.experiments.design import Column, Experiment, Variant
 from zeroseg.recipes import picturebook, picturebook_faithful
-from zeroseg.training.distill import DistillConfig
-from zeroseg.training.first_weights import NOT_OF_THE_FORM
+from zeroseg.rules import Margin
+from zeroseg.training.distillation import DistillConfig
+from zeroseg.training.initialisation import NOT_OF_THE_FORM
 
 VOC = "picturebook-voc"
 
@@ -18,7 +19,7 @@ MEANS = changes.together(changes.student(patch_head=True, segment_embedding="mea
 
 
 def from_ours(config: DistillConfig) -> DistillConfig:
-    """Begin with the bundled student, which tells things apart, and go on with the losses of `config`."""
+    """Start from the bundled student, whose segments are distinct, and continue with the losses of `config`."""
     own = config.student
     student = replace(picturebook().student, **{name: getattr(own, name) for name in NOT_OF_THE_FORM})
     return replace(config, student=student, start_from="bundled", losses=replace(config.losses, reconstruction=0.0))
@@ -65,7 +66,7 @@ FAITHFUL = Experiment(
             Variant("temperature-0.3", "Gumbel temperature .3", changes.student(temperature=0.3)),
             Variant("temperature-0.1", "Gumbel temperature .1", changes.student(temperature=0.1)),
         ),
-        "Segments without a mind of their own": (
+        "Segments as means of patches": (
             Variant("means", "segments are means of patches that dense targets train", MEANS),
             Variant(
                 "means-cosine-teacher-centred",
@@ -77,7 +78,7 @@ FAITHFUL = Experiment(
                 ),
             ),
         ),
-        "First weights": (
+        "Initial weights": (
             Variant(
                 "from-teacher",
                 "encoder started from the teacher's",
@@ -99,11 +100,11 @@ FAITHFUL = Experiment(
             ),
         ),
     },
-    readings={"product": {}, "margin": {"background": "margin"}},
+    readings={"product": {}, "margin": {"background": Margin()}},
     columns=(
         Column("mIoU, product score", VOC, "product"),
         Column("mIoU, margin rule", VOC, "margin"),
-        Column("oracle", VOC, "product", "oracle_miou"),
+        Column("upper bound of segments", VOC, "product", "upper_bound_miou"),
     ),
     template=Path(__file__).with_suffix(".md"),
 )

@@ -1,4 +1,4 @@
-"""An experiment's page: its prose, with tables and curves from the records in the slots."""
+"""An experiment's page: its text, with tables and curves from the records in the slots."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from zeroseg.experiments.tables import NOTHING, Found, results_table, table, tra
 from zeroseg.files import write_text_atomically
 from zeroseg.views import ViewsConfig
 
-ROUNDING = 0.05  # of steps, where a variant has a share of the base's
+ROUNDING = 0.05  # of the number of steps, for variants with a fraction of the base's
+LEGEND = Path(__file__).with_name("legend.md")  # of the tables: one text for all experiments
 SLOT = re.compile(r"\{(\w+)\}")
 
 
 def write_page(experiment: Experiment, records: Path, pages: Path, seeds: int = 3) -> Path:
-    """Write `NAME.md` and its plots (in `images/`) into the folder `pages`, from the records below `records` alone.
+    """Write `NAME.md` and its plots (in `images/`) into the folder `pages`, only from the records below `records`.
 
-    `seeds`: how many are wanted of each variant, to say what is missing. Raises `DatasetError` for records that are
-    damaged or were made under settings that cannot be compared, `OutputError`.
+    `seeds`: the number that each variant should have; the page says what is missing. Raises `DatasetError` for records
+    that are damaged or whose settings cannot be compared, `OutputError`.
     """
     found = by_variant(experiment, read_records(records, experiment.name))
     for measure in MEASURES:
@@ -35,9 +36,10 @@ def write_page(experiment: Experiment, records: Path, pages: Path, seeds: int = 
 
 
 def page(experiment: Experiment, found: Found, seeds: int = 3) -> str:
-    """The text of the page. Raises `ValueError` for a slot in the prose that there is not."""
+    """The text of the page. Raises `ValueError` for an unknown slot in the template."""
     curves = [f"![{m.title} over the samples seen]({_image(experiment, m.name)})" for m in MEASURES]
     parts = {
+        "legend": LEGEND.read_text(encoding="utf-8").strip(),
         "setup": setup_table(experiment, found),
         "missing": _missing(experiment, found, seeds),
         "table": results_table(experiment, found),
@@ -50,11 +52,11 @@ def page(experiment: Experiment, found: Found, seeds: int = 3) -> str:
 
 
 def fill(template: Path, parts: Mapping[str, str]) -> str:
-    """The prose of a template with its `{slots}` filled. Raises `ValueError` for a slot that there is not."""
+    """The text of a template with its `{slots}` filled. Raises `ValueError` for an unknown slot."""
     prose = template.read_text(encoding="utf-8")
     unknown = set(SLOT.findall(prose)) - parts.keys()
     if unknown:
-        raise ValueError(f"{template} has slots that there are not: {', '.join(sorted(unknown))}")
+        raise ValueError(f"{template} has unknown slots: {', '.join(sorted(unknown))}")
     return SLOT.sub(lambda slot: parts[slot[1]], prose)
 
 
@@ -63,7 +65,8 @@ def _image(experiment: Experiment, name: str) -> str:
 
 
 def by_variant(experiment: Experiment, records: Sequence[Record]) -> dict[str, list[Record]]:
-    """The records of each variant. Those of one may differ by their seeds, those of all by their configs, no more."""
+    """The records of each variant. Raises `DatasetError` if records of one variant differ in more than their seeds, or
+    records of different variants in more than their configs."""
     found = {v.name: [record for record in records if record.variant == v.name] for v in experiment.variants}
     ours = [record for some in found.values() for record in some]
     for some in found.values():
@@ -74,18 +77,18 @@ def by_variant(experiment: Experiment, records: Sequence[Record]) -> dict[str, l
 
 
 def _expect_one_length(experiment: Experiment, records: Sequence[Record]) -> None:
-    """All that trained saw as many samples as their variants say, beside a base of one length."""
+    """Raise `DatasetError` unless the numbers of samples of all records fit one length of the base."""
     variants, recipe = {variant.name: variant for variant in experiment.variants}, experiment.recipe()
-    shares: list[tuple[float, Record]] = []
+    fractions: list[tuple[float, Record]] = []
     for record in (record for record in records if record.samples):
         whole = experiment.config(variants[record.variant], recipe, 0).loop
-        shares.append((record.samples / (whole.steps * whole.batch_size), record))
-    shares.sort(key=lambda share: share[0])
-    if shares and shares[0][0] < (1 - ROUNDING) * shares[-1][0]:
-        short, long = shares[0][1], shares[-1][1]
+        fractions.append((record.samples / (whole.steps * whole.batch_size), record))
+    fractions.sort(key=lambda fraction: fraction[0])
+    if fractions and fractions[0][0] < (1 - ROUNDING) * fractions[-1][0]:
+        short, long = fractions[0][1], fractions[-1][1]
         raise DatasetError(
-            f"the records {short.name} and {long.name} of the experiment {experiment.name} are of runs of different "
-            "length (--steps): run the shorter ones again, or keep them in another folder."
+            f"the records {short.name} and {long.name} of the experiment {experiment.name} are from runs of different "
+            "length (--steps): run the shorter ones again, or move them to another folder."
         )
 
 
@@ -99,7 +102,7 @@ def _expect_equal(settings: Sequence[tuple[Record, Values]]) -> None:
 
 
 def _missing(experiment: Experiment, found: Found, seeds: int) -> str:
-    """Which runs have no record."""
+    """A sentence on the runs without a record."""
     lacking = {
         v.name: sorted(set(range(seeds)) - {record.seed for record in found[v.name]}) for v in experiment.variants
     }
@@ -118,7 +121,7 @@ def _count(number: int, what: str) -> str:
 
 
 def setup_table(experiment: Experiment, found: Found) -> str:
-    """What all runs had in common, as a table."""
+    """The settings that all runs have in common, as a table."""
     records = [record for some in found.values() for record in some]
     if not records:
         return "Nothing was run yet."
@@ -152,5 +155,5 @@ def _command(experiment: Experiment, found: Found, seeds: int) -> str:
 
 
 def _images(found: Found) -> str:
-    """How many images the runs saw, to be written with a command."""
+    """The number of images of the runs, for a command."""
     return next((f"{record.settings['images']}" for some in found.values() for record in some), "N")

@@ -1,4 +1,4 @@
-"""An experiment's curves as an SVG file: a panel for each group of variants, the base in all of them."""
+"""An experiment's curves as an SVG file: one panel for each group of variants; all panels show the base."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from zeroseg.experiments.tables import Found
 from zeroseg.report import Point, line_chart
 from zeroseg.report.html import STYLE
 
-COLUMNS, GAP = 2, 24  # panels side by side; space round them
+COLUMNS, GAP = 2, 24  # panels side by side; space around them
 WIDTH, HEIGHT = 420, 220  # of a chart, as `line_chart` draws it
-HEADING, TITLE, LINE = 30, 22, 17  # heights: over all panels, of a panel's title, of a line of its legend
-IN_A_LINE = 2  # names in the legend
+HEADING, TITLE, LINE = 30, 22, 17  # heights: of the heading, of a panel's title, of a line of its legend
+IN_A_LINE = 2  # names in one line of the legend
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure of the curve: where it is in a record, and how it is called."""
+    """A metric of the curve: its place in a record, and its title."""
 
     name: str
     part: Literal["training", "validation"]
@@ -62,7 +62,7 @@ def plot(experiment: Experiment, found: Found, measure: Measure) -> str:
 
 
 def mean_curve(records: Sequence[Record], measure: Measure) -> list[Point]:
-    """(samples seen, mean over the seeds) at every step where all of them have the figure."""
+    """(samples seen, mean over the seeds) at every step for which all seeds have a value."""
     values: dict[int, list[float]] = defaultdict(list)
     for record in records:
         columns = record.curve[measure.part]
@@ -74,7 +74,7 @@ def mean_curve(records: Sequence[Record], measure: Measure) -> list[Point]:
 
 
 def _panel(title: str, variants: Sequence[Variant], found: Found, measure: Measure, legend: int) -> str:
-    """Title, legend and chart of a group. The chart is that of a report, taken out of its HTML."""
+    """Title, legend and chart of a group. The chart is that of a report, without its HTML."""
     lines = {variant.name: mean_curve(found[variant.name], measure) for variant in variants}
     figure = ElementTree.fromstring(line_chart(lines, "samples", measure.label, title))
     chart = figure.findall("svg")[-1]
@@ -87,7 +87,7 @@ def _panel(title: str, variants: Sequence[Variant], found: Found, measure: Measu
 
 
 def _key(name: str, number: int) -> str:
-    """A name of the legend with the line that it stands for."""
+    """A name in the legend with a sample of its line."""
     x, y = number % IN_A_LINE * WIDTH // IN_A_LINE, TITLE + number // IN_A_LINE * LINE + 8
     line = f'<line class="line c{number + 1}" x1="{x}" x2="{x + 30}" y1="{y}" y2="{y}"/>'
     return line + _words(x + 38, y + 4, name)

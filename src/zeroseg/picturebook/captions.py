@@ -18,10 +18,10 @@ SMALLEST_CROP = 20  # pixels of a 96-pixel scene
 
 
 def caption(scene: Scene, box: Box, random: Random) -> str:
-    """What the crop shows, in words: things with or without their colour, sometimes the stuff behind them.
+    """A caption of the crop: its things with or without their colour, sometimes with the stuff behind them.
 
-    A thing is named when the crop shows at least a fifth of what is visible of it and it fills a 25th of
-    the crop, or when it fills a fifth of the crop. Synonyms stand in now and then.
+    A thing is named if the crop shows at least a fifth of its visible pixels and it fills a 25th of the
+    crop, or if it fills a fifth of the crop. Sometimes synonyms are used.
     """
     left, top, right, bottom = box
     shown = np.bincount(scene.instances[top:bottom, left:right].ravel(), minlength=len(scene.contents))
@@ -30,11 +30,11 @@ def caption(scene: Scene, box: Box, random: Random) -> str:
     things: list[tuple[int, str]] = []
     stuff: list[tuple[int, str]] = []
     for k, content in enumerate(scene.contents):
-        share = shown[k] / area
+        fraction = shown[k] / area
         if isinstance(content, Thing):
-            if share > 0.2 or (share > 0.04 and shown[k] > 0.2 * whole[k]):
+            if fraction > 0.2 or (fraction > 0.04 and shown[k] > 0.2 * whole[k]):
                 things.append((int(shown[k]), _thing_words(content, random)))
-        elif share > 0.2:
+        elif fraction > 0.2:
             stuff.append((int(shown[k]), _word(content.name, content.synonyms, random)))
     opening = OPENINGS[int(random.random() * len(OPENINGS))]
     background = " and ".join(word for _, word in sorted(stuff, reverse=True))
@@ -61,13 +61,13 @@ def _word(name: str, synonyms: tuple[str, ...], random: Random) -> str:
 
 
 class PicturebookPairs:
-    """Image-caption pairs of the split "teacher", drawn when asked for: `CROPS` crops of every scene.
+    """Image-caption pairs of the split "teacher", drawn when they are used: `CROPS` crops of every scene.
 
-    Crop sides are log-uniform between a fifth of the scene and all of it; half of the crops lie round a thing.
+    Crop sides are log-uniform between a fifth of the scene and all of it; half of the crops are around a thing.
     """
 
     def __init__(self, scenes: int, size: int) -> None:
-        """`scenes`: how many scenes before they repeat. `size`: side of the images handed out, pixels."""
+        """`scenes`: the number of scenes before they repeat. `size`: side of the images, pixels."""
         self._scenes, self._size = scenes, size
 
     def __len__(self) -> int:

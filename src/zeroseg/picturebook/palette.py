@@ -12,7 +12,7 @@ WHITE: RGB = (252, 250, 244)
 
 @dataclass(frozen=True)
 class Colour:
-    """A nameable colour: its word, other words for it, and its middle value (sRGB, 0..255)."""
+    """A colour with a name: its word, other words for it, and its mean value (sRGB, 0..255)."""
 
     name: str
     synonyms: tuple[str, ...]
@@ -33,7 +33,7 @@ COLOURS: tuple[Colour, ...] = (
 )
 
 
-def mix(one: RGB, other: RGB, share: float) -> RGB:
-    """The colour `share` (0..1) of the way from `one` to `other`."""
-    r, g, b = (round(a + (c - a) * share) for a, c in zip(one, other, strict=True))
+def mix(one: RGB, other: RGB, fraction: float) -> RGB:
+    """The colour between `one` (`fraction` 0) and `other` (`fraction` 1)."""
+    r, g, b = (round(a + (c - a) * fraction) for a, c in zip(one, other, strict=True))
     return r, g, b

@@ -1,8 +1,8 @@
 """A pen that draws one object into a scene: colours and instance mask at once.
 
 Noun functions draw in the object's own square: x runs right and y runs down, both from -1 to 1.
-The pen turns, mirrors, stretches and places that square on the page. Everything is a polygon
-with whole-number corners, so that a seed gives the same page on every machine.
+The pen rotates, flips, stretches and places that square on the page. All shapes are polygons with
+whole-number corners, so that a seed gives the same page on every machine.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Pose:
-    """Where an object's square lands on the page (supersampled pixels) and how it is bent."""
+    """The place of an object's square on the page (supersampled pixels), and how it is transformed."""
 
     x: float
     y: float
@@ -46,7 +46,7 @@ class Page:
 class Pen:
     """Draws one object. `main` is its colour, `dark` and `light` are shades of it, `accent` is another colour.
 
-    Shapes are filled and inked round the edge. Later shapes cover earlier ones.
+    Shapes are filled and have an outline. Later shapes cover earlier ones.
     """
 
     def __init__(self, page: Page, instance: int, colour: RGB, accent: RGB, pose: Pose, random: Random) -> None:
@@ -100,13 +100,13 @@ class Pen:
         self._trace([self._place(p) for p in run], colour, width * self._scale)
 
     def limb(self, points: Sequence[Point], fill: RGB, width: float, smooth: bool = True) -> None:
-        """A stroke with an inked edge: legs, tails, stems, handles."""
+        """A stroke with an outline: legs, tails, stems, handles."""
         ink = self.ink_width / self._scale
         self.line(points, self.ink, width + ink, smooth)
         self.line(points, fill, max(width - ink, 0.02), smooth)
 
     def eye(self, x: float, y: float, r: float = 0.08) -> None:
-        """A dark dot with a glint."""
+        """A dark dot with a small light one."""
         self.ellipse(x, y, r, r, self.ink, ink=False)
         self.ellipse(x + r * 0.3, y - r * 0.35, r * 0.35, r * 0.35, self.white, ink=False)
 

@@ -1,4 +1,4 @@
-"""Scenes: stuff behind, one to six things before it, and the instance every pixel belongs to.
+"""Scenes: stuff in the background, one to six things in front of it, and the instance of every pixel.
 
 `draw_scene(split, index)` is a pure function: the same arguments give the same scene on every machine.
 """
@@ -19,7 +19,7 @@ from zeroseg.picturebook.palette import COLOURS, INK, WHITE, Colour, mix
 from zeroseg.picturebook.pen import Page, Pen, Pose
 from zeroseg.picturebook.stuff import STUFF, VARIANTS, Stuff, tile
 
-SIDE = 96  # pixels; what the bundled networks are trained on
+SIDE = 96  # pixels: the bundled networks are trained on this size
 SUPERSAMPLING = 4
 SPLITS = ("teacher", "unlabelled", "validation", "held-out")
 
@@ -45,7 +45,7 @@ class Scene:
     contents: tuple[Stuff | Thing, ...]
 
     def class_map(self, names: Sequence[str], missing: int) -> NDArray[np.uint8]:
-        """Class ids (H W): the place of each pixel's noun or stuff in `names`, `missing` if it is not there."""
+        """Class ids (H W): the index of each pixel's noun or stuff in `names`, or `missing` if it is not in `names`."""
         places = {name: place for place, name in enumerate(names)}
         ids = [places.get(name_of(content), missing) for content in self.contents]
         return np.array(ids, dtype=np.uint8)[self.instances]
@@ -57,15 +57,15 @@ def name_of(content: Stuff | Thing) -> str:
 
 
 def is_reserved(noun: Noun, colour: Colour) -> bool:
-    """Whether this pair is kept out of every teacher caption, to test open vocabulary: one colour a noun."""
+    """Whether this pair is in no teacher caption, to test open vocabulary: one colour for each noun."""
     return (NOUNS.index(noun) * 7 + 3) % len(COLOURS) == COLOURS.index(colour)
 
 
 def draw_scene(split: str, index: int, nouns: Sequence[Noun] = NOUNS, side: int = SIDE) -> Scene:
     """Scene number `index` of a split, `side` pixels wide and high, with things from `nouns` only.
 
-    Only the split "teacher" leaves reserved noun-colour pairs out. The scene is the same drawing at any
-    `side`, finer where it is larger.
+    Only the split "teacher" leaves reserved noun-colour pairs out. A larger `side` gives the same drawing
+    with more pixels.
     """
     random = Random(f"{split}:{index}")
     page = Page(side * SUPERSAMPLING)
@@ -82,7 +82,7 @@ def draw_scene(split: str, index: int, nouns: Sequence[Noun] = NOUNS, side: int 
 
 
 def _lay_stuff(page: Page, random: Random) -> list[Stuff]:
-    """Fill the page: one stuff all over, or one above and one below a wavy horizon."""
+    """Fill the page: one stuff everywhere, or one above and one below a wavy horizon."""
     side = page.image.width
     above = [s for s in STUFF if "above" in s.places]
     below = [s for s in STUFF if "below" in s.places]

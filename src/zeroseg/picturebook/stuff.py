@@ -1,4 +1,4 @@
-"""The stuff of the picturebook: textures without a shape of their own, as tiles to cut backgrounds from."""
+"""The stuff of the picturebook: textures without a shape of their own, as tiles from which backgrounds are cut."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from PIL import Image, ImageDraw
 
 from zeroseg.picturebook.palette import INK, RGB, WHITE, mix
 
-VARIANTS = 4  # tiles a kind: enough to differ, few enough to stay in memory
+VARIANTS = 4  # tiles of each kind: enough variation, and they fit into memory
 
 
 class Sheet:
-    """A tile under the brush. `unit` is a 96th of the page's side: sizes hold at every resolution."""
+    """A tile that is being drawn. `unit` is a 96th of the page's side, so sizes do not depend on the resolution."""
 
     def __init__(self, side: int, unit: float, random: Random) -> None:
         self.side, self.unit, self.random = side, unit, random
@@ -25,11 +25,11 @@ class Sheet:
         self._shade = random.uniform(-0.12, 0.12)
 
     def fill(self, colour: RGB) -> None:
-        """Cover the tile with a colour, a shade lighter or darker from variant to variant."""
+        """Fill the tile with a colour, which is a little lighter or darker in each variant."""
         self.draw.rectangle((0, 0, self.side, self.side), fill=self.shade(colour))
 
     def shade(self, colour: RGB, spread: float = 0.0) -> RGB:
-        """The colour in this variant's light, a random `spread` lighter or darker."""
+        """The colour with this variant's brightness, changed at random by up to `spread`."""
         light = self._shade + self.random.uniform(-spread, spread)
         return mix(colour, WHITE if light > 0 else INK, abs(light))
 
@@ -38,7 +38,7 @@ class Sheet:
         return self.random.random() * self.side, self.random.random() * self.side
 
     def scatter(self, every: float) -> range:
-        """As many turns as give one mark to every square of `every` units a side."""
+        """A range with one number for every square of `every` units a side."""
         return range(int((self.side / (every * self.unit)) ** 2))
 
     def stroke(self, points: list[tuple[float, float]], colour: RGB, width: float) -> None:
@@ -164,7 +164,7 @@ def _night_sky(sheet: Sheet) -> None:
 
 @dataclass(frozen=True)
 class Stuff:
-    """A kind of stuff: its name, other words, where in a picture it may lie, and its brush."""
+    """A kind of stuff: its name, other words, where it may be in a picture, and the function that draws it."""
 
     name: str
     synonyms: tuple[str, ...]

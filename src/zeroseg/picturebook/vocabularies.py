@@ -1,4 +1,4 @@
-"""Three vocabularies over the picturebook, in the image of the paper's benchmarks, and where captions get words.
+"""Three vocabularies for the picturebook, similar to the paper's benchmarks, and the words of captions.
 
 | vocabulary | like | classes |
 |---|---|---|

@@ -1,4 +1,4 @@
-"""Scenes as files: images, captions beside them, masks in a folder of their own.
+"""Scenes as files: images with their captions, and masks in a separate folder.
 
 Letters: H W pixels.
 """
@@ -24,7 +24,7 @@ from zeroseg.picturebook.vocabularies import ALL_NOUNS, STUFF_NAMES
 
 MASK_NAMES = ("background", *ALL_NOUNS, *STUFF_NAMES)  # a mask's number k is MASK_NAMES[k]; no pixel is background
 METADATA, LABELS = "metadata.jsonl", "labels.json"
-DRAWN_AT_ONCE = 100  # scenes that an interruption waits for
+DRAWN_AT_ONCE = 100  # scenes: an interruption waits for them
 FORMATS = {".png": "PNG", ".jpg": "JPEG"}
 
 
@@ -45,7 +45,7 @@ class Masks:
 
 
 def mask_picture(scene: Scene, palette: Sequence[RGB]) -> Image.Image:
-    """What every pixel shows, as an indexed picture: numbers of `MASK_NAMES` under the given colours."""
+    """The class of every pixel as an indexed picture: numbers of `MASK_NAMES` with the given colours."""
     picture = Image.fromarray(scene.class_map(MASK_NAMES, missing=0)).convert("P")
     picture.putpalette(bytes(level for colour in palette for level in colour))
     return picture
@@ -60,12 +60,13 @@ def write_scenes(
     captions: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Write scenes of a split as `SPLIT-NUMBER.png` (or .jpg); how many were not there yet. `progress` hears of each.
+    """Write scenes of a split as `SPLIT-NUMBER.png` (or .jpg); returns how many were new.
 
-    With `captions`, `metadata.jsonl` beside them gets a line for every image; lines of other images stay. Whatever
-    exists already is left as it is, so an interrupted run can be begun again.
+    With `captions`, `metadata.jsonl` in the same folder gets a line for every image; lines of other images stay. Files
+    that exist are not changed, so an interrupted run can be started again. `progress` is called with the number of
+    scenes done.
 
-    Raises `OutputError`; `DatasetError` when what is there has another size, or its `metadata.jsonl` is damaged.
+    Raises `OutputError`; `DatasetError` if there are pictures of another size, or if `metadata.jsonl` is damaged.
     """
     kind = kind or ImageKind()
     texts = _read_captions(folder / METADATA) if captions else {}
@@ -91,7 +92,7 @@ def write_scenes(
         return True
 
     written = 0
-    with ThreadPoolExecutor(4) as pool:  # the disk is slower than the pen: every file is flushed
+    with ThreadPoolExecutor(4) as pool:  # writing takes longer than drawing, because every file is flushed
         for start in range(0, len(numbers), DRAWN_AT_ONCE):
             for is_new in pool.map(write, numbers[start : start + DRAWN_AT_ONCE]):
                 written += is_new
@@ -103,14 +104,14 @@ def write_scenes(
 
 
 def _is_there(path: Path, side: int) -> bool:
-    """Whether the picture exists. Raises `DatasetError` when it does and is of another size, or none at all."""
+    """Whether the picture exists. Raises `DatasetError` if the file has another size, or is not a picture."""
     if not path.exists():
         return False
     try:
         with Image.open(path) as picture:
             size = picture.size
     except OSError as error:
-        raise DatasetError(f"{str(path)!r} is in the way and no picture: move it away.") from error
+        raise DatasetError(f"{str(path)!r} exists but is not a picture: move it away.") from error
     if size != (side, side):
         raise DatasetError(
             f"{str(path.parent)!r} holds pictures {size[0]} pixels wide, not {side}: name another folder."

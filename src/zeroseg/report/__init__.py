@@ -1,4 +1,4 @@
-"""Reports: one HTML page that needs nothing but itself, with pictures, tables and charts."""
+"""Reports: one self-contained HTML page with pictures, tables and charts."""
 
 from zeroseg.report.charts import Point, bar_chart, line_chart
 from zeroseg.report.html import Cell, Html, Section, beside, chips, code, facts, grid, page, paragraph, picture, table

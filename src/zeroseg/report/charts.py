@@ -1,4 +1,4 @@
-"""Charts drawn as SVG, for `page`: lines over an axis, bars in groups. They follow the page's colours.
+"""Charts as SVG for `page`: lines over an axis, bars in groups. They use the page's colours.
 
 Coordinates inside are units of the drawing: x runs right, y runs down.
 """
@@ -15,14 +15,14 @@ from zeroseg.report.html import Html
 Number = int | float
 Point = tuple[Number, Number]
 
-COLOURS = 6  # classes c1 .. c6 (strokes) and f1 .. f6 (fills) of the style; then they repeat
-FEW_POINTS = 24  # a line of up to so many points shows each of them
-TEXT = 14.0  # what a line of text needs
+COLOURS = 6  # CSS classes c1 .. c6 (strokes) and f1 .. f6 (fills); then they repeat
+FEW_POINTS = 24  # up to so many points, a line shows each of them
+TEXT = 14.0  # height of a line of text
 
 
 @dataclass(frozen=True)
 class _Frame:
-    """The drawing's size, its margins, and the values that its edges stand for."""
+    """The drawing's size, its margins, and the values at its edges."""
 
     width: Number
     height: Number
@@ -51,10 +51,10 @@ def line_chart(
     wide: bool = False,
     from_zero: bool = True,
 ) -> Html:
-    """Lines over a common axis, dashed level lines with their names for `references`.
+    """Lines over a common axis, and dashed horizontal lines with names for `references`.
 
-    `wide` is for the one chart that fills the page. `from_zero` lets the y axis begin at 0. Points that are not
-    finite are left out; a chart without any point says so.
+    `wide` is for a chart as wide as the page. With `from_zero` the y axis begins at 0. Points that are not finite are
+    left out; a chart without any point says so.
     """
     lines = {name: _finite(points) for name, points in series.items()}
     levels = {name: value for name, value in (references or {}).items() if math.isfinite(value)}
@@ -62,7 +62,7 @@ def line_chart(
     width, height = (720.0, 300.0) if wide else (420.0, 220.0)
     xs, ys = [x for x, _ in points], [*(y for _, y in points), *levels.values()]
     low, high = min(xs, default=0.0), max(xs, default=1.0)
-    low = 0.0 if 0 < low < high / 10 else low  # "from step 1" is "from 0" to the eye
+    low = 0.0 if 0 < low < high / 10 else low  # an axis from nearly 0 begins at 0
     x_range = (low, high if high > low else low + 1)
     y_ticks = ticks(*([0.0] if from_zero and ys else []), *ys)
     frame = _Frame(width, height, x_range, (y_ticks[0], y_ticks[-1]))
@@ -79,7 +79,7 @@ def line_chart(
 def bar_chart(
     groups: Mapping[str, Sequence[Number]], y_label: str, title: str, x_label: str = "", wide: bool = False
 ) -> Html:
-    """Bars from zero, in groups that stand apart under a name each; a group of one is a plain bar."""
+    """Bars from zero, in separate groups with one name each; a group may have one bar."""
     values = [value for bars in groups.values() for value in bars if math.isfinite(value)]
     y_ticks = ticks(0.0, *values)
     slots = sum(len(bars) + 1 for bars in groups.values())
@@ -102,10 +102,10 @@ def bar_chart(
 
 
 def ticks(*values: Number, wanted: int = 5) -> list[float]:
-    """Round numbers, evenly spaced, that enclose all the values: at least two of them."""
+    """At least two round numbers, evenly spaced; all values lie between the first and the last."""
     low, high = min(values, default=0.0), max(values, default=1.0)
     size = max(abs(low), abs(high))
-    if high - low <= max(1e-9 * size, 1e-12):  # one value: give it room
+    if high - low <= max(1e-9 * size, 1e-12):  # a single value: add room on both sides
         low, high = (low - size / 2, high + size / 2) if size > 1e-12 else (0.0, 1.0)
     rough = (high - low) / wanted
     power = 10.0 ** math.floor(math.log10(rough))
@@ -115,7 +115,7 @@ def ticks(*values: Number, wanted: int = 5) -> list[float]:
 
 
 def number_text(value: Number) -> str:
-    """A number to three digits, but whole thousands: 1,234 or 0.25 or 3e-05."""
+    """A number with three digits, or all digits of large whole numbers: 1,234 or 0.25 or 3e-05."""
     return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
@@ -175,7 +175,7 @@ def _reference_lines(frame: _Frame, levels: Mapping[str, Number]) -> str:
 
 
 def _reference_names(frame: _Frame, levels: Mapping[str, Number], points: Sequence[Point]) -> str:
-    """The names of the level lines, above them at the end from which the curves are farther, moved apart."""
+    """The names of the reference lines, above them, at the end that is farther from the curves, without overlap."""
     first, last = min(points, default=(0.0, 0.0)), max(points, default=(0.0, 0.0))
     floor = frame.height - frame.bottom - 4
     lowest, drawn = {"start": floor, "end": floor}, ""
@@ -221,7 +221,7 @@ def _legend(names: Iterable[str]) -> str:
 
 
 def _in_words(lines: Mapping[str, Sequence[Point]], levels: Mapping[str, Number]) -> str:
-    """What a chart shows, for those who do not see it."""
+    """A description of a chart in words, for screen readers."""
     said = [
         f"{name}: from {number_text(line[0][1])} at {number_text(line[0][0])} to {number_text(line[-1][1])} at "
         f"{number_text(line[-1][0])}, lowest {number_text(min(y for _, y in line))}, "

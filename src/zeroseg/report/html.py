@@ -1,7 +1,7 @@
-"""The parts of a report's page: text, pictures, tables. Charts are in `charts.py`, the looks in `style.css`.
+"""The parts of a report's page: text, pictures, tables. Charts are in `charts.py`, styles in `style.css`.
 
-Every function takes plain text and returns finished HTML, so escaping happens here and nowhere else. The page asks
-for nothing outside itself: styles are inline, pictures are data URIs, and its own policy forbids the rest.
+Every function takes plain text and returns finished HTML, so all escaping is done here. The page loads no other
+resource: styles are inline, pictures are data URIs, and its content security policy forbids everything else.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import NewType
 
 from PIL import Image
 
-Html = NewType("Html", str)  # finished and escaped: what the functions of this room return
+Html = NewType("Html", str)  # finished and escaped: the functions of this package return it
 Cell = str | int | float | None
 
 STYLE = Path(__file__).parent / "style.css"
@@ -27,14 +27,14 @@ NOTHING = "\u2013"  # an en dash
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page under a heading of its own."""
+    """A part of the page with its own heading."""
 
     title: str
     blocks: tuple[Html, ...]
 
 
 def page(title: str, sections: Sequence[Section], lead: Sequence[Html] = (), footer: str = "") -> str:
-    """The whole page as text, ready to be written to a file in UTF-8."""
+    """The whole page as text, for a file in UTF-8."""
     links = "".join(f'<a href="#part-{k}">{escape(part.title)}</a>' for k, part in enumerate(sections, 1))
     parts = "".join(
         f'<section id="part-{k}"><h2><span class="number">{k}</span>{escape(part.title)}</h2>{"".join(part.blocks)}'
@@ -59,13 +59,13 @@ def paragraph(text: str) -> Html:
 
 
 def code(lines: Iterable[tuple[str, str]]) -> Html:
-    """Commands to copy, each under a few words on what it does: (words, command)."""
+    """Commands to copy, each below a few words on what it does: (words, command)."""
     items = "".join(f"<li>{escape(words)}<pre><code>{escape(command)}</code></pre></li>" for words, command in lines)
     return Html(f'<ol class="commands">{items}</ol>')
 
 
 def chips(figures: Mapping[str, str]) -> Html:
-    """A few figures that matter most, large: what it is -> its value."""
+    """The most important figures in large letters: name -> value."""
     items = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in figures.items())
     return Html(f'<dl class="chips">{items}</dl>')
 
@@ -77,17 +77,17 @@ def facts(values: Mapping[str, Cell]) -> Html:
 
 
 def grid(blocks: Iterable[Html]) -> Html:
-    """Charts side by side, two a row where there is room."""
+    """Charts side by side, two in a row if there is room."""
     return Html(f'<div class="grid">{"".join(blocks)}</div>')
 
 
 def beside(pictures: Iterable[Html]) -> Html:
-    """Pictures side by side at one height, below each other where there is no room."""
+    """Pictures side by side with the same height, or below each other if there is no room."""
     return Html(f'<div class="row">{"".join(pictures)}</div>')
 
 
 def picture(image: Image.Image, caption: str, alt: str = "") -> Html:
-    """A picture inside the page (JPEG); `alt` describes it to those who do not see it, the caption without it."""
+    """A picture inside the page (JPEG); `alt` describes it for screen readers (default: the caption)."""
     buffer = BytesIO()
     image.convert("RGB").save(buffer, format="JPEG", quality=88, optimize=True)
     data = b64encode(buffer.getvalue()).decode()
@@ -104,9 +104,9 @@ def table(
     decimals: int = 1,
     strong: Iterable[int] = (),
 ) -> Html:
-    """A table; the first column names the rows, numbers stand right with `decimals` places, None is a dash.
+    """A table; the first column names the rows, numbers are right-aligned with `decimals` places, None is a dash.
 
-    `strong`: the rows to set off. Raises `ValueError` for a row that is not as long as the headers.
+    `strong`: the rows to highlight. Raises `ValueError` for a row that is not as long as the headers.
     """
     if any(len(row) != len(headers) for row in rows):
         raise ValueError(f"every row needs {len(headers)} cells, one for each header")
@@ -129,7 +129,7 @@ def table(
 
 
 def cell_text(value: Cell, decimals: int) -> str:
-    """A cell's value in words: whole numbers with thousands parted, others with `decimals` places."""
+    """A cell's value as text: whole numbers with separated thousands, others with `decimals` places."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return NOTHING
     if isinstance(value, str):

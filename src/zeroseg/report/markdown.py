@@ -1,4 +1,4 @@
-"""A Markdown page as one self-contained HTML page: a section for each heading of the second rank."""
+"""A Markdown page as one self-contained HTML page: a section for each heading of the second level."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ TAG = re.compile(r"<[^>]+>")
 
 
 def from_markdown(text: str, folder: Path, footer: str = "") -> str:
-    """The page; its pictures are read from `folder`, which their paths are relative to, and put inside.
+    """The page, with its pictures inside; their paths are relative to `folder`.
 
-    The first heading of the first rank is its title. A picture that is not there raises `OSError`.
+    The first heading of the first level is its title. Raises `OSError` for a missing picture.
     """
     body = MarkdownIt("commonmark").enable("table").render(text)
     body = PICTURE.sub(

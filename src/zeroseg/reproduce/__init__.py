@@ -1,4 +1,4 @@
-"""The paper's tables, in the small and at its own size: runs kept as records, and a page with the paper's figures."""
+"""The paper's tables, at small and full scale: runs that are kept as records, and a page with the paper's figures."""
 
 from zeroseg.reproduce.figures import draw_figures
 from zeroseg.reproduce.paper_scale import PAPER

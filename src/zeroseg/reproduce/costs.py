@@ -1,4 +1,4 @@
-"""Table 7: what learning costs, in operations that follow from the sizes, and in time that was measured.
+"""Table 7: the cost of training, in operations computed from the sizes, and in measured time.
 
 Operations are counted as in `student/cost.py`.
 """
@@ -12,22 +12,19 @@ import torch
 from transformers import CLIPModel
 
 from zeroseg.experiments import Experiment
-from zeroseg.reproduce.supervised import CAPTIONS, WORDS
 from zeroseg.student.config import StudentConfig
 from zeroseg.student.cost import BACKWARD, count_parameters, training_flops, transformer_flops
-from zeroseg.teacher import CLIP
-from zeroseg.training.distill import DistillConfig
+from zeroseg.teacher.clip import CLIP
+from zeroseg.training.distillation import DistillConfig
 
-V100_HOURS = {"ours": 84.0, "captions": 768.0}  # the paper's table 7
-TEXTS = {CAPTIONS: 1, WORDS: 4}  # beside an image at most: words that images share are embedded once
-BYTES = 2  # of a number in the cache, and in saved weights: float16
-FLOAT = 4  # of a number in a checkpoint
-MOMENTS = {"adamw": 2, "muon": 1}  # that an optimiser keeps of a number; of those that are no matrices Muon keeps two
+BYTES = 2  # of a number in the cache and in saved weights: float16
+FLOAT = 4  # bytes of a number in a checkpoint
+MOMENTS = {"adamw": 2, "muon": 1}  # of each parameter in the optimiser; Muon has two for parameters outside matrices
 
 
 @dataclass(frozen=True)
 class TeacherSizes:
-    """The sizes of a CLIP that decide what it costs."""
+    """The sizes of a CLIP that its cost depends on."""
 
     image_size: int
     patch_size: int
@@ -41,7 +38,7 @@ class TeacherSizes:
 
     @classmethod
     def of(cls, config: CLIP) -> TeacherSizes:
-        """Those in the `CLIPConfig` of a teacher."""
+        """The sizes in the `CLIPConfig` of a teacher."""
         vision, text = config.vision_config, config.text_config
         with torch.device("meta"):
             parameters = sum(parameter.numel() for parameter in CLIPModel(config).parameters())
@@ -70,25 +67,25 @@ def view_flops(teacher: TeacherSizes) -> float:
 
 
 def caption_flops(teacher: TeacherSizes) -> float:
-    """Operations of the text encoder for one caption at most: padded to the encoder's full length.
+    """Operations of the text encoder for one caption, padded to the encoder's full length: an upper limit.
 
-    In training texts are padded to the longest of their batch.
+    In training, texts are padded to the longest one of their batch.
     """
     embedded = 2 * teacher.text_width * teacher.embedding_width
     return embedded + transformer_flops(teacher.text_tokens, teacher.text_width, teacher.text_layers)
 
 
 def step_flops(student: StudentConfig, mask_ratio: float, captions: int, teacher: TeacherSizes) -> float:
-    """Operations of a training step for one image: the student's, and those of a text encoder that learns with it.
+    """Operations of a training step for one image: of the student, and of a text encoder that is trained with it.
 
-    `captions`: how many texts stand beside an image; 0 for distillation, whose targets are cached.
+    `captions`: the number of texts for an image; 0 for distillation, whose targets are cached.
     """
     return training_flops(student, mask_ratio) + (1 + BACKWARD) * captions * caption_flops(teacher)
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What a run takes; the cache (`views` of each of its images) is made once for all runs on the same images."""
+    """The cost of a run. The cache (`views` of each of its images) is made once for all runs on the same images."""
 
     images: int
     steps: int
@@ -97,30 +94,30 @@ class Budget:
     views: int
     cache_flops: float
     cache_bytes: int
-    parameters: int  # of the student, and of the CLIP that learns with it
+    parameters: int  # of the student, and of the CLIP that is trained with it
     moments: int
 
     @property
     def student_bytes(self) -> int:
-        """Of what the run leaves on disk: the student, and the CLIP whose text encoder it speaks to."""
+        """Bytes of a finished run on disk: the student, and the CLIP whose text encoder was trained with it."""
         return BYTES * self.parameters
 
     @property
     def checkpoint_bytes(self) -> int:
-        """Of the run under way: weights and the optimiser's moments, all in full precision."""
+        """Bytes of the checkpoint during the run: weights and the optimiser's moments, all in full precision."""
         return (1 + self.moments) * FLOAT * self.parameters
 
     def hours(self, tflops: float) -> float:
-        """Of training, at so many TFLOP a second."""
+        """Hours of training, at `tflops` 10^12 operations a second."""
         return self.training_flops / tflops / 1e12 / 3600
 
     def cache_hours(self, tflops: float) -> float:
-        """Of the teacher's."""
+        """Hours of the teacher to make the cache, at `tflops` 10^12 operations a second."""
         return self.cache_flops / tflops / 1e12 / 3600
 
 
 def budget(config: DistillConfig, images: int, teacher: TeacherSizes, captions: int = 0) -> Budget:
-    """The budget of a run on so many images; one that learns from `captions` reads no cache."""
+    """The budget of a run on `images` images; a run on `captions` uses no cache."""
     seen = min(images, config.first_images or images)
     views = 0 if captions else len(config.views.boxes())
     samples = config.loop.steps * config.loop.batch_size
@@ -140,11 +137,11 @@ def budget(config: DistillConfig, images: int, teacher: TeacherSizes, captions: 
 def run_budgets(
     experiment: Experiment, rows: Collection[str], images: int, teacher: TeacherSizes, steps: int | None = None
 ) -> dict[str, Budget]:
-    """The budgets of an experiment's rows, one run of each; what learns nothing has none."""
+    """The budgets of an experiment's rows, of one run each; rows without training have none."""
     recipe = experiment.recipe()
     recipe = replace(recipe, loop=replace(recipe.loop, steps=steps or recipe.loop.steps))
     return {
-        variant.name: budget(experiment.config(variant, recipe, 0), images, teacher, TEXTS.get(variant.learns_from, 0))
+        variant.name: budget(experiment.config(variant, recipe, 0), images, teacher, variant.texts)
         for variant in experiment.variants
         if variant.name in rows and variant.ready is None
     }

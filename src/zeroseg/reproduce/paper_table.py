@@ -1,4 +1,4 @@
-"""What a table of the paper is here: rows that answer its question, and the paper's figures to set beside ours."""
+"""The tables of the paper: their rows here, and the paper's figures to compare with ours."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from itertools import combinations
 from math import hypot
 from statistics import mean, stdev
 
-from zeroseg.experiments import Column, Experiment
+from zeroseg.experiments import Column, Experiment, Scenes
 from zeroseg.reproduce.costs import TeacherSizes
+
+FIGURES = "figures"  # their name on the command line
 
 
 @dataclass(frozen=True)
 class PaperTable:
-    """A table of the paper: names of rows in its order, then what we set beside them.
+    """A table of the paper: names of rows in its order, then further rows of ours.
 
-    `paper` has the paper's mIoU (per cent, VOC) of the rows that it has; `column` is the figure of ours beside it.
-    `also`: what the paper has beside other columns of ours, Context and COCO.
-    `speed_up`: the paper's speed-up in training over its first row, per cent; where it is given, ours is shown, too.
+    `paper`: the paper's mIoU (per cent, VOC) of its rows; it is compared with our `column`. `also`: the paper's figures
+    for other columns of ours, Context and COCO. `speed_up`: the paper's speed-up in training over its first row, per
+    cent; if it is given, ours is shown, too.
     """
 
     name: str
@@ -33,9 +35,9 @@ class PaperTable:
 
 @dataclass(frozen=True)
 class WordsTable:
-    """Table 8: the IoU of single words, which are words in words, on a data set; `paper`: their mean, per cent.
+    """Table 8: the IoU of single words (sub-words, compound words) on a data set; `paper`: their mean, per cent.
 
-    `by_word`: the paper's figure of each, where the words are its own.
+    `by_word`: the paper's figure for each word, if the words are the paper's.
     """
 
     name: str
@@ -51,6 +53,7 @@ WINDOW_SCALES = {"1x1": 21.1, "1x1-2x2": 23.7, "1x1-3x3": 40.2, "1x1-4x4": 32.4,
 LOSSES = {"loss-base": 21.1, "loss-multi-scale": 28.5, "loss-matching": 38.6, "ours": 40.8}
 MASK_RATIOS = {0: 35.6, 20: 37.6, 30: 38.7, 40: 40.4, 50: 39.8, 60: 40.8, 70: 33.3, 80: 32.8}
 """The paper's mIoU on VOC (tables 3, 4 and 5), by row."""
+V100_HOURS = {"ours": 84.0, "captions": 768.0}  # table 7
 SPEED_UPS = {20: 15, 30: 19, 40: 26, 50: 32, 60: 36, 70: 39, 80: 43}  # table 5, per cent over no masking
 
 CAPTIONED = (37.3, 19.7, 17.8)  # ZeroSeg on the images of CC3M and COCO
@@ -63,70 +66,114 @@ WITH_CC12M = (42.9, 21.8, 22.1)
 
 
 def on(place: int, figures: Mapping[str, Sequence[float | None]]) -> dict[str, float]:
-    """The paper's figures on VOC (0), Context (1) or COCO (2), of the rows that have one there."""
+    """The paper's figures on VOC (0), Context (1) or COCO (2), of the rows that have one."""
     return {row: value for row, values in figures.items() if (value := values[place]) is not None}
 
 
-OTHERS = {
-    "t2": ("ours", "captions-segments"),
-    "t7": ("ours", "captions", "captions-words", "masks"),
-    "figures": ("ours", *LOSSES, "captions-segments"),
-}
-"""Rows behind what is no table of figures: the study, the cost, the pictures."""
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the paper on scenes: rows whose students are shown side by side, and their labels.
+
+    `nouns`: the nouns of the scenes. Without background every pixel has a label.
+    """
+
+    name: str
+    title: str
+    rows: tuple[str, ...]
+    labels: tuple[str, ...]
+    nouns: tuple[str, ...]
+    has_background: bool = True
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """The human study (table 2): the two rows that people compare, and their labels.
+
+    `questions`: the number of images; the paper's by default.
+    """
+
+    name: str
+    rows: tuple[str, str]
+    labels: tuple[str, ...]
+    questions: int = 200
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """Table 7, the cost of training: its rows, and the paper's hours on a V100."""
+
+    name: str
+    rows: tuple[str, ...]
+    paper_hours: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Scale:
-    """A size at which the tables are made: all rows as one experiment, so that what several show is run once.
+    """A scale of the tables: all rows as one experiment, so that a row of several tables is run once.
 
-    `images`: how many there are to be, and `command` what makes them and their cache. `teacher`: its sizes. `tflops`:
-    10^12 operations a second, what is to be expected of the machine. `data`: what must be there, in words. `beyond`:
-    rows that need more images than `images`. `of_scenes`: whether its images are the picturebook's.
+    `page`: the name of its page. `images`: the number of images that it needs, and `command` makes them and their
+    cache. `teacher`: the teacher's sizes. `tflops`: the expected speed of the machine, 10^12 operations a second.
+    `data`: the required data, in words. `measured_on`: the number of images on which students are measured. `figures`
+    and `study` are on scenes. `beyond`: rows that need more images than `images`.
     """
 
     name: str
     rows: Experiment
     tables: tuple[PaperTable, ...]
     words: WordsTable
+    costs: CostTable
+    page: str
     images: int
     command: str
     teacher: TeacherSizes
     tflops: float
     data: tuple[str, ...]
+    measured_on: Scenes = field(default_factory=Scenes)
+    figures: tuple[Figure, ...] = ()
+    study: StudyPlan | None = None
     beyond: tuple[str, ...] = ()
-    of_scenes: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What can be asked for: tables 1 to 8, and the figures; study and figures are of scenes alone."""
-        every = {table.name for table in self.tables} | {*OTHERS, self.words.name} - {"figures"}
-        return (*sorted(every), "figures") if self.of_scenes else tuple(sorted(every - {"t2"}))
+        """The names on the command line: tables 1 to 8, and "figures" if there are some."""
+        return tuple(self._rows_by_name)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The names that need trained students of the first seed, not only records: study and figures."""
+        return tuple(name for name in ("" if self.study is None else self.study.name, FIGURES) if name in self.names)
 
     def rows_of(self, name: str) -> tuple[str, ...]:
         """The rows that a table (or "figures") needs."""
-        shown = {table.name: table.rows for table in self.tables} | {self.words.name: self.words.rows}
-        names = {variant.name for variant in self.rows.variants}
-        return shown[name] if name in shown else tuple(row for row in OTHERS[name] if row in names)
+        return self._rows_by_name[name]
+
+    @property
+    def _rows_by_name(self) -> dict[str, tuple[str, ...]]:
+        tables = {table.name: table.rows for table in (*self.tables, self.words, self.costs)}
+        if self.study is not None:
+            tables[self.study.name] = self.study.rows
+        figures = dict.fromkeys(row for figure in self.figures for row in figure.rows)
+        return dict(sorted(tables.items())) | ({FIGURES: tuple(figures)} if figures else {})
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two orders of the same rows agree, pair by pair."""
+    """The agreement of two orders of the same rows, in pairs."""
 
     agree: int
-    tied: int  # ours differ by less than their spread
+    tied: int  # ours differ by less than their standard deviations
     against: tuple[tuple[str, str], ...]  # the paper has the first above the second, ours below
 
     @property
     def pairs(self) -> int:
-        """All of them."""
+        """The number of all pairs."""
         return self.agree + self.tied + len(self.against)
 
 
 def compare(paper: Mapping[str, float], ours: Mapping[str, list[float]]) -> Agreement:
-    """Compare the order of rows that both have. Ours are figures of several seeds.
+    """Compare the order of the rows that are in both. `ours` has the figures of several seeds.
 
-    Two of ours are tied when their means differ by no more than their standard deviations together.
+    Two rows of ours are tied if their means differ by at most the sum of their standard deviations.
     """
     both = [name for name in paper if ours.get(name)]
     agree, tied, against = 0, 0, list[tuple[str, str]]()

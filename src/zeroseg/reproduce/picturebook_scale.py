@@ -1,7 +1,7 @@
-"""The paper's tables in the small: their rows on the embedded world.
+"""The paper's tables at small scale: their rows on the picturebook.
 
-The paper's own losses collapse at this size (docs/faithful.md), so the runs are of our recipe, in which overlap,
-patch-view and dense matching take the place of the paper's segment matching. Each row is one change of it.
+The paper's own losses collapse at this size (docs/faithful.md), so the runs use our recipe, in which overlap,
+patch-view and dense matching replace the paper's segment matching. Each row is one change of it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from transformers import CLIPConfig
 
 from zeroseg.experiments import Column, Experiment, Variant, changes
 from zeroseg.experiments.design import Change
-from zeroseg.picturebook import ALL_NOUNS, COMPOUNDS
+from zeroseg.picturebook import ALL_NOUNS, COMPOUNDS, STUFF_NAMES, VOC_NOUNS
 from zeroseg.recipes import picturebook
 from zeroseg.reproduce.costs import TeacherSizes
 from zeroseg.reproduce.paper_table import (
@@ -25,35 +25,39 @@ from zeroseg.reproduce.paper_table import (
     MASK_RATIOS,
     MASKCLIP,
     SPEED_UPS,
+    V100_HOURS,
     WINDOW_SCALES,
     WITH_CC12M,
+    CostTable,
+    Figure,
     PaperTable,
     Scale,
+    StudyPlan,
     WordsTable,
     on,
 )  # fmt: skip
 from zeroseg.reproduce.ready import TRAINING_FREE, UNTRAINED, bundled, dropped, windows_of_one_size
-from zeroseg.reproduce.supervised import CAPTIONS, train_with_captions, train_with_masks, train_with_words
+from zeroseg.reproduce.supervised import CAPTIONS, LABELS, train_with_captions, train_with_masks, train_with_words
 from zeroseg.reproduce.supervised import WORDS as WORDS_TOO
 from zeroseg.teacher import BUNDLED
-from zeroseg.training.distill import DistillConfig, LossWeights
+from zeroseg.training.distillation import DistillConfig, LossWeights
 from zeroseg.views import ViewsConfig
 
 VOC, CONTEXT, COCO = "picturebook-voc", "picturebook-context", "picturebook-coco"
 OWN = Column("voc", VOC, "own")
 REFINED = Column("voc, refined", VOC, "own", refined=True)
 BY_SEGMENT = Column("voc by segment", VOC, "segments")
-CEILING = Column("oracle of segments", VOC, "segments", "oracle_miou")
+UPPER_BOUND = Column("upper bound of segments", VOC, "segments", "upper_bound_miou")
 ON_CONTEXT, ON_COCO = Column("context", CONTEXT, "own"), Column("coco", COCO, "own")
 
 STEPS = 200
 IMAGES = 7168
-DECODER_LAYERS = 2  # of the rows that reconstruct: as many as the faithful recipe has at this size
+DECODER_LAYERS = 2  # of rows with reconstruction: as many as in the faithful recipe at this size
 NOTHING = LossWeights(reconstruction=0.0, distillation=0.0, matching=0.0)
 
 
 def short_recipe() -> DistillConfig:
-    """Our recipe with the paper's four window scales, overlapping; short, and read without refinement.
+    """Our recipe with the paper's four window scales, overlapping; short, and without refinement.
 
     200 steps of 64 take two minutes on one thread of a CPU core.
     """
@@ -72,7 +76,7 @@ def _views(*grids: int) -> ViewsConfig:
 
 
 def _losses(**weights: float) -> Change:
-    """These losses and no others; segments are named, because nothing teaches the patches."""
+    """Only these losses; segments are named, because no loss trains the patches."""
     return changes.together(
         changes.settings(losses=replace(NOTHING, **weights)),
         changes.read_out(naming="segments"),
@@ -81,7 +85,7 @@ def _losses(**weights: float) -> Change:
 
 
 def _rebuilt(*ratios: int) -> tuple[Variant, ...]:
-    """Rows beside table 5: the paper's reconstruction of what was dropped; ratios in per cent."""
+    """Further rows for table 5, with the paper's reconstruction of dropped patches; ratios in per cent."""
     decoder = changes.together(changes.student(decoder_layers=DECODER_LAYERS), changes.losses(reconstruction=1.0))
     return tuple(
         Variant(
@@ -125,12 +129,24 @@ ROWS = Experiment(
         "Untrained": (*UNTRAINED, BUNDLED_ROW),
         "Windows of one size": windows_of_one_size(2, 3, 4),
         "Supervised": (
-            Variant("captions", "a caption for each (GroupViT)", BY_CAPTIONS, CAPTIONS, train_with_captions),
+            Variant("captions", "a caption for each (GroupViT)", BY_CAPTIONS, CAPTIONS, 1, train_with_captions),
             Variant(
-                "captions-segments", "at the rate that keeps segments apart", WITH_MASKS, CAPTIONS, train_with_captions
+                "captions-segments",
+                "with the learning rate that keeps segments distinct",
+                WITH_MASKS,
+                CAPTIONS,
+                1,
+                train_with_captions,
             ),
-            Variant("captions-words", "multi-label contrast, too", BY_CAPTIONS, WORDS_TOO, train_with_words),
-            Variant("masks", "the true class of every pixel", ALSO_REFINED, "masks", train_with_masks),
+            Variant(
+                "captions-words",
+                "with multi-label contrast as well",
+                BY_CAPTIONS,
+                WORDS_TOO,
+                1 + LABELS,
+                train_with_words,
+            ),
+            Variant("masks", "the true class of every pixel", ALSO_REFINED, "masks", train=train_with_masks),
         ),
         "Window scales": (
             Variant("1x1", "the whole image alone", changes.settings(views=_views(1))),
@@ -186,25 +202,26 @@ ROWS = Experiment(
         "Images": _images(half=IMAGES // 2, quarter=IMAGES // 4, tenth=IMAGES // 10 + 1),
     },
     readings={"own": {}, "segments": {"naming": "segments"}},
-    columns=(OWN, REFINED, BY_SEGMENT, CEILING, ON_CONTEXT, ON_COCO),
+    columns=(OWN, REFINED, BY_SEGMENT, UPPER_BOUND, ON_CONTEXT, ON_COCO),
     template=Path(__file__).with_name("results.md"),
     by_class=(COCO, CONTEXT),
 )
 
 SUPERVISION = {"ours": CAPTIONED, "captions": GROUPVIT, "maskclip": MASKCLIP, "masks": DEIT}
 MORE_IMAGES = {"images-tenth": IMAGENET_1K, "ours": WITH_CC12M}
-NAMED = (OWN, BY_SEGMENT, CEILING)
-RIVALS = ("captions", "captions-segments", "captions-words")
+EVERYTHING = (*ALL_NOUNS, *STUFF_NAMES)
+NAMED = (OWN, BY_SEGMENT, UPPER_BOUND)
+CAPTIONED_ROWS = ("captions", "captions-segments", "captions-words")
 PICTUREBOOK = Scale(
     name="picturebook",
     rows=ROWS,
     tables=(
         PaperTable(
             name="t1",
-            title="Table 1: supervision, and rivals without training",
-            rows=("ours", *RIVALS, *TRAINING_FREE, "bundled", "masks"),
+            title="Table 1: supervision, and baselines without training",
+            rows=("ours", *CAPTIONED_ROWS, *TRAINING_FREE, "bundled", "masks"),
             paper=on(0, SUPERVISION),
-            columns=(OWN, REFINED, BY_SEGMENT, CEILING, ON_CONTEXT, ON_COCO),
+            columns=(OWN, REFINED, BY_SEGMENT, UPPER_BOUND, ON_CONTEXT, ON_COCO),
             column=OWN,
             also={ON_CONTEXT: on(1, SUPERVISION), ON_COCO: on(2, SUPERVISION)},
         ),
@@ -221,7 +238,7 @@ PICTUREBOOK = Scale(
             title="Table 4: losses",
             rows=(*LOSSES, "loss-multi-scale-2x2", "equation-1", "equation-1-multi-scale"),
             paper=LOSSES,
-            columns=(BY_SEGMENT, CEILING, OWN),
+            columns=(BY_SEGMENT, UPPER_BOUND, OWN),
             column=BY_SEGMENT,
         ),
         PaperTable(
@@ -248,12 +265,26 @@ PICTUREBOOK = Scale(
     ),
     words=WordsTable(
         name="t8",
-        title="Table 8: words in words",
-        rows=("ours", *RIVALS),
+        title="Table 8: sub-words and compound words",
+        rows=("ours", *CAPTIONED_ROWS),
         dataset=COCO,
         words=tuple(word for word in COMPOUNDS if word in ALL_NOUNS),
         paper={"ours": 27.85, "captions": 9.78},
     ),
+    costs=CostTable("t7", ("ours", "captions", "captions-words", "masks"), V100_HOURS),
+    figures=(
+        Figure("losses", "The same scenes under four sets of losses", tuple(LOSSES), labels=VOC_NOUNS, nouns=VOC_NOUNS),
+        Figure(
+            "captions",
+            "All 54 names at once: learnt from the teacher's views, and learnt from captions",
+            ("ours", "captions-segments"),
+            labels=EVERYTHING,
+            nouns=ALL_NOUNS,
+            has_background=False,
+        ),
+    ),
+    study=StudyPlan("t2", ("ours", "captions-segments"), EVERYTHING),
+    page="results",
     images=IMAGES,
     command=f"zeroseg picturebook write --split unlabelled --count {IMAGES} --out images\n"
     "zeroseg cache images --grids 1 2 3 4 --out cache",
@@ -263,5 +294,4 @@ PICTUREBOOK = Scale(
         f"{IMAGES:,} scenes, drawn by `zeroseg picturebook write`: 88 MB",
         "test scenes are drawn when they are measured",
     ),
-    of_scenes=True,
 )

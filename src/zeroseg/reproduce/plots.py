@@ -1,4 +1,4 @@
-"""The rows of a table as an SVG file: the paper's figure and ours side by side, ours with the spread of its seeds."""
+"""The rows of a table as an SVG file: the paper's figure and ours side by side, ours with its standard deviation."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from zeroseg.report.html import STYLE
 
 WIDTH, BARS = 720, 200
 LEFT, TOP = 60, 56
-LETTER = 6.6  # units, about: names wider than their room are slanted
-SLOPE = 0.57  # of their length that they reach down
+LETTER = 6.6  # approximate width in units: names that are too wide are slanted
+SLOPE = 0.57  # height of a slanted name, as a fraction of its length
 Row = tuple[float | None, Sequence[float]]  # the paper's figure, ours of all seeds
 
 
 def side_by_side(title: str, rows: Mapping[str, Row], ours_are: str) -> str:
-    """Bars in pairs, one for each row; what a row has not is left out. `ours_are`: what our bars are called."""
+    """Bars in pairs, one pair for each row; a missing figure is left out. `ours_are`: the name of our bars."""
     values = [paper for paper, _ in rows.values() if paper is not None]
     values += [value for _, ours in rows.values() for value in ours]
     levels = ticks(0.0, *values)

@@ -1,16 +1,15 @@
-"""Rows that both scales have: read-outs of the teacher itself, which learn nothing, and mask ratios."""
+"""Rows that both scales have: baselines of the teacher, without training, and mask ratios."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
-from zeroseg.baselines import READ_OUT, SlidingWindows, Yardstick, yardstick_segmenter
-from zeroseg.experiments import Laboratory, Variant, changes
+from zeroseg.baselines import READ_OUT, SlidingWindows, baseline_segmenter
+from zeroseg.experiments import ExperimentContext, Variant, changes
+from zeroseg.method_names import BaselineName
 from zeroseg.segmenter import Segmenter
 
-ROUNDS = 10  # of refinement, as in our recipe
-TRAINING_FREE: dict[Yardstick, str] = {
+TRAINING_FREE: dict[BaselineName, str] = {
     "maskclip": "the teacher's patches, values of its last layer",
     "sclip": "... with correlative self-attention",
     "naclip": "... with attention to neighbours",
@@ -18,36 +17,36 @@ TRAINING_FREE: dict[Yardstick, str] = {
     "crops": "4 x 4 crops, each named by the teacher",
     "windows": "sliding windows, each named by the teacher",
     "background": "background everywhere",
-    "oracle": "true regions, named by the teacher",
+    "true-regions": "true regions, named by the teacher",
 }
 
 
-def yardstick(name: Yardstick, lab: Laboratory) -> Segmenter:
-    """A method without training, from the laboratory's teacher."""
-    return yardstick_segmenter(name, lab.teacher, ROUNDS)
+def baseline(name: BaselineName, context: ExperimentContext) -> Segmenter:
+    """A baseline with the context's teacher."""
+    return baseline_segmenter(name, context.teacher)
 
 
-def bundled(lab: Laboratory) -> Segmenter:
-    """The student that ships with the package. It speaks to its own teacher, whatever the laboratory's is."""
-    return Segmenter.from_pretrained(device=str(lab.teacher.device))
+def bundled(context: ExperimentContext) -> Segmenter:
+    """The bundled student. It uses its own teacher, not the context's."""
+    return Segmenter.from_pretrained(device=str(context.teacher.device))
 
 
-def windows(n: int, lab: Laboratory) -> Segmenter:
-    """Sliding windows of one size, an n-th of the picture, read as all yardsticks are."""
-    encoder = SlidingWindows(lab.teacher, 2 * lab.teacher.size, sides=(1 / n,))
-    return Segmenter(encoder, lab.teacher, replace(READ_OUT, refinement=ROUNDS))
+def windows(n: int, context: ExperimentContext) -> Segmenter:
+    """Sliding windows of one size, an n-th of the picture's shorter side, with the read-out of all baselines."""
+    encoder = SlidingWindows(context.teacher, 2 * context.teacher.size, sides=(1 / n,))
+    return Segmenter(encoder, context.teacher, READ_OUT)
 
 
 def windows_of_one_size(*grids: int) -> tuple[Variant, ...]:
-    """Rows beside table 3: what the teacher itself knows of views of one scale, at every place."""
-    words = "windows of the size of {0}x{0}, sliding, each named by the teacher"
+    """Further rows for table 3: the teacher without training on views of one scale, at every place."""
+    words = "sliding windows of the size of {0}x{0}, each named by the teacher"
     return tuple(
         Variant(f"windows-{n}x{n}", words.format(n), learns_from="nothing", ready=partial(windows, n)) for n in grids
     )
 
 
 UNTRAINED = tuple(
-    Variant(name, words, learns_from="nothing", ready=partial(yardstick, name)) for name, words in TRAINING_FREE.items()
+    Variant(name, words, learns_from="nothing", ready=partial(baseline, name)) for name, words in TRAINING_FREE.items()
 )
 
 

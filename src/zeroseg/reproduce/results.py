@@ -1,4 +1,4 @@
-"""The page of all tables, written from the records alone: Markdown, plots, and all in one HTML page."""
+"""The page of all tables, written only from records: Markdown with plots, and one HTML page with everything."""
 
 from __future__ import annotations
 
@@ -11,72 +11,71 @@ from zeroseg import report
 from zeroseg.experiments import Column, Record, by_variant, fill, read_records, setup_table
 from zeroseg.experiments.tables import NOTHING, Found, percent, spread, table
 from zeroseg.files import write_text_atomically
-from zeroseg.reproduce.costs import TEXTS, V100_HOURS, step_flops, view_flops
+from zeroseg.reproduce.costs import step_flops, view_flops
 from zeroseg.reproduce.paper_table import Agreement, PaperTable, Scale, WordsTable, compare
 from zeroseg.reproduce.plots import Row, side_by_side
 from zeroseg.reproduce.speed import Speed, read_speed, speed_path
 
-FINDING = re.compile(r"<!-- (\w+) -->\n\n(.*?\n\n)<!-- end -->\n\n", re.DOTALL)  # prose about a table's figures
-FIGURES = {
-    "losses": "The same scenes under four sets of losses",
-    "captions": "All 54 names at once: learnt from the teacher's views, and learnt from captions",
-}
+FINDING = re.compile(r"<!-- (\w+) -->\n\n(.*?\n\n)<!-- end -->\n\n", re.DOTALL)  # text about a table's figures
 
 
 def write_results(scale: Scale, records: Path, pages: Path) -> Path:
     """Write `results.md` with its plots (in `images/`), and `results.html`, into the folder `pages`.
 
-    At another scale than the picturebook's the files are called after it. Pictures of the figures are shown where they
-    are (`figures.py` draws them). Raises `DatasetError` for records that are damaged or cannot be compared,
-    `OutputError`.
+    The files have the name of the scale's page. Figures are shown if their pictures exist (`figures.py` draws them).
+    Raises `DatasetError` for records that are damaged or cannot be compared, `OutputError`.
     """
     found = by_variant(scale.rows, read_records(records, scale.rows.name))
     speed = read_speed(speed_path(records, scale.rows.name))
     for paper in scale.tables:
         plot = side_by_side(paper.title, _bars(paper, found), f"ours, {paper.column.title}")
         write_text_atomically(pages / _image(scale, paper.name), plot)
-    path = pages / f"{_stem(scale)}.md"
-    text = page(scale, found, speed, {name for name in FIGURES if (pages / figure_path(scale, name)).is_file()})
+    path = pages / f"{scale.page}.md"
+    drawn = {figure.name for figure in scale.figures if (pages / figure_path(scale, figure.name)).is_file()}
+    text = page(scale, found, speed, drawn)
     write_text_atomically(path, text)
     write_text_atomically(path.with_suffix(".html"), report.from_markdown(text, pages))
     return path
 
 
 def figure_path(scale: Scale, name: str) -> str:
-    """Where the picture of a figure is, below the folder of pages."""
-    return f"images/{_stem(scale)}-{name}.jpg"
+    """The path of a figure's picture, relative to the folder of pages."""
+    return f"images/{scale.page}-{name}.jpg"
 
 
 def page(scale: Scale, found: Found, speed: Speed | None = None, figures: Iterable[str] = ()) -> str:
-    """The text of the page; `figures` are those that are drawn.
+    """The text of the page; `figures`: the names of those that are drawn.
 
-    Raises `ValueError` for a slot in the prose that there is not.
+    Raises `ValueError` for an unknown slot in the template.
     """
     drawn = set(figures)
     parts = {paper.name: _section(scale, paper, found, speed) for paper in scale.tables}
-    parts |= {scale.words.name: words_table(scale.words, found), "t7": cost_table(scale, found)}
-    for name, title in FIGURES.items():
-        parts[name] = f"![{title}]({figure_path(scale, name)})" if name in drawn else f"({title}: not drawn yet.)"
+    parts |= {scale.words.name: words_table(scale.words, found), scale.costs.name: cost_table(scale, found)}
+    for figure in scale.figures:
+        path = figure_path(scale, figure.name)
+        parts[figure.name] = (
+            f"![{figure.title}]({path})" if figure.name in drawn else f"({figure.title}: not drawn yet.)"
+        )
     parts |= {
         "missing": _missing(scale, found),
         "facts": setup_table(scale.rows, found),
         "setup": scale.command,
         "command": "zeroseg reproduce --images images --cache cache"
-        + ("" if scale.name == "picturebook" else f" --scale {scale.name}"),
+        + (f" --scale {scale.name}" if scale.page != "results" else ""),
     }
     whole = {paper.name for paper in (*scale.tables, scale.words) if _is_whole(scale, paper.rows, found)}
     return FINDING.sub(lambda said: said[2] if said[1] in whole else "", fill(scale.rows.template, parts))
 
 
 def _is_whole(scale: Scale, rows: Iterable[str], found: Found) -> bool:
-    """Whether all rows were run, at full length: then the prose may say what came out."""
+    """Whether all rows were run at full length: only then the page has the text about their results."""
     steps = scale.rows.config(scale.rows.base, scale.rows.recipe(), 0).loop.steps
     base = found[scale.rows.base.name]
     return all(found[row] for row in rows) and base[0].settings["distill"]["loop"]["steps"] == steps
 
 
 def _section(scale: Scale, paper: PaperTable, found: Found, speed: Speed | None) -> str:
-    """A table with its plot, and where its order agrees with the paper's."""
+    """A table with its plot, and the agreement of its order with the paper's."""
     orders = {paper.column: paper.paper, **paper.also}
     compared = [_in_words(column.title, compare(theirs, _figures(found, column))) for column, theirs in orders.items()]
     plot = f"![{paper.title}: the paper's figures and ours]({_image(scale, paper.name)})"
@@ -101,9 +100,9 @@ def _table(scale: Scale, paper: PaperTable, found: Found, speed: Speed | None) -
 
 
 def words_table(words: WordsTable, found: Found) -> str:
-    """IoU of single words, per cent, mean over the seeds; their mean with its spread, and that of all other classes.
+    """IoU of single words, per cent, mean over the seeds; their mean with its deviation, and that of all other classes.
 
-    Where the words are the paper's own, its figures stand in rows of their own.
+    If the words are the paper's, its figures are in further rows.
     """
     heads = ["row", *words.words, "mean", "all other classes", "the paper, mean", "runs"]
     rows: list[list[str]] = []
@@ -127,18 +126,18 @@ def _means_of_words(words: WordsTable, records: Sequence[Record]) -> list[float]
 
 
 def _mean_of(ious: Mapping[str, float], counts: Callable[[str], bool]) -> float | None:
-    """The mean IoU of the classes that count, per cent; None where there are none."""
+    """The mean IoU of the classes that count, per cent; None if there are none."""
     values = [100 * iou for name, iou in ious.items() if counts(name)]
     return mean(values) if values else None
 
 
 def cost_table(scale: Scale, found: Found) -> str:
-    """Table 7: operations from the sizes, time as it was measured, the paper's hours."""
+    """Table 7: operations computed from the sizes, measured time, and the paper's hours."""
     rows: list[list[str]] = []
     for variant in scale.rows.variants:
-        if variant.name not in scale.rows_of("t7"):
+        if variant.name not in scale.costs.rows:
             continue
-        config, texts = scale.rows.config(variant, scale.rows.recipe(), 0), TEXTS.get(variant.learns_from, 0)
+        config, texts = scale.rows.config(variant, scale.rows.recipe(), 0), variant.texts
         gflop = step_flops(config.student, config.mask_ratio, texts, scale.teacher) / 1e9
         teacher = (
             len(config.views.boxes()) * view_flops(scale.teacher) / 1e9 if variant.learns_from == "views" else None
@@ -146,14 +145,14 @@ def cost_table(scale: Scale, found: Found) -> str:
         rates = _rates(found[variant.name])
         minutes = [record.minutes for record in found[variant.name]]
         cells = [f"{gflop:,.2f}", _number(teacher, 2), _range(rates, 0), _range([gflop * rate for rate in rates], 0)]
-        cells += [_range(minutes, 1), _number(V100_HOURS.get(variant.name), 0), f"{len(minutes)}"]
+        cells += [_range(minutes, 1), _number(scale.costs.paper_hours.get(variant.name), 0), f"{len(minutes)}"]
         rows.append([f"`{variant.name}`", variant.words, *cells])
     heads = ["row", "what it is", "GFLOP an image", "the teacher's, once", "images/s", "GFLOP/s", "minutes"]
     return table([*heads, "the paper, V100-hours", "runs"], rows, words=2)
 
 
 def _range(values: Sequence[float], decimals: int) -> str:
-    """The median, and the lowest and highest where there are several: other work on a machine only ever slows a run."""
+    """The median, with the lowest and highest of several: other work on a machine can only slow down a run."""
     if not values:
         return NOTHING
     low, middle, high = (f"{value:,.{decimals}f}" for value in (min(values), median(values), max(values)))
@@ -161,7 +160,7 @@ def _range(values: Sequence[float], decimals: int) -> str:
 
 
 def _speed_up(speed: Speed | None, row: str, first: str) -> str:
-    """Per cent over the first row: the median of all rounds, and between which values the middle half of them lie."""
+    """Per cent over the first row: the median of all timing rounds, and the quartiles."""
     faster = speed.speed_up(row, first) if speed is not None else None
     return NOTHING if faster is None else "{} ({} to {})".format(*map(round, faster))
 
@@ -182,7 +181,7 @@ def _number(value: float | None, decimals: int = 1) -> str:
 
 
 def _figures(found: Found, column: Column) -> dict[str, list[float]]:
-    """Ours in a column, of all seeds, by row."""
+    """Our figures in a column, of all seeds, by row."""
     every = {name: [percent(record, column) for record in records] for name, records in found.items()}
     return {name: [value for value in values if value is not None] for name, values in every.items()}
 
@@ -193,24 +192,20 @@ def _bars(paper: PaperTable, found: Found) -> dict[str, Row]:
 
 
 def _in_words(column: str, order: Agreement) -> str:
-    """Where the order of the rows agrees, and where it does not."""
+    """The agreement of the order of the rows, in words."""
     if not order.pairs:
         return f"On *{column}* there is nothing to compare yet."
     said = f"On *{column}*, {order.agree} of the {order.pairs} pairs of rows that the paper orders stand in its order"
     said += f", {order.tied} are tied" if order.tied else ""
     against = ", ".join(f"`{first}` above `{second}`" for first, second in order.against)
-    return said + (f"; the paper has {against}, and we the other way round." if against else ".")
+    return said + (f"; the paper has {against}, and ours have the opposite order." if against else ".")
 
 
 def _missing(scale: Scale, found: Found) -> str:
-    """Which rows have no record."""
+    """A sentence on the rows without a record."""
     rows = [f"`{variant.name}`" for variant in scale.rows.variants if not found[variant.name]]
     return f"Not run yet: {', '.join(rows)}." if rows else "Every row was run."
 
 
-def _stem(scale: Scale) -> str:
-    return "results" if scale.name == "picturebook" else f"results-{scale.name}"
-
-
 def _image(scale: Scale, name: str) -> str:
-    return f"images/{_stem(scale)}-{name}.svg"
+    return f"images/{scale.page}-{name}.svg"

@@ -1,5 +1,6 @@
-"""How fast rows train beside each other: a step of each by turns, in one process, so that what else the machine does
-slows all of them alike.
+"""Timing runs: a comparison of the training speed of rows.
+
+In every round each row takes one step, in one process, so that other work on the machine slows down all rows equally.
 """
 
 from __future__ import annotations
@@ -14,20 +15,20 @@ from statistics import median, quantiles
 import torch
 
 from zeroseg.errors import DatasetError
-from zeroseg.experiments import Laboratory, Run
+from zeroseg.experiments import ExperimentContext, Run
 from zeroseg.files import write_text_atomically
-from zeroseg.training.distill import Distillation, ViewData, build_student
+from zeroseg.training.distill import distillation_of
 from zeroseg.training.loop import update
 from zeroseg.training.optimiser import build_optimiser
 from zeroseg.versions import versions
 
 ROUNDS = 20
-WARM_UP = 2  # rounds that do not count
+WARM_UP = 2  # timing rounds that do not count
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds that a training step took, by row and round; its batch is in memory."""
+    """Seconds of a training step, by row and round; its batch is in memory."""
 
     seconds: Mapping[str, list[float]]
     batch_size: int
@@ -36,9 +37,9 @@ class Speed:
     versions: Mapping[str, str] = field(default_factory=versions)
 
     def speed_up(self, row: str, first: str) -> tuple[float, float, float] | None:
-        """How much faster a row is than `first`, per cent: the median of the rounds, and the quarters about it.
+        """How much faster a row is than `first`, per cent: median, lower and upper quartile of the rounds.
 
-        None where one of the two was not measured.
+        None if one of the two was not timed.
         """
         if row not in self.seconds or first not in self.seconds:
             return None
@@ -48,39 +49,42 @@ class Speed:
         return median(ratios), low, high
 
     def covers(self, rows: Collection[str], rounds: int) -> bool:
-        """Whether these rows were timed in so many rounds, or more."""
+        """Whether these rows were timed in at least `rounds` rounds."""
         return all(len(self.seconds.get(row, ())) >= rounds for row in rows)
 
     def write(self, path: Path) -> None:
-        """As a small JSON file. Raises `OutputError`."""
+        """Write a small JSON file. Raises `OutputError`."""
         values = asdict(self)
         rows = ",\n".join(f"  {json.dumps(row)}: {json.dumps(times)}" for row, times in values.pop("seconds").items())
         write_text_atomically(path, f'{json.dumps(values)[:-1]}, "seconds": {{\n{rows}\n}}}}\n')
 
 
 def speed_path(records: Path, experiment: str) -> Path:
-    """Where the speed of an experiment's rows is kept, beside the folder of its records."""
+    """The file of the speed of an experiment's rows, next to the folder of its records."""
     return records / f"{experiment}-speed.json"
 
 
 def read_speed(path: Path) -> Speed | None:
-    """From its file; None where there is none. Raises `DatasetError` for a damaged one."""
+    """The speed in a file; None if there is no file. Raises `DatasetError` for a damaged one."""
     if not path.exists():
         return None
     try:
         speed = Speed(**json.loads(path.read_text(encoding="utf-8")))
         if len({len(times) for times in speed.seconds.values()}) != 1 or not all(map(min, speed.seconds.values())):
-            raise ValueError("rows of different length, or of no time")
+            raise ValueError("rows of different length, or without times")
         return speed
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise DatasetError(f"the speeds in {path} cannot be read: delete the file, and run the table again.") from error
 
 
 def measure_speed(
-    runs: Collection[Run], lab: Laboratory, rounds: int = ROUNDS, progress: Callable[[int], None] = lambda _: None
+    runs: Collection[Run],
+    context: ExperimentContext,
+    rounds: int = ROUNDS,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Speed:
-    """Time training steps of runs that learn from views, a step of each in every round. Raises as `distill` does."""
-    steps = {run.variant.name: _steps_of(run, lab) for run in runs}
+    """Time training steps of distillation runs, one step of each run in every round. Raises as `distill` does."""
+    steps = {run.variant.name: _steps_of(run, context) for run in runs}
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for number in range(WARM_UP + rounds):
         for name, step in steps.items():
@@ -93,20 +97,16 @@ def measure_speed(
     return Speed(seconds, batch_size, torch.get_num_threads(), device)
 
 
-def _steps_of(run: Run, lab: Laboratory) -> Callable[[int], None]:
-    """A function that takes a step of the run; its data are those of the first batch at every step."""
+def _steps_of(run: Run, context: ExperimentContext) -> Callable[[int], None]:
+    """A function that takes a step of the run, always on the first batch."""
     config = run.config
-    cache = lab.cache.only(config.views)
-    student = build_student(config, cache, lab.teacher)
-    if torch.cuda.is_available():
-        student.cuda()
-    device = student.target_mean.device
-    batch = ViewData(lab.images[: config.loop.batch_size], cache, config).batch(0).to(device)
-    loss, optimiser = Distillation(student, config), build_optimiser(student, config.loop.optimiser)
+    first = context.images[: config.loop.batch_size]
+    objective = distillation_of(first, context.cache, config, context.teacher)
+    batch = objective.batch(0).to(objective.student.target_mean.device)
+    optimiser = build_optimiser(objective.model, config.loop.optimiser)
 
     def step(number: int) -> None:
-        generator = torch.Generator(device).manual_seed(number)
-        update(student, optimiser, batch, generator, loss, number, config.loop)
+        update(objective, optimiser, batch, number, is_logged=False)
 
     return step
 

@@ -1,15 +1,13 @@
-"""The rivals of table 1 on the images that our students see: one that learns from captions, one from true masks.
+"""The trained baselines of table 1, on the images of our students: one is trained on captions, one on true masks.
 
-Both have the body of our student, begin with the same weights and take equally many steps. The numbers of scenes are in
-their file names (`zeroseg picturebook write`), so their captions and masks are drawn anew and need no files. Captions
-of other images stand beside them (`training/captioned.py`).
+Both have the body of our student, the same initial weights and the same number of steps. The numbers of scenes are in
+their file names (`zeroseg picturebook write`), so their captions and masks are drawn again and need no files. Captions
+of other images are read from a file in their folder (`training/captioned.py`).
 """
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -18,116 +16,37 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from zeroseg.errors import DatasetError, TrainingError
-from zeroseg.experiments import Laboratory, Run
+from zeroseg.experiments import ExperimentContext, Run
 from zeroseg.picturebook import ALL_NOUNS, COLOURS, NOUNS, SPLITS, STUFF, STUFF_NAMES, caption, draw_scene
 from zeroseg.segmenter import Segmenter
 from zeroseg.student import Student
-from zeroseg.training.captioned import CAPTION_FILES, CaptionedFolder
-from zeroseg.training.distill import ViewData
-from zeroseg.training.loop import Figures
+from zeroseg.training.captioned import CAPTION_FILES, CaptionedFolder, frequent_words
+from zeroseg.training.loop import Metrics
 from zeroseg.training.mask_supervision import MaskSupervisionConfig, supervise_with_masks
 from zeroseg.training.text_supervision import TextSupervisionConfig, supervise_with_text
+from zeroseg.training.view_data import cached_images
 from zeroseg.vocabulary import Vocabulary
 
-CAPTIONS, WORDS = "captions", "words, too"  # what variants learn from, in their settings
+CAPTIONS, WORDS = "captions", "words, too"  # supervision of variants, as it is in their settings
 LABELS = 3  # words of each caption in multi-label contrast: GroupViT's value
-MOST_WORDS = 10_000
 PICTURED = [word for kind in (NOUNS, STUFF, COLOURS) for thing in kind for word in (thing.name, *thing.synonyms)]
-GRAMMAR = frozenset(
-    [
-        "about",
-        "above",
-        "after",
-        "all",
-        "also",
-        "and",
-        "any",
-        "are",
-        "been",
-        "before",
-        "behind",
-        "below",
-        "beside",
-        "between",
-        "both",
-        "but",
-        "can",
-        "down",
-        "each",
-        "for",
-        "from",
-        "had",
-        "has",
-        "have",
-        "her",
-        "here",
-        "him",
-        "his",
-        "how",
-        "into",
-        "its",
-        "just",
-        "like",
-        "many",
-        "more",
-        "most",
-        "near",
-        "next",
-        "not",
-        "off",
-        "one",
-        "other",
-        "our",
-        "out",
-        "over",
-        "own",
-        "she",
-        "side",
-        "some",
-        "than",
-        "that",
-        "the",
-        "their",
-        "them",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "those",
-        "through",
-        "too",
-        "under",
-        "very",
-        "was",
-        "were",
-        "what",
-        "when",
-        "which",
-        "while",
-        "who",
-        "with",
-        "you",
-        "your",
-    ]
-)
-Judge = Callable[..., Figures]
+Evaluate = Callable[..., Metrics]
 
 
 def numbers_of(images: Sequence[Path]) -> list[tuple[str, int]]:
-    """Split and number of scenes, from the names of their files. Raises `TrainingError` for other pictures."""
+    """Split and number of scenes, from their file names. Raises `TrainingError` for other pictures."""
     scenes = [(image, _scene(image)) for image in images]
     for image, scene in scenes:
         if scene is None:
             raise TrainingError(
-                f"{image} is no scene of the picturebook, so it has neither caption nor mask: give images that "
-                "`zeroseg picturebook write` wrote."
+                f"{image} is not a scene of the picturebook, so it has no caption and no mask: give images from "
+                "`zeroseg picturebook write`."
             )
     return [scene for _, scene in scenes if scene is not None]
 
 
 def _captions_above(folder: Path) -> Path:
-    """The folder itself, or the next one above it, that holds a file of captions; the folder where none does."""
+    """The first of the folder and its parents that has a file of captions; the folder itself if none has one."""
     places = (folder, *folder.parents)
     return next((place for place in places if any((place / name).is_file() for name in CAPTION_FILES)), folder)
 
@@ -138,10 +57,10 @@ def _scene(image: Path) -> tuple[str, int] | None:
 
 
 def captions_of(images: Sequence[Path]) -> list[tuple[Path, str]]:
-    """Images with their captions: drawn for scenes, read from the file beside them for others.
+    """Images with their captions: drawn for scenes, read from a file for other images.
 
-    The file is beside an image, or in a folder above it. Raises `DatasetError` where there is no such file, or none of
-    the images is in it.
+    The file is in the image's folder or in one of its parents. Raises `DatasetError` if there is no such file, or if it
+    has none of the images.
     """
     if all(map(_scene, images)):
         return [(image, _caption(*scene)) for image, scene in zip(images, numbers_of(images), strict=True)]
@@ -150,13 +69,15 @@ def captions_of(images: Sequence[Path]) -> list[tuple[Path, str]]:
     asked = {image.resolve() for image in images}
     captioned = [(image, caption) for image, caption in pairs if image.resolve() in asked]
     if not captioned:
-        raise DatasetError(f"none of the captions in {', '.join(map(str, folders))} is of an image to learn from.")
+        raise DatasetError(f"none of the captions in {', '.join(map(str, folders))} belongs to one of the images.")
     return captioned
 
 
-def train_with_captions(run: Run, folder: Path, lab: Laboratory, judge: Judge, resume: bool, labels: int = 0) -> bool:
-    """A run on a caption for each scene; with `labels`, multi-label contrast of nouns, stuff and colours."""
-    config, captioned = run.config, captions_of(_images(run, lab))
+def train_with_captions(
+    run: Run, folder: Path, context: ExperimentContext, evaluate: Evaluate, resume: bool, labels: int = 0
+) -> bool:
+    """Train on one caption for each scene; with `labels`, also multi-label contrast of nouns, stuff and colours."""
+    config, captioned = run.config, captions_of(_images(run, context))
     of_scenes = all(map(_scene, (image for image, _ in captioned)))
     words = PICTURED if of_scenes else frequent_words(caption for _, caption in captioned)
     text = TextSupervisionConfig(
@@ -169,25 +90,19 @@ def train_with_captions(run: Run, folder: Path, lab: Laboratory, judge: Judge, r
         loop=config.loop,
     )
     chosen = words if labels else ()
-    return supervise_with_text(captioned, chosen, text, folder, lab.teacher, judge, resume, lab.quiet) is not None
+    return (
+        supervise_with_text(captioned, chosen, text, folder, context.teacher, evaluate, resume, context.quiet)
+        is not None
+    )
 
 
-def frequent_words(captions: Iterable[str]) -> list[str]:
-    """What multi-label contrast looks for in captions of photos: words of three letters or more that are no grammar.
-
-    GroupViT takes nouns, which needs a tagger; the most frequent words are nearly all nouns, colours and places.
-    """
-    counts = Counter(word for caption in captions for word in set(re.findall(r"[a-z]{3,}", caption.lower())))
-    return [word for word, _ in counts.most_common() if word not in GRAMMAR][:MOST_WORDS]
+def train_with_words(run: Run, folder: Path, context: ExperimentContext, evaluate: Evaluate, resume: bool) -> bool:
+    """Train on captions with GroupViT's multi-label contrast."""
+    return train_with_captions(run, folder, context, evaluate, resume, LABELS)
 
 
-def train_with_words(run: Run, folder: Path, lab: Laboratory, judge: Judge, resume: bool) -> bool:
-    """The same with GroupViT's multi-label contrast."""
-    return train_with_captions(run, folder, lab, judge, resume, LABELS)
-
-
-def train_with_masks(run: Run, folder: Path, lab: Laboratory, judge: Judge, resume: bool) -> bool:
-    """A run on the true class of every pixel, all nouns and kinds of stuff."""
+def train_with_masks(run: Run, folder: Path, context: ExperimentContext, evaluate: Evaluate, resume: bool) -> bool:
+    """Train on the true class of every pixel: all nouns and kinds of stuff."""
     config = run.config
     masks = MaskSupervisionConfig(
         student=config.student,
@@ -197,10 +112,13 @@ def train_with_masks(run: Run, folder: Path, lab: Laboratory, judge: Judge, resu
         loop=config.loop,
     )
     classes = Vocabulary((*ALL_NOUNS, *STUFF_NAMES), background=())
-    words, _ = Segmenter.of(Student(config.student), lab.teacher).embed(classes)
-    source = _Scenes(numbers_of(_images(run, lab)), classes.labels)
+    words, _ = Segmenter.of(Student(config.student), context.teacher).embed(classes)
+    source = _Scenes(numbers_of(_images(run, context)), classes.labels)
     name = f"{len(source)} scenes"
-    return supervise_with_masks(source, words, masks, folder, name, lab.teacher, judge, resume, lab.quiet) is not None
+    return (
+        supervise_with_masks(source, words, masks, folder, name, context.teacher, evaluate, resume, context.quiet)
+        is not None
+    )
 
 
 class _Scenes:
@@ -218,9 +136,9 @@ class _Scenes:
         return scene.image, scene.class_map(self._classes, missing=255)
 
 
-def _images(run: Run, lab: Laboratory) -> list[Path]:
-    """The images that a distillation of the run would see."""
-    return [path for path, _ in ViewData(lab.images, lab.cache, run.config).images]
+def _images(run: Run, context: ExperimentContext) -> list[Path]:
+    """The images on which a distillation of the run would be trained."""
+    return [path for path, _ in cached_images(context.images, context.cache)[: run.config.first_images or None]]
 
 
 def _caption(split: str, number: int) -> str:

@@ -2,44 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, get_args
 
 from zeroseg.errors import ConfigError
+from zeroseg.method_names import Naming
+from zeroseg.rules import RULES, BackgroundRule, Product, rule_from_json
 from zeroseg.vocabulary import BACKGROUND_WORDS
 
 Assignment = Literal["gumbel", "cosine"]
 SegmentEmbedding = Literal["token", "global", "mean"]
-Naming = Literal["segments", "patches"]
-Background = Literal["product", "margin", "softmax", "sigmoid", "none"]
 
 
 @dataclass(frozen=True)
 class ReadOut:
-    """How masks get their names: part of the weights, because thresholds belong to them.
+    """How masks get their names. It is saved with the weights, because good thresholds depend on them.
 
     `naming`: a pixel takes the class of its segment token (the paper), or of its patch embedding.
-    `background`: "product" is GroupViT's product score under `product_threshold` (the paper); "margin" asks the
-    best label to beat the best background word by `margin` (cosine x 100). "softmax" is SCLIP's: probabilities at
-    `softmax_scale` x cosine, background where a background word is the likeliest or nothing reaches `threshold`;
-    "sigmoid" TCL's: every label by itself, background where none reaches `sigmoid_threshold`, or a background word
-    fits better. "none" names every pixel.
-    `keep_mean`: whether the mean of the teacher's embeddings, taken out in training, is put back before they
-    are compared with words. `background_words` stand for what nobody asked for, unless a vocabulary has its own; one
-    that is asked for as a label keeps its `margin` over the others (under "margin" and "none"). `refinement`: how many
-    rounds of refinement let the masks follow the picture's edges (`refine.py`; 0 in the paper).
+    `background`: decides when a pixel is none of the labels (`rules.py`).
+    `background_words`: words for the background, if a vocabulary has none of its own. If one of them is also a label,
+    some rules add an offset to its score.
+    `keep_mean`: whether the mean of the teacher's embeddings, which training subtracts, is added again before they are
+    compared with words. `refinement`: iterations of refinement, in which masks follow the picture's edges (`refine.py`;
+    0 in the paper).
     """
 
     naming: Naming = "segments"
-    background: Background = "product"
-    product_threshold: float = 0.95
-    margin: float = 0.0
-    keep_mean: bool = True
+    background: BackgroundRule = field(default_factory=Product)
     background_words: tuple[str, ...] = BACKGROUND_WORDS
+    keep_mean: bool = True
     refinement: int = 0
-    softmax_scale: float = 40.0
-    threshold: float = 0.1
-    sigmoid_threshold: float = 0.5
+
+    def to_json(self) -> dict[str, Any]:
+        """The form in saved configs: one flat table, in which rules that are not in use have default thresholds."""
+        usual = {key: value for rule in RULES.values() for key, value in rule().to_json().items()}
+        return {
+            "naming": self.naming,
+            **usual,
+            **self.background.to_json(),
+            "keep_mean": self.keep_mean,
+            "background_words": self.background_words,
+            "refinement": self.refinement,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> ReadOut:
+        """From a saved config's table. Raises `ConfigError` for keys that no read-out has, or an unknown rule."""
+        saved = {key for rule in RULES.values() for key in rule.saved_as.values()}
+        own = {f.name for f in fields(cls)}
+        _expect_known(values, own | saved)
+        given = {key: value for key, value in _with_tuples(values).items() if key in own}
+        given["background"] = rule_from_json(values)
+        return cls(**given)
 
 
 @dataclass(frozen=True)
@@ -52,7 +67,7 @@ class StudentConfig:
     layers: int = 12
     heads: int = 12
     activation: Literal["gelu", "quick_gelu"] = "gelu"
-    input_norm: bool = False  # a norm after the positions, as CLIP's tower has and MAE's has not
+    input_norm: bool = False  # a norm after the positions: in CLIP's tower, not in MAE's
     decoder_width: int = 512
     decoder_layers: int = 8  # 0: no reconstruction
     decoder_heads: int = 16
@@ -60,10 +75,11 @@ class StudentConfig:
     grouping_after: tuple[int, int] = (2, 4)
     segment_tokens: tuple[int, int] = (32, 8)
     assignment: Assignment = "gumbel"  # the paper's; "cosine" is ours, see student/grouping.py
-    temperature: float = 1.0  # of "gumbel": below 1 the assignment is surer, and its gradient steeper
+    temperature: float = 1.0  # of "gumbel": below 1 the assignment is more decided, and its gradient larger
     segment_embedding: SegmentEmbedding = "token"
-    """A projection of its own (the paper). "global": the way to the global token, which is then a mean of segments
-    (GroupViT), for losses that know no segments. "mean", to study losses: the mean of a mask's patch embeddings."""
+    """"token": a separate projection (the paper). "global": the projection of the global token, which is then a mean
+    of segments (GroupViT), for losses without segments. "mean": the mean of a mask's patch embeddings, to study
+    losses."""
     embedding_width: int = 768
     patch_head: bool = False  # ours: an embedding and a salience for every patch
     inference_size: int = 448  # shorter side of the image
@@ -73,17 +89,16 @@ class StudentConfig:
     def __post_init__(self) -> None:
         first, second = self.grouping_after
         sizes = (self.image_size, self.patch_size, self.width, self.heads, self.decoder_width, self.decoder_heads)
-        if min(sizes) < 1:
+        if min(*sizes, self.layers, self.embedding_width, *self.segment_tokens) < 1:
             raise ConfigError("this student cannot be built: every size must be 1 or more.")
         problems = {
             f"there is no assignment {self.assignment!r}": self.assignment not in get_args(Assignment),
             f"there is no segment embedding {self.segment_embedding!r}": self.segment_embedding
             not in get_args(SegmentEmbedding),
-            "temperature must be above 0": self.temperature <= 0,
+            "temperature must be above 0": not self.temperature > 0,
+            "decoder_layers must be 0 or more": self.decoder_layers < 0,
             "segments as the mean of patches need patch_head": self.segment_embedding == "mean" and not self.patch_head,
             f"there is no naming by {self.read_out.naming!r}": self.read_out.naming not in get_args(Naming),
-            f"there is no background rule {self.read_out.background!r}": self.read_out.background
-            not in get_args(Background),
             "image_size must be a multiple of patch_size": self.image_size % self.patch_size,
             "inference_size must be at least patch_size": self.inference_size < self.patch_size,
             "width must be a multiple of heads": self.width % self.heads,
@@ -92,7 +107,7 @@ class StudentConfig:
             < first
             < second
             <= self.head_layers,
-            "refinement must be 0 rounds or more": self.read_out.refinement < 0,
+            "refinement must be 0 iterations or more": self.read_out.refinement < 0,
             "naming by patches needs patch_head": self.read_out.naming == "patches" and not self.patch_head,
         }
         for problem, holds in problems.items():
@@ -106,22 +121,31 @@ class StudentConfig:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
-        return asdict(self)
+        return plain_settings(self)
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> StudentConfig:
         """From plain JSON values. Raises `ConfigError` for keys that no student has."""
-        known = {f.name for f in fields(cls)}
-        unknown = sorted(values.keys() - known) or sorted(
-            values.get("read_out", {}).keys() - {f.name for f in fields(ReadOut)}
-        )
-        if unknown:
-            raise ConfigError(f"the student's config has unknown keys: {', '.join(unknown)}.")
+        _expect_known(values, {f.name for f in fields(cls)})
         plain = _with_tuples(values)
-        plain["read_out"] = ReadOut(**_with_tuples(values.get("read_out", {})))
+        plain["read_out"] = ReadOut.from_json(values.get("read_out", {}))
         return cls(**plain)
 
 
-def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
+def plain_settings(config: Any) -> dict[str, Any]:
+    """All settings of a config, however deep, as dictionaries of plain values; a read-out as it is saved."""
+    if isinstance(config, ReadOut):
+        return config.to_json()
+    values = {f.name: getattr(config, f.name) for f in fields(config)}
+    return {name: plain_settings(value) if is_dataclass(value) else value for name, value in values.items()}
+
+
+def _expect_known(values: Mapping[str, Any], known: set[str]) -> None:
+    unknown = sorted(values.keys() - known)
+    if unknown:
+        raise ConfigError(f"the student's config has unknown keys: {', '.join(unknown)}.")
+
+
+def _with_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
     """JSON has lists where the configs have tuples."""
     return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}

@@ -1,4 +1,4 @@
-"""What a student costs: its parameters, and its floating-point operations, part by part.
+"""The cost of a student: its parameters and its floating-point operations, part by part.
 
 Operations count as 2 for every multiplication with its addition, and only where they grow with the product of
 two sizes: linear layers, convolutions, attention, assignment. Norms, activations, softmax and the losses are a
@@ -20,10 +20,10 @@ BACKWARD = 2  # a backward pass costs two forward passes: gradients of the input
 
 
 def count_parameters(config: StudentConfig) -> dict[str, int]:
-    """Trained numbers of each part, and "total". Built without memory, so any size can be asked for.
+    """The number of parameters of each part, and "total". The student is built without memory, so any size works.
 
-    "layers" are the transformer layers of the segmentation head, "projections" all that leads from its tokens to
-    the teacher's space: segment, global (with its layer) and, where there is one, patch projection.
+    "layers" are the transformer layers of the segmentation head. "projections" are all layers from its tokens to the
+    teacher's space: segment, global (with its layer) and, if there is one, patch projection.
     """
     with torch.device("meta"):
         student = Student(config)
@@ -37,8 +37,8 @@ def count_parameters(config: StudentConfig) -> dict[str, int]:
 def count_flops(config: StudentConfig, mask_ratio: float) -> dict[str, float]:
     """Operations of one forward pass for one image of the training size, for each part, and "total".
 
-    `mask_ratio`: share of the patches that are dropped. The decoder is counted wherever there is one; inference,
-    with `mask_ratio` 0, does without it.
+    `mask_ratio`: the fraction of the patches that is dropped, 0..1. The decoder is counted if there is one; inference,
+    with `mask_ratio` 0, does not use it.
     """
     patches, width, out = config.grid**2, config.width, config.embedding_width
     kept = random_keep(1, patches, mask_ratio, torch.Generator()).shape[1]
@@ -81,7 +81,7 @@ def _product(rows: int, inner: int, columns: int) -> int:
 
 
 def _linear(tokens: int, width: int, out: int) -> int:
-    """A linear layer on every token; a convolution without overlap is one too, on the patches."""
+    """A linear layer on every token; a convolution without overlap is a linear layer on the patches."""
     return _product(tokens, width, out)
 
 
@@ -102,7 +102,7 @@ def _block(tokens: int, width: int) -> int:
 
 
 def _grouping(tokens: int, segments: int, width: int) -> int:
-    """A grouping block: segment tokens look at the tokens, the tokens are assigned, their values gathered."""
+    """A grouping block: segment tokens attend to the tokens, tokens are assigned, their values are gathered."""
     gather = _attention(segments, tokens, width) + _mlp(segments, width, width)
     assign = _linear(segments, width, width) + _linear(tokens, width, width) + _product(segments, width, tokens)
     mean = _linear(tokens, width, width) + _product(segments, tokens, width) + _linear(segments, width, width)
@@ -110,7 +110,7 @@ def _grouping(tokens: int, segments: int, width: int) -> int:
 
 
 def _decoder(config: StudentConfig, patches: int, kept: int, pixels: int) -> int:
-    """Kept tokens made narrow, the layers on all patches, their pixels."""
+    """The projection of the kept tokens to the decoder's width, the layers on all patches, and their pixels."""
     width = config.decoder_width
     blocks = config.decoder_layers * _block(patches, width)
     return _linear(kept, config.width, width) + blocks + _linear(patches, width, pixels)

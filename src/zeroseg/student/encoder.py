@@ -1,4 +1,4 @@
-"""A plain ViT that can leave patches out: the student's encoder, and the blocks that all its parts share.
+"""The student's encoder, a plain ViT that can leave patches out, and the blocks that all parts of a student use.
 
 Letters: B image, P patch, N token, K query token, D width, H W pixels, h w patches down and across.
 """
@@ -51,7 +51,7 @@ class MLP(nn.Module):
         self.activation = activation
 
     def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B E"]:
-        """Token by token."""
+        """The layers, applied to each token."""
         x = self.first(x)
         return self.second(x * torch.sigmoid(1.702 * x) if self.activation == "quick_gelu" else F.gelu(x))
 
@@ -87,12 +87,12 @@ class Encoder(nn.Module):
     def forward(
         self, images: Float[Tensor, "B 3 H W"], keep: Int[Tensor, "B K"] | None = None
     ) -> Float[Tensor, "B P D"]:
-        """Tokens of the kept patches (all of them without `keep`), the class token dropped."""
+        """Tokens of the kept patches (of all patches without `keep`), without the class token."""
         x = self.embedding(images)
         h, w = x.shape[-2:]
         x = rearrange(x, "b d h w -> b (h w) d") + resize_positions(self.positions, h, w)
         if keep is not None:
-            x = take(x, keep)
+            x = gather(x, keep)
         x = torch.cat([self.class_token.expand(len(x), -1, -1).to(x.dtype), x], dim=1)
         x = self.input_norm(x)
         for block in self.blocks:
@@ -111,20 +111,20 @@ def resize_positions(positions: Float[Tensor, "1 P D"], h: int, w: int) -> Float
 
 
 def random_keep(images: int, patches: int, mask_ratio: float, generator: torch.Generator) -> Int[Tensor, "B K"]:
-    """Which patches each image keeps when `mask_ratio` of them are dropped at random: patch numbers in order."""
+    """The patches that each image keeps if `mask_ratio` of them (0..1) are dropped at random: their numbers, sorted."""
     count = max(1, round(patches * (1 - mask_ratio)))
     noise = torch.rand(images, patches, generator=generator, device=generator.device)
     return noise.argsort(dim=1)[:, :count].sort(dim=1).values
 
 
-def take(tokens: Float[Tensor, "B P D"], keep: Int[Tensor, "B K"]) -> Float[Tensor, "B K D"]:
+def gather(tokens: Float[Tensor, "B P D"], keep: Int[Tensor, "B K"]) -> Float[Tensor, "B K D"]:
     """The tokens of the kept patches."""
     return tokens.gather(1, keep[:, :, None].expand(-1, -1, tokens.shape[-1]))
 
 
-def put_back(
+def scatter(
     tokens: Float[Tensor, "B K D"], keep: Int[Tensor, "B K"], filler: Float[Tensor, "1 1 D"], patches: int
 ) -> Float[Tensor, "B P D"]:
-    """The inverse of `take`: kept tokens at their places, `filler` (the mask token) everywhere else."""
+    """The inverse of `gather`: kept tokens at their places, `filler` (the mask token) at all others."""
     full = filler.to(tokens.dtype).expand(len(tokens), patches, -1)
     return full.scatter(1, keep[:, :, None].expand(-1, -1, tokens.shape[-1]), tokens)

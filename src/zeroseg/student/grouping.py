@@ -2,8 +2,8 @@
 
 "gumbel" is GroupViT's block as the paper uses it: dot products scaled by width^-0.5, Gumbel-softmax over segments,
 hard with a straight-through gradient in training and plain argmax at inference, mean over (sum + 1); its temperature
-divides logits and noise alike. "cosine" is ours: cosines times a learned scale and no noise, because the former stays
-uniform (see docs/log.md).
+divides both logits and noise. "cosine" is ours: cosines times a learned scale, without noise. With "gumbel" the
+assignment stays uniform in our runs (see docs/log.md).
 
 Letters: B image, N token, S segment, T segment of a later stage, D width.
 """
@@ -46,7 +46,7 @@ class Grouping(nn.Module):
     def forward(
         self, tokens: Float[Tensor, "B N D"], generator: torch.Generator | None = None
     ) -> tuple[Float[Tensor, "B S D"], Float[Tensor, "B S N"]]:
-        """New segment tokens, and the soft assignment (over segments it sums to 1 for every token)."""
+        """New segment tokens, and the soft assignment (it sums to 1 over the segments, for every token)."""
         tokens = self.norm_tokens(tokens)
         segments = self.segment_tokens.expand(len(tokens), -1, -1)
         segments = segments + self.attention(self.norm_segments(segments), tokens)
@@ -55,7 +55,7 @@ class Grouping(nn.Module):
         with full_precision(tokens.device):
             logits = self._logits(query.float(), key.float())
             soft = logits.softmax(dim=1)
-            hard = harden(self._noisy(logits, generator))
+            hard = straight_through(self._noisy(logits, generator))
             gathered = weighted_mean(hard, self.value(tokens).float())
         segments = segments + self.out(gathered)
         return segments + self.out_mlp(self.norm_out(segments)), soft
@@ -64,11 +64,12 @@ class Grouping(nn.Module):
         if self.assignment == "gumbel":
             return query @ key.transpose(1, 2) * query.shape[-1] ** -0.5 / self.temperature
         scale = self.log_scale.exp().clamp(max=LARGEST_SCALE)
-        key = key - key.mean(dim=1, keepdim=True)  # what all tokens share would send them all to one segment
+        # What all tokens have in common would assign all of them to one segment.
+        key = key - key.mean(dim=1, keepdim=True)
         return scale * F.normalize(query, dim=-1) @ F.normalize(key, dim=-1).transpose(1, 2)
 
     def _noisy(self, logits: Float[Tensor, "B S N"], generator: torch.Generator | None) -> Float[Tensor, "B S N"]:
-        """The assignment that is hardened: with Gumbel noise in training as the paper has it."""
+        """The soft assignment before it is made hard: in training with Gumbel noise, as in the paper."""
         if self.training and self.assignment == "gumbel":
             uniform = torch.rand(logits.shape, generator=generator, device=logits.device)
             noise = -(-uniform.clamp(min=1e-9).log()).clamp(min=1e-9).log()
@@ -76,22 +77,22 @@ class Grouping(nn.Module):
         return logits.softmax(dim=1)
 
 
-def harden(soft: Float[Tensor, "B S N"]) -> Float[Tensor, "B S N"]:
-    """One segment for each token, with the soft assignment's gradient (straight through)."""
+def straight_through(soft: Float[Tensor, "B S N"]) -> Float[Tensor, "B S N"]:
+    """A hard assignment, one segment for each token, with the gradient of the soft one (straight-through)."""
     hard = torch.zeros_like(soft).scatter(1, soft.argmax(dim=1, keepdim=True), 1.0)
     return hard + soft - soft.detach()
 
 
 def weighted_mean(assignment: Float[Tensor, "B S N"], values: Float[Tensor, "B N D"]) -> Float[Tensor, "B S D"]:
-    """Sum of the assigned tokens over (their number + 1), as GroupViT has it.
+    """The sum of the assigned tokens divided by (their number + 1), as in GroupViT.
 
-    With a tiny number in place of the 1, segments without tokens get gradients a thousand times too large.
+    With a very small number in place of 1, segments without tokens get gradients a thousand times too large.
     """
     total = assignment.sum(dim=2, keepdim=True)
     return assignment @ values / (total + 1)
 
 
 def compose(later: Float[Tensor, "B T S"], earlier: Float[Tensor, "B S N"]) -> Float[Tensor, "B T N"]:
-    """Soft assignment of tokens through two stages: tokens to S segments, those to T."""
+    """The soft assignment of two stages: of tokens to S segments, and of these to T segments."""
     with full_precision(later.device):
         return later @ earlier

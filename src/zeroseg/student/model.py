@@ -1,4 +1,4 @@
-"""The student: one screen.
+"""The student: encoder, segmentation head and decoder.
 
 Letters: B image, P patch, K kept patch, S segment, D width, E embedding width, H W pixels.
 """
@@ -16,29 +16,29 @@ from torch import Tensor, nn
 
 from zeroseg.student import weights
 from zeroseg.student.config import StudentConfig
-from zeroseg.student.encoder import MLP, Block, Encoder, put_back
+from zeroseg.student.encoder import MLP, Block, Encoder, scatter
 from zeroseg.student.grouping import Grouping, compose
 
-LARGEST_SALIENCE = 4.0  # a patch has at most e^4 times the say of another at 0
+LARGEST_SALIENCE = 4.0  # a patch has at most e^4 times the weight of a patch with salience 0
 MEAN, STD = (0.481, 0.458, 0.408), (0.269, 0.261, 0.276)  # of the pixels: CLIP's
 
 
 @dataclass(frozen=True)
 class StudentOutput:
-    """What one forward pass gives. Embeddings live in the centred, scaled space of the targets."""
+    """The output of one forward pass. Embeddings are in the centred, scaled space of the targets."""
 
-    tokens: Float[Tensor, "B K D"]  # of the encoder: what the decoder reconstructs from
+    tokens: Float[Tensor, "B K D"]  # of the encoder: the input of the decoder
     segments: Float[Tensor, "B S E"]
     image: Float[Tensor, "B E"]
-    masks: Float[Tensor, "B S K"]  # both stages' soft assignments, multiplied: over S they sum to 1
+    masks: Float[Tensor, "B S K"]  # the product of both stages' soft assignments; they sum to 1 over S
     patches: Float[Tensor, "B K E"] | None
     salience: Float[Tensor, "B K"] | None
 
 
 class Student(nn.Module):
-    """Encoder, segmentation head and reconstruction decoder of the paper; with `patch_head`, ours beside them.
+    """Encoder, segmentation head and reconstruction decoder of the paper; with `patch_head`, also our patch head.
 
-    Images go in as RGB, values 0..1, height and width multiples of the patch size.
+    Images are RGB, values 0..1, height and width multiples of the patch size.
     """
 
     target_mean: Tensor
@@ -74,7 +74,7 @@ class Student(nn.Module):
         keep: Int[Tensor, "B K"] | None = None,
         generator: torch.Generator | None = None,
     ) -> StudentOutput:
-        """Segment tokens, global token and masks, from the patches that `keep` names (all of them without)."""
+        """Segment tokens, global token and masks, from the patches in `keep` (from all patches without it)."""
         tokens = x = self.encoder(normalise_pixels(images), keep)
         patches, salience, masks = None, None, None
         groupings = dict(zip(self.config.grouping_after, self.groupings, strict=True))
@@ -90,7 +90,7 @@ class Student(nn.Module):
         seen = self.global_layer(x)
         image = self.global_projection(seen.mean(dim=1)).float()
         if patches is not None and self.config.segment_embedding == "mean":
-            segments = masks / masks.sum(dim=2, keepdim=True) @ patches.detach()  # losses on it can only move masks
+            segments = masks / masks.sum(dim=2, keepdim=True) @ patches.detach()  # their losses train masks alone
         elif self.config.segment_embedding == "global":
             segments = self.global_projection(seen).float()
         else:
@@ -98,18 +98,18 @@ class Student(nn.Module):
         return StudentOutput(tokens, segments, image, masks, patches, salience)
 
     def reconstruct(self, tokens: Float[Tensor, "B K D"], keep: Int[Tensor, "B K"]) -> Float[Tensor, "B P X"]:
-        """Normalised pixels of every patch, from the encoder's tokens of the kept ones."""
+        """Normalised pixels of every patch, predicted from the encoder's tokens of the kept patches."""
         return self.decoder(tokens, keep)
 
     def in_teacher_space(self, embeddings: Float[Tensor, "*N E"]) -> Float[Tensor, "*N E"]:
-        """Embeddings as the teacher would give them: the targets' scale and mean put back."""
+        """Embeddings in the teacher's space: times the scale of the targets, plus their mean."""
         return embeddings * self.target_scale + self.target_mean
 
     @classmethod
     def from_pretrained(cls, name: str | Path = weights.BUNDLED) -> Student:
         """Load a student from a folder or a hub repository with `config.json` and `model.safetensors`.
 
-        Raises `WeightsError` where files are missing, damaged or another model's.
+        Raises `WeightsError` if files are missing or damaged, or belong to another model.
         """
         config, tensors = weights.read(name)
         student = cls(config)
@@ -117,16 +117,19 @@ class Student(nn.Module):
         return student.eval()
 
     def save_pretrained(self, folder: str | Path, card: str = "") -> None:
-        """Write `config.json`, `model.safetensors` (float16) and a `README.md` model card into a folder."""
+        """Write `config.json`, `model.safetensors` (float16) and a `README.md` model card into a folder.
+
+        Raises `OutputError`.
+        """
         weights.write(self, self.config, Path(folder), card)
 
     def push_to_hub(self, repository: str, **options: Any) -> str:
-        """Upload to a hub repository (`owner/name`); returns its address. `options` as of `HfApi.create_repo`."""
+        """Upload to a hub repository (`owner/name`); returns its address. `options`: of `HfApi.create_repo`."""
         return weights.push(self, self.config, repository, **options)
 
 
 class Decoder(nn.Module):
-    """MAE's decoder: mask tokens put back, a few narrow layers, the pixels of every patch."""
+    """MAE's decoder: mask tokens for the dropped patches, a few narrow layers, the pixels of every patch."""
 
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
@@ -141,26 +144,29 @@ class Decoder(nn.Module):
 
     def forward(self, tokens: Float[Tensor, "B K D"], keep: Int[Tensor, "B K"]) -> Float[Tensor, "B P X"]:
         """Pixels of every patch."""
-        x = put_back(self.embedding(tokens), keep, self.mask_token, self.patches) + self.positions
+        x = scatter(self.embedding(tokens), keep, self.mask_token, self.patches) + self.positions
         for block in self.blocks:
             x = block(x)
         return self.pixels(self.norm(x)).float()
 
 
 def normalise_pixels(images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
-    """Values 0..1 to about zero mean and unit spread."""
+    """Scale values 0..1 to about zero mean and a standard deviation of about 1 (CLIP's constants)."""
     mean, std = (torch.tensor(values, device=images.device).view(3, 1, 1) for values in (MEAN, STD))
     return (images - mean) / std
 
 
 def patch_pixels(images: Float[Tensor, "B 3 H W"], patch_size: int) -> Float[Tensor, "B P X"]:
-    """The normalised pixels of every patch, in a row: what the decoder has to predict."""
+    """The normalised pixels of every patch, flattened: the target of the decoder."""
     size = {"p": patch_size, "q": patch_size}
     return rearrange(normalise_pixels(images), "b c (h p) (w q) -> b (h w) (p q c)", **size)
 
 
 def _initialise(module: nn.Module) -> None:
-    """Truncated normal weights, zero biases; spread .02 as in ViT, width^-.5 in narrow layers, which .02 starves."""
+    """Truncated normal weights, zero biases.
+
+    The standard deviation is .02 as in ViT, or width^-.5 in layers up to 256 wide, for which .02 is too small.
+    """
     if isinstance(module, nn.Linear):
         nn.init.trunc_normal_(module.weight, std=0.02 if module.in_features > 256 else module.in_features**-0.5)
         nn.init.zeros_(module.bias)

@@ -1,4 +1,4 @@
-"""Students on disk and on the hub, and first weights for the encoder from a CLIP's or an MAE's tower."""
+"""Students on disk and on the hub, and initial weights for the encoder from an MAE."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from zeroseg.errors import ConfigError, WeightsError
-from zeroseg.files import write_bytes_atomically, write_text_atomically
+from zeroseg.files import finite_json, write_bytes_atomically, write_text_atomically
 from zeroseg.student.config import StudentConfig
 
 BUNDLED = Path(__file__).parent.parent / "weights" / "student"
@@ -48,7 +48,7 @@ def read(name: str | Path) -> tuple[StudentConfig, dict[str, Tensor]]:
         if not (folder / file).is_file():
             raise WeightsError(f"{name} is not a student: it has no {file}. Name a folder that `zeroseg distill` made.")
     try:
-        values: dict[str, Any] = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
+        values: dict[str, Any] = finite_json((folder / CONFIG_NAME).read_text(encoding="utf-8"))
         if values.pop("kind", None) != KIND:
             raise WeightsError(f"{name} holds another kind of model, not a ZeroSeg student: name a folder of one.")
         config = StudentConfig.from_json(values)
@@ -75,14 +75,14 @@ def _folder_of(name: str | Path) -> Path:
 
 
 def fill(student: nn.Module, tensors: Mapping[str, Tensor], name: str | Path) -> None:
-    """Load tensors into a student, strictly. Raises `WeightsError` that counts what is missing or foreign."""
+    """Load tensors into a student, strictly. Raises a `WeightsError` that counts missing and unexpected tensors."""
     own = student.state_dict()
     missing, foreign = own.keys() - tensors.keys(), tensors.keys() - own.keys()
     misshaped = [key for key in own.keys() & tensors.keys() if own[key].shape != tensors[key].shape]
     if missing or foreign or misshaped:
         raise WeightsError(
-            f"the weights in {name} do not fit their config: {len(missing)} tensors missing, {len(foreign)} foreign, "
-            f"{len(misshaped)} of another shape. Use the config.json that was saved with them."
+            f"the weights in {name} do not fit their config: {len(missing)} tensors missing, "
+            f"{len(foreign)} unexpected, {len(misshaped)} of another shape. Use the config.json saved with them."
         )
     student.load_state_dict({key: value.to(own[key].dtype) for key, value in tensors.items()}, strict=True)
 
@@ -110,34 +110,9 @@ def push(student: nn.Module, config: StudentConfig, repository: str, **options: 
         return str(api.upload_folder(repo_id=repository, folder_path=folder))
 
 
-def encoder_from_clip(vision: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
-    """The first `layers` layers of a `CLIPVisionTransformer` state dict under the names of our encoder.
-
-    CLIP's patch embedding has no bias: ours starts at 0. Its class position is folded into the class token.
-    """
-    positions = vision["embeddings.position_embedding.weight"]
-    weight = vision["embeddings.patch_embedding.weight"]
-    ours = {
-        "embedding.weight": weight,
-        "embedding.bias": torch.zeros(len(weight)),
-        "class_token": (vision["embeddings.class_embedding"] + positions[0])[None, None],
-        "positions": positions[None, 1:],
-        "input_norm.weight": vision["pre_layrnorm.weight"],
-        "input_norm.bias": vision["pre_layrnorm.bias"],
-        "norm.weight": vision["post_layernorm.weight"],
-        "norm.bias": vision["post_layernorm.bias"],
-    }
-    names = {
-        "layer_norm1": "norm1", "layer_norm2": "norm2", "mlp.fc1": "mlp.first", "mlp.fc2": "mlp.second",
-        "self_attn.q_proj": "attention.query", "self_attn.k_proj": "attention.key",
-        "self_attn.v_proj": "attention.value", "self_attn.out_proj": "attention.out",
-    }  # fmt: skip
-    return ours | _layers(vision, "encoder.layers.{}.", layers, names)
-
-
 def encoder_from_mae(mae: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
-    """The encoder of a `ViTMAEModel` (or `ViTMAEForPreTraining`) state dict under the names of ours."""
-    saved_names = {  # transformers 5 names its modules anew and keeps the old names in files
+    """The encoder of a `ViTMAEModel` (or `ViTMAEForPreTraining`) state dict, under the names of a student's encoder."""
+    saved_names = {  # transformers 5 renamed its modules and keeps the old names in files
         "layers.": "encoder.layer.", "mlp.fc1": "intermediate.dense", "mlp.fc2": "output.dense",
         "attention.q_proj": "attention.attention.query", "attention.k_proj": "attention.attention.key",
         "attention.v_proj": "attention.attention.value", "attention.o_proj": "attention.output.dense",
@@ -160,13 +135,9 @@ def encoder_from_mae(mae: Mapping[str, Tensor], layers: int) -> dict[str, Tensor
         "attention.attention.query": "attention.query", "attention.attention.key": "attention.key",
         "attention.attention.value": "attention.value", "attention.output.dense": "attention.out",
     }  # fmt: skip
-    return ours | _layers(mae, "encoder.layer.{}.", layers, names)
-
-
-def _layers(theirs: Mapping[str, Tensor], prefix: str, layers: int, names: dict[str, str]) -> dict[str, Tensor]:
-    return {
-        f"blocks.{number}.{ours}.{part}": theirs[f"{prefix.format(number)}{name}.{part}"]
+    return ours | {
+        f"blocks.{number}.{our}.{part}": mae[f"encoder.layer.{number}.{name}.{part}"]
         for number in range(layers)
-        for name, ours in names.items()
+        for name, our in names.items()
         for part in ("weight", "bias")
     }

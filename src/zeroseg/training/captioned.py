@@ -1,9 +1,9 @@
-"""A folder of images with captions, as a teacher learns from it.
+"""A folder of images with captions, from which a teacher is trained.
 
-The captions stand beside the images in one of two files, the better known one counting where both are there:
+The captions are in one of two files in the folder; if both are there, the first one is read:
 
 - `metadata.jsonl`, one JSON object a line: `{"file_name": "cats/1.jpg", "text": "a cat on a sofa"}`; other keys are
-  left alone (the convention of `datasets`' ImageFolder);
+  ignored (the convention of `datasets`' ImageFolder);
 - `captions.tsv`, one pair a line: file name, tab, caption.
 
 File names are relative to the folder. An image may have several lines. Blank lines are skipped.
@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
 
@@ -22,24 +24,26 @@ from PIL import Image
 from zeroseg.errors import DatasetError
 from zeroseg.images import center_square, load_image
 
+GRAMMAR = Path(__file__).with_name("grammar.txt")  # function words ("the", "with"), one a line
+MOST_WORDS = 10_000
 CAPTION_FILES = METADATA, TABLE = "metadata.jsonl", "captions.tsv"
-SMALLEST_SHARE = 0.5  # of the centre square's area that a crop shows: with less, captions would cease to be true
+SMALLEST_FRACTION = 0.5  # of the centre square's area that a crop shows: with less, captions would often be wrong
 
 
 class CaptionedFolder:
     """Captioned images of a folder, by number: a source of `Pairs` for `training.teach`.
 
-    Every line of the file of captions is one number, and one pair of `captioned`: an image's path and its caption. That
-    all images are there is checked at once, and what they hold when they are first used: an image that cannot be read
-    then stops the run with its name. It is not skipped, because the pair that took its place would depend on what was
-    broken, and a run could not be repeated.
+    Every line of the caption file is one number, and one pair in `captioned`: an image's path and its caption. Whether
+    all images exist is checked at once. Their contents are read when they are first used: an image that cannot be read
+    then stops the run with its name. It is not skipped, because the pairs of a run would then depend on which files are
+    damaged, and the run could not be repeated.
     """
 
     def __init__(self, folder: Path, size: int) -> None:
-        """`size`: side of the images handed out, pixels.
+        """`size`: side of the images that `pairs` returns, pixels.
 
-        Raises `DatasetError`: no folder, no file of captions, a malformed line (with its number), no caption in
-        it, an image that is not there.
+        Raises `DatasetError` if the folder, the caption file or an image is missing, if a line is malformed (with its
+        number), or if there is no caption.
         """
         self._size = size
         self.captioned = _read_captions(folder)
@@ -52,18 +56,29 @@ class CaptionedFolder:
         return [caption for _, caption in self.captioned]
 
     def pairs(self, index: int, random: Random) -> list[tuple[Image.Image, str]]:
-        """One pair: a random crop of image `index`, `size` x `size`, RGB, and its caption as it stands.
+        """One pair: a random crop of image `index`, `size` x `size`, RGB, and its caption, unchanged.
 
         The crop is a square of half to all of the centre square's area. Raises `ImageError` with the image's name
-        when it cannot be read.
+        if it cannot be read.
         """
         path, caption = self.captioned[index]
         return [(_random_crop(center_square(load_image(path)), self._size, random), caption)]
 
 
+def frequent_words(captions: Iterable[str]) -> list[str]:
+    """The words for multi-label contrast in captions of photos: frequent words of three letters or more.
+
+    Function words (`GRAMMAR`) are left out. GroupViT takes nouns, which needs a part-of-speech tagger; most of the
+    frequent words are nouns, colours and places.
+    """
+    grammar = set(GRAMMAR.read_text(encoding="utf-8").split())
+    counts = Counter(word for caption in captions for word in set(re.findall(r"[a-z]{3,}", caption.lower())))
+    return [word for word, _ in counts.most_common() if word not in grammar][:MOST_WORDS]
+
+
 def _random_crop(square: Image.Image, size: int, random: Random) -> Image.Image:
-    share = SMALLEST_SHARE + (1 - SMALLEST_SHARE) * random.random()
-    side = max(1, round(square.width * math.sqrt(share)))
+    fraction = SMALLEST_FRACTION + (1 - SMALLEST_FRACTION) * random.random()
+    side = max(1, round(square.width * math.sqrt(fraction)))
     room = square.width - side + 1
     left, top = int(random.random() * room), int(random.random() * room)
     box = (left, top, left + side, top + side)
@@ -85,11 +100,11 @@ def _read_captions(folder: Path) -> list[tuple[Path, str]]:
             try:
                 name, caption = parsers[path.name](line)
             except ValueError as error:
-                raise DatasetError(f"line {number} of {str(path)!r} {error}: correct it or take it out.") from error
+                raise DatasetError(f"line {number} of {str(path)!r} {error}: correct or remove it.") from error
             if not (folder / name).is_file():
                 raise DatasetError(
                     f"line {number} of {str(path)!r} names the image {name!r}, which is not in the folder: "
-                    "add it or take the line out."
+                    "add it or remove the line."
                 )
             pairs.append((folder / name, caption))
     if not pairs:
@@ -98,7 +113,7 @@ def _read_captions(folder: Path) -> list[tuple[Path, str]]:
 
 
 def _lines(path: Path) -> list[str]:
-    """Lines as editors count them: `str.splitlines` would also split at separators that a caption may hold."""
+    """Lines as editors count them: `str.splitlines` would also split at separators that a caption may contain."""
     try:
         return path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
@@ -114,7 +129,7 @@ def _parse_json(line: str) -> tuple[str, str]:
         raise ValueError("is not JSON") from error
     name, caption = (row.get("file_name"), row.get("text")) if isinstance(row, dict) else (None, None)
     if not isinstance(name, str) or not isinstance(caption, str):
-        raise ValueError('is no object with the texts "file_name" and "text"')
+        raise ValueError('is not an object with the texts "file_name" and "text"')
     return _complete(name, caption)
 
 
@@ -126,12 +141,12 @@ def _parse_table(line: str) -> tuple[str, str]:
 
 
 def _complete(name: str, caption: str) -> tuple[str, str]:
-    """Both trimmed, none empty."""
+    """File name and caption without surrounding blanks. Raises `ValueError` if one is empty."""
     name, caption = name.strip(), caption.strip()
     if not name:
         raise ValueError("names no image")
     if not caption:
         raise ValueError("has an empty caption")
     if "\0" in name:
-        raise ValueError("names an image that no file can be called")
+        raise ValueError("names an image with an impossible file name")
     return name, caption

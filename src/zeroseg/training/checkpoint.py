@@ -1,4 +1,4 @@
-"""Resumable state on disk. A checkpoint is not weights: it holds the optimiser too, and inference never sees it."""
+"""Checkpoints: resumable state on disk, with the optimiser's. Inference uses saved weights, never a checkpoint."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ NAME = "checkpoint.pt"
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
-    """Write `state` (tensors, numbers, strings) so that a crash leaves the old checkpoint or the new one, whole."""
+    """Write `state` (tensors, numbers, strings). A crash leaves a complete checkpoint, the old or the new one."""
     with atomic_path(folder / NAME) as path:
         torch.save(state, path)
 
 
 def load_checkpoint(folder: Path) -> dict[str, Any]:
-    """Read the state back. Raises `TrainingError` where there is none, or it cannot be read."""
+    """Read the state. Raises `TrainingError` if there is none, or if it cannot be read."""
     path = folder / NAME
     if not path.is_file():
-        raise TrainingError(f"there is nothing to resume in {folder}: it holds no {NAME}. Delete it and start anew.")
+        raise TrainingError(f"there is nothing to resume in {folder}: it holds no {NAME}. Delete it and start again.")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise TrainingError(f"{path} cannot be read as a checkpoint; delete the folder and start anew.") from error
+        raise TrainingError(f"{path} cannot be read as a checkpoint; delete the folder and start again.") from error

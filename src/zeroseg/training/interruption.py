@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM ask a long run to stop at its next step instead of killing it."""
+"""Ctrl-C and SIGTERM stop a long run after its current step, so that it can save first."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 
 class Interruption:
-    """Within this context the first SIGINT or SIGTERM only sets `requested`; a second one acts as ever."""
+    """Within this context the first SIGINT or SIGTERM only sets `requested`; a second one has its usual effect."""
 
     def __init__(self) -> None:
         self.requested = False
         self._former: dict[int, Any] = {}
 
     def __enter__(self) -> Interruption:
-        if threading.current_thread() is threading.main_thread():  # the only one that may catch signals
+        if threading.current_thread() is threading.main_thread():  # only the main thread may catch signals
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._former[number] = signal.signal(number, self._request)
         return self

@@ -1,4 +1,4 @@
-"""What a run tells: a progress line for people, a JSONL log for programs."""
+"""What a run reports: a progress line for people, a JSONL log for programs."""
 
 from __future__ import annotations
 
@@ -53,21 +53,21 @@ class Monitor:
             self._log.close()
 
     def advance(self, step: int, images: int) -> None:
-        """Step number `step` is done, `images` images went through."""
+        """Count step number `step` as done, with `images` images."""
         self._seen_images += images
         self._progress.update(self._task, completed=step + 1)
 
-    def record(self, step: int, figures: dict[str, Any]) -> None:
-        """Log figures of step `step` and show the numbers among them with the rate since the last record."""
+    def record(self, step: int, metrics: dict[str, Any]) -> None:
+        """Log metrics of step `step`; show those that are numbers, with the rate since the last record."""
         elapsed = time.monotonic() - self._since
         rate = self._seen_images / elapsed if self._seen_images else 0.0
         self._seen_images, self._since = 0, time.monotonic()
-        row = {"step": step, "time": round(time.time(), 1), "images_per_second": round(rate, 1)} | figures
+        row = {"step": step, "time": round(time.time(), 1), "images_per_second": round(rate, 1)} | metrics
         if self._log is not None:
             self._log.write(json.dumps({key: _valid(value) for key, value in row.items()}) + "\n")
             self._log.flush()
         words = f"{rate:.0f} images/s  " + "  ".join(
-            f"{key} {value:.3g}" for key, value in figures.items() if isinstance(value, float) and math.isfinite(value)
+            f"{key} {value:.3g}" for key, value in metrics.items() if isinstance(value, float) and math.isfinite(value)
         )
         self._progress.update(self._task, words=words)
         if not self._live:
@@ -79,7 +79,7 @@ class Monitor:
 
 
 def _valid(value: Any) -> Any:
-    """JSON has no word for infinity and NaN: null stands for them."""
+    """Replace infinity and NaN, which JSON does not have, by null."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -88,13 +88,13 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
     lines = (folder / LOG_NAME).read_text(encoding="utf-8").splitlines()
     rows: list[dict[str, Any]] = []
     for line in lines:
-        with contextlib.suppress(ValueError):  # a crash may have cut the last one off
+        with contextlib.suppress(ValueError):  # a crash may have cut off the last one
             rows.append(json.loads(line))
     return rows
 
 
 def forget_after(folder: Path, step: int) -> None:
-    """Drop the records from `step` on: a run that resumes there writes them again."""
+    """Delete the records from `step` on: a run that resumes there writes them again."""
     if (folder / LOG_NAME).exists():
         kept = [row for row in read_log(folder) if row["step"] < step]
         write_text_atomically(folder / LOG_NAME, "".join(json.dumps(row) + "\n" for row in kept))

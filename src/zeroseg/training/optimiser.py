@@ -1,4 +1,4 @@
-"""AdamW over two groups of parameters, Muon for the matrices where it is asked for, and the learning rate."""
+"""AdamW over two groups of parameters, Muon for matrices if it is chosen, and the learning rate."""
 
 from __future__ import annotations
 
@@ -9,26 +9,42 @@ from typing import Any, Literal
 from torch import nn
 from torch.optim import AdamW, Muon, Optimizer
 
+from zeroseg.errors import ConfigError
+
 
 @dataclass(frozen=True)
 class OptimiserConfig:
     """AdamW with warm-up and a half-cycle cosine (MAE's recipe); "muon" for the weights of linear layers.
 
-    Muon (Jordan et al. 2024) makes the update of a matrix orthogonal; scaled to the length of AdamW's updates (Liu et
-    al. 2025), it takes the same rates and decay. Everything that is no linear layer stays with AdamW.
+    Muon (Jordan et al. 2024) makes the update of a matrix orthogonal. It is scaled to the length of AdamW's updates
+    (Liu et al. 2025), so it uses the same rates and decay. All parameters outside linear layers use AdamW.
     """
 
     algorithm: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = 1.2e-3
-    warmup: float = 0.05  # share of all steps
+    warmup: float = 0.05  # fraction of all steps
     weight_decay: float = 0.05  # none on biases, norms, tokens and scalars
     beta1: float = 0.9
     beta2: float = 0.95
-    clip_norm: float = 1.0  # the gradient's length is cut to this
+    clip_norm: float = 1.0  # the largest norm of the gradient
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for a value that no run can have."""
+        wanted = {
+            "learning_rate": ("above 0", self.learning_rate > 0),
+            "warmup": ("a fraction of the run, 0 to 1", 0 <= self.warmup <= 1),
+            "weight_decay": ("0 or more", self.weight_decay >= 0),
+            "beta1": ("from 0 to 1 (1 excluded)", 0 <= self.beta1 < 1),
+            "beta2": ("from 0 to 1 (1 excluded)", 0 <= self.beta2 < 1),
+            "clip_norm": ("above 0", self.clip_norm > 0),
+        }
+        for name, (what, holds) in wanted.items():
+            if not holds:
+                raise ConfigError(f"{name} must be {what}, not {getattr(self, name):g}.")
 
 
 class Optimiser:
-    """One or two of torch's optimisers that are used as one."""
+    """One or two of torch's optimisers, used as one."""
 
     def __init__(self, parts: list[Optimizer]) -> None:
         self.parts = parts
@@ -39,7 +55,7 @@ class Optimiser:
         return [group for part in self.parts for group in part.param_groups]
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Reset the gradients."""
         for part in self.parts:
             part.zero_grad(set_to_none=True)
 
@@ -49,17 +65,17 @@ class Optimiser:
             part.step()
 
     def state_dict(self) -> list[dict[str, Any]]:
-        """What a resumed run needs."""
+        """The state that a resumed run needs."""
         return [part.state_dict() for part in self.parts]
 
     def load_state_dict(self, states: list[dict[str, Any]]) -> None:
-        """Go on from `state_dict()`."""
+        """Restore the state from `state_dict()`."""
         for part, state in zip(self.parts, states, strict=True):
             part.load_state_dict(state)
 
 
 def build_optimiser(model: nn.Module, config: OptimiserConfig) -> Optimiser:
-    """The optimiser of a model; only matrices decay: biases, norms, scalars and learned tokens go free."""
+    """The optimiser of a model. Weight decay is on matrices only, not on biases, norms, scalars and learned tokens."""
     decayed: list[nn.Parameter] = []
     free: list[nn.Parameter] = []
     orthogonal: list[nn.Parameter] = []

@@ -1,4 +1,4 @@
-"""Which samples a step sees: a function of seed and step alone, so that a resumed run is the same run.
+"""Which samples a step uses: a function of seed and step only, so that a resumed run gives the same weights.
 
 Letters: B sample of a batch, C anything, W the last axis.
 """
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def numbers_of(step: int, size: int, count: int, seed: int) -> list[int]:
-    """The samples (0 .. count - 1) of step 0, 1, 2 ...: epochs follow each other without a seam, each in its order."""
+    """The samples (0 .. count - 1) of step 0, 1, 2 ...: every epoch has its own order; batches may cross epochs."""
     order: dict[int, np.ndarray] = {}
     chosen: list[int] = []
     for place in range(step * size, (step + 1) * size):
@@ -23,11 +23,11 @@ def numbers_of(step: int, size: int, count: int, seed: int) -> list[int]:
     return chosen
 
 
-def mirrored(step: int, size: int, seed: int) -> Bool[Tensor, " B"]:
-    """Which samples of a step are mirrored: half of them."""
+def flipped(step: int, size: int, seed: int) -> Bool[Tensor, " B"]:
+    """Which samples of a step are flipped horizontally: about half of them."""
     return torch.from_numpy(np.random.default_rng([seed, 7, step]).random(size) < 0.5)
 
 
-def mirror(images: Shaped[Tensor, "B *C W"], which: Bool[Tensor, " B"]) -> Shaped[Tensor, "B *C W"]:
-    """Some of the images with left and right exchanged."""
+def hflip(images: Shaped[Tensor, "B *C W"], which: Bool[Tensor, " B"]) -> Shaped[Tensor, "B *C W"]:
+    """The images; those that `which` marks are flipped horizontally."""
     return torch.where(which.view(-1, *[1] * (images.ndim - 1)), images.flip(-1), images)

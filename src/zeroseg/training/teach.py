@@ -1,4 +1,4 @@
-"""Training a small CLIP on images with captions: how the bundled teacher came to be.
+"""Training of a small CLIP on images with captions. The bundled teacher was made with it.
 
 Letters: B pair, H W pixels, T token.
 """
@@ -6,6 +6,7 @@ Letters: B pair, H W pixels, T token.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -20,18 +21,21 @@ from tokenizers.pre_tokenizers import ByteLevel
 from torch import Tensor
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
+from zeroseg.errors import ConfigError
 from zeroseg.images import to_tensor
-from zeroseg.teacher import CLIP, choose_attention
-from zeroseg.training.loop import Batch, Figures, LoopConfig, train, without_loop
+from zeroseg.teacher.clip import CLIP
+from zeroseg.teacher.teacher import choose_attention, save_whole
+from zeroseg.teacher.text_encoder import LARGEST_SCALE
+from zeroseg.training.batch import Batch
+from zeroseg.training.loop import LoopConfig, Loss, Metrics, train, without_loop
 from zeroseg.training.optimiser import OptimiserConfig
 
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
-LARGEST_SCALE = 100.0  # CLIP's ceiling for the factor on cosines
 
 
 @runtime_checkable
 class Pairs(Protocol):
-    """Images with captions, by number. A source may hand out several pairs (crops) for one number."""
+    """Images with captions, by number. A source may return several pairs (crops) for one number."""
 
     def __len__(self) -> int: ...
 
@@ -46,7 +50,7 @@ class Pairs(Protocol):
 
 @dataclass(frozen=True)
 class TeachConfig:
-    """A small CLIP and how it is trained; the defaults are the bundled teacher's."""
+    """A small CLIP and its training; the defaults are the bundled teacher's."""
 
     image_size: int = 48
     patch_size: int = 8
@@ -66,10 +70,22 @@ class TeachConfig:
         )
     )
 
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for sizes that no CLIP can have, and for micro-batches."""
+        self.loop.check_whole_batches()
+        for name in ("image_size", "patch_size", "vision_width", "vision_layers", "text_width", "text_layers", "heads",
+                     "embedding_width", "vocabulary_size", "longest_text"):  # fmt: skip
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be 1 or more, not {getattr(self, name)}.")
+        if self.image_size % self.patch_size:
+            raise ConfigError(f"image_size must be a multiple of patch_size, {self.patch_size}, not {self.image_size}.")
+        if self.vision_width % self.heads or self.text_width % self.heads:
+            raise ConfigError(f"vision_width and text_width must be multiples of heads, {self.heads}.")
+
 
 @dataclass
 class PairBatch(Batch):
-    """Pixels 0..255, token ids padded with the end token, and which captions say the same."""
+    """Pixels 0..255, token ids padded with the end token, and a number for each caption, equal for equal captions."""
 
     images: UInt8[Tensor, "B 3 H W"]
     tokens: Int[Tensor, "B T"]
@@ -77,7 +93,7 @@ class PairBatch(Batch):
 
 
 def train_tokenizer(captions: list[str], size: int) -> CLIPTokenizer:
-    """A byte-level BPE tokenizer of at most `size` tokens in CLIP's own format: every script can be written."""
+    """A byte-level BPE tokenizer with at most `size` tokens in CLIP's own format; it can encode any text."""
     blank = CLIPTokenizer()
     letters = sorted(ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(
@@ -98,7 +114,7 @@ def train_tokenizer(captions: list[str], size: int) -> CLIPTokenizer:
 
 
 def build_clip(config: TeachConfig, tokenizer: CLIPTokenizer) -> CLIP:
-    """An untrained CLIP of `transformers` of the sizes in `config`."""
+    """An untrained CLIP of `transformers` with the sizes in `config`."""
     text = {
         "vocab_size": len(tokenizer),
         "hidden_size": config.text_width,
@@ -127,17 +143,70 @@ def build_clip(config: TeachConfig, tokenizer: CLIPTokenizer) -> CLIP:
 def contrastive_loss(
     images: Float[Tensor, "B D"], texts: Float[Tensor, "B D"], captions: Int[Tensor, " B"], scale: Float[Tensor, ""]
 ) -> Float[Tensor, ""]:
-    """CLIP's symmetric loss (Radford et al. 2021); pairs with the same caption all count as right answers."""
+    """CLIP's symmetric loss (Radford et al. 2021); all images with the same caption count as correct for it.
+
+    `captions`: numbers, equal for equal captions. `scale`: the factor on cosines.
+    """
     logits = scale * F.normalize(images, dim=-1) @ F.normalize(texts, dim=-1).T
     same = (captions[:, None] == captions[None, :]).float()
     truth = same / same.sum(dim=1, keepdim=True)
     return (F.cross_entropy(logits, truth) + F.cross_entropy(logits.T, truth)) / 2
 
 
-def teach(source: Pairs, config: TeachConfig, run: Path, name: str, resume: bool = False) -> CLIP | None:
-    """Train a CLIP on `source`; it is saved, in the format of `transformers`, in the folder `run / "teacher"`.
+class Teaching:
+    """The objective: CLIP's loss on the pairs of a batch."""
 
-    `name` tells the source apart: a resume with another source is refused. None when the run was interrupted.
+    title = "teach"
+
+    def __init__(
+        self, model: CLIP, tokenizer: CLIPTokenizer, processor: CLIPImageProcessorPil, source: Pairs, name: str,
+        config: TeachConfig,
+    ) -> None:  # fmt: skip
+        """`name` identifies the source."""
+        self.model, self.tokenizer, self.source, self.name = model, tokenizer, source, name
+        self.config, self.loop = config, config.loop
+        self.mean = torch.tensor(processor.image_mean).view(3, 1, 1).to(model.device)
+        self.std = torch.tensor(processor.image_std).view(3, 1, 1).to(model.device)
+
+    @property
+    def settings(self) -> Metrics:
+        """The source's name and the config."""
+        return {"source": self.name, "teach": without_loop(self.config)}
+
+    def batch(self, step: int) -> PairBatch:
+        """The batch of step 0, 1, 2 ...: all pairs of `batch_size` numbers of the source."""
+        first = step * self.loop.batch_size
+        numbers = range(first, first + self.loop.batch_size)
+        drawn = [(n % len(self.source), Random(f"{self.loop.seed}:{n}")) for n in numbers]
+        pairs = [(number, *pair) for number, random in drawn for pair in self.source.pairs(number, random)]
+        texts = [text for _, _, text in pairs]
+        places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+        longest = self.config.longest_text
+        tokens = self.tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
+        return PairBatch(
+            torch.stack([to_tensor(image) for _, image, _ in pairs]),
+            tokens["input_ids"],
+            torch.tensor([places[text] for text in texts]),
+            names=[str(number) for number, _, _ in pairs],
+        )
+
+    def losses(self, batch: PairBatch, _progress: float, _generator: torch.Generator) -> Iterator[Loss]:
+        """The loss of the batch; also logged: accuracy (0..1, images whose nearest caption is theirs) and scale."""
+        pixels = (batch.images.float() / 255 - self.mean) / self.std
+        images = self.model.get_image_features(pixel_values=pixels).pooler_output.float()
+        texts = self.model.get_text_features(input_ids=batch.tokens).pooler_output.float()
+        scale = self.model.logit_scale.exp().clamp(max=LARGEST_SCALE)
+        logits = F.normalize(images.detach(), dim=-1) @ F.normalize(texts.detach(), dim=-1).T
+        right = (batch.captions[logits.argmax(dim=1)] == batch.captions).float().mean()
+        loss = contrastive_loss(images, texts, batch.captions, scale)
+        yield Loss(loss, {"accuracy": right, "scale": scale.detach()})
+
+
+def teach(source: Pairs, config: TeachConfig, run: Path, name: str, resume: bool = False) -> CLIP | None:
+    """Train a CLIP on `source` and save it, in the format of `transformers`, in the folder `run / "teacher"`.
+
+    `name` identifies the source: a run cannot be resumed with another one. None if the run was interrupted. Raises
+    `TrainingError`, and `ImageError` for an image that cannot be read.
     """
     torch.set_float32_matmul_precision("high")
     tokenizer = train_tokenizer(source.captions(), config.vocabulary_size)
@@ -148,44 +217,7 @@ def teach(source: Pairs, config: TeachConfig, run: Path, name: str, resume: bool
     processor = CLIPImageProcessorPil(
         size={"shortest_edge": config.image_size}, crop_size={"height": config.image_size, "width": config.image_size}
     )
-    mean = torch.tensor(processor.image_mean).view(3, 1, 1).to(model.device)
-    std = torch.tensor(processor.image_std).view(3, 1, 1).to(model.device)
-
-    def make_batch(step: int) -> PairBatch:
-        first = step * config.loop.batch_size
-        numbers = range(first, first + config.loop.batch_size)
-        drawn = [(n % len(source), Random(f"{config.loop.seed}:{n}")) for n in numbers]
-        pairs = [(number, *pair) for number, random in drawn for pair in source.pairs(number, random)]
-        texts = [text for _, _, text in pairs]
-        places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
-        tokens = tokenizer(texts, padding=True, truncation=True, max_length=config.longest_text, return_tensors="pt")
-        return PairBatch(
-            torch.stack([to_tensor(image) for _, image, _ in pairs]),
-            tokens["input_ids"],
-            torch.tensor([places[text] for text in texts]),
-            names=[str(number) for number, _, _ in pairs],
-        )
-
-    def loss_of(batch: PairBatch, _: torch.Generator) -> tuple[Tensor, Figures]:
-        pixels = (batch.images.float() / 255 - mean) / std
-        images = model.get_image_features(pixel_values=pixels).pooler_output.float()
-        texts = model.get_text_features(input_ids=batch.tokens).pooler_output.float()
-        scale = model.logit_scale.exp().clamp(max=LARGEST_SCALE)
-        logits = F.normalize(images.detach(), dim=-1) @ F.normalize(texts.detach(), dim=-1).T
-        right = (batch.captions[logits.argmax(dim=1)] == batch.captions).float().mean()
-        loss = contrastive_loss(images, texts, batch.captions, scale)
-        return loss, {"accuracy": float(right), "scale": float(scale.detach())}
-
-    settings = {"source": name, "teach": without_loop(config)}
-    if not train(model, make_batch, loss_of, config.loop, run, "teach", settings, resume=resume):
+    if not train(Teaching(model, tokenizer, processor, source, name, config), run, resume=resume):
         return None
-    save_clip(model, tokenizer, processor, run / "teacher")
+    save_whole(model, tokenizer, processor, run / "teacher")
     return model
-
-
-def save_clip(model: CLIP, tokenizer: CLIPTokenizer, processor: CLIPImageProcessorPil, folder: Path) -> None:
-    """Write a CLIP as a folder of `transformers`, its weights in float16."""
-    model.half().save_pretrained(folder)
-    model.float()
-    tokenizer.save_pretrained(folder)
-    processor.save_pretrained(folder)

@@ -1,16 +1,15 @@
-"""Text supervision of the same student body, as GroupViT has it (Xu et al. 2022): image-caption pairs alone.
+"""Text supervision of the same student body, as in GroupViT (Xu et al. 2022): training on image-caption pairs only.
 
-The paper's central comparison is with it. The global token of an image and the embedding of its caption are drawn
-together, those of other pairs apart; segments come to light because the global token is made of them.
+It is the paper's central comparison. A contrastive loss moves the global token of an image and the embedding of its
+caption together, and those of different pairs apart. Segments form because the global token is made from them.
 
 Letters: B pair, L text, W single word as a text, T U token, D embedding width, S pixels along a side.
 """
 
 from __future__ import annotations
 
-import copy
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,7 +17,6 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
-from transformers import CLIPImageProcessorPil, CLIPModel
 
 from zeroseg.errors import ConfigError
 from zeroseg.feature_cache import read_square
@@ -26,32 +24,33 @@ from zeroseg.losses import multi_label_contrast
 from zeroseg.precision import full_precision
 from zeroseg.student import Student, StudentConfig
 from zeroseg.student.encoder import random_keep
-from zeroseg.teacher import CLIP, Teacher, choose_attention
-from zeroseg.training import instruments
-from zeroseg.training.first_weights import start_from_teacher
-from zeroseg.training.loop import Batch, Figures, LoopConfig, train, without_loop
-from zeroseg.training.sampling import mirror, mirrored, numbers_of
-from zeroseg.training.teach import LARGEST_SCALE, save_clip
+from zeroseg.teacher import Teacher
+from zeroseg.training import diagnostics
+from zeroseg.training.batch import Batch
+from zeroseg.training.initialisation import start_from_teacher
+from zeroseg.training.loop import LoopConfig, Loss, Metrics, without_loop
+from zeroseg.training.sampling import flipped, hflip, numbers_of
+from zeroseg.training.student_training import check_mask_ratio, train_student, training_device
 
-TEXT = "text"  # the folder of the text encoder, in the run's
+TEXT = "text"  # the folder of the text encoder in the run's folder
 
 
 @dataclass(frozen=True)
 class TextSupervisionConfig:
-    """A student that learns from captions, and how. It needs neither decoder nor patch head.
+    """A student that is trained on captions, and its training. It needs neither decoder nor patch head.
 
-    Captions teach the global token alone, so segments must go its way (`segment_embedding` "global") to have names.
+    Captions train only the global token, so segments must use its projection (`segment_embedding` "global").
     """
 
     student: StudentConfig = field(default_factory=lambda: StudentConfig(decoder_layers=0, segment_embedding="global"))
     labels: int = 0
-    """Multi-label contrast: so many words of each caption stand beside it as texts of their own (GroupViT: 3)."""
+    """Multi-label contrast: the number of words of each caption that are texts of their own (GroupViT: 3)."""
     template: str = "a photo of a {}"
-    """What such a word is put into."""
+    """The prompt for such a word."""
     mask_ratio: float = 0.0
-    """Share of the patches that the encoder does not see in training."""
+    """Fraction of the patches that the encoder does not see in training."""
     flips: bool = False
-    """Mirror half of the images."""
+    """Flip half of the images horizontally."""
     encoder_from_teacher: bool = False
     """Start the encoder from the CLIP's own vision tower."""
     text_from_teacher: bool = False
@@ -60,21 +59,21 @@ class TextSupervisionConfig:
 
     def __post_init__(self) -> None:
         if self.student.segment_embedding == "token":
-            raise ConfigError('captions teach no segment tokens: choose the segment embedding "global".')
+            raise ConfigError('captions do not train segment tokens: choose the segment embedding "global".')
         if self.labels < 0:
             raise ConfigError(f"labels must be 0 or more, not {self.labels}.")
-        if not 0 <= self.mask_ratio < 1:
-            raise ConfigError(f"the mask ratio must lie in 0 .. 1 (1 excluded), not be {self.mask_ratio}.")
+        check_mask_ratio(self.mask_ratio)
+        self.loop.check_whole_batches()
         if "{}" not in self.template:
             raise ConfigError(f'the template {self.template!r} needs a place for the word, "{{}}".')
 
 
 @dataclass
 class CaptionBatch(Batch):
-    """Square images (0..255), the texts said of them, and who says what: captions first, then single words."""
+    """Square images (0..255), texts as token ids, and which images have them: captions, then single words."""
 
     images: UInt8[Tensor, "B 3 S S"]
-    mirrored: Bool[Tensor, " B"]
+    flipped: Bool[Tensor, " B"]
     captions: Int[Tensor, "L T"]
     of_captions: Bool[Tensor, "B L"]
     words: Int[Tensor, "W U"]
@@ -82,7 +81,7 @@ class CaptionBatch(Batch):
 
 
 class CaptionData:
-    """Captioned images, in an order that depends on seed and epoch alone."""
+    """Captioned images, in an order that depends only on seed and epoch."""
 
     def __init__(
         self,
@@ -105,7 +104,7 @@ class CaptionData:
         words, of_words = self._texts([self._some_words(caption, random) for _, caption in chosen])
         return CaptionBatch(
             torch.stack([read_square(path.read_bytes(), self._config.student.image_size) for path, _ in chosen]),
-            mirrored(step, loop.batch_size, loop.seed) & self._config.flips,
+            flipped(step, loop.batch_size, loop.seed) & self._config.flips,
             captions,
             of_captions,
             words,
@@ -119,7 +118,7 @@ class CaptionData:
         return [self._config.template.format(list(found)[place]) for place in picked]
 
     def _texts(self, said: Sequence[Sequence[str]]) -> tuple[Int[Tensor, "L T"], Bool[Tensor, "B L"]]:
-        """The different texts, as tokens, and which image says which."""
+        """The different texts as token ids, and which images have them."""
         places = {text: place for place, text in enumerate(dict.fromkeys(text for texts in said for text in texts))}
         says = torch.zeros(len(said), len(places), dtype=torch.bool)
         for image, texts in enumerate(said):
@@ -129,10 +128,7 @@ class CaptionData:
 
 
 class TextSupervised(nn.Module):
-    """A student beside a text encoder that learns with it, and their loss.
-
-    `clip` is a whole CLIP of `transformers`, so that it can be saved and loaded as one; its vision tower is never used.
-    """
+    """A student with a text encoder that is trained together with it."""
 
     def __init__(self, config: TextSupervisionConfig, teacher: Teacher) -> None:
         super().__init__()
@@ -141,33 +137,70 @@ class TextSupervised(nn.Module):
         self.student = Student(config.student)
         if config.encoder_from_teacher:
             start_from_teacher(self.student, teacher)
-        self.clip: CLIP = copy.deepcopy(teacher.model) if config.text_from_teacher else CLIPModel(teacher.model.config)
-        self.clip.to(teacher.device)
-        choose_attention(self.clip)
-        self.clip.requires_grad_(True)
-        self.clip.vision_model.requires_grad_(False)
-        self.clip.visual_projection.requires_grad_(False)
+        self.text = teacher.text_encoder(pretrained=config.text_from_teacher)
+        self.register_load_state_dict_pre_hook(_rename_clip)
 
-    def loss(self, batch: CaptionBatch, generator: torch.Generator) -> tuple[Tensor, Figures]:
-        """Contrast of images with captions, and with single words where there are some."""
-        config = self.config
-        images = mirror(batch.images.float() / 255, batch.mirrored)
+    def embed(self, tokens: Int[Tensor, "L T"]) -> Float[Tensor, "L D"]:
+        """The text encoder's embeddings, not normalised."""
+        if not len(tokens):
+            return torch.zeros(0, self.config.student.embedding_width, device=tokens.device)
+        return self.text.embed(tokens)
+
+
+def _rename_clip(_model: nn.Module, tensors: dict[str, Tensor], *_: object) -> None:
+    """Rename tensors of older checkpoints, in which the model of the text encoder was called `clip`."""
+    for name in [name for name in tensors if name.startswith("clip.")]:
+        tensors[f"text.model.{name.removeprefix('clip.')}"] = tensors.pop(name)
+
+
+class TextSupervision:
+    """The objective: contrast of images with captions, and with single words if `labels` is above 0."""
+
+    title = "text"
+
+    def __init__(
+        self,
+        model: TextSupervised,
+        config: TextSupervisionConfig,
+        data: CaptionData,
+        words: Sequence[str],
+        teacher: str,
+    ) -> None:
+        """`teacher`: the fingerprint of the teacher whose text encoder has the same form."""
+        self.model, self.student, self.data = model, model.student, data
+        self.config, self.loop = config, config.loop
+        self.words, self.teacher = list(words), teacher
+
+    @property
+    def settings(self) -> Metrics:
+        """The config, the teacher's fingerprint, the number of pairs, the words of multi-label contrast."""
+        return {
+            "text_supervision": without_loop(self.config), "teacher": self.teacher, "pairs": len(self.data.captioned),
+            "words": self.words,
+        }  # fmt: skip
+
+    def batch(self, step: int) -> CaptionBatch:
+        """The batch of step 0, 1, 2 ..."""
+        return self.data.batch(step)
+
+    def losses(self, batch: CaptionBatch, _progress: float, generator: torch.Generator) -> Iterator[Loss]:
+        """The loss of the batch."""
+        config, model = self.config, self.model
+        images = hflip(batch.images.float() / 255, batch.flipped)
         keep = random_keep(len(images), config.student.grid**2, config.mask_ratio, generator)
         output = self.student(images, keep, generator)
-        captions, words = self._embed(batch.captions), self._embed(batch.words)
+        captions, words = model.embed(batch.captions), model.embed(batch.words)
         with full_precision(images.device):
-            scale = self.clip.logit_scale.exp().clamp(max=LARGEST_SCALE)
+            scale = model.text.logit_scale()
             parts = {"captions": multi_label_contrast(output.image, captions, batch.of_captions, scale)}
             if len(words):
                 parts["words"] = multi_label_contrast(output.image, words, batch.of_words, scale)
-            with torch.no_grad():
-                figures = instruments.read(output.segments, output.masks, output.segments[:, :0])
-        return torch.stack(list(parts.values())).sum(), {k: float(v.detach()) for k, v in parts.items()} | figures
-
-    def _embed(self, tokens: Int[Tensor, "L T"]) -> Float[Tensor, "L D"]:
-        if not len(tokens):
-            return torch.zeros(0, self.config.student.embedding_width, device=tokens.device)
-        return self.clip.get_text_features(input_ids=tokens).pooler_output.float()
+        segments, masks = output.segments.detach(), output.masks.detach()
+        yield Loss(
+            torch.stack(list(parts.values())).sum(),
+            {name: part.detach() for name, part in parts.items()},
+            lambda: diagnostics.read(segments, masks, segments[:, :0]),
+        )
 
 
 def supervise_with_text(
@@ -176,56 +209,27 @@ def supervise_with_text(
     config: TextSupervisionConfig,
     run: Path,
     teacher: Teacher,
-    evaluate: Callable[[Student, Teacher], Figures] | None = None,
+    evaluate: Callable[[Student, Teacher], Metrics] | None = None,
     resume: bool = False,
     quiet: bool = False,
 ) -> Student | None:
-    """Train a student on captioned images; it is saved in `run / "student"`, its text encoder in `run / "text"`.
+    """Train a student on captioned images. It is saved in `run / "student"`, its text encoder in `run / "text"`.
 
-    `words`: what multi-label contrast looks for in captions. `teacher` gives the text encoder's form and tokenizer, and
-    first weights where the config asks for them; nothing is distilled from it. None when the run was interrupted.
-    Raises `ConfigError` where `labels` are asked for and no words are given, `TrainingError`, `ImageError`.
+    `words`: the words that multi-label contrast looks for in captions. The text encoder has the form and the tokenizer
+    of `teacher`, and its weights if the config says so; nothing is distilled from it. None if the run was interrupted.
+    Raises `ConfigError` if the config has `labels` and `words` is empty, `TrainingError`, `ImageError`.
     """
     if config.labels and not words:
-        raise ConfigError("multi-label contrast needs the words that it is to look for in captions.")
+        raise ConfigError("multi-label contrast needs the words to look for in captions.")
     student = replace(config.student, embedding_width=teacher.width, teacher=str((run / TEXT).resolve()))
     config = replace(config, student=student)
-    model = TextSupervised(config, teacher).to(teacher.device)
-    longest = teacher.model.config.text_config.max_position_embeddings
+    model = TextSupervised(config, teacher).to(training_device(teacher))
 
-    def tokenize(texts: list[str]) -> Int[Tensor, "L T"]:
-        if not texts:
-            return torch.zeros(0, 1, dtype=torch.long)
-        tokens = teacher.tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
-        return tokens["input_ids"]
-
-    def judge() -> Figures:
+    def evaluate_with_text(student: Student) -> Metrics:
         assert evaluate is not None
-        mean, std = teacher.mean.flatten().tolist(), teacher.std.flatten().tolist()
-        text = Teacher(copy.deepcopy(model.clip), teacher.tokenizer, mean, std)
-        return evaluate(model.student.eval(), text.to(teacher.device))
+        return evaluate(student, model.text.as_teacher())
 
-    data = CaptionData(captioned, words, tokenize, config)
-    settings = {
-        "text_supervision": without_loop(config), "teacher": teacher.fingerprint, "pairs": len(captioned),
-        "words": list(words),
-    }  # fmt: skip
-    finished = train(
-        model, data.batch, model.loss, config.loop, run, "text",
-        settings, judge if evaluate is not None else None, resume, quiet,
-    )  # fmt: skip
-    if not finished:
-        return None
-    _save_text_encoder(model.clip, teacher, run / TEXT)
-    model.student.eval().save_pretrained(run / "student")
-    return model.student
-
-
-def _save_text_encoder(clip: CLIP, teacher: Teacher, folder: Path) -> None:
-    """Save a CLIP that learned, with the tokenizer and the picture format of the teacher whose form it has."""
-    mean, std = teacher.mean.flatten().tolist(), teacher.std.flatten().tolist()
-    side = {"height": teacher.size, "width": teacher.size}
-    processor = CLIPImageProcessorPil(
-        size={"shortest_edge": teacher.size}, crop_size=side, image_mean=mean, image_std=std
-    )
-    save_clip(clip, teacher.tokenizer, processor, folder)
+    data = CaptionData(captioned, words, model.text.tokenize, config)
+    objective = TextSupervision(model, config, data, words, teacher.fingerprint)
+    measured = evaluate_with_text if evaluate is not None else None
+    return train_student(objective, run, measured, resume, quiet, lambda run: model.text.save(run / TEXT))

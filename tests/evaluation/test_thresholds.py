@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.evaluation.test_benchmark import Blots, segmenter
 from zeroseg.errors import ConfigError
 from zeroseg.evaluation import calibrate_margin, evaluate, open_dataset, sweep, sweep_finely, tune_margin
-from zeroseg.evaluation.background import otsu
+from zeroseg.evaluation.thresholds import otsu
+from zeroseg.rules import BackgroundRule, Margin, Product, Sigmoid, Softmax
 from zeroseg.segmenter import Segmenter
 
 
@@ -18,7 +19,7 @@ def test_a_sweep_is_one_evaluation_for_each_value():
     values = (-200.0, 0.01, 200.0)
     found = sweep(segmenter(), Blots(), values)
     assert found.threshold == "margin"
-    one_by_one = [evaluate(segmenter().reading(margin=value), Blots()).miou for value in values]
+    one_by_one = [evaluate(segmenter().reading(background=Margin(value)), Blots()).miou for value in values]
     assert list(found.mious) == pytest.approx(one_by_one)
     assert found.best == 0.01
 
@@ -27,22 +28,22 @@ def test_without_a_background_the_lead_of_stuff_is_swept():
     """As it is evaluated: every pixel is named, whatever rule the read-out has."""
     found = sweep(segmenter(), Blots(has_background=False), (0.0, 0.01))
     blots = Blots(has_background=False)
-    one_by_one = [evaluate(segmenter().reading(margin=value), blots).miou for value in found.values]
+    one_by_one = [evaluate(segmenter().reading(background=Margin(value)), blots).miou for value in found.values]
     assert found.threshold == "margin"
     assert list(found.mious) == pytest.approx(one_by_one)
 
 
 @pytest.mark.parametrize(
     ("rule", "threshold"),
-    [("product", "product_threshold"), ("softmax", "threshold"), ("sigmoid", "sigmoid_threshold")],
+    [(Product(), "product_threshold"), (Softmax(), "threshold"), (Sigmoid(), "sigmoid_threshold")],
 )
-def test_every_rule_has_a_threshold_to_sweep(rule: str, threshold: str):
+def test_every_rule_has_a_threshold_to_sweep(rule: BackgroundRule, threshold: str):
     heard: list[int] = []
     found = sweep(segmenter().reading(background=rule), Blots(), progress=heard.append)
     assert found.threshold == threshold
     assert len(found.mious) == len(found.values) == 39
     assert heard == [1, 1, 1]
-    at = segmenter().reading(background=rule, **{threshold: found.best})
+    at = segmenter().reading(background=rule.at(found.best))
     assert evaluate(at, Blots()).miou == pytest.approx(max(found.mious))
 
 
@@ -68,16 +69,17 @@ def test_a_calibrated_margin_is_as_good_as_a_tuned_one():
     student = Segmenter.from_pretrained().reading(refinement=0)
     measured = open_dataset("picturebook-voc", "held-out", 40)
     scenes = [sample.image for sample in open_dataset("picturebook-voc", "unlabelled", 40)]
-    calibrated = calibrate_margin(student.reading(margin=0.0), scenes, measured.vocabulary)
-    tuned = tune_margin(student.reading(margin=0.0), open_dataset("picturebook-voc", "validation", 40))
-    assert calibrated.read_out.margin != tuned.read_out.margin != 0.0
+    calibrated = calibrate_margin(student.reading(background=Margin(0.0)), scenes, measured.vocabulary)
+    tuned = tune_margin(student.reading(background=Margin(0.0)), open_dataset("picturebook-voc", "validation", 40))
+    margins = [reading.read_out.background.threshold for reading in (calibrated, tuned)]
+    assert margins[0] != margins[1] != 0.0
     assert abs(evaluate(calibrated, measured).miou - evaluate(tuned, measured).miou) < 0.02
 
 
 def test_a_margin_that_is_calibrated_without_labels_finds_the_things():
     """Regions that show the sky fall behind its word; all things are taken for dogs, and lead it."""
     blots = Blots()
-    wrong = segmenter(("sky", "dog", "dog", "dog")).reading(margin=200.0)
+    wrong = segmenter(("sky", "dog", "dog", "dog")).reading(background=Margin(200.0))
     calibrated = calibrate_margin(wrong, [sample.image for sample in blots], blots.vocabulary)
     for reading, background in ((wrong, 0.0), (calibrated, 1.0)):
         confusion = evaluate(reading, blots).confusion
@@ -94,10 +96,10 @@ def test_there_is_nothing_to_calibrate_without_background_words_or_images():
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 1000), st.floats(5, 50), st.floats(0.2, 0.8))
-def test_otsu_parts_two_groups_that_lie_apart(seed: int, gap: float, share: float):
+def test_otsu_separates_two_groups_that_lie_apart(seed: int, gap: float, fraction: float):
     random = np.random.default_rng(seed)
     low = random.uniform(-1, 1, 400)
     high = random.uniform(-1, 1, 400) + gap
-    values = np.concatenate([low[: int(800 * share) + 1], high])
+    values = np.concatenate([low[: int(800 * fraction) + 1], high])
     assert low.max() <= otsu(values) + gap / 100
     assert otsu(values) <= high.min() + gap / 100

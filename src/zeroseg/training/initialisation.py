@@ -1,4 +1,4 @@
-"""Where a student starts, when not from chance."""
+"""Initial weights of a student from another model."""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ from dataclasses import asdict
 from zeroseg.errors import TrainingError
 from zeroseg.student import Student, weights
 from zeroseg.student.encoder import resize_positions
-from zeroseg.student.weights import encoder_from_clip
 from zeroseg.teacher import BUNDLED_NAME, Teacher
 
-NOT_OF_THE_FORM = ("teacher", "read_out", "inference_size")  # settings in which a student may differ from its start
+NOT_OF_THE_FORM = ("teacher", "read_out", "inference_size")  # settings that may differ from the other student's
 
 
 def start_from_student(student: Student, name: str) -> None:
-    """Copy all weights of another student (a folder, a hub name, "bundled"), its targets' mean and scale with them.
+    """Copy all weights of another student (a folder, a hub name, "bundled"), with mean and scale of its targets.
 
-    Raises `WeightsError` where there is none, `TrainingError` where it is of another form.
+    Raises `WeightsError` if there is none, `TrainingError` if it has another form.
     """
     config, tensors = weights.read(weights.BUNDLED if name == BUNDLED_NAME else name)
     ours, theirs = asdict(student.config), asdict(config)
     different = [setting for setting in ours if setting not in NOT_OF_THE_FORM and ours[setting] != theirs[setting]]
     if different:
         raise TrainingError(
-            f"the student {name} is of another form than the recipe's ({', '.join(different[:3])}): start from one of "
+            f"the student {name} has another form than the recipe's ({', '.join(different[:3])}): start from one with "
             "the same form, or change these settings."
         )
     weights.fill(student, tensors, name)
@@ -32,14 +31,20 @@ def start_from_student(student: Student, name: str) -> None:
 def start_from_teacher(student: Student, teacher: Teacher) -> None:
     """Copy the first layers of the teacher's vision tower into the student's encoder.
 
-    Positions are interpolated to the student's grid. Raises `TrainingError` where widths or patches differ.
+    Positions are interpolated to the student's grid. Raises `TrainingError` if widths or patches differ, or if the
+    tower has a form that no student has.
     """
-    tensors = encoder_from_clip(teacher.model.vision_model.state_dict(), student.config.layers)
-    grid = student.config.grid
-    tensors["positions"] = resize_positions(tensors["positions"], grid, grid)
-    own = student.encoder.state_dict()
+    tower = teacher.vision_tower()
+    if tower is None:
+        raise TrainingError(
+            f"a student's encoder cannot start from the vision tower of a {teacher.family}, which has another form: "
+            "turn encoder_from_teacher off, or start from another student."
+        )
+    own, grid = student.encoder.state_dict(), student.config.grid
+    positions = resize_positions(tower.tensors["positions"], grid, grid)
+    tensors = {name: tensor for name, tensor in tower.tensors.items() if name in own} | {"positions": positions}
     different = [name for name in own if name not in tensors or own[name].shape != tensors[name].shape]
-    if teacher.model.config.vision_config.hidden_act != student.config.activation:
+    if tower.activation != student.config.activation:
         different.append("activation")
     if different or not student.config.input_norm:
         raise TrainingError(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,13 +12,14 @@ from zeroseg.errors import TrainingError
 from zeroseg.feature_cache import FeatureCache, build_cache
 from zeroseg.student import Student
 from zeroseg.student.config import ReadOut
-from zeroseg.training.distill import DistillConfig, LossWeights, build_student
-from zeroseg.training.first_weights import start_from_student, start_from_teacher
+from zeroseg.training.distill import build_student
+from zeroseg.training.distillation import DistillConfig, LossWeights
+from zeroseg.training.initialisation import start_from_student, start_from_teacher
 
 
 def towers_form() -> Student:
     """A student whose encoder has the form of the tiny teacher's vision tower."""
-    vision = clip().config.vision_config
+    vision: Any = clip().config.vision_config
     config = replace(
         STUDENT,
         image_size=vision.image_size,
@@ -31,17 +33,32 @@ def towers_form() -> Student:
 
 
 def test_the_encoder_starts_as_the_teachers_tower():
-    pupil, tower = towers_form(), clip().vision_model
-    start_from_teacher(pupil, teacher())
-    torch.testing.assert_close(pupil.encoder.blocks[0].mlp.first.weight, tower.encoder.layers[0].mlp.fc1.weight)
+    model, tower = towers_form(), clip().vision_model
+    start_from_teacher(model, teacher())
+    ours, theirs = "encoder.blocks.0.mlp.first.weight", "encoder.layers.0.mlp.fc1.weight"
+    torch.testing.assert_close(model.get_parameter(ours), tower.get_parameter(theirs))
+
+
+def test_an_encoder_of_fewer_layers_starts_as_the_first_ones():
+    model, tower = towers_form(), clip().vision_model
+    model = Student(replace(model.config, layers=1))
+    start_from_teacher(model, teacher())
+    ours, theirs = "encoder.blocks.0.mlp.first.weight", "encoder.layers.0.mlp.fc1.weight"
+    torch.testing.assert_close(model.get_parameter(ours), tower.get_parameter(theirs))
+
+
+def test_an_encoder_of_more_layers_than_the_tower_is_refused():
+    model = Student(replace(towers_form().config, layers=3))
+    with pytest.raises(TrainingError, match=r"blocks\.2\.norm1\.weight"):
+        start_from_teacher(model, teacher())
 
 
 def test_another_activation_is_refused():
     """Its weights would fit and mean something else."""
-    pupil = towers_form()
-    pupil.config = replace(pupil.config, activation="quick_gelu")
+    model = towers_form()
+    model.config = replace(model.config, activation="quick_gelu")
     with pytest.raises(TrainingError, match="activation"):
-        start_from_teacher(pupil, teacher())
+        start_from_teacher(model, teacher())
 
 
 def test_another_width_is_refused():
@@ -70,16 +87,16 @@ def test_a_recipe_starts_from_a_whole_student(tmp_path: Path):
         centre=True,
         encoder_from_teacher=True,
     )
-    pupil = build_student(config, FeatureCache(tmp_path / "cache"), teacher())
-    for (name, ours), theirs in zip(pupil.state_dict().items(), first.state_dict().values(), strict=True):
+    model = build_student(config, FeatureCache(tmp_path / "cache"), teacher())
+    for (name, ours), theirs in zip(model.state_dict().items(), first.state_dict().values(), strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=1e-3, msg=name)
 
 
 def test_a_student_may_be_read_in_another_way_than_its_start(tmp_path: Path):
     first = saved_student(tmp_path)
-    pupil = Student(replace(PATCH_STUDENT, read_out=ReadOut("segments"), teacher="another", inference_size=64))
-    start_from_student(pupil, str(tmp_path))
-    torch.testing.assert_close(pupil.target_mean, first.target_mean)
+    model = Student(replace(PATCH_STUDENT, read_out=ReadOut("segments"), teacher="another", inference_size=64))
+    start_from_student(model, str(tmp_path))
+    torch.testing.assert_close(model.target_mean, first.target_mean)
 
 
 def test_a_start_of_another_form_is_refused(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""What the person at the keyboard reads."""
+"""The output of the demo on the terminal."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
-class Narrator:
-    """Plain sentences on the terminal, a bar for what takes long; nothing at all when quiet."""
+class Log:
+    """Sentences and progress bars on the terminal; with `quiet` nothing is printed."""
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
@@ -26,7 +26,7 @@ class Narrator:
 
     @contextlib.contextmanager
     def bar(self, title: str, total: int) -> Generator[Callable[[int], None]]:
-        """A progress bar while the block runs, on a terminal; yields the function that moves it on."""
+        """A progress bar while the block runs, on a terminal; yields a function that is called with the number done."""
         columns = (TextColumn(title), BarColumn(24), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
         hidden = not self._console.is_terminal or self._console.quiet
         with Progress(*columns, console=self._console, transient=True, disable=hidden) as progress:
@@ -38,5 +38,5 @@ class Narrator:
             yield advance
 
     def show(self, thing: RenderableType) -> None:
-        """Something that rich knows how to print, such as a table."""
+        """Print an object of rich, such as a table."""
         self._console.print(thing)

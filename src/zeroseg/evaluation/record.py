@@ -1,32 +1,36 @@
-"""What stands beside a figure: all that made it, in words for people and as plain JSON values."""
+"""Evaluation records: a result with everything that it depends on, in words and as plain JSON values."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from zeroseg.dataset_names import official_images
-from zeroseg.evaluation.background import Sweep
 from zeroseg.evaluation.benchmark import Result
+from zeroseg.evaluation.masks import MaskOptions
 from zeroseg.evaluation.protocols import Protocol
-from zeroseg.student.config import ReadOut
+from zeroseg.evaluation.thresholds import Sweep
 from zeroseg.versions import versions
 from zeroseg.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """The same measured with another margin: the one that is best on images whose masks were looked at."""
+    """The result with another margin: the one that is best on images whose masks were used."""
 
     margin: float
     images: str  # "tuned on 100 validation scenes"
     miou: float
 
 
-@dataclass(frozen=True)
-class Account:
-    """How a result came about. `model` is None for what is read out of the teacher itself; `flops` are of an image.
+OWN_MARGIN = "the model's own"
 
-    `margin`: how it was found, where it was not the model's own.
+
+@dataclass(frozen=True)
+class EvaluationRecord:
+    """A result and how it was measured. `model` is None for baselines of the teacher; `flops` are of one image.
+
+    `margin`: how the background's threshold was found. `masks`: how a user's own masks were read, if that was chosen.
+    `skipped`: one sentence for each image that was left out.
     """
 
     result: Result
@@ -41,12 +45,14 @@ class Account:
     vocabulary: Vocabulary
     margin: str
     flops: float
+    masks: MaskOptions | None = None
+    skipped: tuple[str, ...] = ()
     tuned: Tuned | None = None
     sweep: Sweep | None = None
 
     @property
     def shortfall(self) -> str:
-        """One sentence if these are fewer images than the benchmark has, or nothing."""
+        """One sentence if fewer images were measured than the benchmark has, else an empty text."""
         official = official_images(self.result.dataset, self.split)
         if official is None or self.result.images >= official:
             return ""
@@ -54,16 +60,24 @@ class Account:
             f"{self.result.images:,} of the {official:,} official {self.split} images: not a figure of the benchmark."
         )
 
+    @property
+    def background_words(self) -> tuple[str, ...]:
+        """The words that competed for the background."""
+        read_out = self.result.read_out
+        words = self.vocabulary.background_words(read_out.background_words)
+        return words if read_out.background.has_background else ()
+
     def in_words(self) -> dict[str, str]:
-        """How it was measured, a few words for each matter."""
+        """How it was measured, in a few words for each setting."""
         read, protocol, words = self.result.read_out, self.protocol, self.vocabulary
+        competing = self.background_words
         seen = f"shorter side of {self.shorter_side} pixels"
         if protocol.window:
             seen += f", in windows of {protocol.window} every {protocol.stride}"
         others = sum(map(len, words.aliases))
         spoken = _count(len(words.labels), "label") + (f" and {others} other words for them" if others else "")
         spoken += f", in {_count(len(words.templates), 'template')}"
-        spoken += f"; {_count(len(words.background), 'word')} for the background" if words.background else ""
+        spoken += f"; {_count(len(competing), 'word')} for the background" if competing else ""
         return {
             "data set": f"{self.result.dataset}, {self.split}",
             "method": self.method,
@@ -72,15 +86,16 @@ class Account:
             "protocol": protocol.name,
             "pictures": seen,
             "words": spoken,
-            "background": _rule(read) + (f"; {self.margin}" if self.margin else ""),
+            "background": f"{read.background.describe()}; {self.margin}",
             "pixels named by": read.naming,
-            "rounds of refinement": f"{read.refinement}",
+            "iterations of refinement": f"{read.refinement}",
+            **({"images left out": f"{len(self.skipped)}, which cannot be read"} if self.skipped else {}),
             "GFLOP an image": f"{self.flops / 1e9:,.2f}",
             "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
         }
 
     def as_json(self) -> dict[str, object]:
-        """Every setting and every figure."""
+        """Every setting and every figure, as plain JSON values."""
         return {
             "method": self.method,
             "model": self.model,
@@ -90,31 +105,17 @@ class Account:
             "official_images": official_images(self.result.dataset, self.split),
             "protocol": self.protocol.settings(),
             "shorter_side": self.shorter_side,
-            "vocabulary": asdict(self.vocabulary),
-            "margin": self.margin or "the model's own",
+            "vocabulary": asdict(replace(self.vocabulary, background=self.background_words)),
+            "margin": self.margin,
             "flops_an_image": self.flops,
             "device": self.device,
             "versions": versions(),
             **self.result.summary(),
             **({} if self.tuned is None else {"tuned": asdict(self.tuned)}),
             **({} if self.sweep is None else {"sweep": asdict(self.sweep)}),
+            **({} if self.masks is None else {"masks": asdict(self.masks)}),
+            **({"skipped": list(self.skipped)} if self.skipped else {}),
         }
-
-
-def _rule(read: ReadOut) -> str:
-    """A background rule in words."""
-    match read.background:
-        case "product":
-            return f"product score under {read.product_threshold:g} (GroupViT's)"
-        case "margin":
-            return f"best label under the best background word + {read.margin:g} (cosine x 100)"
-        case "softmax":
-            return f"a background word is likeliest, or nothing reaches {read.threshold:g} (SCLIP's)"
-        case "sigmoid":
-            return f"no label reaches {read.sigmoid_threshold:g}, or a background word fits better (TCL's)"
-        case "none":
-            lead = f"; labels for stuff lead by {read.margin:g} (cosine x 100)" if read.margin else ""
-            return f"none, every pixel is named{lead}"
 
 
 def _count(number: int, what: str) -> str:

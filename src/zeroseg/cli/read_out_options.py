@@ -1,0 +1,46 @@
+"""The options of a read-out: its saved form, in which the threshold of each rule has its own name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
+
+from zeroseg.method_names import Naming, RuleName
+from zeroseg.student.config import ReadOut
+
+TYPES: dict[str, Any] = {
+    "naming": Naming,
+    "background": RuleName,
+    "keep_mean": bool,
+    "background_words": tuple[str, ...],
+    "refinement": int,
+}  # all others are thresholds and scales
+HELP = {
+    "naming": "Whether a pixel takes the name of its segment (the paper's) or of its patch.",
+    "background": "When a pixel is none of the labels (see `zeroseg segment --help`).",
+    "margin": "Of the rule margin; under none, the offset of labels for stuff. Cosine x 100.",
+    "threshold": "Of the rule softmax.",
+    "keep_mean": "Whether embeddings keep the teacher's mean when they are compared with words.",
+    "background_words": "Words for the background.",
+    "refinement": "Iterations in which masks follow the picture's edges.",
+}
+
+REGISTRY = ConstructorRegistry()
+
+
+@REGISTRY.struct_rule
+def read_out_options(info: StructTypeInfo) -> StructConstructorSpec | None:
+    """A read-out from flat options, as configs are saved."""
+    if info.type is not ReadOut:
+        return None
+    default = info.default if isinstance(info.default, ReadOut) else ReadOut()
+    options = tuple(
+        StructFieldSpec(name, TYPES.get(name, float), value, HELP.get(name, f"Of the rule {name.split('_')[0]}."))
+        for name, value in default.to_json().items()
+    )
+    return StructConstructorSpec(_build, options)
+
+
+def _build(**values: Any) -> ReadOut:
+    return ReadOut.from_json(values)

@@ -1,0 +1,225 @@
+"""Distillation: the config, the losses of a student on the teacher's cached views, and their weights.
+
+Letters: B image, V view, D embedding width, P patch, K kept patch, X pixel values of a patch,
+S pixels along a side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from zeroseg import losses
+from zeroseg.errors import ConfigError
+from zeroseg.images import resize
+from zeroseg.precision import full_precision
+from zeroseg.student import Student, StudentConfig, StudentOutput
+from zeroseg.student.encoder import random_keep
+from zeroseg.student.model import patch_pixels
+from zeroseg.training import diagnostics
+from zeroseg.training.loop import LoopConfig, Loss, Metrics, without_loop
+from zeroseg.training.sampling import hflip
+from zeroseg.training.student_training import check_mask_ratio
+from zeroseg.training.view_data import ViewBatch, ViewData
+from zeroseg.views import ViewsConfig, hflip_order, patch_coverage, patch_relevance
+
+OVER_SHOWN_VIEWS = ("overlap", "patch_view")  # losses that are means over the views that show a patch
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """The weight of each loss; 0 leaves it out.
+
+    The paper names the first three and gives no weights. With distances that are means over dimensions (not sums) the
+    losses have similar sizes, so we read it as a weight of 1 for each.
+    """
+
+    reconstruction: float = 1.0
+    distillation: float = 1.0
+    matching: float = 1.0
+    overlap: float = 0.0
+    patch_view: float = 0.0
+    dense: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Raises `ConfigError` for a weight below 0."""
+        for name, weight in vars(self).items():
+            if not weight >= 0:
+                raise ConfigError(f"the weight of the loss {name} must be 0 or more, not {weight:g}.")
+
+
+PRETRAINING = LossWeights(reconstruction=1.0, distillation=0.0, matching=0.0)
+
+
+@dataclass(frozen=True)
+class DistillConfig:
+    """A whole recipe: student, views, targets, losses, loop. The defaults are the paper's at ViT-B/16."""
+
+    student: StudentConfig = field(default_factory=StudentConfig)
+    views: ViewsConfig = field(default_factory=ViewsConfig)
+    losses: LossWeights = field(default_factory=LossWeights)
+    multi_scale: bool = True
+    """Distil all views into the global token, not only the whole image (the base of the paper's table 4)."""
+    first_images: int = 0
+    """Train on the first images only, this many; 0: on all."""
+    mask_ratio: float = 0.6
+    """Fraction of the patches that the encoder does not see in training."""
+    flips: bool = False
+    """Flip half of the images horizontally, together with their views."""
+    normalise: bool = True
+    """Scale targets to length 1. The paper does not say it, but with raw embeddings longer views would weigh more."""
+    centre: bool = False
+    """Subtract the mean of all targets, divide by the root mean square of the rest; both are saved in the weights."""
+    focus: float = 0.0
+    """Exponent: how much more a view counts in the dense targets of patches at its centre (`views.patch_relevance`)."""
+    encoder_from_teacher: bool = False
+    """Start the encoder from the teacher's own vision tower."""
+    start_from: str = ""
+    """Start from all weights of this student (a folder, a hub name, "bundled"), not from random ones."""
+    pretraining: float = 0.0
+    """The fraction of the run, at its start, with reconstruction as the only loss: MAE pretraining of the encoder."""
+    loop: LoopConfig = field(default_factory=LoopConfig)
+
+    def __post_init__(self) -> None:
+        weights = self.losses
+        check_mask_ratio(self.mask_ratio)
+        if (weights.patch_view or weights.dense or weights.overlap) and not self.student.patch_head:
+            raise ConfigError("overlap, patch-view and dense matching need a student with patch_head.")
+        if weights.matching and not any(self.views.is_local()):
+            raise ConfigError("segment matching needs local views: add a grid to 1x1, or set its weight to 0.")
+        if weights.distillation and not self.multi_scale and all(self.views.is_local()):
+            raise ConfigError("distilling the whole image alone needs it among the views: add the grid 1x1.")
+        if self.first_images < 0:
+            raise ConfigError(f"first_images must be 0 or more, not {self.first_images}.")
+        if not any(asdict(weights).values()):
+            raise ConfigError("every loss has weight 0: there is nothing to learn.")
+        if self.focus < 0:
+            raise ConfigError(f"focus must be 0 or more, not {self.focus}.")
+        if not 0 <= self.pretraining < 1:
+            raise ConfigError(
+                f"pretraining must be a fraction of the run, 0 .. 1 (1 excluded), not {self.pretraining}."
+            )
+        if (weights.reconstruction or self.pretraining) and not self.student.decoder_layers:
+            raise ConfigError("reconstruction needs a student with decoder_layers.")
+
+
+class Distillation:
+    """The objective: a weighted sum of the losses in use."""
+
+    title = "distil"
+
+    def __init__(self, student: Student, config: DistillConfig, data: ViewData) -> None:
+        self.student = self.model = student
+        self.config, self.loop, self.data = config, config.loop, data
+        device = student.target_mean.device
+        self.flipped_views = hflip_order(config.views).to(device)
+        self.local = torch.tensor(config.views.is_local(), device=device)
+        self.coverage = patch_coverage(config.views, config.student.grid).to(device)
+        self.relevance = patch_relevance(config.views, config.student.grid, config.focus).to(device)
+
+    @property
+    def settings(self) -> Metrics:
+        """The config, the teacher's fingerprint, the number of images."""
+        return {
+            "distill": without_loop(self.config), "teacher": self.data.cache.teacher, "images": len(self.data.images)
+        }  # fmt: skip
+
+    def batch(self, step: int) -> ViewBatch:
+        """The batch of step 0, 1, 2 ..."""
+        return self.data.batch(step)
+
+    def losses(self, batch: ViewBatch, progress: float, generator: torch.Generator) -> Iterator[Loss]:
+        """The loss of every micro-batch: they add up to the loss of the batch.
+
+        Which patches are kept is drawn for the whole batch; Gumbel noise is drawn for each micro-batch.
+        """
+        config = self.config
+        weights = config.losses if progress >= config.pretraining else PRETRAINING
+        keep = random_keep(len(batch.images), config.student.grid**2, config.mask_ratio, generator)
+        kept = keep.tensor_split(self.loop.micro_batches)
+        for part, some, fractions in zip(batch.split(len(kept)), kept, self._fractions(kept), strict=True):
+            yield self._loss(weights, part, some, fractions, generator)
+
+    def _fractions(self, kept: Sequence[Int[Tensor, "_ K"]]) -> list[tuple[float, Tensor | float]]:
+        """The fraction of the batch in each micro-batch: of its images, and of its views that show a kept patch."""
+        if len(kept) == 1:
+            return [(1.0, 1.0)]
+        images = sum(map(len, kept))
+        shown = torch.stack([losses.shown_views(self.coverage[some]).sum() for some in kept])
+        of_shown = shown.clamp(min=1) / shown.sum().clamp(min=1)
+        return [(len(some) / images, fraction) for some, fraction in zip(kept, of_shown, strict=True)]
+
+    def _loss(
+        self,
+        weights: LossWeights,
+        batch: ViewBatch,
+        keep: Int[Tensor, "B K"],
+        fractions: tuple[float, Tensor | float],
+        generator: torch.Generator,
+    ) -> Loss:
+        """What a micro-batch adds to the loss of the batch: its own losses, times its fraction of the batch."""
+        images, views = self._flipped(batch)
+        views = self.targets(views)
+        output = self.student(images, keep, generator)
+        rebuilt = self.student.reconstruct(output.tokens, keep) if weights.reconstruction else None
+        of_images, of_shown = fractions
+        with full_precision(images.device):
+            parts = self._parts(weights, images, views, keep, output, rebuilt)
+            if of_images < 1:  # all images drop equally many patches, so it is also the fraction of these
+                parts = {k: part * (of_shown if k in OVER_SHOWN_VIEWS else of_images) for k, part in parts.items()}
+            value = torch.stack([getattr(weights, name) * part for name, part in parts.items()]).sum()
+        segments, masks, local = output.segments.detach(), output.masks.detach(), views[:, self.local]
+        return Loss(
+            value,
+            {name: part.detach() for name, part in parts.items()},
+            lambda: diagnostics.read(segments, masks, local, of_images),
+        )
+
+    def targets(self, features: Float[Tensor, "B V D"]) -> Float[Tensor, "B V D"]:
+        """The targets of the student: cached embeddings, normalised, centred and scaled as the config says."""
+        if self.config.normalise:
+            features = F.normalize(features, dim=-1)
+        return (features - self.student.target_mean) / self.student.target_scale
+
+    def _flipped(self, batch: ViewBatch) -> tuple[Float[Tensor, "B 3 S S"], Float[Tensor, "B V D"]]:
+        images = batch.images.float() / 255
+        size = self.config.student.image_size
+        images = resize(images, (size, size)) if images.shape[-1] != size else images
+        features = torch.where(batch.flipped[:, None, None], batch.features[:, self.flipped_views], batch.features)
+        return hflip(images, batch.flipped), features
+
+    def _parts(
+        self,
+        weights: LossWeights,
+        images: Float[Tensor, "B 3 S S"],
+        views: Float[Tensor, "B V D"],
+        keep: Int[Tensor, "B K"],
+        output: StudentOutput,
+        rebuilt: Float[Tensor, "B P X"] | None,
+    ) -> dict[str, Tensor]:
+        parts = dict[str, Tensor]()
+        coverage = self.coverage[keep]  # B K V
+        if rebuilt is not None:
+            pixels = patch_pixels(images, self.config.student.patch_size)
+            dropped = torch.ones(pixels.shape[:2], dtype=torch.bool, device=pixels.device).scatter(1, keep, False)
+            parts["reconstruction"] = losses.reconstruction(rebuilt, pixels, dropped)
+        if weights.distillation:
+            parts["distillation"] = losses.multi_scale_distillation(
+                output.image, views if self.config.multi_scale else views[:, ~self.local]
+            )
+        if weights.matching:
+            parts["matching"] = losses.segment_matching(output.segments, views[:, self.local])
+        if output.patches is not None and output.salience is not None:
+            salience = output.salience
+            if weights.overlap:
+                parts["overlap"] = losses.overlap_matching(output.segments, output.masks, salience, coverage, views)
+            if weights.patch_view:
+                parts["patch_view"] = losses.patch_view_matching(output.patches, salience, coverage, views)
+            if weights.dense:
+                parts["dense"] = losses.dense_matching(output.patches, self.relevance[keep], views)
+        return parts

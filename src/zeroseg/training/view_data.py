@@ -1,0 +1,81 @@
+"""Images with the teacher's embeddings of their views, in batches.
+
+Letters: B image, V view, D embedding width, S pixels along a side.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor
+
+from zeroseg.errors import TrainingError
+from zeroseg.feature_cache import FeatureCache, read_square
+from zeroseg.training.batch import Batch
+from zeroseg.training.loop import LoopConfig
+from zeroseg.training.sampling import flipped, numbers_of
+
+
+@dataclass
+class ViewBatch(Batch):
+    """Square images (0..255), the cached embeddings of their views, and which images are to be flipped."""
+
+    images: UInt8[Tensor, "B 3 S S"]
+    features: Float[Tensor, "B V D"]
+    flipped: Bool[Tensor, " B"]
+
+
+def cached_images(images: Sequence[Path], cache: FeatureCache) -> list[tuple[Path, str]]:
+    """The images that are in the cache, with their keys; a warning says how many others there are.
+
+    Raises `TrainingError` if none of them is in the cache, `ImageError` for one that cannot be read.
+    """
+    keys = cache.index.keys(images)
+    known = [(path, key) for path, key in zip(images, keys, strict=True) if key in cache]
+    if not known:
+        raise TrainingError(
+            f"the cache {cache.folder} holds none of the {len(images)} images: run `zeroseg cache` on them first."
+        )
+    if len(known) < len(images):
+        logging.getLogger(__name__).warning(
+            "%d of %d images are not in the cache %s and are left out",
+            len(images) - len(known), len(images), cache.folder,
+        )  # fmt: skip
+    return known
+
+
+class ViewData:
+    """Images and their cached features, in an order that depends only on seed and epoch."""
+
+    def __init__(
+        self,
+        images: Sequence[Path],
+        cache: FeatureCache,
+        side: int,
+        loop: LoopConfig,
+        flips: bool = False,
+        first_images: int = 0,
+    ) -> None:
+        """Takes the first `first_images` images that are in the cache, or all (0). `side`: of the squares, pixels.
+
+        Raises `TrainingError` and `ImageError` as `cached_images` does.
+        """
+        self.images = cached_images(images, cache)[: first_images or None]
+        self.cache = cache
+        self._side, self._loop, self._flips = side, loop, flips
+
+    def batch(self, step: int) -> ViewBatch:
+        """The batch of step 0, 1, 2 ... (`training.sampling`)."""
+        size, seed = self._loop.batch_size, self._loop.seed
+        chosen = [self.images[n] for n in numbers_of(step, size, len(self.images), seed)]
+        return ViewBatch(
+            torch.stack([read_square(path.read_bytes(), self._side) for path, _ in chosen]),
+            torch.stack([self.cache[key] for _, key in chosen]),
+            flipped(step, size, seed) & self._flips,
+            names=[path.name for path, _ in chosen],
+        )

@@ -1,0 +1,150 @@
+"""A measurement that was interrupted goes on where it was, to the very same result."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.evaluation.test_benchmark import Blots, segmenter
+from zeroseg.errors import DatasetError
+from zeroseg.evaluation import Result, Sample, evaluate
+from zeroseg.evaluation.metrics import class_counts
+from zeroseg.evaluation.partial import Partial
+
+CONFUSED = ("sky", "cat", "cat", "tree")  # dogs are taken for cats
+
+
+@dataclass
+class Breaking(Blots):
+    """Blots of which one cannot be had."""
+
+    at: int = 1
+    by: BaseException | None = None
+
+    def sample(self, number: int) -> Sample:
+        if number == self.at and self.by is not None:
+            raise self.by
+        return super().sample(number)
+
+
+@dataclass
+class Counting(Blots):
+    """Blots that count which of them are looked at."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.seen: list[int] = []
+
+    def __iter__(self) -> Iterator[Sample]:
+        return map(self.sample, range(len(self)))
+
+    def sample(self, number: int) -> Sample:
+        self.seen.append(number)
+        return super().sample(number)
+
+
+def assert_same(one: Result, other: Result) -> None:
+    assert one.summary() == other.summary()
+    np.testing.assert_array_equal(one.class_counts, other.class_counts)
+    np.testing.assert_array_equal(one.upper_bound, other.upper_bound)
+    for ours, theirs in ((one.worst, other.worst), (one.best, other.best)):
+        assert [(example.name, example.miou) for example in ours] == [(e.name, e.miou) for e in theirs]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "kept" / "partial.npz"
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt("pressed"), DatasetError("a mask cannot be read")])
+@pytest.mark.parametrize("after", [1, 2])
+def test_a_measurement_goes_on_to_the_same_result(after: int, interruption: BaseException, path: Path):
+    with pytest.raises(type(interruption), match=str(interruption)):
+        evaluate(segmenter(CONFUSED), Breaking(at=after, by=interruption), examples=1, partial=path)
+    assert path.is_file()
+    blots, heard = Counting(), list[int]()
+    resumed = evaluate(segmenter(CONFUSED), blots, heard.append, partial=path)
+    assert blots.seen == list(range(after, 3))
+    assert heard == [after, *[1] * (3 - after)]  # what is kept counts as done
+    assert_same(resumed, evaluate(segmenter(CONFUSED), Blots()))
+    assert list(path.parent.iterdir()) == []  # kept no longer than needed
+
+
+def test_the_best_and_worst_images_may_be_of_those_that_were_measured_before(path: Path):
+    with pytest.raises(KeyboardInterrupt, match="pressed"):
+        evaluate(segmenter(CONFUSED), Breaking(at=2, by=KeyboardInterrupt("pressed")), examples=2, partial=path)
+    resumed = evaluate(segmenter(CONFUSED), Blots(), examples=2, partial=path)
+    assert_same(resumed, evaluate(segmenter(CONFUSED), Blots(), examples=2))
+    assert len(resumed.best) + len(resumed.worst) == 3
+
+
+def test_what_fails_before_the_first_image_keeps_nothing(path: Path):
+    with pytest.raises(KeyboardInterrupt, match="pressed"):
+        evaluate(segmenter(), Breaking(at=0, by=KeyboardInterrupt("pressed")), partial=path)
+    assert not path.exists()
+
+
+def test_without_a_file_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(KeyboardInterrupt, match="pressed"):
+        evaluate(segmenter(), Breaking(at=2, by=KeyboardInterrupt("pressed")))
+    assert list(tmp_path.iterdir()) == []
+
+
+def interrupted(path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt, match="pressed"):
+        evaluate(segmenter(CONFUSED), Breaking(at=2, by=KeyboardInterrupt("pressed")), partial=path)
+
+
+@pytest.mark.parametrize("damage", ["empty", "text", "cut short", "an array", "other arrays"])
+def test_a_damaged_file_is_measured_anew(damage: str, path: Path):
+    interrupted(path)
+    match damage:
+        case "empty":
+            path.write_bytes(b"")
+        case "text":
+            path.write_text("no arrays")
+        case "cut short":
+            path.write_bytes(path.read_bytes()[:-200])
+        case "an array":
+            with path.open("wb") as file:
+                np.save(file, np.zeros(3))
+        case _:
+            with path.open("wb") as file:
+                np.savez(file, confusion=np.zeros((4, 4), np.int64))
+    blots = Counting()
+    assert_same(evaluate(segmenter(CONFUSED), blots, partial=path), evaluate(segmenter(CONFUSED), Blots()))
+    assert blots.seen == [0, 1, 2]
+    assert not path.exists()
+
+
+def test_a_file_of_other_classes_is_measured_anew(path: Path):
+    interrupted(path)
+    blots = Counting()
+    blots.classes = (*blots.classes, "bird")
+    blots.vocabulary = replace(blots.vocabulary, labels=(*blots.vocabulary.labels, "bird"))
+    result = evaluate(segmenter(CONFUSED), blots, partial=path)
+    assert blots.seen == [0, 1, 2]
+    assert result.confusion.shape == (5, 5)
+
+
+def test_what_is_kept_is_what_was_added(path: Path):
+    """An image without a pixel that counts has its place, too."""
+    one, none = np.array([[3, 1], [0, 2]]), np.zeros((2, 2), np.int64)
+
+    def stopped() -> None:
+        with Partial.kept_in(path, 2) as done:
+            done.add(one, 2 * one, class_counts(one))
+            done.add(none, none, class_counts(none))
+            raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        stopped()
+    with Partial.kept_in(path, 2) as again:
+        np.testing.assert_array_equal(again.confusion, one)
+        np.testing.assert_array_equal(again.upper_bound, 2 * one)
+        np.testing.assert_array_equal(np.stack(again.class_counts), [class_counts(one), class_counts(none)])
+        assert again.mious == pytest.approx([(3 / 4 + 2 / 3) / 2, float("nan")], nan_ok=True)
+    assert not path.exists()

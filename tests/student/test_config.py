@@ -1,0 +1,60 @@
+"""Configs: what was saved by any version is read, and saved again as it was."""
+
+import json
+
+import pytest
+
+from zeroseg.errors import ConfigError
+from zeroseg.rules import Margin
+from zeroseg.student.config import ReadOut, StudentConfig, plain_settings
+from zeroseg.training.distillation import DistillConfig
+
+SAVED = """{
+  "image_size": 96, "patch_size": 8, "width": 128, "layers": 4, "heads": 4, "activation": "gelu", "input_norm": true,
+  "decoder_width": 96, "decoder_layers": 0, "decoder_heads": 4, "head_layers": 5, "grouping_after": [2, 4],
+  "segment_tokens": [32, 16], "assignment": "cosine", "temperature": 1.0, "segment_embedding": "token",
+  "embedding_width": 96, "patch_head": true, "inference_size": 96, "teacher": "bundled",
+  "read_out": {
+    "naming": "patches", "background": "margin", "product_threshold": 0.95, "margin": 7.0, "keep_mean": true,
+    "background_words": [
+      "grass", "meadow", "sand", "water", "snow", "brick", "wood", "cobblestone", "sky", "night sky"
+    ],
+    "refinement": 10
+  }
+}"""
+"""The bundled student's, from when read-outs knew neither softmax nor sigmoid."""
+
+
+def test_a_former_config_is_read():
+    config = StudentConfig.from_json(json.loads(SAVED))
+    assert config.segment_tokens == (32, 16)
+    words = ("grass", "meadow", "sand", "water", "snow", "brick", "wood", "cobblestone", "sky", "night sky")
+    assert config.read_out == ReadOut("patches", Margin(7.0), words, refinement=10)
+
+
+def test_a_former_config_is_saved_under_the_same_keys():
+    """What it did not know yet stands beside them at its usual value."""
+    former = json.loads(SAVED)
+    saved = json.loads(json.dumps(StudentConfig.from_json(former).to_json()))
+    newer = {"softmax_scale": 40.0, "threshold": 0.1, "sigmoid_threshold": 0.5}
+    assert saved == {**former, "read_out": {**former["read_out"], **newer}}
+
+
+def test_settings_of_a_run_hold_the_read_out_as_it_is_saved():
+    plain = plain_settings(DistillConfig())
+    assert plain["student"]["read_out"] == ReadOut().to_json()
+    assert plain["loop"]["optimiser"]["learning_rate"] == DistillConfig().loop.optimiser.learning_rate
+    assert json.loads(json.dumps(plain["student"])) == json.loads(json.dumps(DistillConfig().student.to_json()))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"widht": 4}, "unknown keys: widht"),
+        ({"read_out": {"treshold": 0.5}}, "unknown keys: treshold"),
+        ({"read_out": {"background": "otsu"}}, "no background rule 'otsu'"),
+    ],
+)
+def test_what_no_student_has_is_refused(changes: dict[str, object], words: str):
+    with pytest.raises(ConfigError, match=words):
+        StudentConfig.from_json(json.loads(SAVED) | changes)
