@@ -135,6 +135,21 @@ def atomic_folder(path: str | os.PathLike[str]) -> Generator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def check_target(path: str | os.PathLike[str]) -> None:
+    """Raise `OutputError` if a file cannot be written there, before the work that it is for; nothing is created."""
+    target = Path(path)
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        folder = next(folder for folder in target.absolute().parents if folder.exists())
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise OutputError(_sentence(target, error)) from error
+
+
 def write_bytes_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     """Write `content` to `path`, completely or not at all; raises `OutputError` as `atomic_path` does."""
     with atomic_path(path) as temporary:

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from tests.cli.conftest import Call, Models, assert_one_sentence
 from tests.evaluation.miniature import voc_palette, write_list, write_mask, write_photo
 from zeroseg.cli import evaluate
+from zeroseg.evaluation import measuring
 
 SIDE = 96
 PAGE = (Path(__file__).parents[2] / "docs/datasets.md").read_text(encoding="utf-8")
@@ -46,6 +48,70 @@ def test_the_bundled_student_on_voc(call: Call, voc: Path, tmp_path: Path):
     printed = re.search(r"\nmIoU ([.\d]+) \(", said.out)
     assert printed is not None
     assert float(printed[1]) == pytest.approx(figures["miou"], abs=0.0006)
+
+
+@pytest.mark.parametrize("stage", ["evaluating", "sweeping"])
+def test_ctrl_c_keeps_what_was_measured(
+    stage: str, call: Call, voc: Path, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Also in what comes after the measurement: then all images count as measured, and the files are written."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    words = ["evaluate", "--dataset", "voc21", "--data", voc, "--model", models.student, "--refinement", 0, "--sweep"]
+    whole, again = tmp_path / "whole.json", tmp_path / "again.json"
+    assert call(*words, "--json", whole).code == 0
+    kept = tmp_path / "cache/zeroseg/evaluations"
+    assert list(kept.iterdir()) == []
+    with monkeypatch.context() as patch:
+        name = "evaluate" if stage == "evaluating" else "sweep_finely"
+        patch.setattr(measuring, name, interrupted_after(getattr(measuring, name), stage))
+        said = call(*words, "--json", again)
+    assert (said.code, again.exists()) == (130, False)
+    assert "continues after the images that were measured" in said.err
+    assert len(list(kept.iterdir())) == 1
+    assert call(*words, "--json", again).code == 0
+    assert json.loads(again.read_text()) == json.loads(whole.read_text())
+    assert list(kept.iterdir()) == []
+
+
+def interrupted_after(work: Callable[..., object], stage: str) -> Callable[..., object]:
+    """The same work, interrupted: an evaluation after its first image, a sweep before it begins."""
+
+    def progress(count: int) -> None:
+        if count:
+            raise KeyboardInterrupt
+
+    def stopped(segmenter: object, dataset: object, *rest: object) -> object:
+        if stage == "sweeping":
+            raise KeyboardInterrupt
+        return work(segmenter, dataset, progress, *rest[1:])
+
+    return stopped
+
+
+def test_outputs_that_cannot_be_written_are_refused_first(call: Call, voc: Path, tmp_path: Path):
+    file = tmp_path / "file"
+    file.touch()
+    words = ["evaluate", "--dataset", "voc21", "--data", voc / "nothing is opened"]
+    assert_one_sentence(call(*words, "--json", file / "x.json"), 1, "Cannot write", "is a file, not a folder")
+    assert_one_sentence(call(*words, "--json", tmp_path), 1, "Cannot write", "a folder of that name")
+    assert_one_sentence(call(*words, "--report", file), 1, "Cannot write", "is a file, not a folder")
+
+
+@pytest.mark.parametrize(
+    ("options", "origin"),
+    [
+        ([], "the model's own"),
+        (["--background", "sigmoid"], "the default of this rule"),
+        (["--protocol", "paper"], "the protocol's"),
+    ],
+)
+def test_a_result_says_where_its_threshold_comes_from(
+    options: list[str], origin: str, call: Call, voc: Path, tmp_path: Path
+):
+    path = tmp_path / "figures.json"
+    said = call("evaluate", "--dataset", "voc21", "--data", voc, "--size", 1, *options, "--json", path)
+    assert re.search(rf"\nbackground: .*; {origin}\n", said.out)
+    assert json.loads(path.read_text())["margin"] == origin
 
 
 def test_the_first_images_of_another_split_and_no_background(call: Call, voc: Path, models: Models):

@@ -69,7 +69,9 @@ def test_a_measurement_goes_on_to_the_same_result(after: int, interruption: Base
     assert blots.seen == list(range(after, 3))
     assert heard == [after, *[1] * (3 - after)]  # what is kept counts as done
     assert_same(resumed, evaluate(segmenter(CONFUSED), Blots()))
-    assert list(path.parent.iterdir()) == []  # kept no longer than needed
+    again = Counting()
+    assert_same(evaluate(segmenter(CONFUSED), again, partial=path), resumed)
+    assert again.seen == []  # what is complete is not measured again
 
 
 def test_the_best_and_worst_images_may_be_of_those_that_were_measured_before(path: Path):
@@ -117,7 +119,6 @@ def test_a_damaged_file_is_measured_anew(damage: str, path: Path):
     blots = Counting()
     assert_same(evaluate(segmenter(CONFUSED), blots, partial=path), evaluate(segmenter(CONFUSED), Blots()))
     assert blots.seen == [0, 1, 2]
-    assert not path.exists()
 
 
 def test_a_file_of_other_classes_is_measured_anew(path: Path):
@@ -143,8 +144,36 @@ def test_what_is_kept_is_what_was_added(path: Path):
     with pytest.raises(RuntimeError, match="stopped"):
         stopped()
     with Partial.kept_in(path, 2) as again:
-        np.testing.assert_array_equal(again.confusion, one)
-        np.testing.assert_array_equal(again.upper_bound, 2 * one)
+        np.testing.assert_array_equal(again.sums.confusion, one)
+        np.testing.assert_array_equal(again.sums.upper_bound, 2 * one)
         np.testing.assert_array_equal(np.stack(again.class_counts), [class_counts(one), class_counts(none)])
         assert again.mious == pytest.approx([(3 / 4 + 2 / 3) / 2, float("nan")], nan_ok=True)
-    assert not path.exists()
+
+
+@pytest.mark.parametrize("where", ["in class_counts", "in mious"])
+def test_an_image_that_is_being_added_is_not_kept(where: str, path: Path):
+    """An interruption may come between any two lines: only whole images count."""
+    one = np.array([[3, 1], [0, 2]])
+
+    def stopped() -> None:
+        with Partial.kept_in(path, 2) as done:
+            done.add(one, one, class_counts(one))
+            done.class_counts.append(class_counts(one))
+            if where == "in mious":
+                done.mious.append(0.5)
+            raise KeyboardInterrupt("pressed")
+
+    with pytest.raises(KeyboardInterrupt, match="pressed"):
+        stopped()
+    with Partial.kept_in(path, 2) as again:
+        assert again.sums.images == len(again.mious) == len(again.class_counts) == 1
+        np.testing.assert_array_equal(again.sums.confusion, one)
+
+
+def test_a_folder_that_cannot_be_written_to_stops_nothing(tmp_path: Path):
+    file = tmp_path / "file"
+    file.touch()
+    path = file / "partial.npz"
+    assert_same(evaluate(segmenter(CONFUSED), Blots(), partial=path), evaluate(segmenter(CONFUSED), Blots()))
+    with pytest.raises(KeyboardInterrupt, match="pressed"):
+        evaluate(segmenter(), Breaking(at=2, by=KeyboardInterrupt("pressed")), partial=path)

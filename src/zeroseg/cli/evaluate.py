@@ -20,7 +20,7 @@ from zeroseg.cli.messages import UsageError, say
 from zeroseg.cli.parsing import check_iterations, parse, with_new_names
 from zeroseg.cli.progress import counting
 from zeroseg.dataset_names import DatasetName, SplitName, splits_of, unit_of
-from zeroseg.files import write_text_atomically
+from zeroseg.files import check_target, write_text_atomically
 from zeroseg.method_names import BaselineName, Naming, ProtocolName, RuleName
 
 if TYPE_CHECKING:  # torch is loaded for a measurement, not for --help
@@ -113,21 +113,26 @@ class Evaluate:
             raise UsageError(f"{dataset.name} has no background: leave --sweep and --calibrate out.")
         dataset, skipped = checked(dataset, self.skip_bad, counting, say)
         try:
-            record = self._measured(dataset, skipped)
+            record, partial = self._measured(dataset, skipped)
         except KeyboardInterrupt:
-            say("stopped; the same command continues there.")
+            say("stopped; the same command continues after the images that were measured.")
             raise
         self._print(record)
         self._write(record)
+        if partial is not None:
+            partial.unlink(missing_ok=True)
         return 0
 
     def _check(self) -> None:
-        """Raise `UsageError` for options that do not fit together, before anything is loaded."""
+        """Raise `UsageError` for options that do not fit together, and `OutputError`, before anything is loaded."""
         if self.size is not None and self.size < 1:
             raise UsageError(f"--size must be 1 or more, not {self.size}.")
         if self.tuning_images < 1:
             raise UsageError(f"--tuning-images must be 1 or more, not {self.tuning_images}.")
         check_iterations(self.refinement)
+        for target in (self.json, self.report and self.report / "result.json"):
+            if target is not None:
+                check_target(target)
         if self.method != "student":
             self._check_baseline()
         if self.calibrate and self.background not in (None, "margin"):
@@ -163,8 +168,8 @@ class Evaluate:
         if self.method in ("true-regions", "background") and (self.refinement or self.calibrate):
             raise UsageError(f"the reference {self.method} cannot be changed: leave --refinement and --calibrate out.")
 
-    def _measured(self, dataset: Dataset, skipped: tuple[str, ...]) -> EvaluationRecord:
-        """The result, with all settings."""
+    def _measured(self, dataset: Dataset, skipped: tuple[str, ...]) -> tuple[EvaluationRecord, Path | None]:
+        """The result with all settings, and the file in which its sums are kept until all is written."""
         from zeroseg.evaluation import EvaluationRecord, OtherImages, measure, protocol_for
         from zeroseg.evaluation.cost import encoding_flops
 
@@ -184,7 +189,7 @@ class Evaluate:
             counting=counting,
             say=partial(print, flush=True),
         )
-        return EvaluationRecord(
+        record = EvaluationRecord(
             result=measured.result,
             split=self.split or splits_of(self.dataset)[0],
             folder=None if self.data is None else str(self.data),
@@ -201,6 +206,7 @@ class Evaluate:
             tuned=measured.tuned,
             sweep=measured.sweep,
         )
+        return record, measured.partial
 
     def _print(self, record: EvaluationRecord) -> None:
         from zeroseg.evaluation import iou_per_class
