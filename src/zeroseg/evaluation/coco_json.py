@@ -54,6 +54,11 @@ class _Classes:
     names: ClassNames
     has_background: bool
 
+    def numbering(self) -> str:
+        """Everything but the PNGs on which the numbers of truths depend: the JSON by size and time of change."""
+        stat = self.path.stat()
+        return repr((self.ids, self.nothing, stat.st_size, stat.st_mtime_ns))
+
     def of(self, record: Record, name: str) -> int:
         """The class of an annotation or segment in an image."""
         category = record.get("category_id")
@@ -73,8 +78,9 @@ def open_coco_instances(
     options, api = masks or MaskOptions(), mask_api()
     file = _read("instances", folder, split)
     classes = _classes(file, options.ignore or (), nothing_is_a_class=True)
+    text = classes.numbering()
     items = [
-        Item(one.name, one.path, file.path, partial(_painted, classes, one, api), without_pixels=_without_pixels(one))
+        Item(one.name, one.path, file.path, partial(_painted, classes, one, api), text, False, _without_pixels(one))
         for one in file.pictures[:size]
     ]
     return LabelledImages("coco-instances", classes.names, classes.has_background, items, options.fit)
@@ -97,8 +103,9 @@ def open_coco_panoptic(
         raise malformed(file.path, error) from error
     drawn = {name: mask for name, mask in found.items() if mask is not None}
     Download("coco-panoptic", _folder(folder), REMEDY).expect("masks", [one.name for one in file.pictures], drawn)
+    text = classes.numbering()
     items = [
-        Item(one.name, one.path, drawn[one.name], partial(_read_segments, classes, one, drawn[one.name]), True)
+        Item(one.name, one.path, drawn[one.name], partial(_read_segments, classes, one, drawn[one.name]), text, True)
         for one in file.pictures[:size]
     ]
     return LabelledImages("coco-panoptic", classes.names, classes.has_background, items, options.fit)
@@ -144,7 +151,7 @@ def _classes(file: CocoFile, ignored: Collection[int], nothing_is_a_class: bool)
         if label_key(name) != BACKGROUND:
             names.setdefault(label_key(name), name)
     places = {key: place for place, key in enumerate(names, start=int(has_background))} | {BACKGROUND: 0}
-    ids = {key: places[label_key(name)] for key, name in named.items()} | dict.fromkeys(left_out, IGNORE)
+    ids = {key: places[label_key(name)] for key, name in named.items()} | dict.fromkeys(sorted(left_out), IGNORE)
     nothing = 0 if nothing_is_a_class else IGNORE
     return _Classes(file.path, ids, nothing, names_from(file.path, list(names.values())), has_background)
 

@@ -41,14 +41,17 @@ THREADS = 4
 class Item:
     """An image, the file of its truth (`source`), and a function that reads the truth as class ids.
 
-    `read` returns the truth's pixels as they are stored. `is_picture`: whether `source` is a picture of only this item,
-    which may have its own EXIF. `without_pixels`: the number of objects in the truth that have no pixel.
+    `read` returns the truth's pixels as they are stored. `numbering`: a text that says which classes `read` gives to
+    the numbers of the truth; if it changes, an interrupted measurement is not continued. `is_picture`: whether `source`
+    is a picture of only this item, which may have its own EXIF. `without_pixels`: the number of objects in the truth
+    that have no pixel.
     """
 
     name: str
     image: Path
     source: Path
     read: Callable[[], UInt16[np.ndarray, "H W"]]
+    numbering: str
     is_picture: bool = False
     without_pixels: int = 0
 
@@ -106,17 +109,19 @@ class LabelledImages:
         return rest
 
     def signature(self) -> str:
-        """A digest of all names and files; files count by size and time of change."""
+        """A digest of all names, files and numberings; files count by size and time of change."""
         digest = hashlib.sha256(f"{self.name} {self.classes} {self._fit}".encode())
         for item in self._items:
             stats = [path.stat() for path in (item.image, item.source)]
-            digest.update(repr((item.name, [(stat.st_size, stat.st_mtime_ns) for stat in stats])).encode())
+            files = [(stat.st_size, stat.st_mtime_ns) for stat in stats]
+            digest.update(repr((item.name, files, item.numbering)).encode())
         return digest.hexdigest()
 
 
 def masked_items(triples: Iterable[tuple[str, Path, Path]], numbering: Numbering) -> list[Item]:
     """Items from names, images and masks with one numbering."""
-    return [Item(name, image, mask, partial(read_mask, mask, numbering), True) for name, image, mask in triples]
+    text = repr(numbering)
+    return [Item(name, image, mask, partial(read_mask, mask, numbering), text, True) for name, image, mask in triples]
 
 
 # --- one image and its truth --------------------------------------------------------------------
