@@ -209,6 +209,22 @@ def test_masks_of_0_and_255_have_two_classes_where_nothing_is_ignored(root: Path
     assert [sample.truth.max() for sample in named] == [1, 1]
 
 
+def test_masks_of_only_0_and_255_are_noted_where_255_counts_for_nothing(root: Path):
+    binary(root, "background", "cat")
+    (note,) = open_folder(root).check().notes
+    for word in ("number 1 ('cat')", "255 is ignored", "--ignore none", '{"0": "background", "255": "cat"}'):
+        assert word in note
+    for numbers in ((), (255,)):  # who says what is ignored needs no note
+        assert open_folder(root, masks=MaskOptions(ignore=numbers)).check().notes == ()
+    write_mask(root / "masks/sub/b.png", [[255, 255, 1, 255]] * 3)
+    assert open_folder(root).check().notes == ()
+    for name in MASKS:
+        write_mask(root / f"masks/{name}.png", [[0] * 4] * 3)
+    assert open_folder(root).check().notes == ()
+    binary(root, "background", "cat", "dog")
+    assert open_folder(root).check().notes == ()
+
+
 def test_255_without_a_name_is_no_class_where_there_are_more_than_two(root: Path):
     binary(root, "background", "cat", "dog")
     with refused(root / "masks/a.png", "number 255"):

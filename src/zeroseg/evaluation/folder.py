@@ -16,7 +16,7 @@ a name. If there are two names, 0 and 1, and nothing is ignored, 255 is also cla
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from zeroseg.errors import DatasetError, ImageError
@@ -45,7 +45,9 @@ def open_folder(folder: Path, size: int | None = None, masks: MaskOptions | None
     names = names_from(path, list(labels.values())[int(has_background) :])
     found, truths = _by_name(images, IMAGE_SUFFIXES), _by_name(drawn, {".png"})
     pairs = given.pairs(sorted(found.keys() | truths.keys()), found, truths)
-    return LabelledImages("folder", names, has_background, masked_items(pairs[:size], numbering), options.fit)
+    items = masked_items(pairs[:size], numbering)
+    note = _note_of_void(labels) if options.ignore is None else ""
+    return LabelledImages("folder", names, has_background, items, options.fit, note)
 
 
 def _numbering(labels: dict[int, str], ignore: Collection[int] | None) -> tuple[Numbering, dict[int, str]]:
@@ -57,6 +59,17 @@ def _numbering(labels: dict[int, str], ignore: Collection[int] | None) -> tuple[
     if list(kept) == TWO and not ignore:
         classes[VOID] = classes[1]
     return Numbering(classes | dict.fromkeys(ignore, IGNORE)), kept
+
+
+def _note_of_void(labels: Mapping[int, str]) -> str:
+    """What to do if masks of two classes have only 0 and 255: 255 is ignored by default."""
+    if list(labels) != TWO:
+        return ""
+    names = json.dumps({"0": labels[0], str(VOID): labels[1]}, ensure_ascii=False)
+    return (
+        f"No mask has the number 1 ({labels[1]!r}), and {VOID} is ignored: if {VOID} means {labels[1]!r}, use --ignore "
+        f"none, or write {names} to labels.json."
+    )
 
 
 def _names_file(*folders: Path) -> Path:

@@ -21,6 +21,7 @@ from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import UInt16
@@ -31,6 +32,7 @@ from zeroseg.evaluation.class_names import ClassNames
 from zeroseg.evaluation.dataset import Findings, Problem, Sample
 from zeroseg.evaluation.masks import Fit, Numbering, read_mask
 from zeroseg.images import load_image, upright_turn
+from zeroseg.segmentation import IGNORE
 from zeroseg.vocabulary import BACKGROUND
 
 CHECKED_AT_ONCE = 32  # images: an interruption waits for them
@@ -59,12 +61,19 @@ class Item:
 class LabelledImages:
     """A data set of items that are read when they are used.
 
-    `fit`: the form that truths fit (see above). Iterating raises `ImageError` for an image, and `DatasetError` for a
-    truth, that cannot be read or has another size. `check` finds them first, `without` leaves them out.
+    `fit`: the form that truths fit (see above). `note_of_void`: what `check` notes if pixels are ignored and all others
+    are class 0. Iterating raises `ImageError` for an image, and `DatasetError` for a truth, that cannot be read or has
+    another size. `check` finds them first, `without` leaves them out.
     """
 
     def __init__(
-        self, name: str, names: ClassNames, has_background: bool, items: Sequence[Item], fit: Fit | None = "stored"
+        self,
+        name: str,
+        names: ClassNames,
+        has_background: bool,
+        items: Sequence[Item],
+        fit: Fit | None = "stored",
+        note_of_void: str = "",
     ) -> None:
         self.name = name
         self.classes = (BACKGROUND, *names.names) if has_background else names.names
@@ -72,6 +81,7 @@ class LabelledImages:
         self.vocabulary = names.vocabulary(has_background)
         self._items = tuple(items)
         self._fit: Fit | None = fit
+        self._note_of_void = note_of_void
 
     def __len__(self) -> int:
         return len(self._items)
@@ -86,7 +96,7 @@ class LabelledImages:
     def check(self, progress: Callable[[int], None] = lambda _: None) -> Findings:
         """Open and decode every image and truth. `progress` is called with the number of images done."""
         problems: list[Problem] = []
-        undecided, without_pixels = 0, 0
+        undecided, without_pixels, largest, has_void = 0, 0, 0, False
         with ThreadPoolExecutor(THREADS) as pool:
             for start in range(0, len(self._items), CHECKED_AT_ONCE):
                 some = self._items[start : start + CHECKED_AT_ONCE]
@@ -94,10 +104,12 @@ class LabelledImages:
                     if isinstance(found, Problem):
                         problems.append(found)
                     else:
-                        undecided += found
+                        undecided += found.is_undecided
+                        largest, has_void = max(largest, found.largest), has_void or found.has_void
                         without_pixels += item.without_pixels
                     progress(1)
-        notes = (_note_of_turns(undecided), _note_of_objects(without_pixels))
+        of_void = self._note_of_void if has_void and not largest else ""
+        notes = (_note_of_turns(undecided), _note_of_objects(without_pixels), of_void)
         return Findings(tuple(problems), tuple(note for note in notes if note))
 
     def without(self, names: Collection[str]) -> LabelledImages:
@@ -127,12 +139,22 @@ def masked_items(triples: Iterable[tuple[str, Path, Path]], numbering: Numbering
 # --- one image and its truth --------------------------------------------------------------------
 
 
-def _tried(item: Item, fit: Fit | None) -> Problem | bool:
-    """The problem of an item; if there is none, whether it is unclear which form the truth fits."""
+class _Tried(NamedTuple):
+    """What is noted of a good item: if it is unclear which form its truth fits, its largest class, ignored pixels."""
+
+    is_undecided: bool
+    largest: int
+    has_void: bool
+
+
+def _tried(item: Item, fit: Fit | None) -> Problem | _Tried:
+    """The problem of an item; if there is none, what is noted of it."""
     try:
-        return _sample(item, fit)[1]
+        sample, is_undecided = _sample(item, fit)
     except (ImageError, DatasetError) as error:
         return Problem(item.name, str(error))
+    counted = sample.truth[sample.truth != IGNORE]
+    return _Tried(is_undecided, int(counted.max(initial=0)), counted.size < sample.truth.size)
 
 
 def _sample(item: Item, fit: Fit | None) -> tuple[Sample, bool]:
