@@ -209,6 +209,7 @@ def test_masks_of_0_and_255_and_numbers_to_ignore(call: Call, models: Models, tm
         assert confusion.sum(axis=1).tolist() == expected
     assert_one_sentence(call(*words, "--ignore", "sky"), 2, "--ignore", "'sky'")
     assert_one_sentence(call(*words, "--ignore", "none", "0"), 2, "--ignore", "'none 0'")
+    assert_one_sentence(call(*words, "--ignore"), 2, "--ignore", "not ''")
     assert_one_sentence(call(*words, "--ignore", "70000"), 1, "70000", "65,535")
     assert_one_sentence(call(*words, "--masks", "turned"), 2, "--masks", "'turned'")
     for option in (("--ignore", "0"), ("--masks", "stored")):

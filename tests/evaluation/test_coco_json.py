@@ -181,6 +181,8 @@ def write(path: Path, images: object = IMAGES, annotations: object = (), categor
         ([*CATEGORIES, {"id": "18", "name": "cat"}], "gives the id 18 to 'dog' and 'cat'"),
         ([{"id": 1, "name": " "}], "without a name"),
         ([{"id": None, "name": "dog"}], "COCO's form"),
+        ([*CATEGORIES, {"id": 2, "name": None}], "None is not the name of a category"),
+        ([{"id": 2, "name": ["dog"]}], "['dog'] is not the name of a category"),
         ([{"id": number, "name": f"thing {number}"} for number in range(4097)], "4097 classes, more than 4,096"),
         ([], "names no class"),
     ],
@@ -316,6 +318,16 @@ def test_images_are_found_as_tools_name_them(tmp_path: Path, place: str, name: s
     write(path, [{**STREETS[0], "file_name": name}], [DOG_ROW])
     (found,) = truths(open_coco_instances(tmp_path if given == "folder" else path)).values()
     assert found == ROW
+
+
+@pytest.mark.parametrize(
+    "name", ["a" * 300 + ".png", "a" * 300 + "/one.png", "\0one.png"], ids=["file", "folder", "zero"]
+)
+def test_a_name_that_no_file_can_have_is_not_found(tmp_path: Path, name: str):
+    write_photo(tmp_path / "images/other.png", 6, 4)
+    write(tmp_path / "instances.json", [{**STREETS[0], "file_name": name}])
+    with refused("coco-instances: 1 of 1 images are missing", name.lstrip("\0")[:7]):
+        open_coco_instances(tmp_path)
 
 
 def test_an_absolute_path_that_exists_is_taken(tmp_path: Path):

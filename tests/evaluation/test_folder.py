@@ -114,6 +114,7 @@ def test_what_the_picturebook_writes_is_read_as_it_is(tmp_path: Path):
         ('["caf\\u00e9", "cafe\\u0301"]', "twice"),
         ('["cat", " "]', "without a name"),
         ('{"0": "cat", "00": "dog"}', "neither a list of names nor"),
+        ('{"0": "background", "1": "cat", "1": "dog"}', "two names for the number 1:"),
         ('["cat", null]', "neither a list of names nor"),
         ('["cat", "background"]', "'background'"),
         ('{"0": "cat", "65536": "void"}', "number 65536"),

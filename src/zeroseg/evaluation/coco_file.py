@@ -92,7 +92,10 @@ def _categories(path: Path, records: Sequence[Record]) -> dict[str, str]:
     """Names by id, in the order of the ids: numbers before other texts."""
     names: dict[str, str] = {}
     for record in records:
-        key, name = key_of(record["id"]), " ".join(str(record["name"]).split())
+        key, name = key_of(record["id"]), record["name"]
+        if not isinstance(name, str):
+            raise TypeError(f"{name!r} is not the name of a category")
+        name = " ".join(name.split())
         if names.setdefault(key, name) != name:
             raise DatasetError(f"{str(path)!r} gives the id {key} to {names[key]!r} and {name!r}: correct the file.")
     return dict(sorted(names.items(), key=lambda item: _order(item[0])))
@@ -134,9 +137,17 @@ def _place(name: str, folders: Sequence[Path]) -> tuple[Path, bool] | None:
     """The path of a file, and whether it was found under its whole name (else under the end of it)."""
     for tail in _tails(name):
         for folder in folders:
-            if (folder / tail).is_file():
+            if _is_file(folder / tail):
                 return Path(os.path.normpath(folder / tail)), tail == name
     return None
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is a file; there is none with a name that is too long."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def find_file(file_name: Any, folders: Sequence[Path]) -> Path | None:

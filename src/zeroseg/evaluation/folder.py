@@ -17,7 +17,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from zeroseg.errors import DatasetError, ImageError
 from zeroseg.evaluation.class_names import names_from
@@ -84,7 +86,11 @@ def _labels(path: Path) -> dict[int, str]:
     """Names by number, in the order of the numbers."""
     try:
         text = path.read_text(encoding="utf-8-sig")
-        names = json.loads(text) if path.suffix == ".json" else text.rstrip().splitlines()
+        names = (
+            json.loads(text, object_pairs_hook=partial(_without_twins, path))
+            if path.suffix == ".json"
+            else text.rstrip().splitlines()
+        )
         by_number = dict(enumerate(names)) if isinstance(names, list) else names
         labels = dict(sorted((int(key), name) for key, name in by_number.items()))
         if len(labels) < len(by_number) or not all(isinstance(name, str) for name in labels.values()):
@@ -99,6 +105,15 @@ def _labels(path: Path) -> dict[int, str]:
             f"{str(path)!r} names the number {outside[0]}: masks hold numbers from 0 to {LARGEST_NUMBER:,}."
         )
     return labels
+
+
+def _without_twins(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Python's reader takes the last of equal keys; here they are refused."""
+    names = dict(pairs)
+    if len(names) < len(pairs):
+        twice = next(key for place, (key, _) in enumerate(pairs) if key in dict(pairs[:place]))
+        raise DatasetError(f"{str(path)!r} has two names for the number {twice}: correct the file.")
+    return names
 
 
 def _by_name(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:
