@@ -153,7 +153,13 @@ def test_a_folder_without_its_parts_is_refused(tmp_path: Path):
     with refused("annotations/instances_train2017.json", PAGE):
         open_coco_instances(tmp_path, "train")
     (tmp_path / "val2017" / STREET).unlink()
-    with refused("coco-instances: 1 of 2 images are missing", STREET, PAGE):
+    dataset = open_coco_instances(tmp_path)
+    (problem,) = dataset.check().problems
+    assert problem.name == STREET
+    assert problem.sentence == f"There is no file {str(tmp_path / 'val2017' / STREET)!r}; check the path."
+    assert truths(dataset.without({STREET})) == {EMPTY: [[0] * 4] * 3}
+    (tmp_path / "val2017" / EMPTY).unlink()
+    with refused("coco-instances: 2 of 2 images are missing", EMPTY, PAGE):
         open_coco_instances(tmp_path)
     path.write_text(json.dumps({"images": [], "annotations": [], "categories": CATEGORIES}))
     with refused(path, "no image"):
@@ -470,11 +476,18 @@ def test_panoptic_files_that_are_missing_or_wrong_are_named(tmp_path: Path):
     with refused(drawn, "3 x 4"):
         truths(open_coco_panoptic(tmp_path))
     drawn.unlink()
-    with refused("coco-panoptic: 1 of 2 masks are missing", EMPTY, PAGE):
-        open_coco_panoptic(tmp_path)
+    dataset = open_coco_panoptic(tmp_path)
+    (problem,) = dataset.check().problems
+    assert problem.name == EMPTY
+    assert problem.sentence == f"There is no file {str(drawn)!r}; check the path."
+    assert truths(dataset.without({EMPTY})) == {STREET: CLASS_MAPS[STREET]}
     data = json.loads(path.read_text())
+    path.write_text(json.dumps(data | {"annotations": data["annotations"][:1]}))
+    (problem,) = open_coco_panoptic(tmp_path).check().problems
+    assert problem.name == EMPTY
+    assert f"{EMPTY!r} has 0 files of segments" in problem.sentence
     path.write_text(json.dumps(data | {"annotations": data["annotations"][1:]}))
-    with refused("coco-panoptic: 2 of 2 masks are missing"):
+    with refused("coco-panoptic: 2 of 2 masks are missing", EMPTY, PAGE):
         open_coco_panoptic(tmp_path)
     path.write_text(json.dumps(data | {"annotations": INSTANCES}))
     with refused(path, "COCO's form"):

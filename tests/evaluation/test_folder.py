@@ -135,9 +135,6 @@ def test_a_folder_without_its_parts_is_refused(root: Path, tmp_path: Path):
     write_names(root, "grass", "cat")
     with refused(root / "masks/a.png", "number 7"):
         truths(open_folder(root))
-    (root / "masks/sub/b.png").unlink()
-    with refused("1 of 2 masks are missing", "'sub/b'"):
-        open_folder(root)
     (root / "images/sub/b.png").rename(root / "images/a.jpg")
     with refused(root / "images/a.jpg", root / "images/a.png", "same name"):
         open_folder(root)
@@ -153,17 +150,33 @@ def test_a_folder_without_its_parts_is_refused(root: Path, tmp_path: Path):
 
 def test_masks_are_pngs(root: Path):
     (root / "masks/a.png").rename(root / "masks/a.bmp")
-    with refused("1 of 2 masks are missing", "'a'"):
+    (problem,) = open_folder(root).check().problems
+    assert problem.name == "a"
+    assert f"no file {str(root / 'masks/a.png')!r}" in problem.sentence
+    (root / "masks/sub/b.png").rename(root / "masks/sub/b.bmp")
+    with refused("2 of 2 masks are missing", root, "'a'", "docs/datasets.md"):
         open_folder(root)
 
 
-def test_an_image_without_a_mask_and_a_mask_without_an_image(root: Path):
+def test_an_image_without_a_mask_and_a_mask_without_an_image_are_problems_of_their_own(root: Path):
+    before = open_folder(root)
     write_photo(root / "images/c.png")
-    with refused("1 of 3 masks are missing", "'c'"):
-        open_folder(root)
-    (root / "images/c.png").unlink()
     write_mask(root / "masks/d.png", MASKS["a"])
-    with refused("1 of 3 images are missing", "'d'"):
+    dataset = open_folder(root)
+    assert len(dataset) == 4
+    problems = dataset.check().problems
+    assert [problem.name for problem in problems] == ["c", "d"]
+    for problem, missing in zip(problems, ("masks/c.png", "images/d"), strict=True):
+        assert problem.sentence == f"There is no file {str(root / missing)!r}; check the path."
+    rest = dataset.without({"c", "d"})
+    assert truths(rest) == truths(before)
+    assert rest.signature() == before.signature()
+
+
+def test_masks_of_other_images_are_refused(root: Path):
+    for name in MASKS:
+        (root / f"masks/{name}.png").rename(root / f"masks/{Path(name).name}-mask.png")
+    with refused("2 of 2 masks are missing", root, "'a'"):
         open_folder(root)
 
 

@@ -74,7 +74,7 @@ class _Classes:
 def open_coco_instances(
     folder: Path, split: str = "val", size: int | None = None, masks: MaskOptions | None = None
 ) -> LabelledImages:
-    """The split's first `size` images by file name, or all. Raises `DatasetError` for what is missing."""
+    """The split's first `size` images by file name, or all. Raises `DatasetError` if no file of a kind is found."""
     options, api = masks or MaskOptions(), mask_api()
     file = _read("instances", folder, split)
     classes = _classes(file, options.ignore or (), nothing_is_a_class=True)
@@ -89,7 +89,7 @@ def open_coco_instances(
 def open_coco_panoptic(
     folder: Path, split: str = "val", size: int | None = None, masks: MaskOptions | None = None
 ) -> LabelledImages:
-    """The split's first `size` images by file name, or all. Raises `DatasetError` for what is missing."""
+    """The split's first `size` images by file name, or all. Raises `DatasetError` if no file of a kind is found."""
     options, file = masks or MaskOptions(), _read("panoptic", folder, split)
     classes = _classes(file, options.ignore or (), nothing_is_a_class=False)
     pngs = file.path.with_suffix("")
@@ -102,10 +102,12 @@ def open_coco_panoptic(
     except (KeyError, TypeError) as error:
         raise malformed(file.path, error) from error
     drawn = {name: mask for name, mask in found.items() if mask is not None}
-    Download("coco-panoptic", _folder(folder), REMEDY).expect("masks", [one.name for one in file.pictures], drawn)
+    if not drawn:
+        Download("coco-panoptic", _folder(folder), REMEDY).expect("masks", [one.name for one in file.pictures], drawn)
+    paths = {one.name: drawn.get(one.name) or pngs / _png_of(one) for one in file.pictures[:size]}
     text = classes.numbering()
     items = [
-        Item(one.name, one.path, drawn[one.name], partial(_read_segments, classes, one, drawn[one.name]), text, True)
+        Item(one.name, one.path, paths[one.name], partial(_read_segments, classes, one, paths[one.name]), text, True)
         for one in file.pictures[:size]
     ]
     return LabelledImages("coco-panoptic", classes.names, classes.has_background, items, options.fit)
@@ -209,7 +211,7 @@ def _read_segments(classes: _Classes, picture: Picture, path: Path) -> UInt16[np
         raise DatasetError(picture.problem)
     try:
         drawn = {annotation["file_name"] for annotation in picture.annotations}
-        if len(drawn) > 1:
+        if len(drawn) != 1:
             raise ValueError(f"{picture.name!r} has {len(drawn)} files of segments")
         segments = {
             int(key_of(segment["id"])): classes.of(segment, picture.name)
@@ -225,6 +227,13 @@ def _read_segments(classes: _Classes, picture: Picture, path: Path) -> UInt16[np
             f"({type(error).__name__}: {error}); correct or remove them."
         ) from error
     return Numbering({0: IGNORE, **segments}).class_map(channels @ np.array([1, 256, 65_536]), path)
+
+
+def _png_of(picture: Picture) -> str:
+    """The file of the segments, as the JSON names it; without annotation the image's own name as a PNG."""
+    if not picture.annotations:
+        return str(Path(picture.name).with_suffix(".png"))
+    return picture.annotations[0]["file_name"].replace("\\", "/")
 
 
 def _as_stored(path: Path) -> Image.Image:

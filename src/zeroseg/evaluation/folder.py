@@ -35,7 +35,10 @@ TWO = [0, 1]  # the numbers of masks with one class and the rest
 
 
 def open_folder(folder: Path, size: int | None = None, masks: MaskOptions | None = None) -> LabelledImages:
-    """The first `size` images by name, or all. Raises `DatasetError` if files are missing or names are wrong."""
+    """The first `size` images by name, or all. Raises `DatasetError` if no image has a mask or names are wrong.
+
+    An image without mask, or a mask without image, is a problem of that image (`check`).
+    """
     options = masks or MaskOptions()
     given = Download("folder", folder, REMEDY)
     beside = f"../{folder.resolve().name}-masks"
@@ -46,8 +49,13 @@ def open_folder(folder: Path, size: int | None = None, masks: MaskOptions | None
     has_background = labels.get(0, "").casefold() == BACKGROUND
     names = names_from(path, list(labels.values())[int(has_background) :])
     found, truths = _by_name(images, IMAGE_SUFFIXES), _by_name(drawn, {".png"})
-    pairs = given.pairs(sorted(found.keys() | truths.keys()), found, truths)
-    items = masked_items(pairs[:size], numbering)
+    if found.keys().isdisjoint(truths):
+        given.expect("masks", sorted(found), truths)
+    triples = [
+        (name, found.get(name, images / name), truths.get(name, drawn / f"{name}.png"))
+        for name in sorted(found.keys() | truths.keys())[:size]
+    ]
+    items = masked_items(triples, numbering)
     note = _note_of_void(labels) if options.ignore is None else ""
     return LabelledImages("folder", names, has_background, items, options.fit, note)
 
