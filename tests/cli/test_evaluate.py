@@ -226,7 +226,7 @@ def test_a_folder_is_calibrated_on_what_is_measured_and_says_so(call: Call, mode
     (tmp_path / "mine/labels.txt").write_text("sky\ndog\n")
     assert_one_sentence(call(*words, "--calibrate"), 2, "folder", "no background", "--calibrate")
     write_mask(tmp_path / "mine/masks/one.png", np.full((SIDE, SIDE), 255, np.uint8))
-    assert_one_sentence(call(*words), 1, "folder", "ignored")
+    assert_one_sentence(call(*words, "--ignore", "255"), 1, "folder", "ignored")
 
 
 def test_a_baselines_clip_is_named_either_way_and_saved(call: Call, voc: Path, models: Models, tmp_path: Path):
@@ -275,6 +275,7 @@ def test_masks_of_0_and_255_and_numbers_to_ignore(call: Call, models: Models, tm
         assert confusion.sum(axis=1).tolist() == expected
     assert_one_sentence(call(*words, "--ignore", "sky"), 2, "--ignore", "'sky'")
     assert_one_sentence(call(*words, "--ignore", "none", "0"), 2, "--ignore", "'none 0'")
+    assert_one_sentence(call(*words, "--ignore"), 2, "--ignore", "not ''")
     assert_one_sentence(call(*words, "--ignore", "70000"), 1, "70000", "65,535")
     assert_one_sentence(call(*words, "--masks", "turned"), 2, "--masks", "'turned'")
     for option in (("--ignore", "0"), ("--masks", "stored")):

@@ -1,17 +1,24 @@
 """A measurement that was interrupted goes on where it was, to the very same result."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.evaluation.test_benchmark import Blots, segmenter
+from tests.evaluation.miniature import write_mask, write_photo
+from tests.evaluation.test_benchmark import SIDE, Blots, segmenter
 from zeroseg.errors import DatasetError
 from zeroseg.evaluation import Result, Sample, evaluate
+from zeroseg.evaluation.coco_json import open_coco_instances, open_coco_panoptic
+from zeroseg.evaluation.folder import open_folder
+from zeroseg.evaluation.labelled_images import LabelledImages
+from zeroseg.evaluation.masks import MaskOptions
 from zeroseg.evaluation.metrics import class_counts
-from zeroseg.evaluation.partial import Partial
+from zeroseg.evaluation.partial import Partial, partial_path
 
 CONFUSED = ("sky", "cat", "cat", "tree")  # dogs are taken for cats
 
@@ -177,3 +184,93 @@ def test_a_folder_that_cannot_be_written_to_stops_nothing(tmp_path: Path):
     assert_same(evaluate(segmenter(CONFUSED), Blots(), partial=path), evaluate(segmenter(CONFUSED), Blots()))
     with pytest.raises(KeyboardInterrupt, match="pressed"):
         evaluate(segmenter(), Breaking(at=2, by=KeyboardInterrupt("pressed")), partial=path)
+
+
+# --- what a partial measurement is of -----------------------------------------------------------
+
+CATEGORIES = [
+    {"id": 1, "name": "dog"},
+    {"id": 2, "name": "dog"},
+    {"id": 3, "name": "cat"},
+]  # two categories of one name
+
+
+def write_own(root: Path) -> None:
+    """The same two images and masks of 0 and 255 in all three forms of a user's own data."""
+    mask = np.full((SIDE, SIDE), 255, np.uint8)
+    mask[: SIDE // 2] = 0
+    pixels = {"size": [SIDE, SIDE], "counts": [0, 100, SIDE * SIDE - 100]}
+    images: list[dict[str, Any]] = []
+    for number, name in enumerate(("a", "b")):
+        write_photo(root / f"images/{name}.png", SIDE, SIDE)
+        write_mask(root / f"masks/{name}.png", mask)
+        write_mask(root / f"panoptic/{name}.png", np.dstack([mask // 255 + 1, mask * 0, mask * 0]))
+        images.append({"id": number, "file_name": f"{name}.png"})
+    drawn = [
+        {"id": 2 * number + category, "image_id": number, "category_id": category, "segmentation": pixels}
+        for number in range(2)
+        for category in (1, 2)
+    ]
+    segments = [{"id": 1, "category_id": 1}, {"id": 2, "category_id": 2}]
+    files = [{"image_id": n, "file_name": f"{name}.png", "segments_info": segments} for n, name in enumerate("ab")]
+    for kind, annotations in {"instances": drawn, "panoptic": files}.items():
+        text = json.dumps({"images": images, "annotations": annotations, "categories": CATEGORIES})
+        (root / f"{kind}.json").write_text(text)
+    (root / "labels.json").write_text(json.dumps(["background", "dog"]))
+
+
+def with_labels(root: Path) -> LabelledImages:
+    (root / "labels.json").write_text(json.dumps({"0": "background", "255": "dog"}))
+    return open_folder(root)
+
+
+def with_segments(root: Path) -> LabelledImages:
+    """The PNGs are as before; the JSON gives their numbers to other categories."""
+    data = json.loads((root / "panoptic.json").read_text())
+    for one in data["annotations"]:
+        one["segments_info"][0]["category_id"] = 3
+    (root / "panoptic.json").write_text(json.dumps(data))
+    return open_coco_panoptic(root)
+
+
+NONE, SECOND = MaskOptions(ignore=()), MaskOptions(ignore=(2,))
+Opened = Callable[[Path], LabelledImages]
+CHANGES: dict[str, tuple[Opened, Opened]] = {
+    "--ignore none before": (lambda root: open_folder(root, masks=NONE), open_folder),
+    "--ignore none after": (open_folder, lambda root: open_folder(root, masks=NONE)),
+    "labels.json": (open_folder, with_labels),
+    "a category of the same name": (open_coco_instances, lambda root: open_coco_instances(root, masks=SECOND)),
+    "a segment of the same name": (open_coco_panoptic, lambda root: open_coco_panoptic(root, masks=SECOND)),
+    "categories of segments": (open_coco_panoptic, with_segments),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), CHANGES.values(), ids=CHANGES)
+def test_with_other_numbers_for_the_same_classes_it_starts_anew(
+    before: Opened, after: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    write_own(tmp_path)
+    model = segmenter(CONFUSED)
+
+    def measured(dataset: LabelledImages, stop: int | None = None) -> Result:
+        done: list[int] = []
+
+        def progress(images: int) -> None:
+            done.append(images)
+            if sum(done) == stop:
+                raise KeyboardInterrupt("pressed")
+
+        return evaluate(model, dataset, progress, partial=partial_path(model, dataset, dataset.vocabulary))
+
+    first = before(tmp_path)
+    assert before(tmp_path).signature() == first.signature()
+    old = evaluate(model, first)
+    with pytest.raises(KeyboardInterrupt, match="pressed"):
+        measured(first, stop=1)
+    second = after(tmp_path)
+    assert second.classes == first.classes
+    assert second.signature() != first.signature()
+    new = evaluate(model, second)
+    assert_same(measured(second), new)
+    assert (new.confusion != old.confusion).any()

@@ -71,8 +71,8 @@ class Evaluate:
     size: Annotated[int | None, arg(help_behavior_hint="(default: 300 scenes, or all images)")] = None
     """Measure at most this number of images, the first ones."""
     ignore: Annotated[
-        tuple[str, ...], arg(metavar="NUMBER...|none", help_behavior_hint="(default: 255 in a folder)")
-    ] = ()
+        tuple[str, ...] | None, arg(metavar="NUMBER...|none", help_behavior_hint="(default: 255 in a folder)")
+    ] = None
     """Numbers in your own masks (ids of categories in COCO's JSON) whose pixels are ignored, or "none"."""
     masks: Annotated[
         Literal["stored", "upright"] | None, arg(help_behavior_hint="(default: from the files, else upright)")
@@ -153,12 +153,12 @@ class Evaluate:
         """How a user's own masks are read; None without --ignore and --masks."""
         from zeroseg.evaluation.masks import MaskOptions
 
-        if not self.ignore and self.masks is None:
-            return None
+        if self.ignore is None:
+            return None if self.masks is None else MaskOptions(fit=self.masks)
         numbers = () if self.ignore == ("none",) else self.ignore
-        if not all(number.isascii() and number.isdigit() for number in numbers):
+        if not self.ignore or not all(number.isascii() and number.isdigit() for number in numbers):
             raise UsageError(f'--ignore takes whole numbers from 0, or "none" alone, not {" ".join(self.ignore)!r}.')
-        return MaskOptions(tuple(map(int, numbers)) if self.ignore else None, self.masks)
+        return MaskOptions(tuple(map(int, numbers)), self.masks)
 
     def _check_baseline(self) -> None:
         if (self.naming, self.background) != (None, None):
