@@ -27,7 +27,7 @@ from torch import Tensor
 
 from zeroseg.errors import CacheError, ConfigError, ImageError
 from zeroseg.files import atomic_path, write_text_atomically
-from zeroseg.image_index import ImageIndex, Stamp, image_key
+from zeroseg.image_index import ImageIndex, Stamp, image_key, read_image_file
 from zeroseg.images import center_square, load_image, resize, to_tensor
 from zeroseg.teacher import Teacher
 from zeroseg.views import ViewsConfig
@@ -203,9 +203,17 @@ def embed_views(
     return out
 
 
-def read_square(data: bytes, side: int) -> UInt8[Tensor, "3 side side"]:
-    """The central square of an image file's content, resized to `side` pixels, 0..255. Raises `ImageError`."""
-    image = center_square(load_image(data))
+def square_of_file(path: Path, side: int, key: str | None = None) -> UInt8[Tensor, "3 side side"]:
+    """`read_square` of a file. Raises `ImageError`, also if the key of the file is no longer `key`."""
+    return read_square(read_image_file(path, key), side, repr(str(path)))
+
+
+def read_square(data: bytes, side: int, name: str = "The given data") -> UInt8[Tensor, "3 side side"]:
+    """The central square of an image file's content, resized to `side` pixels, 0..255.
+
+    Raises `ImageError`; its sentence calls the file `name`.
+    """
+    image = center_square(load_image(data, name))
     pixels = to_tensor(image)
     if image.size == (side, side):
         return pixels
@@ -232,9 +240,10 @@ def _read_ahead(
             known = cache.index.find(stamp)
             if known is not None and known in cache:
                 return path, _Read(known)
-            data = path.read_bytes()
+            data = read_image_file(path)
             key = image_key(data)
-            return path, _Read(key, None if key in cache else read_square(data, side), stamp if known is None else None)
+            square = None if key in cache else read_square(data, side, repr(str(path)))
+            return path, _Read(key, square, stamp if known is None else None)
         except ImageError as error:
             return path, error
         except OSError as error:
