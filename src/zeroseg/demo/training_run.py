@@ -15,9 +15,10 @@ import torch
 from zeroseg.demo.config import DATASET, DemoConfig
 from zeroseg.demo.log import Log
 from zeroseg.evaluation import evaluate, open_dataset, tune_margin
-from zeroseg.feature_cache import FeatureCache, build_cache, embed_views, square_of_file
+from zeroseg.feature_cache import FeatureCache, build_cache, embed_views
 from zeroseg.picturebook.writing import write_scenes
 from zeroseg.segmenter import Segmenter
+from zeroseg.squares import square_of_file
 from zeroseg.student import Student
 from zeroseg.teacher import Teacher
 from zeroseg.training.distill import distill

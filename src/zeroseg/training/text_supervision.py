@@ -19,9 +19,9 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 
 from zeroseg.errors import ConfigError
-from zeroseg.feature_cache import square_of_file
 from zeroseg.losses import multi_label_contrast
 from zeroseg.precision import full_precision
+from zeroseg.squares import square_of_file
 from zeroseg.student import Student, StudentConfig
 from zeroseg.student.encoder import random_keep
 from zeroseg.teacher import Teacher

@@ -15,7 +15,8 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from zeroseg.errors import TrainingError
-from zeroseg.feature_cache import FeatureCache, square_of_file
+from zeroseg.feature_cache import FeatureCache
+from zeroseg.squares import square_of_file
 from zeroseg.training.batch import Batch
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.sampling import flipped, numbers_of
