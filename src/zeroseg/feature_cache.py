@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float16, UInt8
+from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -170,7 +170,13 @@ def build_cache(
             seen |= new.keys()
             if new:
                 hold()
-                _write_shard(folder, list(new), _embed_all(list(new.values()), teacher, views, chunk, progress))
+                features: list[NDArray[np.float16]] = []
+                try:
+                    for some in _embedded(list(new.values()), teacher, views, chunk):
+                        features.append(some)
+                        progress(len(some))
+                finally:  # what is embedded is kept, also after an interruption
+                    _write_shard(folder, list(new), features)
     if unreadable or (folder / QUARANTINE).exists():
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in unreadable)
         write_text_atomically(folder / QUARANTINE, lines)
@@ -191,19 +197,13 @@ def _open(folder: Path, teacher: Teacher, views: ViewsConfig, hold: Callable[[],
     return FeatureCache(folder)
 
 
-def _embed_all(
-    squares: list[UInt8[Tensor, "3 side side"]],
-    teacher: Teacher,
-    views: ViewsConfig,
-    chunk: int,
-    progress: Callable[[int], None],
-) -> Float16[np.ndarray, "N V D"]:
-    features: list[NDArray[np.float16]] = []
+def _embedded(
+    squares: list[UInt8[Tensor, "3 side side"]], teacher: Teacher, views: ViewsConfig, chunk: int
+) -> Iterator[NDArray[np.float16]]:
+    """The embeddings of all views, of `chunk` images at once."""
     for start in range(0, len(squares), chunk):
         some = torch.stack(squares[start : start + chunk])
-        features.append(embed_views(teacher, views, some.float() / 255).half().numpy())
-        progress(len(some))
-    return np.concatenate(features)
+        yield embed_views(teacher, views, some.float() / 255).half().numpy()
 
 
 def embed_views(
@@ -260,11 +260,15 @@ def _read_ahead(
             yield list(current)
 
 
-def _write_shard(folder: Path, keys: list[str], features: NDArray[np.float16]) -> None:
+def _write_shard(folder: Path, keys: list[str], features: list[NDArray[np.float16]]) -> None:
+    """Write the features of the first images, as many as there are, and their keys."""
+    if not features:
+        return
+    written = np.concatenate(features)
     number = len(list(folder.glob("*.keys.json")))
     with atomic_path(folder / f"{number:06d}.npy") as path, path.open("wb") as file:
-        np.save(file, features)
-    write_text_atomically(folder / f"{number:06d}.keys.json", json.dumps(keys))
+        np.save(file, written)
+    write_text_atomically(folder / f"{number:06d}.keys.json", json.dumps(keys[: len(written)]))
 
 
 def _manifest(folder: Path) -> dict[str, Any] | None:

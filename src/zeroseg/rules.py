@@ -254,7 +254,7 @@ class NoBackground(BackgroundRule):
 
     def describe(self) -> str:
         """The rule in words."""
-        offset = f"; labels for stuff lead by {self.threshold:g} (cosine x 100)" if self.threshold else ""
+        offset = f"; {self.threshold:g} is added to labels for stuff (cosine x 100)" if self.threshold else ""
         return f"none, every pixel is named{offset}"
 
     def without_background(self) -> NoBackground:

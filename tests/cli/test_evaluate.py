@@ -88,6 +88,61 @@ def interrupted_after(work: Callable[..., object], stage: str) -> Callable[..., 
     return stopped
 
 
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A folder of five images with masks, two of which cannot be measured: one is damaged, one has another size."""
+    root = tmp_path / "own"
+    truth = np.zeros((SIDE, SIDE), np.uint16)
+    truth[20:60, 10:50] = 1
+    for name in ("a", "b", "c", "d", "e"):
+        write_photo(root / f"images/{name}.png", SIDE, SIDE)
+        write_mask(root / f"masks/{name}.png", truth[:, :80] if name == "d" else truth)
+    (root / "labels.json").write_text(json.dumps(["background", "dog"]))
+    damaged = root / "masks/b.png"
+    damaged.write_bytes(damaged.read_bytes()[:60])
+    return root
+
+
+def test_bad_masks_are_found_before_anything_is_measured(
+    call: Call, own: Path, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(measuring, "evaluate", None)  # would fail if it was called
+    path = tmp_path / "figures.json"
+    said = call("evaluate", "--dataset", "folder", "--data", own, "--model", models.student, "--json", path)
+    words = ("2 of 5 images cannot be measured", "masks/b.png", "masks/d.png", "80 x 96 pixels", "--skip-bad")
+    assert_one_sentence(said, 1, *words)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--calibrate",)])
+def test_bad_images_are_left_out_counted_and_named(
+    options: tuple[str, ...], call: Call, own: Path, models: Models, tmp_path: Path
+):
+    """The figure is that of the other images."""
+    words = ["evaluate", "--dataset", "folder", "--data", own, "--model", models.student, *options]
+    some, rest = tmp_path / "some.json", tmp_path / "rest.json"
+    said = call(*words, "--skip-bad", "--json", some)
+    assert (said.code, said.err) == (0, "")
+    assert "folder, 3 images, student" in said.out
+    assert "2 images were left out:\n" in said.out
+    for name in "bd":
+        for folder in ("images", "masks"):
+            (own / folder / f"{name}.png").unlink()
+    assert call(*words, "--json", rest).code == 0
+    skipping, without = json.loads(some.read_text()), json.loads(rest.read_text())
+    skipped = skipping.pop("skipped")
+    assert ("b.png" in skipped[0], "d.png" in skipped[1], len(skipped)) == (True, True, 2)
+    assert skipping == without
+    assert "skipped" not in without
+
+
+def test_where_nothing_is_left_nothing_is_measured(call: Call, own: Path, models: Models):
+    for mask in (own / "masks").iterdir():
+        mask.write_bytes(b"no picture")
+    words = ["evaluate", "--dataset", "folder", "--data", own, "--model", models.student, "--skip-bad"]
+    assert_one_sentence(call(*words), 1, "no image is left without the 5 that are left out")
+
+
 def test_outputs_that_cannot_be_written_are_refused_first(call: Call, voc: Path, tmp_path: Path):
     file = tmp_path / "file"
     file.touch()

@@ -40,7 +40,7 @@ class Evaluate:
 
     Picturebook data sets are drawn; all others are read from --data, the folder with the unpacked official download, or
     one of your own (docs/datasets.md). All pixels of all images are counted in one confusion matrix. A student is read
-    as its config says, unless you choose otherwise. The other methods are baselines that use only the teacher: its
+    with its saved settings, unless you choose others. The other methods are baselines that use only the teacher: its
     patches, with one of four changes of its last layer (maskclip, sclip, naclip, clearclip); 4 x 4 crops, or sliding
     windows, each embedded separately (crops, windows). The margin of their background is tuned on validation scenes, or
     on images of the official train split of a real data set; without these it is not tuned. The operations of all
@@ -212,11 +212,11 @@ class Evaluate:
         from zeroseg.evaluation import iou_per_class
 
         result, (low, high) = record.result, record.result.interval
+        split = "" if record.split == "all" else f"{record.split} "
         console = Console(highlight=False, soft_wrap=True)
         console.print(_table(dict(zip(result.classes, iou_per_class(result.confusion).tolist(), strict=True))))
         console.print(
-            f"{result.dataset}, {result.images} {record.split} {unit_of(self.dataset)}, {self.method}, "
-            f"protocol {self.protocol}"
+            f"{result.dataset}, {result.images} {split}{unit_of(self.dataset)}, {self.method}, protocol {self.protocol}"
         )
         for matter in ("pictures", "words", "pixels named by", "background", "iterations of refinement"):
             console.print(f"{matter}: {record.in_words()[matter]}", markup=False)

@@ -47,9 +47,7 @@ class OtherImages:
 
     def with_masks(self) -> tuple[Dataset, str]:
         """Images whose masks may be used, and a name for them. Raises `DatasetError` if there are none."""
-        images = open_tuning_set(self.dataset, self.split, self.count, self.folder, self.masks)
-        bad = {problem.name for problem in images.check().problems}
-        images = images.without(bad) if bad else images
+        images = _readable(open_tuning_set(self.dataset, self.split, self.count, self.folder, self.masks))
         kind = "validation" if self.dataset in PICTUREBOOKS else "train"
         return images, f"{len(images)} {kind} {unit_of(self.dataset)}"
 
@@ -61,8 +59,14 @@ class OtherImages:
         try:
             return self.with_masks()
         except DatasetError:
-            images = open_dataset(self.dataset, self.split, self.count, self.folder, self.masks)
+            images = _readable(open_dataset(self.dataset, self.split, self.count, self.folder, self.masks))
             return images, f"{len(images)} of the measured images"
+
+
+def _readable(images: CheckableDataset) -> CheckableDataset:
+    """The images without those that cannot be measured."""
+    bad = {problem.name for problem in images.check().problems}
+    return images.without(bad) if bad else images
 
 
 def checked(
