@@ -1,6 +1,7 @@
 """The cache holds what the teacher says of each view, once for each picture, whatever happens in between."""
 
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from functools import partial
@@ -13,8 +14,8 @@ from PIL import Image
 
 from tests.tiny import VIEWS, photo, teacher, write_photos
 from zeroseg import feature_cache
-from zeroseg.errors import CacheError
-from zeroseg.feature_cache import FeatureCache, build_cache, embed_views, read_square
+from zeroseg.errors import CacheError, OutputError
+from zeroseg.feature_cache import FeatureCache, build_cache, embed_views
 from zeroseg.image_index import image_key
 from zeroseg.images import to_tensor
 from zeroseg.views import ViewsConfig
@@ -71,18 +72,6 @@ def test_views_of_unequal_sizes_keep_their_places():
         torch.testing.assert_close(ours[:, number], expected, atol=0.02, rtol=0.02)
 
 
-@pytest.mark.parametrize("size", [(50, 32), (32, 50), (100, 64)])
-def test_square_is_the_middle_of_the_picture(size: tuple[int, int], tmp_path: Path):
-    picture = Image.new("RGB", size, "red")
-    side, (width, height) = min(size), size
-    picture.paste("blue", ((width - side) // 2, (height - side) // 2, (width + side) // 2, (height + side) // 2))
-    picture.save(tmp_path / "picture.png")
-    square = read_square((tmp_path / "picture.png").read_bytes(), 32)
-    assert square.shape == (3, 32, 32)
-    assert square.dtype == torch.uint8
-    assert square.flatten(1).unique(dim=1).T.tolist() == [[0, 0, 255]]
-
-
 def test_features_are_float16_on_disk(photos: list[Path], tmp_path: Path):
     build_cache(photos, teacher(), VIEWS, tmp_path / "cache")
     (shard,) = (tmp_path / "cache").glob("*.npy")
@@ -137,8 +126,7 @@ def test_interrupted_run_goes_on_and_ends_with_the_same_features(after: int, pho
     with pytest.raises(PowerCut, match="no current"):
         in_small_shards(photos, teacher(), VIEWS, tmp_path / "cut", progress)
     held = len(FeatureCache(tmp_path / "cut"))
-    assert held % 3 == 0  # whole shards only
-    assert held >= done - 6  # an interruption loses the shard in work, no more
+    assert held == done  # all that was embedded
     report = in_small_shards(photos, teacher(), VIEWS, tmp_path / "cut")
     assert (report.embedded, report.found) == (8 - held, held)
     assert torch.equal(contents(tmp_path / "cut", photos), contents(tmp_path / "whole", photos))
@@ -169,6 +157,48 @@ def test_new_pictures_are_added(photos: list[Path], tmp_path: Path):
     assert (report.embedded, report.found) == (5, 3)
     assert torch.equal(contents(tmp_path / "cache", photos[:3]), first)
     assert len(FeatureCache(tmp_path / "cache")) == 8
+
+
+# --- several processes -----------------------------------------------------------------------------
+
+
+def test_a_cache_is_written_by_one_process_at_a_time(photos: list[Path], tmp_path: Path):
+    """Two of them would number their shards alike: the keys of one, the features of the other."""
+    folder = tmp_path / "cache"
+    in_small_shards(photos[:3], teacher(), VIEWS, folder)
+    before = sorted(path.name for path in folder.iterdir())
+    (folder / ".lock").write_text(str(os.getppid()))
+    with pytest.raises(OutputError, match=rf"cache is in use by process {os.getppid()}: wait for it, or name another"):
+        in_small_shards(photos, teacher(), VIEWS, folder)
+    new = tmp_path / "new"
+    new.mkdir()
+    (new / ".lock").write_text(str(os.getppid()))
+    with pytest.raises(OutputError, match="in use"):
+        in_small_shards(photos, teacher(), VIEWS, new)
+    assert not (new / "manifest.json").exists()
+    report = in_small_shards(photos[:3], teacher(), VIEWS, folder)  # nothing to write
+    assert (report.embedded, report.found) == (0, 3)
+    assert len(FeatureCache(folder)) == 3
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*before, ".lock"])
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt("pressed"), PowerCut("no current")])
+def test_a_cache_is_held_while_it_is_written_and_released_at_an_interruption(
+    stop: BaseException, photos: list[Path], tmp_path: Path
+):
+    owners: list[str] = []
+
+    def progress(_: int) -> None:
+        owners.extend(path.read_text() for path in (tmp_path / "cache").glob(".lock"))
+        if len(owners) == 3:
+            raise stop
+
+    with pytest.raises(type(stop), match=str(stop)):
+        in_small_shards(photos, teacher(), VIEWS, tmp_path / "cache", progress)
+    assert owners == [str(os.getpid())] * 3
+    assert not (tmp_path / "cache" / ".lock").exists()
+    assert in_small_shards(photos, teacher(), VIEWS, tmp_path / "cache").unreadable == 0
+    assert not (tmp_path / "cache" / ".lock").exists()
 
 
 # --- what is refused --------------------------------------------------------------------------------

@@ -202,7 +202,7 @@ def test_a_name_of_two_lines_is_not_kept_and_one_that_is_no_text_is(tmp_path: Pa
 
 
 def test_a_missing_file_is_named_and_what_was_read_is_kept(files: list[Path], tmp_path: Path, reads: list[str]):
-    with pytest.raises(ImageError, match=r"missing\.png cannot be read"):
+    with pytest.raises(ImageError, match=r"missing\.png' cannot be read"):
         ImageIndex(tmp_path).keys([*files, tmp_path / "missing.png"])
     reads.clear()
     ImageIndex(tmp_path).keys(files)

@@ -230,13 +230,13 @@ def test_what_is_named_everywhere_says_so():
 
 # --- saved ------------------------------------------------------------------------------------------
 
-NUMBERS = st.floats(-200, 200, allow_nan=False)
+MARGIN, CHANCE, SCALE = st.floats(-200, 200), st.floats(0, 1), st.floats(0.001, 10_000)
 ANY = st.one_of(
-    st.builds(Product, NUMBERS),
-    st.builds(Margin, NUMBERS),
-    st.builds(Softmax, NUMBERS, NUMBERS),
-    st.builds(Sigmoid, NUMBERS, NUMBERS, NUMBERS),
-    st.builds(NoBackground, NUMBERS),
+    st.builds(Product, CHANCE),
+    st.builds(Margin, MARGIN),
+    st.builds(Softmax, CHANCE, SCALE),
+    st.builds(Sigmoid, CHANCE, SCALE, st.floats(-10, 10)),
+    st.builds(NoBackground, MARGIN),
 )
 
 
@@ -269,6 +269,33 @@ def test_an_empty_table_is_the_papers_read_out():
 def test_keys_that_no_read_out_has_are_refused():
     with pytest.raises(ConfigError, match="unknown keys: marign, treshold"):
         ReadOut.from_json({"treshold": 0.5, "marign": 1.0, "naming": "patches"})
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ({"background": "product", "product_threshold": 2}, "product_threshold must be a number from 0 to 1, not 2"),
+        ({"background": "softmax", "threshold": -0.1}, "threshold must be a number from 0 to 1, not -0.1"),
+        ({"background": "softmax", "softmax_scale": 0}, "softmax_scale must be a number from 0.001 to 10000, not 0"),
+        ({"background": "sigmoid", "sigmoid_slope": -1}, "sigmoid_slope must be a number from 0.001"),
+        ({"background": "sigmoid", "sigmoid_middle": math.nan}, "sigmoid_middle must be a number .* not nan"),
+        ({"background": "margin", "margin": 1e300}, r"margin must be a number from -200 to 200, not 1e\+300"),
+        ({"background": "margin", "margin": "7"}, "margin must be a number from -200 to 200, not '7'"),
+        ({"background": "margin", "margin": True}, "not True"),
+        ({"background": "margin", "margin": None}, "not None"),
+        ({"background": "margin", "margin": [1]}, r"margin must be a number .* not \[1\]"),
+        ({"background": ["margin"]}, "there is no background rule"),
+        ({"naming": "pixels"}, "there is no naming by 'pixels': choose one of segments, patches"),
+        ({"refinement": -1}, "refinement must be 0 iterations or more, not -1"),
+        ({"refinement": 1.5}, "refinement must be 0 iterations or more, not 1.5"),
+        ({"keep_mean": "no"}, "keep_mean must be true or false, not 'no'"),
+        ({"background_words": "sky"}, "background_words must be a list of words, not 'sky'"),
+        ({"background_words": [1]}, "background_words must be a list of words"),
+    ],
+)
+def test_values_of_another_kind_or_out_of_range_are_refused(table: dict[str, Any], words: str):
+    with pytest.raises(ConfigError, match=words):
+        ReadOut.from_json(table)
 
 
 def test_a_teachers_sigmoid_is_saved_with_its_scale_and_tcls_as_ever():

@@ -451,7 +451,7 @@ def test_another_reading_shares_the_networks():
     assert (other.read_out.naming, ours.read_out.naming) == ("segments", "patches")
 
 
-@pytest.mark.parametrize("rule", [Softmax(2.0), Sigmoid(2.0), Margin(200.0), Product(2.0)], ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", [Softmax(1.0), Sigmoid(1.0), Margin(200.0), Product(1.0)], ids=lambda rule: rule.name)
 def test_every_rule_does_without_background_words(rule: BackgroundRule):
     """What no label fits is background, and how sure that is remains a number from 0 to 1."""
     read_out = ReadOut("patches", rule)

@@ -205,7 +205,9 @@ def test_aliases_that_fit_no_label_are_refused(labels: tuple[str, ...], aliases:
         Vocabulary(labels, aliases)
 
 
-@pytest.mark.parametrize("templates", [(), ("a photo of a dog",), ("a photo of {}", "nothing")])
+@pytest.mark.parametrize(
+    "templates", [(), ("a photo of a dog",), ("a photo of {}", "nothing"), ("a {} {x}",), ("a {{}}",), ("a {",)]
+)
 def test_templates_without_a_place_for_the_label_are_refused(templates: tuple[str, ...]):
     with pytest.raises(VocabularyError, match="template"):
         Vocabulary(("dog",), templates=templates)

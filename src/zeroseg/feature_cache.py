@@ -14,7 +14,9 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import cache as once
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,9 +28,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from zeroseg.errors import CacheError, ConfigError, ImageError
-from zeroseg.files import atomic_path, write_text_atomically
-from zeroseg.image_index import ImageIndex, Stamp, image_key
-from zeroseg.images import center_square, load_image, resize, to_tensor
+from zeroseg.files import atomic_path, held, write_text_atomically
+from zeroseg.image_index import ImageIndex, Stamp, image_key, read_image_file
+from zeroseg.squares import read_square
 from zeroseg.teacher import Teacher
 from zeroseg.views import ViewsConfig
 
@@ -144,47 +146,64 @@ def build_cache(
     """Embed the views of all images that the cache does not hold yet.
 
     `progress` is called with the number of images done since its last call. `shard`: images that are written at once,
-    `chunk`: images that are embedded at once. Raises `CacheError` when the folder holds
-    a cache of another teacher or other views.
+    `chunk`: images that are embedded at once. From its first features on, this process holds the
+    folder. Raises `CacheError` when it has a cache of another teacher or other views, `OutputError` when another
+    process holds it.
     """
-    cache = _open(folder, teacher, views)
     unreadable: list[dict[str, str]] = []
     seen: set[str] = set()
-    for reads in _read_ahead(images, views.side, cache, shard):
-        new: dict[str, UInt8[Tensor, "3 side side"]] = {}
-        for path, read in reads:
-            if isinstance(read, ImageError):
-                unreadable.append({"image": str(path), "reason": str(read)})
-                continue
-            if read.stamp is not None:
-                cache.index.add(read.stamp, read.key)
-            if read.square is not None and read.key not in seen:
-                new[read.key] = read.square
-        cache.index.flush()
-        progress(len(reads) - len(new))
-        seen |= new.keys()
-        features: list[NDArray[np.float16]] = []
-        for start in range(0, len(new), chunk):
-            squares = torch.stack(list(new.values())[start : start + chunk])
-            features.append(embed_views(teacher, views, squares.float() / 255).half().numpy())
-            progress(len(squares))
-        if features:
-            _write_shard(folder, list(new), np.concatenate(features))
+    with ExitStack() as locks:
+        hold = once(lambda: locks.enter_context(held(folder, inside=True)))
+        cache = _open(folder, teacher, views, hold)
+        for reads in _read_ahead(images, views.side, cache, shard):
+            new: dict[str, UInt8[Tensor, "3 side side"]] = {}
+            for path, read in reads:
+                if isinstance(read, ImageError):
+                    unreadable.append({"image": str(path), "reason": str(read)})
+                    continue
+                if read.stamp is not None:
+                    cache.index.add(read.stamp, read.key)
+                if read.square is not None and read.key not in seen:
+                    new[read.key] = read.square
+            cache.index.flush()
+            progress(len(reads) - len(new))
+            seen |= new.keys()
+            if new:
+                hold()
+                features: list[NDArray[np.float16]] = []
+                try:
+                    for some in _embedded(list(new.values()), teacher, views, chunk):
+                        features.append(some)
+                        progress(len(some))
+                finally:  # what is embedded is kept, also after an interruption
+                    _write_shard(folder, list(new), features)
     if unreadable or (folder / QUARANTINE).exists():
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in unreadable)
         write_text_atomically(folder / QUARANTINE, lines)
     return CacheReport(len(seen), len(images) - len(seen) - len(unreadable), len(unreadable))
 
 
-def _open(folder: Path, teacher: Teacher, views: ViewsConfig) -> FeatureCache:
-    """The cache in a folder; an empty one is made if there is none."""
+def _open(folder: Path, teacher: Teacher, views: ViewsConfig, hold: Callable[[], None]) -> FeatureCache:
+    """The cache in a folder; an empty one is made if there is none, after a call of `hold`."""
     manifest = _manifest(folder)
+    if manifest is None:
+        hold()
+        manifest = _manifest(folder)  # another process may have made it in the meantime
     if manifest is None:
         values = {"format": FORMAT, "teacher": teacher.fingerprint, "width": teacher.width, "views": asdict(views)}
         write_text_atomically(folder / MANIFEST, json.dumps(values, indent=2) + "\n")
     else:
         _check(folder, manifest["teacher"], _views(manifest), teacher, views)
     return FeatureCache(folder)
+
+
+def _embedded(
+    squares: list[UInt8[Tensor, "3 side side"]], teacher: Teacher, views: ViewsConfig, chunk: int
+) -> Iterator[NDArray[np.float16]]:
+    """The embeddings of all views, of `chunk` images at once."""
+    for start in range(0, len(squares), chunk):
+        some = torch.stack(squares[start : start + chunk])
+        yield embed_views(teacher, views, some.float() / 255).half().numpy()
 
 
 def embed_views(
@@ -201,15 +220,6 @@ def embed_views(
         embedded = teacher.embed_images(crops.flatten(0, 1).to(teacher.device))
         out[:, numbers] = embedded.view(len(squares), len(numbers), -1).cpu()
     return out
-
-
-def read_square(data: bytes, side: int) -> UInt8[Tensor, "3 side side"]:
-    """The central square of an image file's content, resized to `side` pixels, 0..255. Raises `ImageError`."""
-    image = center_square(load_image(data))
-    pixels = to_tensor(image)
-    if image.size == (side, side):
-        return pixels
-    return (resize(pixels, (side, side)) * 255).round().to(torch.uint8)
 
 
 @dataclass(frozen=True)
@@ -232,9 +242,10 @@ def _read_ahead(
             known = cache.index.find(stamp)
             if known is not None and known in cache:
                 return path, _Read(known)
-            data = path.read_bytes()
+            data = read_image_file(path)
             key = image_key(data)
-            return path, _Read(key, None if key in cache else read_square(data, side), stamp if known is None else None)
+            square = None if key in cache else read_square(data, side, repr(str(path)))
+            return path, _Read(key, square, stamp if known is None else None)
         except ImageError as error:
             return path, error
         except OSError as error:
@@ -249,11 +260,15 @@ def _read_ahead(
             yield list(current)
 
 
-def _write_shard(folder: Path, keys: list[str], features: NDArray[np.float16]) -> None:
+def _write_shard(folder: Path, keys: list[str], features: list[NDArray[np.float16]]) -> None:
+    """Write the features of the first images, as many as there are, and their keys."""
+    if not features:
+        return
+    written = np.concatenate(features)
     number = len(list(folder.glob("*.keys.json")))
     with atomic_path(folder / f"{number:06d}.npy") as path, path.open("wb") as file:
-        np.save(file, features)
-    write_text_atomically(folder / f"{number:06d}.keys.json", json.dumps(keys))
+        np.save(file, written)
+    write_text_atomically(folder / f"{number:06d}.keys.json", json.dumps(keys[: len(written)]))
 
 
 def _manifest(folder: Path) -> dict[str, Any] | None:

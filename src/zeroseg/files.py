@@ -47,37 +47,82 @@ def finite_json(text: str) -> Any:
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Generator[None]:
-    """Lock a folder for this process with a file beside it, FOLDER.lock, that contains the process number.
+def held(folder: Path, inside: bool = False) -> Generator[None]:
+    """Lock a folder for this process with a file that contains the process number.
 
-    The lock of a process that no longer runs is taken over. Raises `OutputError` if another process holds the folder.
+    It is beside the folder, FOLDER.lock, or `inside` it, FOLDER/.lock. The lock of a process that no longer runs is
+    taken over. Raises `OutputError` if another process holds the folder, or if the lock cannot be written.
     """
-    lock = folder.with_name(folder.name + ".lock")
-    lock.parent.mkdir(parents=True, exist_ok=True)
+    whole = folder.resolve()
+    lock = whole / ".lock" if inside else whole.parent / f"{whole.name}.lock"
+    own = lock.with_name(f".zeroseg-{secrets.token_hex(6)}.lock")
     try:
-        descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-    except FileExistsError:
-        owner = lock.read_text()
-        if owner.isdigit() and _is_alive(int(owner)):
-            raise OutputError(f"{folder} is in use by process {owner}: wait for it, or choose other runs.") from None
-        lock.unlink(missing_ok=True)
-        descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-    os.write(descriptor, str(os.getpid()).encode())
-    os.close(descriptor)
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        own.write_text(str(os.getpid()), encoding="ascii")
+        _place(own, lock, folder)
+    except OSError as error:
+        raise OutputError(_sentence(lock, error)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            own.unlink()
     try:
         yield
     finally:
         lock.unlink(missing_ok=True)
 
 
+def _place(own: Path, lock: Path, folder: Path) -> None:
+    """Give a complete lock its name in one step, so that no process ever sees an empty one."""
+    try:
+        _link(own, lock)
+    except FileExistsError:
+        _refuse_if_held(lock, folder)
+        dead = own.with_suffix(".dead")
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                lock.rename(dead)
+                _refuse_if_held(dead, folder)  # another process has taken the lock over just before
+        except OutputError:
+            _link(dead, lock)
+            raise
+        finally:
+            dead.unlink(missing_ok=True)
+        try:
+            _link(own, lock)
+        except FileExistsError:
+            raise _in_use(folder, "another process") from None
+
+
+def _link(file: Path, name: Path) -> None:
+    try:
+        os.link(file, name)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        with name.open("xb") as lock:
+            lock.write(file.read_bytes())
+
+
+def _refuse_if_held(lock: Path, folder: Path) -> None:
+    """Raise `OutputError` if the process that a lock names is running."""
+    with contextlib.suppress(FileNotFoundError):
+        owner = lock.read_text(encoding="ascii", errors="replace")
+        if owner.isdecimal() and _is_alive(int(owner)):
+            raise _in_use(folder, f"process {owner}")
+
+
+def _in_use(folder: Path, owner: str) -> OutputError:
+    return OutputError(f"{folder} is in use by {owner}: wait for it, or name another folder.")
+
+
 def _is_alive(process: int) -> bool:
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True
-    return True
+    return process > 0
 
 
 @contextlib.contextmanager
@@ -133,6 +178,21 @@ def atomic_folder(path: str | os.PathLike[str]) -> Generator[Path]:
         raise OutputError(_sentence(target, error)) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_target(path: str | os.PathLike[str]) -> None:
+    """Raise `OutputError` if a file cannot be written there, before the work that it is for; nothing is created."""
+    target = Path(path)
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        folder = next(folder for folder in target.absolute().parents if folder.exists())
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise OutputError(_sentence(target, error)) from error
 
 
 def write_bytes_atomically(path: str | os.PathLike[str], content: bytes) -> None:

@@ -39,6 +39,21 @@ def image_key(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
 
 
+def read_image_file(path: Path, key: str | None = None) -> bytes:
+    """The bytes of an image file. Raises `ImageError` if it cannot be read, or if its key is no longer `key`."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if key is not None and image_key(data) != key:
+        raise ImageError(f"{str(path)!r} has changed since it was cached: run `zeroseg cache` on the images again.")
+    return data
+
+
+def _unreadable(path: Path, error: OSError) -> ImageError:
+    return ImageError(f"{str(path)!r} cannot be read ({error.strerror}): remove it from the images, or restore it.")
+
+
 @dataclass(frozen=True)
 class Stamp:
     """What identifies a file without reading it."""
@@ -114,11 +129,11 @@ class ImageIndex:
             stamp = Stamp.of(path)
             key = self.find(stamp)
             if key is None:
-                key = image_key(path.read_bytes())
+                key = image_key(read_image_file(path))
                 self.add(stamp, key)
             return key
         except OSError as error:
-            raise ImageError(f"{path} cannot be read ({error.strerror}): remove it from the images.") from error
+            raise _unreadable(path, error) from error
 
     def _read(self) -> tuple[UInt64[np.ndarray, " N"], UInt64[np.ndarray, "N 4"]]:
         """The contents of the index file when it was first read, by hash; damaged lines are left out."""

@@ -43,7 +43,7 @@ UPRIGHT = {  # EXIF orientation -> the transposition that undoes it
 }
 
 
-def load_image(source: ImageSource) -> Image.Image:
+def load_image(source: ImageSource, name: str = "The given data") -> Image.Image:
     """Read one picture as upright 8-bit RGB, whatever its stored form.
 
     `source` is a path, the bytes of a file, a binary file object or a Pillow image (which is not
@@ -52,7 +52,8 @@ def load_image(source: ImageSource) -> Image.Image:
     16-bit values are scaled by 255/65535. Integer ("I") and float ("F") pictures do not state their
     range: it is the smallest of 0..1 (floats only), 0..255 and 0..65535 that holds all values, else
     the picture's own minimum and maximum; values that are not finite become black. The result is a
-    new picture without metadata, so loading it again changes nothing.
+    new picture without metadata, so loading it again changes nothing. `name`: how messages call bytes
+    and file objects.
 
     Raises:
         ImageError: if there is no such file, or it is a folder, empty, not a picture, truncated, or
@@ -66,7 +67,7 @@ def load_image(source: ImageSource) -> Image.Image:
             with _opened(path) as file:
                 return _upright_rgb(_recognised(file, repr(str(path))), repr(str(path)))
         data = source if isinstance(source, bytes) else source.read()
-        return _upright_rgb(_recognised(BytesIO(data), "The given data"), "The given data")
+        return _upright_rgb(_recognised(BytesIO(data), name), name)
 
 
 def load_label_map(path: str | os.PathLike[str]) -> Integer[np.ndarray, "H W"]:

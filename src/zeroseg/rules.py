@@ -31,6 +31,10 @@ from zeroseg.method_names import RuleName
 
 MARGINS = tuple(round(-6.0 + 0.5 * k, 1) for k in range(85))  # cosine x 100: -6 .. 36
 FRACTIONS = tuple(round(0.025 * k, 3) for k in range(1, 40))  # of a probability: .025 .. .975
+Ranges = Mapping[str, tuple[float, float]]
+OF_COSINES = (-200.0, 200.0)  # differences of cosines x 100
+PROBABILITY = (0.0, 1.0)
+SCALE = (0.001, 10_000.0)  # of cosines
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,10 @@ class ClassScores:
 
 @dataclass(frozen=True)
 class BackgroundRule(ABC):
-    """The interface of all rules. `threshold`: a region whose labels score below it is background."""
+    """The interface of all rules. `threshold`: a region whose labels score below it is background.
+
+    Raises `ConfigError` for values that are not numbers in the range of their field.
+    """
 
     threshold: float = 0.0
 
@@ -55,6 +62,12 @@ class BackgroundRule(ABC):
     """Thresholds to try, in order, in a search for the best one."""
     saved_as: ClassVar[Mapping[str, str]]
     """The names of the rule's fields in saved configs, which have one flat table for all rules."""
+    ranges: ClassVar[Ranges] = {"threshold": OF_COSINES}
+    """The least and the greatest value of each field."""
+
+    def __post_init__(self) -> None:
+        for field, saved in self.saved_as.items():
+            _check_number(saved, getattr(self, field), *self.ranges[field])
 
     def class_scores(
         self, similarities: Float[Tensor, "R1 W"], class_ids: Sequence[int], is_stuff: Bool[Tensor, " C"]
@@ -104,6 +117,7 @@ class Product(BackgroundRule):
     name: ClassVar[RuleName] = "product"
     candidates: ClassVar[tuple[float, ...]] = FRACTIONS
     saved_as: ClassVar[Mapping[str, str]] = {"threshold": "product_threshold"}
+    ranges: ClassVar[Ranges] = {"threshold": PROBABILITY}
 
     def logits(self, scores: ClassScores) -> Float[Tensor, "R K"]:
         """Product scores, and the threshold as the background's."""
@@ -156,6 +170,7 @@ class Softmax(BackgroundRule):
     name: ClassVar[RuleName] = "softmax"
     candidates: ClassVar[tuple[float, ...]] = FRACTIONS
     saved_as: ClassVar[Mapping[str, str]] = {"threshold": "threshold", "scale": "softmax_scale"}
+    ranges: ClassVar[Ranges] = {"threshold": PROBABILITY, "scale": SCALE}
 
     def class_scores(
         self, similarities: Float[Tensor, "R1 W"], class_ids: Sequence[int], is_stuff: Bool[Tensor, " C"]
@@ -193,6 +208,7 @@ class Sigmoid(BackgroundRule):
     saved_as: ClassVar[Mapping[str, str]] = {
         "threshold": "sigmoid_threshold", "slope": "sigmoid_slope", "middle": "sigmoid_middle",
     }  # fmt: skip
+    ranges: ClassVar[Ranges] = {"threshold": PROBABILITY, "slope": SCALE, "middle": (-10.0, 10.0)}
 
     @classmethod
     def of_teacher(cls, logit_scale: float, logit_bias: float, threshold: float = 0.5) -> Sigmoid:
@@ -238,7 +254,7 @@ class NoBackground(BackgroundRule):
 
     def describe(self) -> str:
         """The rule in words."""
-        offset = f"; labels for stuff lead by {self.threshold:g} (cosine x 100)" if self.threshold else ""
+        offset = f"; {self.threshold:g} is added to labels for stuff (cosine x 100)" if self.threshold else ""
         return f"none, every pixel is named{offset}"
 
     def without_background(self) -> NoBackground:
@@ -268,9 +284,16 @@ def rule_from_json(values: Mapping[str, Any]) -> BackgroundRule:
 
     Raises `ConfigError` for an unknown name.
     """
-    rule = rule_named(values.get("background", Product.name))
+    rule = rule_named(str(values.get("background", Product.name)))
     given = {f.name: values[rule.saved_as[f.name]] for f in fields(rule) if rule.saved_as[f.name] in values}
+    for field, value in given.items():
+        _check_number(rule.saved_as[field], value, *rule.ranges[field])
     return replace(rule, **given)
+
+
+def _check_number(name: str, value: object, least: float, greatest: float) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= greatest:
+        raise ConfigError(f"{name} must be a number from {least:g} to {greatest:g}, not {value!r}.")
 
 
 def _beside(background: Float[Tensor, " R"], labels: Float[Tensor, "R C"]) -> Float[Tensor, "R K"]:

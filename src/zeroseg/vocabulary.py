@@ -53,7 +53,7 @@ class Vocabulary:
             raise VocabularyError(f"{len(labels)} labels are too many: name at most {MOST_LABELS:,}.")
         if self.aliases and (len(self.aliases) != len(self.labels) or len(labels) != len(self.labels)):
             raise VocabularyError("aliases need one entry for every label, and labels that differ.")
-        if not self.templates or any("{}" not in template for template in self.templates):
+        if not self.templates or not all(map(_takes_label, self.templates)):
             raise VocabularyError('every prompt template needs a place for the label, "{}".')
         object.__setattr__(self, "labels", labels)
 
@@ -127,6 +127,14 @@ def make_vocabulary(labels: str | Iterable[str], background: Sequence[str] | Non
     names = parse_labels(labels) if isinstance(labels, str) else tuple(labels)
     words = None if background is None else tuple(background)
     return Vocabulary(tuple(n for n in names if label_key(n) != BACKGROUND), background=words)
+
+
+def _takes_label(template: str) -> bool:
+    """Whether a template has a place for the label, and no other."""
+    try:
+        return "\0" in template.format("\0")
+    except (LookupError, ValueError, AttributeError):
+        return False
 
 
 def _tidy(label: str) -> str:

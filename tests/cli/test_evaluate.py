@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from tests.cli.conftest import Call, Models, assert_one_sentence
 from tests.evaluation.miniature import voc_palette, write_list, write_mask, write_photo
 from zeroseg.cli import evaluate
+from zeroseg.evaluation import measuring
 
 SIDE = 96
 PAGE = (Path(__file__).parents[2] / "docs/datasets.md").read_text(encoding="utf-8")
@@ -46,6 +48,125 @@ def test_the_bundled_student_on_voc(call: Call, voc: Path, tmp_path: Path):
     printed = re.search(r"\nmIoU ([.\d]+) \(", said.out)
     assert printed is not None
     assert float(printed[1]) == pytest.approx(figures["miou"], abs=0.0006)
+
+
+@pytest.mark.parametrize("stage", ["evaluating", "sweeping"])
+def test_ctrl_c_keeps_what_was_measured(
+    stage: str, call: Call, voc: Path, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Also in what comes after the measurement: then all images count as measured, and the files are written."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    words = ["evaluate", "--dataset", "voc21", "--data", voc, "--model", models.student, "--refinement", 0, "--sweep"]
+    whole, again = tmp_path / "whole.json", tmp_path / "again.json"
+    assert call(*words, "--json", whole).code == 0
+    kept = tmp_path / "cache/zeroseg/evaluations"
+    assert list(kept.iterdir()) == []
+    with monkeypatch.context() as patch:
+        name = "evaluate" if stage == "evaluating" else "sweep_finely"
+        patch.setattr(measuring, name, interrupted_after(getattr(measuring, name), stage))
+        said = call(*words, "--json", again)
+    assert (said.code, again.exists()) == (130, False)
+    assert "continues after the images that were measured" in said.err
+    assert len(list(kept.iterdir())) == 1
+    assert call(*words, "--json", again).code == 0
+    assert json.loads(again.read_text()) == json.loads(whole.read_text())
+    assert list(kept.iterdir()) == []
+
+
+def interrupted_after(work: Callable[..., object], stage: str) -> Callable[..., object]:
+    """The same work, interrupted: an evaluation after its first image, a sweep before it begins."""
+
+    def progress(count: int) -> None:
+        if count:
+            raise KeyboardInterrupt
+
+    def stopped(segmenter: object, dataset: object, *rest: object) -> object:
+        if stage == "sweeping":
+            raise KeyboardInterrupt
+        return work(segmenter, dataset, progress, *rest[1:])
+
+    return stopped
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A folder of five images with masks, two of which cannot be measured: one is damaged, one has another size."""
+    root = tmp_path / "own"
+    truth = np.zeros((SIDE, SIDE), np.uint16)
+    truth[20:60, 10:50] = 1
+    for name in ("a", "b", "c", "d", "e"):
+        write_photo(root / f"images/{name}.png", SIDE, SIDE)
+        write_mask(root / f"masks/{name}.png", truth[:, :80] if name == "d" else truth)
+    (root / "labels.json").write_text(json.dumps(["background", "dog"]))
+    damaged = root / "masks/b.png"
+    damaged.write_bytes(damaged.read_bytes()[:60])
+    return root
+
+
+def test_bad_masks_are_found_before_anything_is_measured(
+    call: Call, own: Path, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(measuring, "evaluate", None)  # would fail if it was called
+    path = tmp_path / "figures.json"
+    said = call("evaluate", "--dataset", "folder", "--data", own, "--model", models.student, "--json", path)
+    words = ("2 of 5 images cannot be measured", "masks/b.png", "masks/d.png", "80 x 96 pixels", "--skip-bad")
+    assert_one_sentence(said, 1, *words)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--calibrate",)])
+def test_bad_images_are_left_out_counted_and_named(
+    options: tuple[str, ...], call: Call, own: Path, models: Models, tmp_path: Path
+):
+    """The figure is that of the other images."""
+    words = ["evaluate", "--dataset", "folder", "--data", own, "--model", models.student, *options]
+    some, rest = tmp_path / "some.json", tmp_path / "rest.json"
+    said = call(*words, "--skip-bad", "--json", some)
+    assert (said.code, said.err) == (0, "")
+    assert "folder, 3 images, student" in said.out
+    assert "2 images were left out:\n" in said.out
+    for name in "bd":
+        for folder in ("images", "masks"):
+            (own / folder / f"{name}.png").unlink()
+    assert call(*words, "--json", rest).code == 0
+    skipping, without = json.loads(some.read_text()), json.loads(rest.read_text())
+    skipped = skipping.pop("skipped")
+    assert ("b.png" in skipped[0], "d.png" in skipped[1], len(skipped)) == (True, True, 2)
+    assert skipping == without
+    assert "skipped" not in without
+
+
+def test_where_nothing_is_left_nothing_is_measured(call: Call, own: Path, models: Models):
+    for mask in (own / "masks").iterdir():
+        mask.write_bytes(b"no picture")
+    words = ["evaluate", "--dataset", "folder", "--data", own, "--model", models.student, "--skip-bad"]
+    assert_one_sentence(call(*words), 1, "no image is left without the 5 that are left out")
+
+
+def test_outputs_that_cannot_be_written_are_refused_first(call: Call, voc: Path, tmp_path: Path):
+    file = tmp_path / "file"
+    file.touch()
+    words = ["evaluate", "--dataset", "voc21", "--data", voc / "nothing is opened"]
+    assert_one_sentence(call(*words, "--json", file / "x.json"), 1, "Cannot write", "is a file, not a folder")
+    assert_one_sentence(call(*words, "--json", tmp_path), 1, "Cannot write", "a folder of that name")
+    assert_one_sentence(call(*words, "--report", file), 1, "Cannot write", "is a file, not a folder")
+
+
+@pytest.mark.parametrize(
+    ("options", "origin"),
+    [
+        ([], "the model's own"),
+        (["--background", "sigmoid"], "the default of this rule"),
+        (["--protocol", "paper"], "the protocol's"),
+    ],
+)
+def test_a_result_says_where_its_threshold_comes_from(
+    options: list[str], origin: str, call: Call, voc: Path, tmp_path: Path
+):
+    path = tmp_path / "figures.json"
+    said = call("evaluate", "--dataset", "voc21", "--data", voc, "--size", 1, *options, "--json", path)
+    assert re.search(rf"\nbackground: .*; {origin}\n", said.out)
+    assert json.loads(path.read_text())["margin"] == origin
 
 
 def test_the_first_images_of_another_split_and_no_background(call: Call, voc: Path, models: Models):
@@ -160,7 +281,7 @@ def test_a_folder_is_calibrated_on_what_is_measured_and_says_so(call: Call, mode
     (tmp_path / "mine/labels.txt").write_text("sky\ndog\n")
     assert_one_sentence(call(*words, "--calibrate"), 2, "folder", "no background", "--calibrate")
     write_mask(tmp_path / "mine/masks/one.png", np.full((SIDE, SIDE), 255, np.uint8))
-    assert_one_sentence(call(*words), 1, "folder", "ignored")
+    assert_one_sentence(call(*words, "--ignore", "255"), 1, "folder", "ignored")
 
 
 def test_a_baselines_clip_is_named_either_way_and_saved(call: Call, voc: Path, models: Models, tmp_path: Path):
@@ -209,6 +330,7 @@ def test_masks_of_0_and_255_and_numbers_to_ignore(call: Call, models: Models, tm
         assert confusion.sum(axis=1).tolist() == expected
     assert_one_sentence(call(*words, "--ignore", "sky"), 2, "--ignore", "'sky'")
     assert_one_sentence(call(*words, "--ignore", "none", "0"), 2, "--ignore", "'none 0'")
+    assert_one_sentence(call(*words, "--ignore"), 2, "--ignore", "not ''")
     assert_one_sentence(call(*words, "--ignore", "70000"), 1, "70000", "65,535")
     assert_one_sentence(call(*words, "--masks", "turned"), 2, "--masks", "'turned'")
     for option in (("--ignore", "0"), ("--masks", "stored")):

@@ -162,3 +162,9 @@ def test_help_of_a_setting_is_right_whichever_way_its_default_is(capsys: pytest.
         for flag in flags:
             assert f"--{flag}, --no-{flag}" in said
         assert "--no-resume" not in said
+
+
+def test_thresholds_out_of_range_are_refused_also_of_rules_that_are_not_in_use(call: Call):
+    needed = ["distill", "--images", "a", "--cache", "b", "--out", "c", "--recipe", "picturebook"]
+    for option, value, least in [("product-threshold", 2, 0), ("softmax-scale", 0, 0.001), ("margin", 1e300, -200)]:
+        assert_one_sentence(call(*needed, OPTION + option, value), 1, option.replace("-", "_"), f"from {least} to")

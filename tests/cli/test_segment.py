@@ -91,8 +91,10 @@ def test_read_out_can_be_chosen(call: Call, models: Models, picture: Path, tmp_p
         assert call(*words, "--background", rule, "--threshold", 0.25, "--out", tmp_path / rule).code == 0
         read = json.loads((tmp_path / rule / "picture.json").read_text())["read_out"]
         assert (read["background"], read[field]) == (rule, 0.25)
-    for options in (("--margin", 2, "--threshold", 0.5), ("--background", "none", "--threshold", 0.5)):
-        assert_one_sentence(call(*words, *options), 2, "goes with --background")
+    assert_one_sentence(call(*words, "--margin", 2, "--threshold", 0.5), 2, "goes with --background")
+    for rule in ("none", "margin"):
+        said = call(*words, "--background", rule, "--threshold", 0.5)
+        assert_one_sentence(said, 2, f"--threshold does not go with --background {rule}")
     assert_one_sentence(call(*words, "--threshold", 50), 2, "from 0 to 1")
     assert call(*words, "--background-words", "sea, Dog", "--out", tmp_path / "sea").code == 0
     assert json.loads((tmp_path / "sea/picture.json").read_text())["background_words"] == ["sea"]

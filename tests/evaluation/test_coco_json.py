@@ -116,6 +116,13 @@ def test_miou_of_instances_by_hand(tmp_path: Path):
         ({"size": [4, 6], "counts": [20]}, "run lengths of 20 pixels"),
         ({"size": [4, 6], "counts": [30, -6]}, "run lengths of 24 pixels"),
         ({"size": [6, 4], "counts": [24]}, "4 x 6 pixels"),
+        ({"size": [4, 6], "counts": ""}, "run lengths of 0 pixels for 6 x 4"),
+        ({"size": [4, 6], "counts": "4"}, "run lengths of 4 pixels"),
+        ({"size": [4, 6], "counts": "d05"}, "run lengths of 25 pixels"),
+        ({"size": [4, 6], "counts": "h0O"}, "run lengths of 23 pixels"),
+        ({"size": [4, 6], "counts": "h"}, "cut off"),
+        ({"size": [4, 6], "counts": "h0 "}, "' ' in compressed"),
+        ({"size": [4, 6], "counts": None}, "annotation"),
         (None, "nothing is drawn"),
         ("no mask", ""),
     ],
@@ -146,7 +153,13 @@ def test_a_folder_without_its_parts_is_refused(tmp_path: Path):
     with refused("annotations/instances_train2017.json", PAGE):
         open_coco_instances(tmp_path, "train")
     (tmp_path / "val2017" / STREET).unlink()
-    with refused("coco-instances: 1 of 2 images are missing", STREET, PAGE):
+    dataset = open_coco_instances(tmp_path)
+    (problem,) = dataset.check().problems
+    assert problem.name == STREET
+    assert problem.sentence == f"There is no file {str(tmp_path / 'val2017' / STREET)!r}; check the path."
+    assert truths(dataset.without({STREET})) == {EMPTY: [[0] * 4] * 3}
+    (tmp_path / "val2017" / EMPTY).unlink()
+    with refused("coco-instances: 2 of 2 images are missing", EMPTY, PAGE):
         open_coco_instances(tmp_path)
     path.write_text(json.dumps({"images": [], "annotations": [], "categories": CATEGORIES}))
     with refused(path, "no image"):
@@ -174,6 +187,8 @@ def write(path: Path, images: object = IMAGES, annotations: object = (), categor
         ([*CATEGORIES, {"id": "18", "name": "cat"}], "gives the id 18 to 'dog' and 'cat'"),
         ([{"id": 1, "name": " "}], "without a name"),
         ([{"id": None, "name": "dog"}], "COCO's form"),
+        ([*CATEGORIES, {"id": 2, "name": None}], "None is not the name of a category"),
+        ([{"id": 2, "name": ["dog"]}], "['dog'] is not the name of a category"),
         ([{"id": number, "name": f"thing {number}"} for number in range(4097)], "4097 classes, more than 4,096"),
         ([], "names no class"),
     ],
@@ -309,6 +324,16 @@ def test_images_are_found_as_tools_name_them(tmp_path: Path, place: str, name: s
     write(path, [{**STREETS[0], "file_name": name}], [DOG_ROW])
     (found,) = truths(open_coco_instances(tmp_path if given == "folder" else path)).values()
     assert found == ROW
+
+
+@pytest.mark.parametrize(
+    "name", ["a" * 300 + ".png", "a" * 300 + "/one.png", "\0one.png"], ids=["file", "folder", "zero"]
+)
+def test_a_name_that_no_file_can_have_is_not_found(tmp_path: Path, name: str):
+    write_photo(tmp_path / "images/other.png", 6, 4)
+    write(tmp_path / "instances.json", [{**STREETS[0], "file_name": name}])
+    with refused("coco-instances: 1 of 1 images are missing", name.lstrip("\0")[:7]):
+        open_coco_instances(tmp_path)
 
 
 def test_an_absolute_path_that_exists_is_taken(tmp_path: Path):
@@ -451,11 +476,18 @@ def test_panoptic_files_that_are_missing_or_wrong_are_named(tmp_path: Path):
     with refused(drawn, "3 x 4"):
         truths(open_coco_panoptic(tmp_path))
     drawn.unlink()
-    with refused("coco-panoptic: 1 of 2 masks are missing", EMPTY, PAGE):
-        open_coco_panoptic(tmp_path)
+    dataset = open_coco_panoptic(tmp_path)
+    (problem,) = dataset.check().problems
+    assert problem.name == EMPTY
+    assert problem.sentence == f"There is no file {str(drawn)!r}; check the path."
+    assert truths(dataset.without({EMPTY})) == {STREET: CLASS_MAPS[STREET]}
     data = json.loads(path.read_text())
+    path.write_text(json.dumps(data | {"annotations": data["annotations"][:1]}))
+    (problem,) = open_coco_panoptic(tmp_path).check().problems
+    assert problem.name == EMPTY
+    assert f"{EMPTY!r} has 0 files of segments" in problem.sentence
     path.write_text(json.dumps(data | {"annotations": data["annotations"][1:]}))
-    with refused("coco-panoptic: 2 of 2 masks are missing"):
+    with refused("coco-panoptic: 2 of 2 masks are missing", EMPTY, PAGE):
         open_coco_panoptic(tmp_path)
     path.write_text(json.dumps(data | {"annotations": INSTANCES}))
     with refused(path, "COCO's form"):

@@ -114,6 +114,7 @@ def test_what_the_picturebook_writes_is_read_as_it_is(tmp_path: Path):
         ('["caf\\u00e9", "cafe\\u0301"]', "twice"),
         ('["cat", " "]', "without a name"),
         ('{"0": "cat", "00": "dog"}', "neither a list of names nor"),
+        ('{"0": "background", "1": "cat", "1": "dog"}', "two names for the number 1:"),
         ('["cat", null]', "neither a list of names nor"),
         ('["cat", "background"]', "'background'"),
         ('{"0": "cat", "65536": "void"}', "number 65536"),
@@ -134,9 +135,6 @@ def test_a_folder_without_its_parts_is_refused(root: Path, tmp_path: Path):
     write_names(root, "grass", "cat")
     with refused(root / "masks/a.png", "number 7"):
         truths(open_folder(root))
-    (root / "masks/sub/b.png").unlink()
-    with refused("1 of 2 masks are missing", "'sub/b'"):
-        open_folder(root)
     (root / "images/sub/b.png").rename(root / "images/a.jpg")
     with refused(root / "images/a.jpg", root / "images/a.png", "same name"):
         open_folder(root)
@@ -152,17 +150,33 @@ def test_a_folder_without_its_parts_is_refused(root: Path, tmp_path: Path):
 
 def test_masks_are_pngs(root: Path):
     (root / "masks/a.png").rename(root / "masks/a.bmp")
-    with refused("1 of 2 masks are missing", "'a'"):
+    (problem,) = open_folder(root).check().problems
+    assert problem.name == "a"
+    assert f"no file {str(root / 'masks/a.png')!r}" in problem.sentence
+    (root / "masks/sub/b.png").rename(root / "masks/sub/b.bmp")
+    with refused("2 of 2 masks are missing", root, "'a'", "docs/datasets.md"):
         open_folder(root)
 
 
-def test_an_image_without_a_mask_and_a_mask_without_an_image(root: Path):
+def test_an_image_without_a_mask_and_a_mask_without_an_image_are_problems_of_their_own(root: Path):
+    before = open_folder(root)
     write_photo(root / "images/c.png")
-    with refused("1 of 3 masks are missing", "'c'"):
-        open_folder(root)
-    (root / "images/c.png").unlink()
     write_mask(root / "masks/d.png", MASKS["a"])
-    with refused("1 of 3 images are missing", "'d'"):
+    dataset = open_folder(root)
+    assert len(dataset) == 4
+    problems = dataset.check().problems
+    assert [problem.name for problem in problems] == ["c", "d"]
+    for problem, missing in zip(problems, ("masks/c.png", "images/d"), strict=True):
+        assert problem.sentence == f"There is no file {str(root / missing)!r}; check the path."
+    rest = dataset.without({"c", "d"})
+    assert truths(rest) == truths(before)
+    assert rest.signature() == before.signature()
+
+
+def test_masks_of_other_images_are_refused(root: Path):
+    for name in MASKS:
+        (root / f"masks/{name}.png").rename(root / f"masks/{Path(name).name}-mask.png")
+    with refused("2 of 2 masks are missing", root, "'a'"):
         open_folder(root)
 
 
@@ -207,6 +221,22 @@ def test_masks_of_0_and_255_have_two_classes_where_nothing_is_ignored(root: Path
     assert_classes(named, 2, True, c1="cat")
     assert named.check().problems == ()
     assert [sample.truth.max() for sample in named] == [1, 1]
+
+
+def test_masks_of_only_0_and_255_are_noted_where_255_counts_for_nothing(root: Path):
+    binary(root, "background", "cat")
+    (note,) = open_folder(root).check().notes
+    for word in ("number 1 ('cat')", "255 is ignored", "--ignore none", '{"0": "background", "255": "cat"}'):
+        assert word in note
+    for numbers in ((), (255,)):  # who says what is ignored needs no note
+        assert open_folder(root, masks=MaskOptions(ignore=numbers)).check().notes == ()
+    write_mask(root / "masks/sub/b.png", [[255, 255, 1, 255]] * 3)
+    assert open_folder(root).check().notes == ()
+    for name in MASKS:
+        write_mask(root / f"masks/{name}.png", [[0] * 4] * 3)
+    assert open_folder(root).check().notes == ()
+    binary(root, "background", "cat", "dog")
+    assert open_folder(root).check().notes == ()
 
 
 def test_255_without_a_name_is_no_class_where_there_are_more_than_two(root: Path):

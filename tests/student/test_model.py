@@ -7,7 +7,7 @@ import torch
 
 from tests.tiny import PATCH_STUDENT, STUDENT, student
 from zeroseg.errors import ConfigError
-from zeroseg.student.config import ReadOut, StudentConfig
+from zeroseg.student.config import StudentConfig
 
 MEANS = replace(PATCH_STUDENT, segment_embedding="mean")
 
@@ -59,7 +59,6 @@ def test_segments_that_go_the_global_tokens_way_are_taught_by_it():
     [
         ({"temperature": 0.0}, "temperature must be above 0"),
         ({"segment_embedding": "mean", "patch_head": False}, "need patch_head"),
-        ({"read_out": ReadOut(refinement=-1)}, "refinement must be 0 iterations or more"),
     ],
 )
 def test_students_that_cannot_be_built(changes: dict[str, object], words: str):

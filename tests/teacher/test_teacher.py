@@ -1,5 +1,6 @@
 """What all teachers share: resizing, batches, and the refusal of whatever else lies in a folder."""
 
+import gc
 import json
 import re
 import shutil
@@ -10,11 +11,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
-from transformers import CLIPVisionModel
+from transformers import CLIPVisionModel, PreTrainedConfig
 
 from tests.tiny import clip, clip_folder, pixels_of, teacher
 from zeroseg.errors import TeacherError
 from zeroseg.teacher import Teacher
+from zeroseg.teacher.clip import ClipTeacher
 from zeroseg.teacher.teacher import IMAGES_AT_ONCE, TEXTS_AT_ONCE
 
 
@@ -73,6 +75,31 @@ def test_a_model_of_another_family_is_told_the_families(tmp_path: Path):
     assert "names the model type 'bert'" in message
     assert "CLIP" in message
     assert "clip" in message
+
+
+def test_a_family_may_be_a_subclass_of_another(folder: Path, tmp_path: Path):
+    class Own(ClipTeacher):
+        model_types = ("own-clip",)
+
+        @classmethod
+        def _load(cls, name: str) -> ClipTeacher:
+            assert name == str(tmp_path)
+            return ClipTeacher._load(str(folder))
+
+    (tmp_path / "config.json").write_text('{"model_type": "own-clip"}', encoding="utf-8")
+    assert Own in ClipTeacher.__subclasses__()
+    assert Teacher.from_pretrained(tmp_path).fingerprint == Teacher.from_pretrained(folder).fingerprint
+    del Own
+    gc.collect()  # other tests look at all families
+
+
+def test_a_hub_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch):
+    def offline(_name: str) -> None:
+        raise OSError("We couldn't connect to 'https://huggingface.co' to load the files.\nCheck your connection.")
+
+    monkeypatch.setattr(PreTrainedConfig, "get_config_dict", offline)
+    with pytest.raises(TeacherError, match="'some/clip' is no folder, and the hub cannot be reached: name a folder"):
+        Teacher.from_pretrained("some/clip")
 
 
 def test_folder_with_weights_of_another_model(folder: Path, tmp_path: Path):

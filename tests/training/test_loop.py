@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -174,6 +176,43 @@ def test_workers_change_nothing(tmp_path: Path, whole: list[Tensor]):
     again = Toy()
     assert again.run(tmp_path / "run", resume=True)
     assert_same(again.weights(), whole)
+
+
+FAILING = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from tests.training.test_loop import LOOP, Toy
+from zeroseg.cli.messages import complain
+from zeroseg.errors import ImageError
+
+class Unpicklable(Exception):
+    def __init__(self, one, other):
+        super().__init__(f"{one} {other}")
+
+def fail(step):
+    if step == 2:
+        raise {"known": ImageError("'a.png' is empty."), "unknown": Unpicklable("no", "map")}[sys.argv[1]]
+    return Toy.batch(toy, step)
+
+toy = Toy()
+toy.batch = fail
+try:
+    toy.run(Path(sys.argv[2]), replace(LOOP, workers=2))
+except Exception as error:
+    sys.exit(complain(error))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="batches are made by other processes on Linux only")
+@pytest.mark.parametrize(("kind", "said"), [("known", "'a.png' is empty."), ("unknown", "Unpicklable: no map")])
+def test_an_error_in_a_worker_is_one_sentence_and_ends_the_process(kind: str, said: str, tmp_path: Path):
+    words = [sys.executable, "-c", FAILING, kind, str(tmp_path / "run")]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
 
 
 # --- what a resume refuses --------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import CLIPModel
 
 from tests.tiny import STUDENT, clip, photo, siglip_teacher, teacher
-from zeroseg.errors import ConfigError
+from zeroseg.errors import ConfigError, ImageError
 from zeroseg.segmenter import Segmenter
 from zeroseg.teacher import Teacher
 from zeroseg.training.checkpoint import load_checkpoint, save_checkpoint
@@ -64,6 +64,16 @@ def test_words_are_found_in_captions_the_longest_first(captioned: list[tuple[Pat
     batch = data.batch(0)
     assert sorted(said) == ["a cat and a Red dog", "a photo of a cat", "a photo of a red dog"]
     assert batch.of_words.tolist() == [[True, True]]
+
+
+@pytest.mark.parametrize(("content", "said"), [(None, "cannot be read"), (b"nothing", "is not a picture")])
+def test_an_image_that_cannot_be_read_is_named(content: bytes | None, said: str, tmp_path: Path):
+    path = tmp_path / "gone.png"
+    if content is not None:
+        path.write_bytes(content)
+    data = CaptionData([(path, "a cat")], WORDS, tokenize, replace(CONFIG, loop=replace(LOOP, batch_size=1)))
+    with pytest.raises(ImageError, match=rf"gone\.png' {said}"):
+        data.batch(0)
 
 
 def test_no_more_words_than_asked_for(captioned: list[tuple[Path, str]]):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.tiny import VIEWS, teacher, write_photos
-from zeroseg.errors import TrainingError
+from zeroseg.errors import ImageError, TrainingError
 from zeroseg.feature_cache import FeatureCache, build_cache
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.view_data import ViewBatch, ViewData
@@ -65,3 +65,20 @@ def test_images_that_the_cache_lacks_are_warned_of(data: ViewData, tmp_path: Pat
 def test_only_the_first_images_are_learnt_from(data: ViewData):
     few = view_data([path for path, _ in data.images], data.cache, 2)
     assert [path for path, _ in few.images] == [path for path, _ in data.images[:2]]
+
+
+def test_an_image_that_is_deleted_or_changed_during_a_run_is_named(tmp_path: Path):
+    """New pixels must not be trained with the features of the old ones."""
+    photos = write_photos(tmp_path, 2)
+    build_cache(photos, teacher(), VIEWS, tmp_path / "cache")
+    data, whole = view_data(photos, FeatureCache(tmp_path / "cache")), photos[1].read_bytes()
+    assert len(data.batch(0).images) == 2
+    for content in (photos[0].read_bytes(), b"nothing"):
+        photos[1].write_bytes(content)
+        with pytest.raises(ImageError, match=r"photo01\.png' has changed since it was cached: run `zeroseg cache`"):
+            data.batch(0)
+    photos[1].unlink()
+    with pytest.raises(ImageError, match=r"photo01\.png' cannot be read \(No such file or directory\)"):
+        data.batch(0)
+    photos[1].write_bytes(whole)
+    assert len(data.batch(0).images) == 2

@@ -82,6 +82,7 @@ def _run(words: list[str]) -> int:
 def _prepare() -> None:
     """Switch off progress bars and warnings of libraries; make every file name printable."""
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else it prints warnings about worker processes
     for stream in (sys.stdout, sys.stderr):

@@ -20,7 +20,7 @@ from zeroseg.cli.messages import UsageError, say
 from zeroseg.cli.parsing import check_iterations, parse, with_new_names
 from zeroseg.cli.progress import counting
 from zeroseg.dataset_names import DatasetName, SplitName, splits_of, unit_of
-from zeroseg.files import write_text_atomically
+from zeroseg.files import check_target, write_text_atomically
 from zeroseg.method_names import BaselineName, Naming, ProtocolName, RuleName
 
 if TYPE_CHECKING:  # torch is loaded for a measurement, not for --help
@@ -40,7 +40,7 @@ class Evaluate:
 
     Picturebook data sets are drawn; all others are read from --data, the folder with the unpacked official download, or
     one of your own (docs/datasets.md). All pixels of all images are counted in one confusion matrix. A student is read
-    as its config says, unless you choose otherwise. The other methods are baselines that use only the teacher: its
+    with its saved settings, unless you choose others. The other methods are baselines that use only the teacher: its
     patches, with one of four changes of its last layer (maskclip, sclip, naclip, clearclip); 4 x 4 crops, or sliding
     windows, each embedded separately (crops, windows). The margin of their background is tuned on validation scenes, or
     on images of the official train split of a real data set; without these it is not tuned. The operations of all
@@ -71,8 +71,8 @@ class Evaluate:
     size: Annotated[int | None, arg(help_behavior_hint="(default: 300 scenes, or all images)")] = None
     """Measure at most this number of images, the first ones."""
     ignore: Annotated[
-        tuple[str, ...], arg(metavar="NUMBER...|none", help_behavior_hint="(default: 255 in a folder)")
-    ] = ()
+        tuple[str, ...] | None, arg(metavar="NUMBER...|none", help_behavior_hint="(default: 255 in a folder)")
+    ] = None
     """Numbers in your own masks (ids of categories in COCO's JSON) whose pixels are ignored, or "none"."""
     masks: Annotated[
         Literal["stored", "upright"] | None, arg(help_behavior_hint="(default: from the files, else upright)")
@@ -113,21 +113,26 @@ class Evaluate:
             raise UsageError(f"{dataset.name} has no background: leave --sweep and --calibrate out.")
         dataset, skipped = checked(dataset, self.skip_bad, counting, say)
         try:
-            record = self._measured(dataset, skipped)
+            record, partial = self._measured(dataset, skipped)
         except KeyboardInterrupt:
-            say("stopped; the same command continues there.")
+            say("stopped; the same command continues after the images that were measured.")
             raise
         self._print(record)
         self._write(record)
+        if partial is not None:
+            partial.unlink(missing_ok=True)
         return 0
 
     def _check(self) -> None:
-        """Raise `UsageError` for options that do not fit together, before anything is loaded."""
+        """Raise `UsageError` for options that do not fit together, and `OutputError`, before anything is loaded."""
         if self.size is not None and self.size < 1:
             raise UsageError(f"--size must be 1 or more, not {self.size}.")
         if self.tuning_images < 1:
             raise UsageError(f"--tuning-images must be 1 or more, not {self.tuning_images}.")
         check_iterations(self.refinement)
+        for target in (self.json, self.report and self.report / "result.json"):
+            if target is not None:
+                check_target(target)
         if self.method != "student":
             self._check_baseline()
         if self.calibrate and self.background not in (None, "margin"):
@@ -148,12 +153,12 @@ class Evaluate:
         """How a user's own masks are read; None without --ignore and --masks."""
         from zeroseg.evaluation.masks import MaskOptions
 
-        if not self.ignore and self.masks is None:
-            return None
+        if self.ignore is None:
+            return None if self.masks is None else MaskOptions(fit=self.masks)
         numbers = () if self.ignore == ("none",) else self.ignore
-        if not all(number.isascii() and number.isdigit() for number in numbers):
+        if not self.ignore or not all(number.isascii() and number.isdigit() for number in numbers):
             raise UsageError(f'--ignore takes whole numbers from 0, or "none" alone, not {" ".join(self.ignore)!r}.')
-        return MaskOptions(tuple(map(int, numbers)) if self.ignore else None, self.masks)
+        return MaskOptions(tuple(map(int, numbers)), self.masks)
 
     def _check_baseline(self) -> None:
         if (self.naming, self.background) != (None, None):
@@ -163,8 +168,8 @@ class Evaluate:
         if self.method in ("true-regions", "background") and (self.refinement or self.calibrate):
             raise UsageError(f"the reference {self.method} cannot be changed: leave --refinement and --calibrate out.")
 
-    def _measured(self, dataset: Dataset, skipped: tuple[str, ...]) -> EvaluationRecord:
-        """The result, with all settings."""
+    def _measured(self, dataset: Dataset, skipped: tuple[str, ...]) -> tuple[EvaluationRecord, Path | None]:
+        """The result with all settings, and the file in which its sums are kept until all is written."""
         from zeroseg.evaluation import EvaluationRecord, OtherImages, measure, protocol_for
         from zeroseg.evaluation.cost import encoding_flops
 
@@ -184,7 +189,7 @@ class Evaluate:
             counting=counting,
             say=partial(print, flush=True),
         )
-        return EvaluationRecord(
+        record = EvaluationRecord(
             result=measured.result,
             split=self.split or splits_of(self.dataset)[0],
             folder=None if self.data is None else str(self.data),
@@ -201,16 +206,17 @@ class Evaluate:
             tuned=measured.tuned,
             sweep=measured.sweep,
         )
+        return record, measured.partial
 
     def _print(self, record: EvaluationRecord) -> None:
         from zeroseg.evaluation import iou_per_class
 
         result, (low, high) = record.result, record.result.interval
+        split = "" if record.split == "all" else f"{record.split} "
         console = Console(highlight=False, soft_wrap=True)
         console.print(_table(dict(zip(result.classes, iou_per_class(result.confusion).tolist(), strict=True))))
         console.print(
-            f"{result.dataset}, {result.images} {record.split} {unit_of(self.dataset)}, {self.method}, "
-            f"protocol {self.protocol}"
+            f"{result.dataset}, {result.images} {split}{unit_of(self.dataset)}, {self.method}, protocol {self.protocol}"
         )
         for matter in ("pictures", "words", "pixels named by", "background", "iterations of refinement"):
             console.print(f"{matter}: {record.in_words()[matter]}", markup=False)

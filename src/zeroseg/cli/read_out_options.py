@@ -7,6 +7,7 @@ from typing import Any
 from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructFieldSpec, StructTypeInfo
 
 from zeroseg.method_names import Naming, RuleName
+from zeroseg.rules import RULES, rule_from_json
 from zeroseg.student.config import ReadOut
 
 TYPES: dict[str, Any] = {
@@ -43,4 +44,6 @@ def read_out_options(info: StructTypeInfo) -> StructConstructorSpec | None:
 
 
 def _build(**values: Any) -> ReadOut:
+    for name in RULES:  # thresholds of rules that are not in use are checked, too
+        rule_from_json({**values, "background": name})
     return ReadOut.from_json(values)

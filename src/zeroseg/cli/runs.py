@@ -19,7 +19,7 @@ from zeroseg.experiments import ExperimentContext, Scenes, run_missing, train_mi
 from zeroseg.feature_cache import FeatureCache
 from zeroseg.images import find_images
 
-CONTINUES = "stopped; the same command continues there."
+CONTINUES = "stopped; the same command continues from there."
 
 
 @contextmanager

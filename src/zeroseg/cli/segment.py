@@ -20,7 +20,7 @@ from zeroseg.files import write_text_atomically
 from zeroseg.method_names import DenseMethod, Naming, RuleName
 
 MASK, OVERLAY, FIGURES = ".png", ".overlay.jpg", ".json"
-PROBABLE = ("product", "softmax", "sigmoid")  # rules whose threshold is a probability
+NOT_BY_THRESHOLD = ("margin", "none")  # the threshold of all other rules is a probability
 OWN = "(default: the model's own)"
 LABELS_SHOWN = 8
 
@@ -33,6 +33,7 @@ class Segment:
     NAME.overlay.jpg (the photo tinted in the same colours, with a legend) and NAME.json (each label's fraction of the
     picture, score and colour).
     Photos may have any size and orientation. Photos that cannot be read are reported and left out.
+    The bundled student knows only the drawings of the picturebook: for photos, name another with --model.
 
     Without a student of your own, a teacher (a CLIP, or another model that embeds images and texts) can
     segment without training: --method names one of four dense read-outs of its patches.
@@ -65,9 +66,9 @@ class Segment:
     label reaches --threshold (softmax, SCLIP's); no label reaches --threshold by itself, or a background word fits
     better (sigmoid, TCL's); never (none)."""
     threshold: Annotated[float | None, arg(help_behavior_hint=OWN)] = None
-    """0 to 1, for product, softmax or sigmoid; implies product where --background is not given."""
+    """0 to 1, for product, softmax or sigmoid; then --background is product if it is not given."""
     margin: Annotated[float | None, arg(help_behavior_hint=OWN)] = None
-    """Cosine times 100; implies --background margin."""
+    """Cosine times 100; then --background is margin."""
     naming: Annotated[Naming | None, arg(help_behavior_hint=OWN)] = None
     """Whether a pixel takes the name of its segment (the paper's) or of its patch."""
     refinement: Annotated[
@@ -124,8 +125,8 @@ class Segment:
         """Raise `UsageError` for thresholds that do not fit the background rule."""
         if self.margin is not None and (self.threshold is not None or self.background not in (None, "margin")):
             raise UsageError("--margin goes with --background margin: leave --threshold and other rules out.")
-        if self.threshold is not None and self.background not in (None, *PROBABLE):
-            raise UsageError(f"--threshold goes with --background {', '.join(PROBABLE)}: choose one of them.")
+        if self.threshold is not None and self.background in NOT_BY_THRESHOLD:
+            raise UsageError(f"--threshold does not go with --background {self.background}: choose another rule.")
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise UsageError(f"--threshold must be a number from 0 to 1, not {self.threshold:g}.")
 

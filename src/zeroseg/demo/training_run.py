@@ -15,9 +15,10 @@ import torch
 from zeroseg.demo.config import DATASET, DemoConfig
 from zeroseg.demo.log import Log
 from zeroseg.evaluation import evaluate, open_dataset, tune_margin
-from zeroseg.feature_cache import FeatureCache, build_cache, embed_views, read_square
+from zeroseg.feature_cache import FeatureCache, build_cache, embed_views
 from zeroseg.picturebook.writing import write_scenes
 from zeroseg.segmenter import Segmenter
+from zeroseg.squares import square_of_file
 from zeroseg.student import Student
 from zeroseg.teacher import Teacher
 from zeroseg.training.distill import distill
@@ -66,7 +67,7 @@ def _scenes_in(folder: Path) -> list[Path]:
 
 def embedding_pace(images: Sequence[Path], by: Teacher, views: ViewsConfig) -> float:
     """How many images a second the teacher embeds with all their views; the first half of `images` warms it up."""
-    squares = torch.stack([read_square(path.read_bytes(), views.side) for path in images]).float() / 255
+    squares = torch.stack([square_of_file(path, views.side) for path in images]).float() / 255
     half = len(squares) // 2
     embed_views(by, views, squares[:half])
     started = time.perf_counter()

@@ -96,28 +96,29 @@ def evaluate(
     """mIoU of a segmenter on a data set. `progress` is called with the number of images done, 1 after each.
 
     For a data set without background the read-out has none, whatever it says. `vocabulary`: replaces the data set's own
-    words for the same classes. `examples`: how many of the best and of the worst images are kept. `partial`: a file for
-    the sums of an interrupted measurement; the next one continues from it and removes it at the end. Raises
-    `DatasetError` if all pixels are ignored, and for images or masks that cannot be read.
+    words for the same classes. `examples`: how many of the best and of the worst images are kept. `partial`: a file in
+    which the sums are kept; if it exists, the measurement continues from it. Raises `DatasetError` if all pixels are
+    ignored, and for images or masks that cannot be read.
     """
     segmenter = with_fixed_read_out(segmenter)
     segmenter = segmenter.reading(**vars(read_out_for(segmenter, dataset)))
     count = len(dataset.classes)
     with Partial.kept_in(partial, count) as done:
-        progress(len(done.mious))
-        for number in range(len(done.mious), len(dataset)):
+        progress(done.sums.images)
+        for number in range(done.sums.images, len(dataset)):
             sample = dataset.sample(number)
             found, upper_bound, _ = _compared(segmenter, dataset, sample, vocabulary)
             done.add(found, upper_bound, class_counts(found))
             progress(1)
-        if not done.confusion.any():
+        if not done.sums.confusion.any():
             raise DatasetError(
                 f"{dataset.name}: every pixel of the {len(dataset)} masks is ignored, so nothing is measured."
             )
         worst, best = _extremes(done.mious, examples)
         shown = {number: _example(segmenter, dataset, number, vocabulary) for number in (*worst, *best)}
     return Result(
-        dataset.name, dataset.classes, len(dataset), done.confusion, done.upper_bound, segmenter.read_out,
+        dataset.name, dataset.classes, len(dataset), done.sums.confusion, done.sums.upper_bound,
+        segmenter.read_out,
         np.stack(done.class_counts), tuple(shown[n] for n in worst), tuple(shown[n] for n in best),
     )  # fmt: skip
 

@@ -1,7 +1,8 @@
 """A JSON file in COCO's form, as different tools write it: images with their files, annotations, classes.
 
 All variants with one clear meaning are read: ids as numbers or texts, numbers as texts, images that are listed twice,
-paths with backslashes, paths from another machine. A problem of one image is kept with it (`Picture.problem`).
+paths with backslashes, paths from another machine. A problem of one image is kept with it (`Picture.problem`); a path
+that was not found is the one in the first folder, which cannot be opened later.
 
 An image's `file_name` is searched in the data set's folder of images, then in the folder of the JSON, and in folders
 named `images` there and in its parent. If it is not found, its end is searched (`a/b/c.jpg`, `b/c.jpg`, `c.jpg`).
@@ -92,7 +93,10 @@ def _categories(path: Path, records: Sequence[Record]) -> dict[str, str]:
     """Names by id, in the order of the ids: numbers before other texts."""
     names: dict[str, str] = {}
     for record in records:
-        key, name = key_of(record["id"]), " ".join(str(record["name"]).split())
+        key, name = key_of(record["id"]), record["name"]
+        if not isinstance(name, str):
+            raise TypeError(f"{name!r} is not the name of a category")
+        name = " ".join(name.split())
         if names.setdefault(key, name) != name:
             raise DatasetError(f"{str(path)!r} gives the id {key} to {names[key]!r} and {name!r}: correct the file.")
     return dict(sorted(names.items(), key=lambda item: _order(item[0])))
@@ -116,9 +120,10 @@ def _name(file_name: Any) -> str:
 
 
 def _places(names: Sequence[str], folders: Sequence[Path], path: Path, download: Download) -> dict[str, Path]:
-    """Paths of images by name. Raises `DatasetError` for images that are missing, or that have the same path."""
+    """Paths of images by name. Raises `DatasetError` if all images are missing, or two have the same path."""
     found = {name: place for name in dict.fromkeys(names) if (place := _place(name, folders)) is not None}
-    download.expect("images", sorted(dict.fromkeys(names)), found)
+    if not found:
+        download.expect("images", sorted(dict.fromkeys(names)), found)
     by_file: dict[Path, str] = {}
     for name, (file, is_whole) in found.items():
         other = by_file.setdefault(file, name)
@@ -127,16 +132,24 @@ def _places(names: Sequence[str], folders: Sequence[Path], path: Path, download:
                 f"{str(path)!r} lists {other!r} and {name!r}, but only {str(file)!r} is found for both: "
                 "put the images into the folders that the file names."
             )
-    return {name: file for name, (file, _) in found.items()}
+    return {name: folders[0] / name for name in names} | {name: file for name, (file, _) in found.items()}
 
 
 def _place(name: str, folders: Sequence[Path]) -> tuple[Path, bool] | None:
     """The path of a file, and whether it was found under its whole name (else under the end of it)."""
     for tail in _tails(name):
         for folder in folders:
-            if (folder / tail).is_file():
+            if _is_file(folder / tail):
                 return Path(os.path.normpath(folder / tail)), tail == name
     return None
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is a file; there is none with a name that is too long."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def find_file(file_name: Any, folders: Sequence[Path]) -> Path | None:

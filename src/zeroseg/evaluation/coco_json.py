@@ -54,6 +54,11 @@ class _Classes:
     names: ClassNames
     has_background: bool
 
+    def numbering(self) -> str:
+        """Everything but the PNGs on which the numbers of truths depend: the JSON by size and time of change."""
+        stat = self.path.stat()
+        return repr((self.ids, self.nothing, stat.st_size, stat.st_mtime_ns))
+
     def of(self, record: Record, name: str) -> int:
         """The class of an annotation or segment in an image."""
         category = record.get("category_id")
@@ -69,12 +74,13 @@ class _Classes:
 def open_coco_instances(
     folder: Path, split: str = "val", size: int | None = None, masks: MaskOptions | None = None
 ) -> LabelledImages:
-    """The split's first `size` images by file name, or all. Raises `DatasetError` for what is missing."""
+    """The split's first `size` images by file name, or all. Raises `DatasetError` if no file of a kind is found."""
     options, api = masks or MaskOptions(), mask_api()
     file = _read("instances", folder, split)
     classes = _classes(file, options.ignore or (), nothing_is_a_class=True)
+    text = classes.numbering()
     items = [
-        Item(one.name, one.path, file.path, partial(_painted, classes, one, api), without_pixels=_without_pixels(one))
+        Item(one.name, one.path, file.path, partial(_painted, classes, one, api), text, False, _without_pixels(one))
         for one in file.pictures[:size]
     ]
     return LabelledImages("coco-instances", classes.names, classes.has_background, items, options.fit)
@@ -83,7 +89,7 @@ def open_coco_instances(
 def open_coco_panoptic(
     folder: Path, split: str = "val", size: int | None = None, masks: MaskOptions | None = None
 ) -> LabelledImages:
-    """The split's first `size` images by file name, or all. Raises `DatasetError` for what is missing."""
+    """The split's first `size` images by file name, or all. Raises `DatasetError` if no file of a kind is found."""
     options, file = masks or MaskOptions(), _read("panoptic", folder, split)
     classes = _classes(file, options.ignore or (), nothing_is_a_class=False)
     pngs = file.path.with_suffix("")
@@ -96,9 +102,12 @@ def open_coco_panoptic(
     except (KeyError, TypeError) as error:
         raise malformed(file.path, error) from error
     drawn = {name: mask for name, mask in found.items() if mask is not None}
-    Download("coco-panoptic", _folder(folder), REMEDY).expect("masks", [one.name for one in file.pictures], drawn)
+    if not drawn:
+        Download("coco-panoptic", _folder(folder), REMEDY).expect("masks", [one.name for one in file.pictures], drawn)
+    paths = {one.name: drawn.get(one.name) or pngs / _png_of(one) for one in file.pictures[:size]}
+    text = classes.numbering()
     items = [
-        Item(one.name, one.path, drawn[one.name], partial(_read_segments, classes, one, drawn[one.name]), True)
+        Item(one.name, one.path, paths[one.name], partial(_read_segments, classes, one, paths[one.name]), text, True)
         for one in file.pictures[:size]
     ]
     return LabelledImages("coco-panoptic", classes.names, classes.has_background, items, options.fit)
@@ -144,7 +153,7 @@ def _classes(file: CocoFile, ignored: Collection[int], nothing_is_a_class: bool)
         if label_key(name) != BACKGROUND:
             names.setdefault(label_key(name), name)
     places = {key: place for place, key in enumerate(names, start=int(has_background))} | {BACKGROUND: 0}
-    ids = {key: places[label_key(name)] for key, name in named.items()} | dict.fromkeys(left_out, IGNORE)
+    ids = {key: places[label_key(name)] for key, name in named.items()} | dict.fromkeys(sorted(left_out), IGNORE)
     nothing = 0 if nothing_is_a_class else IGNORE
     return _Classes(file.path, ids, nothing, names_from(file.path, list(names.values())), has_background)
 
@@ -202,7 +211,7 @@ def _read_segments(classes: _Classes, picture: Picture, path: Path) -> UInt16[np
         raise DatasetError(picture.problem)
     try:
         drawn = {annotation["file_name"] for annotation in picture.annotations}
-        if len(drawn) > 1:
+        if len(drawn) != 1:
             raise ValueError(f"{picture.name!r} has {len(drawn)} files of segments")
         segments = {
             int(key_of(segment["id"])): classes.of(segment, picture.name)
@@ -218,6 +227,13 @@ def _read_segments(classes: _Classes, picture: Picture, path: Path) -> UInt16[np
             f"({type(error).__name__}: {error}); correct or remove them."
         ) from error
     return Numbering({0: IGNORE, **segments}).class_map(channels @ np.array([1, 256, 65_536]), path)
+
+
+def _png_of(picture: Picture) -> str:
+    """The file of the segments, as the JSON names it; without annotation the image's own name as a PNG."""
+    if not picture.annotations:
+        return str(Path(picture.name).with_suffix(".png"))
+    return picture.annotations[0]["file_name"].replace("\\", "/")
 
 
 def _as_stored(path: Path) -> Image.Image:

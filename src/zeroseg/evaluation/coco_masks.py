@@ -75,15 +75,38 @@ def decoded(annotation: Record, shape: tuple[int, ...], api: ModuleType) -> Bool
 
 
 def _run_lengths(segmentation: Record, api: ModuleType) -> Any:
-    """Run lengths as pycocotools decodes them."""
+    """Run lengths as pycocotools decodes them. It does not check their sum: pixels after the last run are random."""
     height, width = (int(finite(side)) for side in segmentation["size"])
     counts = segmentation["counts"]
-    if not isinstance(counts, list):
-        return {"size": [height, width], "counts": counts}
-    runs = [int(finite(count)) for count in cast("list[Any]", counts)]
+    runs = decompressed(counts) if isinstance(counts, str) else [int(finite(count)) for count in counts]
     if min(runs, default=0) < 0 or sum(runs) != height * width:
         raise ValueError(f"run lengths of {sum(runs)} pixels for {width} x {height}")
     return api.frPyObjects({"size": [height, width], "counts": runs}, height, width)
+
+
+def decompressed(counts: str) -> list[int]:
+    """The run lengths in COCO's compressed text: `rleFrString` of its maskApi.c.
+
+    A character is 48 + 6 bits: 5 bits of a number, the lowest first, and a bit that says whether more follow. Numbers
+    have a sign. From the fourth on they are differences to the run two before. Raises `ValueError` for other text.
+    """
+    runs: list[int] = []
+    number = bits = 0
+    for character in counts:
+        code = ord(character) - 48
+        if not 0 <= code < 64:
+            raise ValueError(f"{character!r} in compressed run lengths")
+        number |= (code & 31) << bits
+        bits += 5
+        if code & 32:
+            continue
+        if code & 16:
+            number -= 1 << bits
+        runs.append(number + (runs[-2] if len(runs) > 2 else 0))
+        number = bits = 0
+    if bits:
+        raise ValueError("compressed run lengths that are cut off")
+    return runs
 
 
 def _parts(segmentation: list[Any]) -> list[Any]:

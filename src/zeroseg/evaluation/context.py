@@ -58,7 +58,9 @@ def open_context(folder: Path, split: str = "val", size: int | None = None, back
         masks = Download(name, found[0], REMEDY).files(".mat", "trainval")
         pairs = root.pairs(root.listed(converted, official), images, masks)
         numbering, matlab = matlab_numbering(background), _matlab_reader()
-        items = [Item(n, i, m, partial(_read_label_map, m, numbering, matlab)) for n, i, m in pairs[:size]]
+        items = [
+            Item(n, i, m, partial(_read_label_map, m, numbering, matlab), repr(numbering)) for n, i, m in pairs[:size]
+        ]
     return LabelledImages(name, names, background, items)
 
 

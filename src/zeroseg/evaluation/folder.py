@@ -16,8 +16,10 @@ a name. If there are two names, 0 and 1, and nothing is ignored, 255 is also cla
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from zeroseg.errors import DatasetError, ImageError
 from zeroseg.evaluation.class_names import names_from
@@ -33,7 +35,10 @@ TWO = [0, 1]  # the numbers of masks with one class and the rest
 
 
 def open_folder(folder: Path, size: int | None = None, masks: MaskOptions | None = None) -> LabelledImages:
-    """The first `size` images by name, or all. Raises `DatasetError` if files are missing or names are wrong."""
+    """The first `size` images by name, or all. Raises `DatasetError` if no image has a mask or names are wrong.
+
+    An image without mask, or a mask without image, is a problem of that image (`check`).
+    """
     options = masks or MaskOptions()
     given = Download("folder", folder, REMEDY)
     beside = f"../{folder.resolve().name}-masks"
@@ -44,8 +49,15 @@ def open_folder(folder: Path, size: int | None = None, masks: MaskOptions | None
     has_background = labels.get(0, "").casefold() == BACKGROUND
     names = names_from(path, list(labels.values())[int(has_background) :])
     found, truths = _by_name(images, IMAGE_SUFFIXES), _by_name(drawn, {".png"})
-    pairs = given.pairs(sorted(found.keys() | truths.keys()), found, truths)
-    return LabelledImages("folder", names, has_background, masked_items(pairs[:size], numbering), options.fit)
+    if found.keys().isdisjoint(truths):
+        given.expect("masks", sorted(found), truths)
+    triples = [
+        (name, found.get(name, images / name), truths.get(name, drawn / f"{name}.png"))
+        for name in sorted(found.keys() | truths.keys())[:size]
+    ]
+    items = masked_items(triples, numbering)
+    note = _note_of_void(labels) if options.ignore is None else ""
+    return LabelledImages("folder", names, has_background, items, options.fit, note)
 
 
 def _numbering(labels: dict[int, str], ignore: Collection[int] | None) -> tuple[Numbering, dict[int, str]]:
@@ -57,6 +69,17 @@ def _numbering(labels: dict[int, str], ignore: Collection[int] | None) -> tuple[
     if list(kept) == TWO and not ignore:
         classes[VOID] = classes[1]
     return Numbering(classes | dict.fromkeys(ignore, IGNORE)), kept
+
+
+def _note_of_void(labels: Mapping[int, str]) -> str:
+    """What to do if masks of two classes have only 0 and 255: 255 is ignored by default."""
+    if list(labels) != TWO:
+        return ""
+    names = json.dumps({"0": labels[0], str(VOID): labels[1]}, ensure_ascii=False)
+    return (
+        f"No mask has the number 1 ({labels[1]!r}), and {VOID} is ignored: if {VOID} means {labels[1]!r}, use --ignore "
+        f"none, or write {names} to labels.json."
+    )
 
 
 def _names_file(*folders: Path) -> Path:
@@ -71,7 +94,11 @@ def _labels(path: Path) -> dict[int, str]:
     """Names by number, in the order of the numbers."""
     try:
         text = path.read_text(encoding="utf-8-sig")
-        names = json.loads(text) if path.suffix == ".json" else text.rstrip().splitlines()
+        names = (
+            json.loads(text, object_pairs_hook=partial(_without_twins, path))
+            if path.suffix == ".json"
+            else text.rstrip().splitlines()
+        )
         by_number = dict(enumerate(names)) if isinstance(names, list) else names
         labels = dict(sorted((int(key), name) for key, name in by_number.items()))
         if len(labels) < len(by_number) or not all(isinstance(name, str) for name in labels.values()):
@@ -86,6 +113,15 @@ def _labels(path: Path) -> dict[int, str]:
             f"{str(path)!r} names the number {outside[0]}: masks hold numbers from 0 to {LARGEST_NUMBER:,}."
         )
     return labels
+
+
+def _without_twins(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Python's reader takes the last of equal keys; here they are refused."""
+    names = dict(pairs)
+    if len(names) < len(pairs):
+        twice = next(key for place, (key, _) in enumerate(pairs) if key in dict(pairs[:place]))
+        raise DatasetError(f"{str(path)!r} has two names for the number {twice}: correct the file.")
+    return names
 
 
 def _by_name(folder: Path, suffixes: Collection[str]) -> dict[str, Path]:

@@ -21,6 +21,7 @@ from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import UInt16
@@ -31,6 +32,7 @@ from zeroseg.evaluation.class_names import ClassNames
 from zeroseg.evaluation.dataset import Findings, Problem, Sample
 from zeroseg.evaluation.masks import Fit, Numbering, read_mask
 from zeroseg.images import load_image, upright_turn
+from zeroseg.segmentation import IGNORE
 from zeroseg.vocabulary import BACKGROUND
 
 CHECKED_AT_ONCE = 32  # images: an interruption waits for them
@@ -41,14 +43,17 @@ THREADS = 4
 class Item:
     """An image, the file of its truth (`source`), and a function that reads the truth as class ids.
 
-    `read` returns the truth's pixels as they are stored. `is_picture`: whether `source` is a picture of only this item,
-    which may have its own EXIF. `without_pixels`: the number of objects in the truth that have no pixel.
+    `read` returns the truth's pixels as they are stored. `numbering`: a text that says which classes `read` gives to
+    the numbers of the truth; if it changes, an interrupted measurement is not continued. `is_picture`: whether `source`
+    is a picture of only this item, which may have its own EXIF. `without_pixels`: the number of objects in the truth
+    that have no pixel.
     """
 
     name: str
     image: Path
     source: Path
     read: Callable[[], UInt16[np.ndarray, "H W"]]
+    numbering: str
     is_picture: bool = False
     without_pixels: int = 0
 
@@ -56,12 +61,19 @@ class Item:
 class LabelledImages:
     """A data set of items that are read when they are used.
 
-    `fit`: the form that truths fit (see above). Iterating raises `ImageError` for an image, and `DatasetError` for a
-    truth, that cannot be read or has another size. `check` finds them first, `without` leaves them out.
+    `fit`: the form that truths fit (see above). `note_of_void`: what `check` notes if pixels are ignored and all others
+    are class 0. Iterating raises `ImageError` for an image, and `DatasetError` for a truth, that cannot be read or has
+    another size. `check` finds them first, `without` leaves them out.
     """
 
     def __init__(
-        self, name: str, names: ClassNames, has_background: bool, items: Sequence[Item], fit: Fit | None = "stored"
+        self,
+        name: str,
+        names: ClassNames,
+        has_background: bool,
+        items: Sequence[Item],
+        fit: Fit | None = "stored",
+        note_of_void: str = "",
     ) -> None:
         self.name = name
         self.classes = (BACKGROUND, *names.names) if has_background else names.names
@@ -69,6 +81,7 @@ class LabelledImages:
         self.vocabulary = names.vocabulary(has_background)
         self._items = tuple(items)
         self._fit: Fit | None = fit
+        self._note_of_void = note_of_void
 
     def __len__(self) -> int:
         return len(self._items)
@@ -83,7 +96,7 @@ class LabelledImages:
     def check(self, progress: Callable[[int], None] = lambda _: None) -> Findings:
         """Open and decode every image and truth. `progress` is called with the number of images done."""
         problems: list[Problem] = []
-        undecided, without_pixels = 0, 0
+        undecided, without_pixels, largest, has_void = 0, 0, 0, False
         with ThreadPoolExecutor(THREADS) as pool:
             for start in range(0, len(self._items), CHECKED_AT_ONCE):
                 some = self._items[start : start + CHECKED_AT_ONCE]
@@ -91,10 +104,12 @@ class LabelledImages:
                     if isinstance(found, Problem):
                         problems.append(found)
                     else:
-                        undecided += found
+                        undecided += found.is_undecided
+                        largest, has_void = max(largest, found.largest), has_void or found.has_void
                         without_pixels += item.without_pixels
                     progress(1)
-        notes = (_note_of_turns(undecided), _note_of_objects(without_pixels))
+        of_void = self._note_of_void if has_void and not largest else ""
+        notes = (_note_of_turns(undecided), _note_of_objects(without_pixels), of_void)
         return Findings(tuple(problems), tuple(note for note in notes if note))
 
     def without(self, names: Collection[str]) -> LabelledImages:
@@ -106,28 +121,40 @@ class LabelledImages:
         return rest
 
     def signature(self) -> str:
-        """A digest of all names and files; files count by size and time of change."""
+        """A digest of all names, files and numberings; files count by size and time of change."""
         digest = hashlib.sha256(f"{self.name} {self.classes} {self._fit}".encode())
         for item in self._items:
             stats = [path.stat() for path in (item.image, item.source)]
-            digest.update(repr((item.name, [(stat.st_size, stat.st_mtime_ns) for stat in stats])).encode())
+            files = [(stat.st_size, stat.st_mtime_ns) for stat in stats]
+            digest.update(repr((item.name, files, item.numbering)).encode())
         return digest.hexdigest()
 
 
 def masked_items(triples: Iterable[tuple[str, Path, Path]], numbering: Numbering) -> list[Item]:
     """Items from names, images and masks with one numbering."""
-    return [Item(name, image, mask, partial(read_mask, mask, numbering), True) for name, image, mask in triples]
+    text = repr(numbering)
+    return [Item(name, image, mask, partial(read_mask, mask, numbering), text, True) for name, image, mask in triples]
 
 
 # --- one image and its truth --------------------------------------------------------------------
 
 
-def _tried(item: Item, fit: Fit | None) -> Problem | bool:
-    """The problem of an item; if there is none, whether it is unclear which form the truth fits."""
+class _Tried(NamedTuple):
+    """What is noted of a good item: if it is unclear which form its truth fits, its largest class, ignored pixels."""
+
+    is_undecided: bool
+    largest: int
+    has_void: bool
+
+
+def _tried(item: Item, fit: Fit | None) -> Problem | _Tried:
+    """The problem of an item; if there is none, what is noted of it."""
     try:
-        return _sample(item, fit)[1]
+        sample, is_undecided = _sample(item, fit)
     except (ImageError, DatasetError) as error:
         return Problem(item.name, str(error))
+    counted = sample.truth[sample.truth != IGNORE]
+    return _Tried(is_undecided, int(counted.max(initial=0)), counted.size < sample.truth.size)
 
 
 def _sample(item: Item, fit: Fit | None) -> tuple[Sample, bool]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from zeroseg.dataset_names import PICTUREBOOKS, unit_of
+from zeroseg.encoding import StudentEncoder
 from zeroseg.errors import DatasetError
 from zeroseg.evaluation.benchmark import Result, evaluate
 from zeroseg.evaluation.dataset import CheckableDataset, Dataset
@@ -46,9 +47,7 @@ class OtherImages:
 
     def with_masks(self) -> tuple[Dataset, str]:
         """Images whose masks may be used, and a name for them. Raises `DatasetError` if there are none."""
-        images = open_tuning_set(self.dataset, self.split, self.count, self.folder, self.masks)
-        bad = {problem.name for problem in images.check().problems}
-        images = images.without(bad) if bad else images
+        images = _readable(open_tuning_set(self.dataset, self.split, self.count, self.folder, self.masks))
         kind = "validation" if self.dataset in PICTUREBOOKS else "train"
         return images, f"{len(images)} {kind} {unit_of(self.dataset)}"
 
@@ -60,8 +59,14 @@ class OtherImages:
         try:
             return self.with_masks()
         except DatasetError:
-            images = open_dataset(self.dataset, self.split, self.count, self.folder, self.masks)
+            images = _readable(open_dataset(self.dataset, self.split, self.count, self.folder, self.masks))
             return images, f"{len(images)} of the measured images"
+
+
+def _readable(images: CheckableDataset) -> CheckableDataset:
+    """The images without those that cannot be measured."""
+    bad = {problem.name for problem in images.check().problems}
+    return images.without(bad) if bad else images
 
 
 def checked(
@@ -96,7 +101,8 @@ class Measurement:
     """A result, with the segmenter and the words that were measured.
 
     `margin`: in words, how the background's threshold was found. `tuned`: if it was calibrated without masks, the
-    result with the margin that is best on the masks of other images.
+    result with the margin that is best on the masks of other images. `partial`: the file in which the result's sums are
+    kept, so that `measure` can be called again without measuring; to be removed when everything is done.
     """
 
     result: Result
@@ -105,6 +111,7 @@ class Measurement:
     margin: str = OWN_MARGIN
     tuned: Tuned | None = None
     sweep: Sweep | None = None
+    partial: Path | None = None
 
 
 def under_protocol(segmenter: Segmenter, dataset: Dataset, protocol: Protocol) -> tuple[Segmenter, Vocabulary]:
@@ -136,14 +143,14 @@ def measure(
     without other masks it stays the own one, which `say` reports), or calibrated on `others` without masks
     ("calibrated"; then the tuned one is also measured). `examples`: how many of the best and worst images are kept.
     `swept`: whether many thresholds are also tried on the measured images. `resumes`: whether a measurement that is
-    interrupted is kept and continued (`partial_path`; only for data sets with a signature). `counting` shows progress,
-    `say` is called with one sentence at a time.
+    interrupted is kept and continued (`partial_path`; only for data sets with a signature). `counting` shows
+    progress, `say` is called with one sentence at a time.
 
     Raises `DatasetError` and `ImageError` for masks and images that cannot be read, `ConfigError` for a protocol that
     does not fit.
     """
     segmenter, vocabulary = under_protocol(segmenter, dataset, protocol)
-    unit, how, tuned = unit_of(dataset.name), OWN_MARGIN, None
+    unit, how, tuned = unit_of(dataset.name), _origin(segmenter, protocol), None
 
     def evaluated(chosen: Segmenter, examples: int = 0, partial: Path | None = None) -> Result:
         with counting("evaluating", len(dataset), unit) as progress:
@@ -161,12 +168,21 @@ def measure(
             how = f"calibrated on {where}, without masks"
     partial = None
     if resumes and isinstance(dataset, CheckableDataset):
-        partial = partial_path(segmenter, dataset, vocabulary)
+        partial = partial_path(segmenter, dataset, vocabulary, say)
     result, tried = evaluated(segmenter, examples, partial), None
     if swept:
         with counting("sweeping", 2 * len(dataset), unit) as progress:
             tried = sweep_finely(segmenter, dataset, (), progress, vocabulary)
-    return Measurement(result, segmenter, vocabulary, how, tuned, tried)
+    return Measurement(result, segmenter, vocabulary, how, tuned, tried, partial)
+
+
+def _origin(segmenter: Segmenter, protocol: Protocol) -> str:
+    """Where a threshold that is neither tuned nor calibrated comes from."""
+    if protocol.background is not None:
+        return "the protocol's"
+    encoder = segmenter.encoder
+    own = encoder.student.config.read_out.background.name if isinstance(encoder, StudentEncoder) else None
+    return OWN_MARGIN if own in (None, segmenter.read_out.background.name) else "the default of this rule"
 
 
 def _tuned(

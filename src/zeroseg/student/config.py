@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from zeroseg.errors import ConfigError
 from zeroseg.method_names import Naming
@@ -26,6 +26,8 @@ class ReadOut:
     `keep_mean`: whether the mean of the teacher's embeddings, which training subtracts, is added again before they are
     compared with words. `refinement`: iterations of refinement, in which masks follow the picture's edges (`refine.py`;
     0 in the paper).
+
+    Raises `ConfigError` for values that are of another kind or out of range.
     """
 
     naming: Naming = "segments"
@@ -33,6 +35,9 @@ class ReadOut:
     background_words: tuple[str, ...] = BACKGROUND_WORDS
     keep_mean: bool = True
     refinement: int = 0
+
+    def __post_init__(self) -> None:
+        _check_read_out(vars(self))
 
     def to_json(self) -> dict[str, Any]:
         """The form in saved configs: one flat table, in which rules that are not in use have default thresholds."""
@@ -53,6 +58,7 @@ class ReadOut:
         own = {f.name for f in fields(cls)}
         _expect_known(values, own | saved)
         given = {key: value for key, value in _with_tuples(values).items() if key in own}
+        _check_read_out(given)
         given["background"] = rule_from_json(values)
         return cls(**given)
 
@@ -98,7 +104,6 @@ class StudentConfig:
             "temperature must be above 0": not self.temperature > 0,
             "decoder_layers must be 0 or more": self.decoder_layers < 0,
             "segments as the mean of patches need patch_head": self.segment_embedding == "mean" and not self.patch_head,
-            f"there is no naming by {self.read_out.naming!r}": self.read_out.naming not in get_args(Naming),
             "image_size must be a multiple of patch_size": self.image_size % self.patch_size,
             "inference_size must be at least patch_size": self.inference_size < self.patch_size,
             "width must be a multiple of heads": self.width % self.heads,
@@ -107,7 +112,6 @@ class StudentConfig:
             < first
             < second
             <= self.head_layers,
-            "refinement must be 0 iterations or more": self.read_out.refinement < 0,
             "naming by patches needs patch_head": self.read_out.naming == "patches" and not self.patch_head,
         }
         for problem, holds in problems.items():
@@ -130,6 +134,19 @@ class StudentConfig:
         plain = _with_tuples(values)
         plain["read_out"] = ReadOut.from_json(values.get("read_out", {}))
         return cls(**plain)
+
+
+def _check_read_out(values: Mapping[str, object]) -> None:
+    """Raise `ConfigError` for values of a read-out that are of another kind or out of range."""
+    naming, iterations, words = values.get("naming"), values.get("refinement", 0), values.get("background_words", ())
+    if "naming" in values and naming not in get_args(Naming):
+        raise ConfigError(f"there is no naming by {naming!r}: choose one of {', '.join(get_args(Naming))}.")
+    if isinstance(iterations, bool) or not isinstance(iterations, int) or iterations < 0:
+        raise ConfigError(f"refinement must be 0 iterations or more, not {iterations!r}.")
+    if not isinstance(values.get("keep_mean", True), bool):
+        raise ConfigError(f"keep_mean must be true or false, not {values['keep_mean']!r}.")
+    if not isinstance(words, tuple) or not all(isinstance(word, str) for word in cast(tuple[object, ...], words)):
+        raise ConfigError(f"background_words must be a list of words, not {words!r}.")
 
 
 def plain_settings(config: Any) -> dict[str, Any]:

@@ -86,7 +86,7 @@ class Teacher(ABC):
         another model.
         """
         name = str(BUNDLED if name == BUNDLED_NAME else name)
-        families = {kind: family for family in Teacher.__subclasses__() for kind in family.model_types}
+        families = {kind: family for family in _families(Teacher) for kind in family.model_types}
         known = " or ".join(sorted(family.family for family in set(families.values())))
         with _explained(name, known):
             kind = cast(Any, PreTrainedConfig).get_config_dict(name)[0].get("model_type")
@@ -221,12 +221,23 @@ def save_whole(model: Any, tokenizer: Any, processor: Any, folder: Path) -> None
     processor.save_pretrained(folder)
 
 
+def _families(base: type[Teacher]) -> Generator[type[Teacher]]:
+    """All subclasses, also those of subclasses."""
+    for family in base.__subclasses__():
+        yield family
+        yield from _families(family)
+
+
 @contextmanager
 def _explained(name: str, known: str) -> Generator[None]:
     """Turn the errors of `transformers` and the hub while a model is loaded into a `TeacherError`."""
     try:
         yield
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, HfHubHTTPError, HFValidationError) as error:
+        if "couldn't connect" in str(error):
+            raise TeacherError(
+                f"{name!r} is no folder, and the hub cannot be reached: name a folder, or connect to the internet."
+            ) from error
         raise TeacherError(
             f"no teacher could be loaded from {name!r} ({_first_line(error)}): name a folder or a hub model with "
             f"config.json, model.safetensors and tokenizer files of {known}."

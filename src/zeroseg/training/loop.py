@@ -10,6 +10,7 @@ import json
 import math
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -137,11 +138,15 @@ class _Steps(Dataset[Any], Generic[B]):
     def __len__(self) -> int:
         return self._last - self._first
 
-    def __getitem__(self, place: int) -> B | ZeroSegError:
+    def __getitem__(self, place: int) -> B | Exception:
         try:
             return self._make_batch(self._first + place)
-        except ZeroSegError as error:  # returned, because an error raised in a worker would become a traceback
+        except ZeroSegError as error:  # an error raised in a worker would become a traceback, and keep the worker alive
             return error
+        except Exception as error:  # other errors may not be picklable
+            failure = RuntimeError(f"{type(error).__name__}: {error}")
+            failure.add_note(traceback.format_exc())
+            return failure
 
 
 def train(
@@ -229,11 +234,10 @@ def _begin(objective: Objective[Any], optimiser: Optimiser, run: Path, resume: b
 def _prefetch(objective: Objective[Any], start: int) -> Iterator[Any]:
     """Batches start .. steps - 1; worker processes prepare them if `workers` > 0 (and processes can fork)."""
     config = objective.loop
-    steps = _Steps(objective.batch, start, config.steps)
-    batches: Iterable[Any] = (steps[place] for place in range(len(steps)))
+    batches: Iterable[Any] = map(objective.batch, range(start, config.steps))
     if config.workers and sys.platform == "linux":
         batches = DataLoader(
-            steps,
+            _Steps(objective.batch, start, config.steps),
             batch_size=None,
             num_workers=config.workers,
             prefetch_factor=4,
@@ -241,7 +245,7 @@ def _prefetch(objective: Objective[Any], start: int) -> Iterator[Any]:
             multiprocessing_context="fork",
         )
     for batch in batches:
-        if isinstance(batch, ZeroSegError):
+        if isinstance(batch, Exception):
             raise batch
         yield batch
 

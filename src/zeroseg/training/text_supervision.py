@@ -19,9 +19,9 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 
 from zeroseg.errors import ConfigError
-from zeroseg.feature_cache import read_square
 from zeroseg.losses import multi_label_contrast
 from zeroseg.precision import full_precision
+from zeroseg.squares import square_of_file
 from zeroseg.student import Student, StudentConfig
 from zeroseg.student.encoder import random_keep
 from zeroseg.teacher import Teacher
@@ -96,14 +96,14 @@ class CaptionData:
         self._words = re.compile(rf"\b(?:{'|'.join(longest_first)})\b", re.IGNORECASE) if words else None
 
     def batch(self, step: int) -> CaptionBatch:
-        """The batch of step 0, 1, 2 ... (`training.sampling`)."""
+        """The batch of step 0, 1, 2 ... (`training.sampling`). Raises `ImageError`."""
         loop = self._config.loop
         chosen = [self.captioned[n] for n in numbers_of(step, loop.batch_size, len(self.captioned), loop.seed)]
         captions, of_captions = self._texts([[caption] for _, caption in chosen])
         random = np.random.default_rng([loop.seed, 11, step])
         words, of_words = self._texts([self._some_words(caption, random) for _, caption in chosen])
         return CaptionBatch(
-            torch.stack([read_square(path.read_bytes(), self._config.student.image_size) for path, _ in chosen]),
+            torch.stack([square_of_file(path, self._config.student.image_size) for path, _ in chosen]),
             flipped(step, loop.batch_size, loop.seed) & self._config.flips,
             captions,
             of_captions,

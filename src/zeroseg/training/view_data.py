@@ -15,7 +15,8 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from zeroseg.errors import TrainingError
-from zeroseg.feature_cache import FeatureCache, read_square
+from zeroseg.feature_cache import FeatureCache
+from zeroseg.squares import square_of_file
 from zeroseg.training.batch import Batch
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.sampling import flipped, numbers_of
@@ -70,11 +71,14 @@ class ViewData:
         self._side, self._loop, self._flips = side, loop, flips
 
     def batch(self, step: int) -> ViewBatch:
-        """The batch of step 0, 1, 2 ... (`training.sampling`)."""
+        """The batch of step 0, 1, 2 ... (`training.sampling`).
+
+        Raises `ImageError` for an image that can no longer be read, or that has changed since it was cached.
+        """
         size, seed = self._loop.batch_size, self._loop.seed
         chosen = [self.images[n] for n in numbers_of(step, size, len(self.images), seed)]
         return ViewBatch(
-            torch.stack([read_square(path.read_bytes(), self._side) for path, _ in chosen]),
+            torch.stack([square_of_file(path, self._side, key) for path, key in chosen]),
             torch.stack([self.cache[key] for _, key in chosen]),
             flipped(step, size, seed) & self._flips,
             names=[path.name for path, _ in chosen],
