@@ -75,18 +75,15 @@ def write_study(
     For each image the folder has `pictures/NUMBER.png` and the overlays `NUMBER-left.png` and `NUMBER-right.png`, with
     one size and one colour for each label. `index.html` asks the questions, in any browser and without a network;
     `study.json` says how the study was made. The sides can be computed from `seed`, so it is only in the key: choose
-    one that the workers cannot guess. Each method is on the left in half of the questions (for an odd number of
-    questions, in one more or one less).
+    one that the workers cannot guess. Each method is on the left in half of the questions (or in one more or less).
 
     Args:
-        folder: a new or an empty folder.
         first, second: the methods; `names` are their names in the key and in the result of `tally`.
         images: each with a name, which is also in `study.json`.
         progress: called with the number of images done.
 
     Raises:
-        ValueError: if both methods have the same name.
-        DatasetError: without images.
+        ValueError, DatasetError: if both methods have the same name; without images.
         OutputError: if `folder` is not empty, if there is already a key, or if writing fails; then no file is left.
     """
     if names[0] == names[1]:
