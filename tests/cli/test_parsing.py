@@ -34,7 +34,7 @@ PHOTO = ["segment", "photo.jpg", "--labels", "dog"]
         ([*PHOTO, "--naming", "pixels"], ["'pixels'", "--naming", "segments", "patches"]),
         ([*PHOTO, "--margin", "much"], ["'much'", "--margin FLOAT"]),
         ([*PHOTO, "--margin", "1", "--threshold", ".5"], ["--threshold", "--margin"]),
-        ([*PHOTO, "--background", "none", "--threshold", ".5"], ["--background product"]),
+        ([*PHOTO, "--background", "none", "--threshold", ".5"], ["--threshold", "--background none"]),
         ([*PHOTO, "--refinement", "-1"], ["--refinement must be 0 iterations or more, not -1"]),
         (["cache", "photos"], ["--out"]),
         (["cache", "--out", "cache"], ["IMAGES"]),
