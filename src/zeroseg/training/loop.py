@@ -263,8 +263,7 @@ def update(objective: Objective[B], optimiser: Optimiser, batch: B, step: int, i
     Returns the loss and the norm of the gradient; for a step that is logged also parts and diagnostics.
     """
     config, model = objective.loop, objective.model
-    for group in optimiser.param_groups:
-        group["lr"] = learning_rate(step, config.steps, config.optimiser)
+    optimiser.set_rate(learning_rate(step, config.steps, config.optimiser))
     model.train()
     optimiser.zero_grad()
     metrics = _accumulate(objective, batch, step, is_logged)
