@@ -63,6 +63,7 @@ STUDENT = StudentConfig(
 PATCH_STUDENT = replace(
     STUDENT, decoder_layers=0, assignment="cosine", patch_head=True, read_out=ReadOut("patches", Margin())
 )
+LITE_STUDENT = replace(PATCH_STUDENT, encoder="efficientnet_lite0", patch_size=16, image_size=64, inference_size=64)
 
 
 def shake(model: torch.nn.Module, seed: int) -> None:
