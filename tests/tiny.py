@@ -1,4 +1,4 @@
-"""Small things to test with: a random CLIP or SigLIP as teacher, sizes of a random student, pictures."""
+"""Small things to test with: a random CLIP, SigLIP or LiT as teacher, sizes of a random student, pictures."""
 
 import json
 from dataclasses import replace
@@ -13,7 +13,13 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import (
     CLIPImageProcessorPil,
     CLIPModel,
+    CLIPTextConfig,
+    CLIPTextModel,
     CLIPTokenizer,
+    ConvNextConfig,
+    ConvNextModel,
+    Dinov2Config,
+    Dinov2Model,
     PreTrainedTokenizerFast,
     Siglip2Config,
     Siglip2ImageProcessorPil,
@@ -21,13 +27,19 @@ from transformers import (
     SiglipConfig,
     SiglipImageProcessorPil,
     SiglipModel,
+    VisionTextDualEncoderConfig,
+    VisionTextDualEncoderModel,
+    ViTConfig,
+    ViTModel,
 )  # fmt: skip
 
 from zeroseg.images import to_tensor
 from zeroseg.rules import Margin
 from zeroseg.student import Student, StudentConfig
 from zeroseg.student.config import ReadOut
-from zeroseg.teacher import ClipTeacher, SiglipTeacher, Teacher
+from zeroseg.teacher import ClipTeacher, LockedTeacher, SiglipTeacher, Teacher
+from zeroseg.teacher.image_tower import image_processor, with_hidden_size
+from zeroseg.teacher.lite_tower import EfficientNetLiteConfig, EfficientNetLiteModel
 from zeroseg.training.teach import TeachConfig, build_clip, train_tokenizer
 from zeroseg.views import ViewsConfig
 
@@ -144,6 +156,50 @@ def siglip_folder(folder: Path, naflex: bool = False) -> Path:
         else SiglipImageProcessorPil(size={"height": 32, "width": 32}, image_mean=[0.5] * 3, image_std=[0.5] * 3)
     )
     processor.save_pretrained(folder)
+    return folder
+
+
+def image_tower(kind: str = "lite", seed: int = 0) -> Any:
+    """A random vision model of `transformers`, with patches of 8 pixels or a map of stride 8 or 32."""
+    sizes: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    sizes |= {"image_size": 32, "patch_size": 8}
+    torch.manual_seed(seed)
+    match kind:
+        case "vit":
+            model = ViTModel(ViTConfig(**sizes, intermediate_size=64))
+        case "dinov2":
+            model = Dinov2Model(Dinov2Config(**sizes, mlp_ratio=2))
+        case "convnext":
+            model = ConvNextModel(ConvNextConfig(hidden_sizes=[16, 32], depths=[1, 1], num_stages=2))
+        case _:
+            model = EfficientNetLiteModel(EfficientNetLiteConfig())
+    shake(model, seed)
+    return model.eval()
+
+
+def locked(kind: str = "lite", seed: int = 0) -> Any:
+    """A random LiT of `transformers`."""
+    vision = image_tower(kind, seed)
+    special = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    text = CLIPTextConfig(vocab_size=len(tokenizer()), max_position_embeddings=24, **sizes, **special)
+    config: Any = VisionTextDualEncoderConfig
+    config = config.from_vision_text_configs(with_hidden_size(vision.config), text, projection_dim=16)
+    model = VisionTextDualEncoderModel(config, vision, CLIPTextModel(text))
+    shake(model, seed)
+    return model.eval()
+
+
+@cache
+def locked_teacher(kind: str = "lite", seed: int = 0) -> Teacher:
+    return LockedTeacher(locked(kind, seed), tokenizer(), [0.5] * 3, [0.25] * 3, 64)
+
+
+def locked_folder(folder: Path, kind: str = "lite") -> Path:
+    """The tiny LiT as a folder of `transformers`."""
+    locked(kind).save_pretrained(folder)
+    tokenizer().save_pretrained(folder)
+    image_processor([0.5] * 3, [0.25] * 3, 64).save_pretrained(folder)
     return folder
 
 

@@ -11,7 +11,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, cast, get_args
 
 import torch
 import torch.nn.functional as F
@@ -23,21 +23,27 @@ from transformers import PreTrainedConfig
 
 from zeroseg.errors import TeacherError
 from zeroseg.images import resize
+from zeroseg.method_names import DenseMethod
 from zeroseg.precision import mixed_precision, plain_attention
 from zeroseg.teacher.last_attention import Attend
 from zeroseg.teacher.text_encoder import TextEncoder
 
 BUNDLED_NAME = "bundled"
 BUNDLED = Path(__file__).parents[1] / "weights" / "teacher"
+KNOWN_WORDS = "known_words.txt"
 TEXTS_AT_ONCE, IMAGES_AT_ONCE = 256, 128
 
 
 @dataclass(frozen=True)
 class VisionTower:
-    """All layers of a teacher's vision tower, with the parameter names of `zeroseg.student.encoder.Encoder`."""
+    """All layers of a teacher's vision tower, with the parameter names of `zeroseg.student.encoder.Encoder`.
+
+    `form`: "vit", or the name of the `EfficientNetLite` whose parameter names they are, such as "efficientnet_lite0".
+    """
 
     tensors: Mapping[str, Tensor]
     activation: str
+    form: str = "vit"
 
 
 class Teacher(ABC):
@@ -53,6 +59,10 @@ class Teacher(ABC):
     """The name of the family."""
     model_types: ClassVar[tuple[str, ...]]
     """The values of `model_type` in the config.json of its models."""
+    dense_methods: ClassVar[tuple[DenseMethod, ...]] = get_args(DenseMethod)
+    """The dense read-outs that its models have. With "maskclip" alone, `patch_embeddings` does not use `attend`."""
+    known_words: frozenset[str] | None = None
+    """All words of the texts that it was trained on, in lower case; None if its folder has no known_words.txt."""
 
     def __init__(
         self,
@@ -98,7 +108,9 @@ class Teacher(ABC):
                     f"{name!r} is not a teacher, {found}: name a folder or a hub model of {known} "
                     f"(model type {', '.join(families)})."
                 )
-            return families[kind]._load(name)
+            teacher = families[kind]._load(name)
+            teacher.known_words = _read_known_words(Path(name) / KNOWN_WORDS)
+            return teacher
 
     @classmethod
     @abstractmethod
@@ -190,7 +202,10 @@ class Teacher(ABC):
 
 def choose_attention(model: Any) -> None:
     """Choose the fastest attention of `transformers` for the model's device."""
-    model.set_attn_implementation("eager" if plain_attention(model.device) else "sdpa")
+    try:
+        model.set_attn_implementation("eager" if plain_attention(model.device) else "sdpa")
+    except ValueError:  # a part of the model, such as a ConvNeXt, does not have torch's fused attention
+        model.set_attn_implementation("eager")
 
 
 def load_whole(model_class: Any, name: str) -> Any:
@@ -219,6 +234,10 @@ def save_whole(model: Any, tokenizer: Any, processor: Any, folder: Path) -> None
     model.float()
     tokenizer.save_pretrained(folder)
     processor.save_pretrained(folder)
+
+
+def _read_known_words(path: Path) -> frozenset[str] | None:
+    return frozenset(path.read_text(encoding="utf-8").split()) if path.is_file() else None
 
 
 def _families(base: type[Teacher]) -> Generator[type[Teacher]]:
