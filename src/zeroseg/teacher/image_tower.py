@@ -28,16 +28,20 @@ class ImageTower:
         parameters = inspect.signature(model.forward).parameters
         self._any_size = {"interpolate_pos_encoding": True} if "interpolate_pos_encoding" in parameters else {}
 
+    def run(self, pixels: Float[Tensor, "B 3 H W"]) -> Any:
+        """The output of `transformers` for normalised pixels."""
+        return self.model(pixel_values=pixels, **self._any_size)
+
     def pooled(self, pixels: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B E"]:
         """The pooled output for normalised pixels."""
-        return self.model(pixel_values=pixels, **self._any_size).pooler_output
+        return self.run(pixels).pooler_output
 
     def positions(self, pixels: Float[Tensor, "B 3 H W"], grid: tuple[int, int]) -> Float[Tensor, "B P E"]:
         """Each position of the last layer, row by row, as if it were the pooled output, for normalised pixels.
 
         `grid`: the number of positions down and across.
         """
-        tokens = self.model(pixel_values=pixels, **self._any_size).last_hidden_state
+        tokens = self.run(pixels).last_hidden_state
         if tokens.ndim == 4:
             tokens = rearrange(tokens, "b e i j -> b (i j) e")
         tokens = tokens[:, -grid[0] * grid[1] :]  # class and register tokens are before the patches

@@ -83,7 +83,7 @@ class Teacher(ABC):
         self.size, self.patch_size, self.width = size, patch_size, width
         self.logit_scale = float(model.logit_scale.exp())
         self.logit_bias = logit_bias
-        self.fingerprint = _fingerprint(model)
+        self.fingerprint = fingerprint(model)
 
     @staticmethod
     def from_pretrained(name: str | Path = BUNDLED_NAME) -> Teacher:
@@ -98,7 +98,7 @@ class Teacher(ABC):
         name = str(BUNDLED if name == BUNDLED_NAME else name)
         families = {kind: family for family in _families(Teacher) for kind in family.model_types}
         known = " or ".join(sorted(family.family for family in set(families.values())))
-        with _explained(name, known):
+        with explained(name, "teacher", f"config.json, model.safetensors and tokenizer files of {known}"):
             kind = cast(Any, PreTrainedConfig).get_config_dict(name)[0].get("model_type")
             if kind not in families:
                 found = (
@@ -248,8 +248,11 @@ def _families(base: type[Teacher]) -> Generator[type[Teacher]]:
 
 
 @contextmanager
-def _explained(name: str, known: str) -> Generator[None]:
-    """Turn the errors of `transformers` and the hub while a model is loaded into a `TeacherError`."""
+def explained(name: str, what: str, known: str) -> Generator[None]:
+    """Turn the errors of `transformers` and the hub while a model is loaded into a `TeacherError`.
+
+    `what` it should be, in one word; `known`: the files of what models are right.
+    """
     try:
         yield
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, HfHubHTTPError, HFValidationError) as error:
@@ -258,12 +261,12 @@ def _explained(name: str, known: str) -> Generator[None]:
                 f"{name!r} is no folder, and the hub cannot be reached: name a folder, or connect to the internet."
             ) from error
         raise TeacherError(
-            f"no teacher could be loaded from {name!r} ({_first_line(error)}): name a folder or a hub model with "
-            f"config.json, model.safetensors and tokenizer files of {known}."
+            f"no {what} could be loaded from {name!r} ({_first_line(error)}): "
+            f"name a folder or a hub model with {known}."
         ) from error
 
 
-def _fingerprint(model: Any) -> str:
+def fingerprint(model: Any) -> str:
     """A hash of all weights as float16, so that a float16 copy on disk and its float32 original have the same hash."""
     digest = hashlib.sha256()
     for name, weight in sorted(model.state_dict().items()):
