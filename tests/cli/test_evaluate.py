@@ -278,7 +278,7 @@ def test_a_folder_is_calibrated_on_what_is_measured_and_says_so(call: Call, mode
     said = call(*words, "--calibrate")
     assert said.code == 0, said.err
     assert "calibrating the margin on 1 of the measured images, without their masks\n" in said.out
-    assert "not tuned: folder has no images other than the measured ones." in said.out
+    assert "not tuned: folder has no images other than the measured ones that a margin may be tuned on." in said.out
     (tmp_path / "mine/labels.txt").write_text("sky\ndog\n")
     assert_one_sentence(call(*words, "--calibrate"), 2, "folder", "no background", "--calibrate")
     write_mask(tmp_path / "mine/masks/one.png", np.full((SIDE, SIDE), 255, np.uint8))
