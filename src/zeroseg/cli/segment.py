@@ -137,10 +137,9 @@ class Segment:
 
     def _changes(self, segmenter: zeroseg.Segmenter) -> dict[str, object]:
         """The requested changes of the model's own read-out."""
-        from zeroseg.student.config import SMALLEST_REGION
         from zeroseg.vocabulary import parse_labels
 
-        words, smallest = self.background_words, segmenter.read_out.smallest_region or SMALLEST_REGION
+        words, smallest = self.background_words, segmenter.read_out.without_specks().smallest_region
         name, threshold = self.background, self.threshold if self.margin is None else self.margin
         if name is None and threshold is not None:
             name = "product" if self.margin is None else "margin"

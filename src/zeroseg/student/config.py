@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal, cast, get_args
 
 from zeroseg.errors import ConfigError
@@ -41,6 +41,10 @@ class ReadOut:
 
     def __post_init__(self) -> None:
         _check_read_out(vars(self))
+
+    def without_specks(self) -> ReadOut:
+        """The same read-out; if it keeps regions of every size, without those smaller than `SMALLEST_REGION`."""
+        return replace(self, smallest_region=self.smallest_region or SMALLEST_REGION)
 
     def to_json(self) -> dict[str, Any]:
         """The form in saved configs: one flat table, in which rules that are not in use have default thresholds."""
