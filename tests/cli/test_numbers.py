@@ -82,8 +82,10 @@ def test_no_float_is_nan_or_infinite(
 SENSELESS = [
     ("segment", "--threshold", "-0.1 1.5"),
     ("segment", "--refinement", "-1"),
+    ("segment", "--smallest-region", "-0.1 1"),
     ("evaluate", "--size", "0 -3"),
     ("evaluate", "--refinement", "-1"),
+    ("evaluate", "--smallest-region", "-0.1 1"),
     ("picturebook show", "--count", "0 -1"),
     ("picturebook show", "--first", "-1"),
     ("picturebook show", "--side", "0 -96"),

@@ -36,9 +36,10 @@ TEXTS_AT_ONCE, IMAGES_AT_ONCE = 256, 128
 
 @dataclass(frozen=True)
 class VisionTower:
-    """All layers of a teacher's vision tower, with the parameter names of `zeroseg.student.encoder.Encoder`.
+    """All layers of a teacher's vision tower, under the names of a student's encoder of the same form.
 
-    `form`: "vit", or the name of the `EfficientNetLite` whose parameter names they are, such as "efficientnet_lite0".
+    "vit": the names of `zeroseg.student.encoder.Encoder`. "efficientnet_lite0": those of
+    `zeroseg.efficientnet_lite.EfficientNetLite`, whose activation is always ReLU6.
     """
 
     tensors: Mapping[str, Tensor]
