@@ -43,8 +43,8 @@ class Evaluate:
     with its saved settings, unless you choose others. The other methods are baselines that use only the teacher: its
     patches, with one of four changes of its last layer (maskclip, sclip, naclip, clearclip); 4 x 4 crops, or sliding
     windows, each embedded separately (crops, windows). The margin of their background is tuned on validation scenes, or
-    on images of the official train split of a real data set; without these it is not tuned. The operations of all
-    networks for one image are counted, too.
+    on images of the official train split of a real data set (of validation for msrc21); without these it is not tuned.
+    The operations of all networks for one image are counted, too.
 
     examples:
       zeroseg evaluate --dataset picturebook-voc
@@ -66,7 +66,7 @@ class Evaluate:
         str | None, arg(metavar="NAME", help_behavior_hint="(default: the one the student names, or the bundled one)")
     ] = None
     """A teacher: a folder, the name of a hub repository, or "bundled"."""
-    split: Annotated[SplitName | None, arg(help_behavior_hint="(default: held-out; val; all of a folder)")] = None
+    split: Annotated[SplitName | None, arg(help_behavior_hint="(default: held-out; val; test; all of a folder)")] = None
     """Which scenes (the first four), or which images."""
     size: Annotated[int | None, arg(help_behavior_hint="(default: 300 scenes, or all images)")] = None
     """Measure at most this number of images, the first ones."""
