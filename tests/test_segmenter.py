@@ -165,7 +165,7 @@ def test_refinement_leaves_no_specks():
     assert smallest(ours.name(encoded, vocabulary).class_map) < 5
     found = cleaned.name(encoded, vocabulary)
     assert smallest(found.class_map) >= 0.005 * 96 * 64
-    labels = np.asarray(encoded.patches @ ours.embed(vocabulary)[0].T).argmax(axis=1)
+    labels = np.asarray(encoded.regions("patches") @ ours.embed(vocabulary)[0].T).argmax(axis=1)
     assert smallest(cleaned.paint(encoded, labels, 2)) >= 0.005 * 96 * 64
     plain = ours.reading(refinement=0)
     same = plain.reading(smallest_region=0.4).name(encoded, vocabulary).class_map
