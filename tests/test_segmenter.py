@@ -18,7 +18,7 @@ from zeroseg.encoding import KEPT, Encoded, Size, StudentEncoder
 from zeroseg.errors import ImageError, VocabularyError, WeightsError
 from zeroseg.rules import BackgroundRule, Margin, NoBackground, Product, Sigmoid, Softmax
 from zeroseg.segmenter import REFINED_SIDE, Segmenter, working_size
-from zeroseg.student import StudentConfig
+from zeroseg.student import Student, StudentConfig
 from zeroseg.student.config import Naming, ReadOut
 from zeroseg.teacher import Teacher
 from zeroseg.vocabulary import Vocabulary, make_vocabulary
@@ -429,6 +429,27 @@ def test_segmenter_from_folders_finds_the_teacher_of_its_student(folders: Path):
 def test_student_of_another_teacher_is_refused(folders: Path):
     with pytest.raises(WeightsError, match="8 dimensions"):
         Segmenter.from_pretrained(folders / "narrow", teacher=folders / "teacher")
+
+
+def test_a_teacher_of_equal_width_but_another_text_tower_is_refused(folders: Path):
+    """It would give masks with wrong names, and no error."""
+    own = replace(PATCH_STUDENT, teacher="some/clip", text_fingerprint=teacher().text_fingerprint)
+    assert Segmenter.of(student(own), teacher()).teacher is teacher()
+    with pytest.raises(WeightsError, match=r"another text tower than the given teacher.*trained, some/clip"):
+        Segmenter.of(student(own), teacher(1))
+    student(replace(own, text_fingerprint=teacher(1).text_fingerprint)).save_pretrained(folders / "of-another")
+    with pytest.raises(WeightsError, match=r"of-another was distilled from .* than the teacher .*/teacher, so"):
+        Segmenter.from_pretrained(folders / "of-another", teacher=folders / "teacher")
+
+
+def test_a_student_of_an_earlier_version_takes_any_teacher_of_its_width():
+    """It does not know the fingerprint of its own one."""
+    assert not PATCH_STUDENT.text_fingerprint
+    assert Segmenter.of(student(PATCH_STUDENT), teacher(1)).teacher is teacher(1)
+
+
+def test_the_bundled_student_knows_the_text_tower_of_the_bundled_teacher():
+    assert Student.from_pretrained().config.text_fingerprint == Teacher.from_pretrained().text_fingerprint
 
 
 def test_naming_by_patches_needs_a_student_with_patches():

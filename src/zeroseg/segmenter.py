@@ -26,7 +26,7 @@ from zeroseg.refine import refine
 from zeroseg.rules import BackgroundRule, ClassScores, Sigmoid, rule_named
 from zeroseg.segmentation import BACKGROUND, Segmentation
 from zeroseg.student import Student
-from zeroseg.student.config import ReadOut
+from zeroseg.student.config import ReadOut, StudentConfig
 from zeroseg.student.weights import BUNDLED
 from zeroseg.teacher import Teacher
 from zeroseg.vocabulary import Vocabulary, label_key, make_vocabulary
@@ -55,21 +55,22 @@ class Segmenter:
         """Load a student (folder or hub name) with the text encoder of its teacher.
 
         `teacher` overrides the name in the student's config. `device`: by default CUDA if it is available.
-        Raises `WeightsError`, `TeacherError`.
+        Raises `TeacherError`, and `WeightsError`, also for a teacher that the student was not distilled from.
         """
         student = Student.from_pretrained(model)
         text_encoder = Teacher.from_pretrained(teacher or student.config.teacher)
-        if text_encoder.width != student.config.embedding_width:
-            raise WeightsError(
-                f"the student {model} embeds into {student.config.embedding_width} dimensions, the teacher into "
-                f"{text_encoder.width}: name the teacher that it was distilled from."
-            )
+        named = f"the student {model}", f"the teacher {teacher or student.config.teacher}"
+        _check_teacher(student.config, text_encoder, *named)
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         return cls.of(student.to(device), text_encoder.to(device))
 
     @classmethod
     def of(cls, student: Student, teacher: Teacher) -> Segmenter:
-        """A segmenter from a student in memory, with the read-out of its config."""
+        """A segmenter from a student in memory, with the read-out of its config.
+
+        Raises `WeightsError` for a teacher that the student was not distilled from.
+        """
+        _check_teacher(student.config, teacher, "the student", "the given teacher")
         return cls(StudentEncoder(student), teacher, student.config.read_out)
 
     def __call__(
@@ -179,6 +180,23 @@ class Segmenter:
     def reading(self, **changes: Any) -> Segmenter:
         """The same networks and word embeddings with another read-out: `segmenter.reading(naming="segments")`."""
         return Segmenter(self.encoder, self.teacher, replace(self.read_out, **changes), self.words)
+
+
+def _check_teacher(config: StudentConfig, teacher: Teacher, student_words: str, teacher_words: str) -> None:
+    """Raise `WeightsError`, which names both, if a teacher's text tower is not the one of the student's own teacher.
+
+    A student of an earlier version has no fingerprint of it: then only the widths are compared.
+    """
+    if teacher.width != config.embedding_width:
+        raise WeightsError(
+            f"{student_words} embeds into {config.embedding_width} dimensions, {teacher_words} into {teacher.width}: "
+            "name the teacher that it was distilled from."
+        )
+    if config.text_fingerprint and teacher.text_fingerprint != config.text_fingerprint:
+        raise WeightsError(
+            f"{student_words} was distilled from a teacher with another text tower than {teacher_words}, so its masks "
+            f"would have wrong names: name its own teacher (when it was trained, {config.teacher})."
+        )
 
 
 def _paint(logits: Float[Tensor, "R K"], encoded: Encoded, read_out: ReadOut) -> Int[Tensor, "H W"]:

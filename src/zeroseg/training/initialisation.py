@@ -9,7 +9,8 @@ from zeroseg.student import Student, weights
 from zeroseg.student.encoder import resize_positions
 from zeroseg.teacher import BUNDLED_NAME, Teacher
 
-NOT_OF_THE_FORM = ("teacher", "read_out", "inference_size")  # settings that may differ from the other student's
+NOT_OF_THE_FORM = ("teacher", "text_fingerprint", "read_out", "inference_size")
+"""Settings that may differ from the other student's."""
 
 
 def start_from_student(student: Student, name: str) -> None:
