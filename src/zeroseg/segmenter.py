@@ -22,12 +22,12 @@ from zeroseg import scoring
 from zeroseg.encoding import Encoded, ImageEncoder, Size, StudentEncoder, WordEmbedder
 from zeroseg.errors import WeightsError
 from zeroseg.images import ImageSource, load_image, resize, to_tensor
+from zeroseg.models import DEFAULT
 from zeroseg.refine import refine
 from zeroseg.rules import BackgroundRule, ClassScores, Sigmoid, rule_named
 from zeroseg.segmentation import BACKGROUND, Segmentation
 from zeroseg.student import Student
 from zeroseg.student.config import ReadOut, StudentConfig
-from zeroseg.student.weights import BUNDLED
 from zeroseg.teacher import Teacher
 from zeroseg.vocabulary import Vocabulary, label_key, make_vocabulary
 
@@ -50,9 +50,9 @@ class Segmenter:
 
     @classmethod
     def from_pretrained(
-        cls, model: str | Path = BUNDLED, teacher: str | Path | None = None, device: str | None = None
+        cls, model: str | Path = DEFAULT, teacher: str | Path | None = None, device: str | None = None
     ) -> Segmenter:
-        """Load a student (folder or hub name) with the text encoder of its teacher.
+        """Load a student (a bundled name, a folder or a hub name) with the text encoder of its teacher.
 
         `teacher` overrides the name in the student's config. `device`: by default CUDA if it is available.
         Raises `TeacherError`, and `WeightsError`, also for a teacher that the student was not distilled from.

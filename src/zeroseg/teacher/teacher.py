@@ -16,20 +16,19 @@ from typing import Any, ClassVar, cast
 
 import torch
 import torch.nn.functional as F
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from jaxtyping import Float, Int
 from safetensors import SafetensorError
 from torch import Tensor
 from transformers import PreTrainedConfig
 
 from zeroseg.errors import TeacherError
+from zeroseg.hub import folder_of
 from zeroseg.images import resize
+from zeroseg.models import DEFAULT
 from zeroseg.precision import mixed_precision, plain_attention
 from zeroseg.teacher.last_attention import Attend
 from zeroseg.teacher.text_encoder import TextEncoder
 
-BUNDLED_NAME = "bundled"
-BUNDLED = Path(__file__).parents[1] / "weights" / "teacher"
 TEXTS_AT_ONCE, IMAGES_AT_ONCE = 256, 128
 TEXT_SIDE = "text_"  # how the names of a text tower's weights begin, in all dual encoders of `transformers`
 PROBE = (
@@ -83,16 +82,15 @@ class Teacher(ABC):
         self.logit_bias = logit_bias
 
     @staticmethod
-    def from_pretrained(name: str | Path = BUNDLED_NAME) -> Teacher:
-        """Load a teacher in the format of `transformers`, from a folder or by hub name.
+    def from_pretrained(name: str | Path = DEFAULT) -> Teacher:
+        """Load a teacher in the format of `transformers`: a bundled one by name, or from a folder or by hub name.
 
-        `openai/clip-vit-large-patch14` is such a name; "bundled" is the small CLIP that comes with the package. The
-        `model_type` in config.json decides the family.
+        `openai/clip-vit-large-patch14` is such a hub name. The `model_type` in config.json decides the family.
 
         Raises `TeacherError` if there is no model, if its family is unknown, or if its weights are missing or belong to
         another model.
         """
-        name = str(BUNDLED if name == BUNDLED_NAME else name)
+        name = str(folder_of(name, "teacher"))
         families = {kind: family for family in _families(Teacher) for kind in family.model_types}
         known = " or ".join(sorted(family.family for family in set(families.values())))
         with _explained(name, known):
@@ -252,14 +250,10 @@ def _families(base: type[Teacher]) -> Generator[type[Teacher]]:
 
 @contextmanager
 def _explained(name: str, known: str) -> Generator[None]:
-    """Turn the errors of `transformers` and the hub while a model is loaded into a `TeacherError`."""
+    """Turn the errors of `transformers` while a model is loaded into a `TeacherError`."""
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, HfHubHTTPError, HFValidationError) as error:
-        if "couldn't connect" in str(error):
-            raise TeacherError(
-                f"{name!r} is no folder, and the hub cannot be reached: name a folder, or connect to the internet."
-            ) from error
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise TeacherError(
             f"no teacher could be loaded from {name!r} ({_first_line(error)}): name a folder or a hub model with "
             f"config.json, model.safetensors and tokenizer files of {known}."

@@ -80,7 +80,7 @@ class DistillConfig:
     encoder_from_teacher: bool = False
     """Start the encoder from the teacher's own vision tower."""
     start_from: str = ""
-    """Start from all weights of this student (a folder, a hub name, "bundled"), not from random ones."""
+    """Start from all weights of this student (a bundled name, a folder, a hub name), not from random ones."""
     pretraining: float = 0.0
     """The fraction of the run, at its start, with reconstruction as the only loss: MAE pretraining of the encoder."""
     loop: LoopConfig = field(default_factory=LoopConfig)

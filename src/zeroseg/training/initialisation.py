@@ -7,18 +7,18 @@ from dataclasses import asdict
 from zeroseg.errors import TrainingError
 from zeroseg.student import Student, weights
 from zeroseg.student.encoder import resize_positions
-from zeroseg.teacher import BUNDLED_NAME, Teacher
+from zeroseg.teacher import Teacher
 
 NOT_OF_THE_FORM = ("teacher", "text_fingerprint", "read_out", "inference_size")
 """Settings that may differ from the other student's."""
 
 
 def start_from_student(student: Student, name: str) -> None:
-    """Copy all weights of another student (a folder, a hub name, "bundled"), with mean and scale of its targets.
+    """Copy all weights of another student (a bundled name, a folder, a hub name), with mean and scale of its targets.
 
     Raises `WeightsError` if there is none, `TrainingError` if it has another form.
     """
-    config, tensors = weights.read(weights.BUNDLED if name == BUNDLED_NAME else name)
+    config, tensors = weights.read(name)
     ours, theirs = asdict(student.config), asdict(config)
     different = [setting for setting in ours if setting not in NOT_OF_THE_FORM and ours[setting] != theirs[setting]]
     if different:
