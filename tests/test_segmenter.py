@@ -17,11 +17,11 @@ from tests.tiny import MEAN, PATCH_STUDENT, STD, STUDENT, clip, photo, student, 
 from zeroseg.encoding import KEPT, Encoded, Size, StudentEncoder
 from zeroseg.errors import ImageError, VocabularyError, WeightsError
 from zeroseg.rules import BackgroundRule, Margin, NoBackground, Product, Sigmoid, Softmax
-from zeroseg.segmenter import REFINED_SIDE, Segmenter, working_size
+from zeroseg.segmenter import MOST_UNKNOWN, REFINED_SIDE, Segmenter, working_size
 from zeroseg.student import Student, StudentConfig
 from zeroseg.student.config import Naming, ReadOut
-from zeroseg.teacher import Teacher
-from zeroseg.vocabulary import Vocabulary, make_vocabulary
+from zeroseg.teacher import ClipTeacher, Teacher
+from zeroseg.vocabulary import UnknownWordsWarning, Vocabulary, make_vocabulary
 
 SEGMENTS, PATCHES = ReadOut("segments", NoBackground()), ReadOut("patches", NoBackground())
 LABELS = ["dog", "grass", "house"]
@@ -485,3 +485,23 @@ def test_every_rule_does_without_background_words(rule: BackgroundRule):
     assert found.has_background
     assert ((found.scores >= 0) & (found.scores <= 1)).all()
     assert (found.class_map == 0).all() == (rule.name != "product")  # whose cap lets one region survive
+
+
+# --- words that the teacher has never seen ------------------------------------------------------------
+
+
+def test_unknown_words_are_warned_of_and_change_nothing():
+    ours, told = segmenter(PATCHES), segmenter(PATCHES)
+    told.teacher = ClipTeacher(clip(), tokenizer(), MEAN, STD)
+    told.teacher.known_words = frozenset({"cat"})
+    with pytest.warns(UnknownWordsWarning, match="never read 'zebra'") as caught:
+        warned = told(photo(), "cats, zebra")
+    assert len(caught) == 1
+    np.testing.assert_array_equal(warned.class_map, ours(photo(), "cats, zebra").class_map)
+    many = told.unknown_words(make_vocabulary([f"zebra{letter}" for letter in "abcdefghijkl"]))
+    assert len(many) == MOST_UNKNOWN
+
+
+def test_teachers_that_do_not_say_what_they_know_are_believed():
+    assert teacher().known_words is None
+    assert segmenter(PATCHES).unknown_words(make_vocabulary("zebra")) == []

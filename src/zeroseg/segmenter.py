@@ -7,6 +7,7 @@ Letters: R region (P patch or S segment), W word, C class, K class with the back
 
 from __future__ import annotations
 
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -29,9 +30,10 @@ from zeroseg.segmentation import BACKGROUND, Segmentation
 from zeroseg.student import Student
 from zeroseg.student.config import ReadOut, StudentConfig
 from zeroseg.teacher import Teacher
-from zeroseg.vocabulary import Vocabulary, label_key, make_vocabulary
+from zeroseg.vocabulary import UnknownWordsWarning, Vocabulary, label_key, make_vocabulary, unknown_words
 
 LARGEST_ASPECT = 6  # longer pictures are compressed to it: position embeddings do not extend that far
+MOST_UNKNOWN = 8  # labels that a warning names
 REFINED_SIDE = 224  # masks are refined on the picture with at most this shorter side, pixels
 
 
@@ -81,10 +83,22 @@ class Segmenter:
         `image`: anything that `load_image` takes. `labels`: a list, one line with commas, or a `Vocabulary`.
         `read_out`: replaces the segmenter's own.
 
+        Warns (`UnknownWordsWarning`) of labels with words that the teacher has never read, if it says which it has.
         Raises `ImageError`, `VocabularyError`, and `WeightsError` for a naming that the model does not have.
         """
         vocabulary = labels if isinstance(labels, Vocabulary) else make_vocabulary(labels)
+        for sentence in self.unknown_words(vocabulary):
+            warnings.warn(sentence, UnknownWordsWarning, stacklevel=2)
         return self.name(self.encode(image), vocabulary, read_out)
+
+    def unknown_words(self, vocabulary: Vocabulary) -> list[str]:
+        """One sentence for each label with words that the teacher's text tower has never seen: at most `MOST_UNKNOWN`.
+
+        Empty for teachers that do not say which words they know, such as those of the hub.
+        """
+        known = self.teacher.known_words
+        unknown = [] if known is None else unknown_words(vocabulary.labels, known)
+        return [one.sentence(known or ()) for one in unknown[:MOST_UNKNOWN]]
 
     def encode(self, image: ImageSource) -> Encoded:
         """The regions of an image, ready for any number of vocabularies. Raises `ImageError`."""

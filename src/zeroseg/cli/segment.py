@@ -90,13 +90,16 @@ class Segment:
             )
         self._check_rule()
         check_iterations(self.refinement)
-        locate(self.model or DEFAULT, self.teacher, "student" if self.method == "student" else "teacher")
+        if any(photo.exists() for photo in self.photos):
+            locate(self.model or DEFAULT, self.teacher, "student" if self.method == "student" else "teacher")
         photos, failed = self._find_photos()
         if not photos:
             return FAILED
         segmenter = self._segmenter()
         segmenter = segmenter.reading(**self._changes(segmenter))
         _warn_of_same_tokens(vocabulary, segmenter)
+        for sentence in segmenter.unknown_words(vocabulary):
+            say(sentence)
         for photo, name in zip(photos, output_names(photos, self.out), strict=True):
             try:
                 segmentation = self._segment(segmenter, vocabulary, photo, name)
@@ -176,7 +179,7 @@ class Segment:
         from zeroseg.images import load_image
 
         picture = load_image(photo)
-        segmentation = segmenter(picture, vocabulary)
+        segmentation = segmenter.name(segmenter.encode(picture), vocabulary)
         save_palette_png(segmentation, self.out / (name + MASK))
         save_image(overlay(picture, segmentation), self.out / (name + OVERLAY))
         figures = {

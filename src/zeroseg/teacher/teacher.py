@@ -29,6 +29,7 @@ from zeroseg.precision import mixed_precision, plain_attention
 from zeroseg.teacher.last_attention import Attend
 from zeroseg.teacher.text_encoder import TextEncoder
 
+KNOWN_WORDS = "known_words.txt"
 TEXTS_AT_ONCE, IMAGES_AT_ONCE = 256, 128
 TEXT_SIDE = "text_"  # how the names of a text tower's weights begin, in all dual encoders of `transformers`
 PROBE = (
@@ -60,6 +61,8 @@ class Teacher(ABC):
     """The name of the family."""
     model_types: ClassVar[tuple[str, ...]]
     """The values of `model_type` in the config.json of its models."""
+    known_words: frozenset[str] | None = None
+    """All words of the texts that it was trained on, in lower case; None if its folder has no known_words.txt."""
 
     def __init__(
         self,
@@ -103,7 +106,9 @@ class Teacher(ABC):
                     f"{name!r} is not a teacher, {found}: name a folder or a hub model of {known} "
                     f"(model type {', '.join(families)})."
                 )
-            return families[kind]._load(name)
+            teacher = families[kind]._load(name)
+            teacher.known_words = _read_known_words(Path(name) / KNOWN_WORDS)
+            return teacher
 
     @classmethod
     @abstractmethod
@@ -239,6 +244,10 @@ def save_whole(model: Any, tokenizer: Any, processor: Any, folder: Path) -> None
     model.float()
     tokenizer.save_pretrained(folder)
     processor.save_pretrained(folder)
+
+
+def _read_known_words(path: Path) -> frozenset[str] | None:
+    return frozenset(path.read_text(encoding="utf-8").split()) if path.is_file() else None
 
 
 def _families(base: type[Teacher]) -> Generator[type[Teacher]]:
