@@ -98,10 +98,22 @@ def with_new_names(arguments: Sequence[str], renamed: Mapping[tuple[str, str], s
     return new
 
 
+def check_positive(option: str, number: int | None) -> None:
+    """Raise `UsageError` if a whole number is below 1; None is always right."""
+    if number is not None and number < 1:
+        raise UsageError(f"{option} must be 1 or more, not {number}.")
+
+
 def check_iterations(refinement: int | None) -> None:
     """Raise `UsageError` if --refinement is negative; None is the model's own number."""
     if refinement is not None and refinement < 0:
         raise UsageError(f"--refinement must be 0 iterations or more, not {refinement}.")
+
+
+def check_fraction(name: str, fraction: float | None) -> None:
+    """Raise `UsageError` unless option `name` is None or a fraction, 0 or more and below 1."""
+    if fraction is not None and not 0 <= fraction < 1:
+        raise UsageError(f"{name} must be a fraction, 0 or more and below 1, not {fraction:g}.")
 
 
 def _filled(docstring: str) -> str:

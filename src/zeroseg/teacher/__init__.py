@@ -5,10 +5,11 @@ To add a family, write a file here with a subclass of `Teacher` that names its `
 
 from zeroseg.teacher.clip import ClipTeacher
 from zeroseg.teacher.last_attention import Attend, LastAttention
+from zeroseg.teacher.locked import LockedTeacher
 from zeroseg.teacher.siglip import SiglipTeacher
 from zeroseg.teacher.teacher import Teacher, VisionTower
 from zeroseg.teacher.text_encoder import TextEncoder
 
 __all__ = [
-    "Attend", "ClipTeacher", "LastAttention", "SiglipTeacher", "Teacher", "TextEncoder", "VisionTower",
+    "Attend", "ClipTeacher", "LastAttention", "LockedTeacher", "SiglipTeacher", "Teacher", "TextEncoder", "VisionTower",
 ]  # fmt: skip

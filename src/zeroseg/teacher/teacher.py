@@ -5,14 +5,13 @@ Letters: B image, C text, T token, P patch, D embedding width, H W pixels, S the
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, cast, get_args
 
 import torch
 import torch.nn.functional as F
@@ -24,28 +23,28 @@ from transformers import PreTrainedConfig
 from zeroseg.errors import TeacherError
 from zeroseg.hub import folder_of
 from zeroseg.images import resize
+from zeroseg.method_names import DenseMethod
 from zeroseg.models import DEFAULT
 from zeroseg.precision import mixed_precision, plain_attention
+from zeroseg.teacher.fingerprints import PROBE, fingerprint, text_fingerprint
 from zeroseg.teacher.last_attention import Attend
 from zeroseg.teacher.text_encoder import TextEncoder
 
 KNOWN_WORDS = "known_words.txt"
 TEXTS_AT_ONCE, IMAGES_AT_ONCE = 256, 128
-TEXT_SIDE = "text_"  # how the names of a text tower's weights begin, in all dual encoders of `transformers`
-PROBE = (
-    "The quick brown fox jumps over a lazy dog", "sphinx of black quartz, judge my vow", "a photo of two zebras",
-    "night sky", "traffic-lights at 7:45", "0123456789", "(\"cobblestone\") & wood/brick: 100 %?", "crème brûlée",
-    "straße", "молоко", "雪山",
-)  # fmt: skip
-"""Texts whose token ids identify a tokenizer. They must not change: saved students have a fingerprint made of them."""
 
 
 @dataclass(frozen=True)
 class VisionTower:
-    """All layers of a teacher's vision tower, with the parameter names of `zeroseg.student.encoder.Encoder`."""
+    """All layers of a teacher's vision tower, under the names of a student's encoder of the same form.
+
+    "vit": the names of `zeroseg.student.encoder.Encoder`. "efficientnet_lite0": those of
+    `zeroseg.efficientnet_lite.EfficientNetLite`, whose activation is always ReLU6.
+    """
 
     tensors: Mapping[str, Tensor]
     activation: str
+    form: str = "vit"
 
 
 class Teacher(ABC):
@@ -61,6 +60,8 @@ class Teacher(ABC):
     """The name of the family."""
     model_types: ClassVar[tuple[str, ...]]
     """The values of `model_type` in the config.json of its models."""
+    dense_methods: ClassVar[tuple[DenseMethod, ...]] = get_args(DenseMethod)
+    """The dense read-outs that its models have. With "maskclip" alone, `patch_embeddings` does not use `attend`."""
     known_words: frozenset[str] | None = None
     """All words of the texts that it was trained on, in lower case; None if its folder has no known_words.txt."""
 
@@ -96,7 +97,7 @@ class Teacher(ABC):
         name = str(folder_of(name, "teacher"))
         families = {kind: family for family in _families(Teacher) for kind in family.model_types}
         known = " or ".join(sorted(family.family for family in set(families.values())))
-        with _explained(name, known):
+        with explained(name, "teacher", f"config.json, model.safetensors and tokenizer files of {known}"):
             kind = cast(Any, PreTrainedConfig).get_config_dict(name)[0].get("model_type")
             if kind not in families:
                 found = (
@@ -118,17 +119,12 @@ class Teacher(ABC):
     @cached_property
     def fingerprint(self) -> str:
         """A hash of all weights, which identifies caches."""
-        return _fingerprint(self._model)
+        return fingerprint(self._model)
 
     @cached_property
     def text_fingerprint(self) -> str:
-        """A hash of the text tower's weights and of its tokens for `PROBE`; it identifies the teacher of a student.
-
-        Names of weights do not count: `transformers` renames them now and then.
-        """
-        weights = self._model.state_dict().items()
-        parts = sorted(_float16_digest(weight) for name, weight in weights if name.startswith(TEXT_SIDE))
-        return hashlib.sha256(repr((parts, self.token_ids(PROBE))).encode()).hexdigest()[:16]
+        """A hash of the text tower's weights and of its tokenizer, which identifies the teacher of a student."""
+        return text_fingerprint(self._model, self.token_ids(PROBE))
 
     @property
     def device(self) -> torch.device:
@@ -215,7 +211,10 @@ class Teacher(ABC):
 
 def choose_attention(model: Any) -> None:
     """Choose the fastest attention of `transformers` for the model's device."""
-    model.set_attn_implementation("eager" if plain_attention(model.device) else "sdpa")
+    try:
+        model.set_attn_implementation("eager" if plain_attention(model.device) else "sdpa")
+    except ValueError:  # a part of the model, such as a ConvNeXt, does not have torch's fused attention
+        model.set_attn_implementation("eager")
 
 
 def load_whole(model_class: Any, name: str) -> Any:
@@ -258,32 +257,18 @@ def _families(base: type[Teacher]) -> Generator[type[Teacher]]:
 
 
 @contextmanager
-def _explained(name: str, known: str) -> Generator[None]:
-    """Turn the errors of `transformers` while a model is loaded into a `TeacherError`."""
+def explained(name: str, what: str, known: str) -> Generator[None]:
+    """Turn the errors of `transformers` and the hub while a model is loaded into a `TeacherError`.
+
+    `what` it should be, in one word; `known`: the files of what models are right.
+    """
     try:
         yield
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise TeacherError(
-            f"no teacher could be loaded from {name!r} ({_first_line(error)}): name a folder or a hub model with "
-            f"config.json, model.safetensors and tokenizer files of {known}."
+            f"no {what} could be loaded from {name!r} ({_first_line(error)}): "
+            f"name a folder or a hub model with {known}."
         ) from error
-
-
-def _fingerprint(model: Any) -> str:
-    """A hash of all weights as float16, so that a float16 copy on disk and its float32 original have the same hash."""
-    digest = hashlib.sha256()
-    for name, weight in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(_float16_bytes(weight))
-    return digest.hexdigest()[:16]
-
-
-def _float16_digest(weight: Tensor) -> str:
-    return hashlib.sha256(repr(tuple(weight.shape)).encode() + _float16_bytes(weight)).hexdigest()
-
-
-def _float16_bytes(weight: Tensor) -> bytes:
-    return weight.detach().to(torch.float16).cpu().numpy().tobytes()
 
 
 def _first_line(error: BaseException) -> str:
