@@ -55,6 +55,11 @@ BUNDLED: Mapping[str, BundledModel] = bundled_in(WEIGHTS)
 DEFAULT = next(iter(BUNDLED))
 
 
+def default_for(data_set: str) -> str:
+    """The bundled model to measure on a data set."""
+    return "picturebook" if data_set.startswith("picturebook") else DEFAULT
+
+
 def bundled(name: str | Path) -> BundledModel | None:
     """The bundled model of this name, or of a name in `FORMER_NAMES`; None for any other name and for a `Path`.
 

@@ -48,13 +48,6 @@ def test_more_texts_than_go_through_at_once_and_a_long_one():
     assert bool(whole.isfinite().all())
 
 
-def test_known_words_are_read_from_the_folder(folder: Path, tmp_path: Path):
-    assert Teacher.from_pretrained(folder).known_words is None
-    known = shutil.copytree(folder, tmp_path / "known")
-    (known / "known_words.txt").write_text("dog\ncat\n犬\n", encoding="utf-8")
-    assert Teacher.from_pretrained(known).known_words == {"dog", "cat", "犬"}
-
-
 # --- what is no teacher -----------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from datetime import date
 from functools import partial
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -17,12 +17,12 @@ from tyro.conf import arg
 
 import zeroseg
 from zeroseg.cli.messages import UsageError, say
-from zeroseg.cli.parsing import check_fraction, check_iterations, parse, with_new_names
+from zeroseg.cli.parsing import check_fraction, check_iterations, check_positive, parse, with_new_names
 from zeroseg.cli.progress import counting
-from zeroseg.dataset_names import DatasetName, PicturebookName, SplitName, splits_of, unit_of
+from zeroseg.dataset_names import DatasetName, SplitName, splits_of, unit_of
 from zeroseg.files import check_target, write_text_atomically
 from zeroseg.method_names import BaselineName, Naming, ProtocolName, RuleName
-from zeroseg.models import DEFAULT
+from zeroseg.models import DEFAULT, default_for
 
 if TYPE_CHECKING:  # torch is loaded for a measurement, not for --help
     from zeroseg.evaluation import Dataset, EvaluationRecord
@@ -107,16 +107,13 @@ class Evaluate:
     json: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
     """Write the figures and the confusion matrix to this file."""
 
-    @property
-    def _model(self) -> str:
-        return self.model or ("picturebook" if self.dataset in get_args(PicturebookName) else DEFAULT)
-
     def run(self) -> int:
         """Measure, print, and write the files that were requested."""
         self._check()
         from zeroseg.hub import locate
 
-        locate(self._model, self.teacher, "student" if self.method == "student" else "teacher")
+        model = self.model or default_for(self.dataset)
+        locate(model, self.teacher, "student" if self.method == "student" else "teacher")
         from zeroseg.evaluation import checked, open_dataset
 
         dataset = open_dataset(self.dataset, self.split, self.size, self.data, self._masks())
@@ -136,10 +133,8 @@ class Evaluate:
 
     def _check(self) -> None:
         """Raise `UsageError` for options that do not fit together, and `OutputError`, before anything is loaded."""
-        if self.size is not None and self.size < 1:
-            raise UsageError(f"--size must be 1 or more, not {self.size}.")
-        if self.tuning_images < 1:
-            raise UsageError(f"--tuning-images must be 1 or more, not {self.tuning_images}.")
+        check_positive("--size", self.size)
+        check_positive("--tuning-images", self.tuning_images)
         check_iterations(self.refinement)
         check_fraction("--smallest-region", self.smallest_region)
         for target in (self.json, self.report and self.report / "result.json"):
@@ -274,7 +269,7 @@ class Evaluate:
         from zeroseg.baselines import ITERATIONS, baseline_segmenter
         from zeroseg.cli.loading import load_teacher
 
-        name = self.teacher or self._model
+        name = self.teacher or self.model or default_for(self.dataset)
         iterations = ITERATIONS if self.refinement is None else self.refinement
         return baseline_segmenter(method, load_teacher(name), iterations), {"model": None, "teacher": name}
 
@@ -282,15 +277,14 @@ class Evaluate:
         """A student, and the names of student and teacher."""
         from zeroseg.encoding import StudentEncoder
 
-        changes = {"naming": self.naming, "refinement": self.refinement}
-        given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
-        segmenter = zeroseg.Segmenter.from_pretrained(self._model, self.teacher)
+        given: dict[str, Any] = {"naming": self.naming, "refinement": self.refinement}
+        model = self.model or default_for(self.dataset)
+        segmenter = zeroseg.Segmenter.from_pretrained(model, self.teacher)
         if self.background is not None:
             given["background"] = segmenter.rule(self.background)
-        segmenter = segmenter.reading(**given)
+        segmenter = segmenter.reading(**{name: value for name, value in given.items() if value is not None})
         assert isinstance(segmenter.encoder, StudentEncoder)
-        teacher = self.teacher or segmenter.encoder.student.config.teacher
-        return segmenter, {"model": self._model, "teacher": teacher}
+        return segmenter, {"model": model, "teacher": self.teacher or segmenter.encoder.student.config.teacher}
 
 
 def _table(ious: Mapping[str, float]) -> Table:

@@ -5,7 +5,6 @@ Letters: B image, C text, T token, P patch, D embedding width, H W pixels, S the
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,18 +26,12 @@ from zeroseg.images import resize
 from zeroseg.method_names import DenseMethod
 from zeroseg.models import DEFAULT
 from zeroseg.precision import mixed_precision, plain_attention
+from zeroseg.teacher.fingerprints import PROBE, fingerprint, text_fingerprint
 from zeroseg.teacher.last_attention import Attend
 from zeroseg.teacher.text_encoder import TextEncoder
 
 KNOWN_WORDS = "known_words.txt"
 TEXTS_AT_ONCE, IMAGES_AT_ONCE = 256, 128
-TEXT_SIDE = "text_"  # how the names of a text tower's weights begin, in all dual encoders of `transformers`
-PROBE = (
-    "The quick brown fox jumps over a lazy dog", "sphinx of black quartz, judge my vow", "a photo of two zebras",
-    "night sky", "traffic-lights at 7:45", "0123456789", "(\"cobblestone\") & wood/brick: 100 %?", "crème brûlée",
-    "straße", "молоко", "雪山",
-)  # fmt: skip
-"""Texts whose token ids identify a tokenizer. They must not change: saved students have a fingerprint made of them."""
 
 
 @dataclass(frozen=True)
@@ -130,13 +123,8 @@ class Teacher(ABC):
 
     @cached_property
     def text_fingerprint(self) -> str:
-        """A hash of the text tower's weights and of its tokens for `PROBE`; it identifies the teacher of a student.
-
-        Names of weights do not count: `transformers` renames them now and then.
-        """
-        weights = self._model.state_dict().items()
-        parts = sorted(_float16_digest(weight) for name, weight in weights if name.startswith(TEXT_SIDE))
-        return hashlib.sha256(repr((parts, self.token_ids(PROBE))).encode()).hexdigest()[:16]
+        """A hash of the text tower's weights and of its tokenizer, which identifies the teacher of a student."""
+        return text_fingerprint(self._model, self.token_ids(PROBE))
 
     @property
     def device(self) -> torch.device:
@@ -281,23 +269,6 @@ def explained(name: str, what: str, known: str) -> Generator[None]:
             f"no {what} could be loaded from {name!r} ({_first_line(error)}): "
             f"name a folder or a hub model with {known}."
         ) from error
-
-
-def fingerprint(model: Any) -> str:
-    """A hash of all weights as float16, so that a float16 copy on disk and its float32 original have the same hash."""
-    digest = hashlib.sha256()
-    for name, weight in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(_float16_bytes(weight))
-    return digest.hexdigest()[:16]
-
-
-def _float16_digest(weight: Tensor) -> str:
-    return hashlib.sha256(repr(tuple(weight.shape)).encode() + _float16_bytes(weight)).hexdigest()
-
-
-def _float16_bytes(weight: Tensor) -> bytes:
-    return weight.detach().to(torch.float16).cpu().numpy().tobytes()
 
 
 def _first_line(error: BaseException) -> str:
