@@ -18,7 +18,7 @@ from zeroseg.training.loop import LoopConfig
 
 SIZES = [
     *("--image-size", 32, "--embedding-width", 16, "--text-width", 32, "--text-layers", 1, "--heads", 2),
-    *("--vocabulary-size", 600, "--longest-text", 24, "--crops", 1, "--steps", 2, "--batch-size", 8),
+    *("--vocabulary-size", 600, "--longest-text", 24, "--crops", 1, "--views", 1, "--steps", 2, "--batch-size", 8),
     *("--loop.workers", 0, "--loop.log-every", 1),
 ]
 

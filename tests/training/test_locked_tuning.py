@@ -9,18 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from transformers import VisionTextDualEncoderModel
 
 from tests.tiny import COLOURS, colour_pairs, lite_package, tower_folder
-from zeroseg.errors import ConfigError, TeacherError, TrainingError
+from zeroseg.errors import ConfigError, DatasetError, TeacherError, TrainingError
 from zeroseg.teacher import LockedTeacher, Teacher
 from zeroseg.training.captioned import read_described
-from zeroseg.training.locked_tuning import LockedTuning, LockedTuningConfig, build_lit, split_batch, tune
+from zeroseg.training.locked_tuning import build_lit, tune
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.optimiser import OptimiserConfig
 from zeroseg.training.teach import train_tokenizer
 from zeroseg.training.towers import Tower, open_tower
 from zeroseg.training.tuning_sources import Described, Source
+from zeroseg.training.word_tuning import LockedTuningConfig, WordTuning, split_batch
 
 TUNING = LockedTuningConfig(
     image_size=32,
@@ -31,6 +33,11 @@ TUNING = LockedTuningConfig(
     vocabulary_size=600,
     longest_text=24,
     crops=1,
+    views=3,
+    smallest_view=0.2,
+    photos_at_once=4,
+    views_at_once=2,
+    words_at_once=6,
     loop=LoopConfig(
         steps=40, batch_size=16, workers=0, precision="fp32", log_every=1, checkpoint_every=2,
         optimiser=OptimiserConfig(learning_rate=1e-2),
@@ -58,6 +65,23 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Described:
     return read_described(colour_pairs(tmp_path_factory.mktemp("pairs"), 24))
 
 
+PARTS = {"grass": (30, 180, 40), "sky": (90, 150, 250), "sand": (230, 200, 120)}
+
+
+def two_part_photos(folder: Path, count: int = 18) -> Path:
+    """Photos with two of three colours, one left of the other, each with a sentence that names both."""
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    rows: list[str] = []
+    for number in range(count):
+        left, right = (list(PARTS)[(number + shift) % 3] for shift in (0, 1 + number % 2))
+        pixels = np.array([[PARTS[left]] * 20 + [PARTS[right]] * 20] * 40) + random.integers(-20, 20, (40, 40, 3))
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{number}.png")
+        rows.append(json.dumps({"file_name": f"{number}.png", "text": f"There is {left} beside the {right} ."}))
+    (folder / "metadata.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    return folder
+
+
 def losses(run: Path) -> list[float]:
     return [json.loads(line)["loss"] for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
 
@@ -80,10 +104,10 @@ def test_names_of_new_pictures_are_found(tower: Tower, pairs: Described, tmp_pat
     assert Tower("saved", saved, (), ()).fingerprint == fingerprint
 
 
-def test_all_words_of_the_texts_are_known(tower: Tower, pairs: Described, tmp_path: Path):
+def test_the_words_of_labels_and_templates_are_known(tower: Tower, pairs: Described, tmp_path: Path):
     tune(tower, [pairs], SHORT, tmp_path / "run")
     known = Teacher.from_pretrained(tmp_path / "run" / "teacher").known_words
-    assert known == {*COLOURS, "there", "is", "a", "here", "photo", "of", "picture"}
+    assert known == {*COLOURS, "a", "the", "photo", "of", "picture"}
 
 
 def test_progress_is_shown_and_features_stay(tower: Tower, pairs: Described, tmp_path: Path):
@@ -95,17 +119,17 @@ def test_progress_is_shown_and_features_stay(tower: Tower, pairs: Described, tmp
         yield shown.append
 
     tune(tower, [pairs], SHORT, tmp_path / "run", counting=counting)
-    assert shown == [("embedding", 24), 24]
-    assert (tmp_path / "run" / "features" / "000000.npy").is_file()
+    assert shown == [("embedding", 16), 16]
+    assert (tmp_path / "run" / "features" / "names" / "000000.npy").is_file()
 
 
 def test_a_resumed_run_is_the_same_bit_for_bit(
     tower: Tower, pairs: Described, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     tune(tower, [pairs], SHORT, tmp_path / "whole")
-    batch = LockedTuning.batch
+    batch = WordTuning.batch
 
-    def failing(self: LockedTuning, step: int):
+    def failing(self: WordTuning, step: int):
         if step == 3:
             raise RuntimeError("power cut")
         return batch(self, step)
@@ -114,7 +138,7 @@ def test_a_resumed_run_is_the_same_bit_for_bit(
         return open_tower(str(tmp_path / "tower"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(LockedTuning, "batch", failing)
+        patch.setattr(WordTuning, "batch", failing)
         with pytest.raises(RuntimeError, match="power cut"):
             tune(fresh(), [pairs], SHORT, tmp_path / "parts")
     assert not (tmp_path / "parts" / "teacher").exists()
@@ -150,32 +174,101 @@ def test_the_classes_of_a_tower_are_learnt_too(pairs: Described, tmp_path: Path,
     assert {"tench", "animal", "ruby"} < teacher.known_words
 
 
-def test_a_batch_draws_crops_and_texts_from_each_source(tower: Tower):
-    one = Source(torch.zeros(3, 2, 32).half(), [("dog", "a black dog runs"), ("dog",), ("cat",)])
+def toy(tower: Tower) -> WordTuning:
+    """Three named images with 2 views, two classes, and five photos with 4 views, in batches of 16 names, 4 photos."""
+    one = Source(torch.zeros(3, 2, 32).half(), [("dog", "animal"), ("dog",), ("cat", "animal")])
     one.features[:, 1] = 1
-    other = Source(torch.full((2, 1, 32), 7.0).half(), [("tree",), ("cat",)])
-    tokenizer = train_tokenizer(["dog", "cat", "tree"], 600)
-    config = replace(SHORT, shares=(3.0, 1.0))
-    tuning = LockedTuning(build_lit(tower, tokenizer, config), tokenizer, [one, other], "toy", config)
+    classes = Source(torch.full((2, 1, 32), 7.0).half(), [("tench",), ("cat",)])
+    seen = torch.arange(20.0).view(5, 4, 1).expand(5, 4, 32).half()
+    photos = Source(seen, [("sky",), ("grass", "dog"), ("sky", "grass"), ("cat",), ("dog",)])
+    words = ["dog", "cat", "tench", "animal", "sky", "grass"]
+    tokenizer = train_tokenizer(words, 600)
+    config = replace(SHORT, shares=(3.0, 1.0), words_at_once=5)
+    return WordTuning(build_lit(tower, tokenizer, config), tokenizer, [one, classes], photos, 1, "toy", config)
+
+
+def test_a_batch_draws_views_of_each_source(tower: Tower):
+    tuning = toy(tower)
     batch = tuning.batch(0)
     assert batch.features.shape == (16, 32)
     first = batch.features[:, 0].tolist()
     assert set(first[:12]) == {0.0, 1.0}
     assert set(first[12:]) == {7.0}
-    assert set(batch.names[12:]) == {"tree", "cat"}
-    assert {"dog", "a black dog runs", "cat"} >= set(batch.names[:12])
-    for row, name in enumerate(batch.names):
-        for column, text in enumerate(batch.names):
-            if name == text:
-                assert batch.right[row, column]
-            elif "cat" in (name, text) or "tree" in (name, text):
-                assert not batch.right[row, column]
-    assert torch.equal(tuning.batch(0).tokens, batch.tokens)
-    assert not torch.equal(tuning.batch(1).features, batch.features)
+    assert batch.whole.tolist() == [value == 0 for value in first]
+    assert batch.views.shape == (4, 2, 32)
+    photos = batch.views[:, :, 0] // 4
+    assert torch.equal(photos[:, 0], photos[:, 1])
+    assert (batch.views[:, 0, 0] != batch.views[:, 1, 0]).all()
+    again, other = tuning.batch(0), tuning.batch(1)
+    assert torch.equal(again.tokens, batch.tokens)
+    assert torch.equal(again.views, batch.views)
+    assert not torch.equal(other.views, batch.views)
+
+
+def test_the_words_of_a_batch_are_its_labels_and_others(tower: Tower):
+    """Labels are never left out, others are added up to words_at_once; what is whose label is marked."""
+    tuning = toy(tower)
+    assert tuning.words == ["animal", "cat", "dog", "grass", "sky", "tench"]
+    counts = set[int]()
+    for step in range(6):
+        batch = tuning.batch(step)
+        counts.add(len(batch.tokens))
+        assert batch.labels[:12].sum(dim=1).min() == 1
+        assert batch.labels[:12].sum(dim=1).max() == 2
+        assert batch.labels[12:].sum(dim=1).eq(1).all()
+        assert batch.said.any(dim=1).all()
+        assert not batch.labels[:, batch.stuff].any()
+    assert counts <= {5, 6}
+    tuning.config = replace(tuning.config, words_at_once=1)
+    assert (tuning.batch(0).labels.any(dim=0) | tuning.batch(0).said.any(dim=0)).all()
+    tuning.config = replace(tuning.config, words_at_once=100)
+    assert len(tuning.batch(0).tokens) == 6
+
+
+def test_a_name_says_nothing_of_stuff(tower: Tower):
+    """Grass and sky exchange their embeddings: the losses of names stay, that of the photos changes."""
+    tuning = toy(tower)
+    batch = next(batch for batch in map(tuning.batch, range(99)) if int(batch.stuff.sum()) == 2)
+    tokens = batch.tokens.clone()
+    tokens[batch.stuff] = tokens[batch.stuff].flip(0)
+    with torch.no_grad():
+        (before,) = tuning.losses(batch, 0.0, torch.Generator())
+        (after,) = tuning.losses(replace(batch, tokens=tokens), 0.0, torch.Generator())
+    for part in ("named", "words"):
+        torch.testing.assert_close(before.parts[part], after.parts[part])
+    assert abs(before.parts["views"] - after.parts["views"]) > 1e-4
+
+
+def test_only_the_text_side_is_trained(tower: Tower, pairs: Described, tmp_path: Path):
+    """The projection of images and the scale stay as they were computed; the learned part is the text tower."""
+    dual = tune(tower, [pairs], SHORT, tmp_path / "one")
+    longer = replace(SHORT, loop=replace(SHORT.loop, steps=8))
+    other = tune(open_tower(str(tmp_path / "tower")), [pairs], longer, tmp_path / "two")
+    assert torch.equal(dual.visual_projection.weight, other.visual_projection.weight)
+    assert not torch.equal(dual.text_projection.weight, other.text_projection.weight)
+    assert float(dual.logit_scale.exp()) == pytest.approx(12, rel=0.01)
+
+
+def test_photos_with_sentences_teach_what_their_parts_show(tower: Tower, tmp_path: Path):
+    """Photos of two colours, whose sentences name both parts, and no names at all: views tell the parts apart."""
+    tune(tower, [read_described(two_part_photos(tmp_path / "photos"))], TUNING, tmp_path / "run")
+    teacher = Teacher.from_pretrained(tmp_path / "run" / "teacher")
+    colours = torch.tensor(list(PARTS.values())).float() / 255
+    pictures = colours[:, :, None, None].expand(3, 3, 32, 32)
+    nearest = (teacher.embed_images(pictures) @ teacher.embed_texts(list(PARTS)).T).argmax(dim=1)
+    assert nearest.tolist() == [0, 1, 2]
+
+
+def test_texts_without_labels_are_refused_before_anything_is_embedded(tower: Tower, tmp_path: Path):
+    silent = [(tmp_path / "a.png", ("It is a very quiet morning .",))]
+    with pytest.raises(DatasetError, match="none of the texts says what an image shows"):
+        tune(tower, [silent], SHORT, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
-    ("shares", "expected"), [((1.0, 1.0, 1.0), [3, 4, 3]), ((0.0, 1.0), [0, 10]), ((3.0, 1.0), [8, 2])]
+    ("shares", "expected"),
+    [((1.0, 1.0, 1.0), [3, 4, 3]), ((0.0, 1.0), [0, 10]), ((3.0, 1.0), [8, 2]), ((0.0, 0.0), [0, 0])],
 )
 def test_shares_of_a_batch_add_up_to_it(shares: tuple[float, ...], expected: list[int]):
     assert split_batch(10, shares) == expected
@@ -190,6 +283,11 @@ def test_shares_of_a_batch_add_up_to_it(shares: tuple[float, ...], expected: lis
         ({"text_width": 33}, r"^text_width must be a multiple of heads, 2, not 33\.$"),
         ({"crops": -1}, r"^crops must be 0 or more, not -1\.$"),
         ({"smallest_crop": 0.0}, r"^smallest_crop must be a fraction above 0, 1 at most, not 0\.$"),
+        ({"views": -1}, r"^views must be 0 or more, not -1\.$"),
+        ({"smallest_view": 1.5}, r"^smallest_view must be a fraction above 0, 1 at most, not 1\.5\.$"),
+        ({"scale": 0.0}, r"^scale must be above 0, not 0\.$"),
+        ({"sentences": float("nan")}, r"^sentences must be 0 or more, not nan\.$"),
+        ({"whitening": -0.5}, r"^whitening must be 0 or more, not -0\.5\.$"),
         ({"shares": (-1.0, 2.0)}, r"^shares must be 0 or more, and not all of them 0\.$"),
         ({"shares": (0.0, 0.0)}, r"^shares must be 0 or more, and not all of them 0\.$"),
         ({"templates": ("a photo",)}, r'^every template needs one place for the name, "\{\}"\.$'),
@@ -206,7 +304,7 @@ def test_settings_that_no_run_can_have(change: dict[str, object], said: str):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"embedding_width": 33}, r"^embedding_width must be 32 at most, the tower's, not 33\.$"),
+        ({"embedding_width": 32}, r"^embedding_width must be 31 at most, one less than the tower's, not 32\.$"),
         ({"shares": (1.0, 1.0)}, r"^shares needs 1 numbers, one for each folder of pairs and one for"),
         ({"image_size": 36}, "^image_size must be a multiple of the stride"),
     ],

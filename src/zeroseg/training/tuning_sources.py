@@ -1,11 +1,10 @@
-"""What a text tower is tuned on: features of images, the texts of each, and the classes of a classifier as more images.
+"""What a text tower is tuned on: features of images with their labels, and the classes of a classifier as more images.
 
 Letters: N image, R crop, K class, E width of the tower, D embedding width.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,75 +14,80 @@ import torch.nn.functional as F
 from jaxtyping import Float, Float16
 from torch import Tensor
 
-from zeroseg.training.imagenet_words import all_words, imagenet_words, words_by_name
+from zeroseg.errors import DatasetError
+from zeroseg.training.imagenet_words import imagenet_words
+from zeroseg.training.labels import is_name, labels_of_name, labels_of_sentences
 from zeroseg.training.towers import Tower
 
-LONGEST_NAME = 3  # words: longer texts are sentences, unless the table of ImageNet's classes has them
-ARTICLES = ("a", "an", "the")
+AT_ONCE = 4096  # features whose products are added up at once
+SMALLEST_VARIANCE = 1e-6  # of the largest: components with less are scaled as if they had this
 
 Described = Sequence[tuple[Path, tuple[str, ...]]]
 """Images with all their texts."""
+Labelled = Sequence[tuple[Path, tuple[str, ...]]]
+"""Images with their labels."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A folder of images, or the classes of a tower: features, and all texts of each image."""
+    """Images of one kind, or the classes of a tower: features, and the labels of each image."""
 
     features: Float16[Tensor, "N R E"]
-    texts: Sequence[tuple[str, ...]]
+    """The whole square of each image, then its crops."""
+    labels: Sequence[tuple[str, ...]]
 
 
-def build_sources(tower: Tower, pairs: Sequence[Described], features: Float16[Tensor, "N R E"]) -> list[Source]:
-    """Each folder of pairs, and last the tower's classes if it has any.
+def named_images(pairs: Described) -> Labelled:
+    """The images of a folder whose texts are all names, with their labels."""
+    named = [(path, texts) for path, texts in pairs if all(map(is_name, texts))]
+    return [(path, tuple(dict.fromkeys(label for text in texts for label in labels_of_name(text))))
+            for path, texts in named]  # fmt: skip
 
-    A text that is the name of a class of ImageNet brings its synonyms and hypernyms.
+
+def sentence_photos(pairs: Described) -> Labelled:
+    """The images of a folder that have a sentence, with their labels; those without any label are left out."""
+    photos = [(path, labels_of_sentences(texts)) for path, texts in pairs if not all(map(is_name, texts))]
+    return [(path, labels) for path, labels in photos if labels]
+
+
+def check_labels(named: Sequence[Labelled], photos: Labelled) -> None:
+    """Raise `DatasetError` if no image has a label."""
+    if not photos and not any(named):
+        raise DatasetError(
+            "none of the texts says what an image shows in words that are known: write names (dog, car side) or "
+            "sentences with common nouns."
+        )
+
+
+def class_source(tower: Tower) -> list[Source]:
+    """The classes of a tower as images whose labels are known; none if it has no classifier.
+
+    The features are the rows of the classifier without their mean: the direction of each class in the tower's features.
     """
-    parts = features.split([len(some) for some in pairs])
-    sources = [
-        Source(part, [with_other_words(texts) for _, texts in some]) for part, some in zip(parts, pairs, strict=True)
-    ]
-    if tower.classes is not None:
-        placed = classes_as_features(tower.classes.cpu(), features[:, 0].float())
-        sources.append(Source(placed.half()[:, None], [words.all for words in imagenet_words()]))
-    return sources
+    if tower.classes is None:
+        return []
+    rows = tower.classes.cpu().float()
+    rows = F.normalize(rows - rows.mean(dim=0), dim=-1)
+    labels = [tuple(dict.fromkeys(word.lower() for word in words.all)) for words in imagenet_words()]
+    return [Source(rows.half()[:, None], labels)]
 
 
-def classes_as_features(classes: Float[Tensor, "K E"], features: Float[Tensor, "N E"]) -> Float[Tensor, "K E"]:
-    """The rows of a classifier as features of typical images: the mean feature, plus a deviation of the usual size.
+def first_projection(sources: Sequence[Source], width: int, whitening: float) -> Float[Tensor, "D E"]:
+    """The projection of images: the `width` leading principal components of the features of all crops.
 
-    `features`: of images, whose mean and deviation are taken.
+    The direction of their mean is taken out first, because all images have it in common and a projection has no bias:
+    the mean is projected to 0. Each component is multiplied by its variance (of the first one's) to the power
+    -`whitening`: with .5 all would have the same variance, with 0 those of large variance would decide all cosines.
     """
-    mean = features.mean(dim=0)
-    usual = (features - mean).norm(dim=-1).mean()
-    return mean + usual * F.normalize(classes - classes.mean(dim=0), dim=-1)
-
-
-def first_projection(sources: Sequence[Source], width: int) -> Float[Tensor, "D E"]:
-    """The initial projection of images: the `width` leading principal components of all features.
-
-    The direction of their mean is taken out, because all images have it in common and a projection has no bias.
-    """
-    whole = torch.cat([source.features[:, 0] for source in sources]).float()
-    mean = whole.mean(dim=0)
+    whole = torch.cat([source.features.flatten(0, 1) for source in sources])
+    mean = torch.stack([some.double().sum(dim=0) for some in whole.split(AT_ONCE)]).sum(dim=0) / len(whole)
     direction = F.normalize(mean, dim=0)
-    deviations = whole - mean
-    deviations -= (deviations @ direction)[:, None] * direction
-    return torch.linalg.eigh(deviations.T @ deviations)[1].flip(1)[:, :width].T
-
-
-def with_other_words(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """Texts with the other words for those that are names of classes of ImageNet."""
-    known = words_by_name()
-    others = [word for text in texts if text.lower() in known for word in known[text.lower()].all]
-    return tuple(dict.fromkeys([*texts, *others]))
-
-
-def is_name(text: str) -> bool:
-    """Whether a text is a name, for templates: a word for a class of ImageNet, or a few words without an article."""
-    words = text.lower().split()
-    return text.lower() in all_words() or (len(words) <= LONGEST_NAME and words[0] not in ARTICLES)
-
-
-def words_of(texts: Sequence[str]) -> set[str]:
-    """All words in texts, in lower case."""
-    return {word for text in texts for word in re.findall(r"\w+", text.lower())}
+    products = torch.zeros(len(mean), len(mean), dtype=torch.float64)
+    for some in whole.split(AT_ONCE):
+        deviations = (some.double() - mean).float()
+        products += (deviations.T @ deviations).double()
+    without = torch.eye(len(mean), dtype=torch.float64) - direction[:, None] * direction
+    variances, components = torch.linalg.eigh(without @ products @ without)
+    variances, components = variances.flip(0)[:width], components.flip(1)[:, :width]
+    relative = (variances / variances[0]).clamp(min=SMALLEST_VARIANCE)
+    return (components * relative**-whitening).T.float()

@@ -1,0 +1,74 @@
+"""The labels of images by their texts: what a text says that an image shows.
+
+Names of ImageNet's classes have the words of `imagenet_words`. All other names, and the words of sentences, are looked
+up in `caption_words.txt`; its first lines say what the signs in it mean.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from zeroseg.training.imagenet_words import all_words, words_by_name
+
+TABLE = Path(__file__).with_name("caption_words.txt")
+LONGEST_NAME = 3  # words: longer texts are sentences, unless the table of ImageNet's classes has them
+ARTICLES = ("a", "an", "the")
+
+
+@dataclass(frozen=True)
+class CaptionWords:
+    """The table of words in captions, in lower case."""
+
+    labels: dict[str, tuple[str, ...]]
+    """The labels of each word. A name that is a label itself is not among its own."""
+    kept: frozenset[str]
+    """Words that are labels themselves where they are the name of an image."""
+    stuff: frozenset[str]
+    """Labels of things that are in many images whose name does not say so: grass, sky, person, clothes."""
+
+
+@cache
+def caption_words() -> CaptionWords:
+    """The table."""
+    labels: dict[str, tuple[str, ...]] = {}
+    kept: set[str] = set()
+    stuff: set[str] = set()
+    for line in TABLE.read_text(encoding="utf-8").splitlines():
+        if line.startswith("*"):
+            stuff.update(line.removeprefix("* ").split("; "))
+        elif not line.startswith("#"):
+            left, sign, right = re.split(r" (=?>) ", line)
+            words = left.split("; ")
+            labels |= dict.fromkeys(words, tuple(right.split("; ")))
+            kept.update(words if sign == ">" else ())
+    return CaptionWords(labels, frozenset(kept), frozenset(stuff))
+
+
+def labels_of_name(name: str) -> tuple[str, ...]:
+    """The labels of an image that has this name, in lower case: other words for it, and what it is a kind of."""
+    key, table = name.lower(), caption_words()
+    if key in words_by_name():
+        return tuple(dict.fromkeys(word.lower() for word in words_by_name()[key].all))
+    own = () if key in table.labels and key not in table.kept else (key,)
+    return tuple(dict.fromkeys([*own, *table.labels.get(key, ())]))
+
+
+def labels_of_sentences(sentences: Iterable[str]) -> tuple[str, ...]:
+    """The labels of all words in sentences that are about one image."""
+    words = sorted(words_of(sentences))
+    return tuple(dict.fromkeys(label for word in words for label in caption_words().labels.get(word, ())))
+
+
+def is_name(text: str) -> bool:
+    """Whether a text is a name and no sentence: a word for a class of ImageNet, or a few words without an article."""
+    words = text.lower().split()
+    return text.lower() in all_words() or (len(words) <= LONGEST_NAME and words[0] not in ARTICLES)
+
+
+def words_of(texts: Iterable[str]) -> set[str]:
+    """All words in texts, in lower case."""
+    return {word for text in texts for word in re.findall(r"\w+", text.lower())}
