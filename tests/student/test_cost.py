@@ -32,6 +32,8 @@ SMALL = StudentConfig(
 )
 OURS = replace(SMALL, assignment="cosine", patch_head=True, decoder_layers=0, input_norm=True)
 MEANS = replace(OURS, segment_embedding="mean")
+TOWER = replace(OURS, class_token=False, last_attention="own", patch_projection="linear")
+POOLED = replace(OURS, last_attention="own", patch_projection="pooled")
 UNEVEN = replace(SMALL, grouping_after=(1, 2), head_layers=4, segment_tokens=(5, 7))
 
 
@@ -62,7 +64,9 @@ def measured_flops(config: StudentConfig, mask_ratio: float, images: int = 1) ->
 
 
 @pytest.mark.parametrize("mask_ratio", [0.0, 0.3, MASK_RATIO])
-@pytest.mark.parametrize("config", [SMALL, OURS, MEANS, UNEVEN], ids=["paper", "ours", "means", "uneven"])
+@pytest.mark.parametrize(
+    "config", [SMALL, OURS, MEANS, TOWER, POOLED, UNEVEN], ids=["paper", "ours", "means", "tower", "pooled", "uneven"]
+)
 def test_flops_are_those_that_torch_counts(config: StudentConfig, mask_ratio: float):
     assert count_flops(config, mask_ratio) == measured_flops(config, mask_ratio, images=3)
 

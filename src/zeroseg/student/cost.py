@@ -47,11 +47,12 @@ def count_flops(config: StudentConfig, mask_ratio: float) -> dict[str, float]:
     are_means = config.segment_embedding == "mean"
     projections = (0 if are_means else _mlp(last, width, out)) + _block(last, width) + _mlp(1, width, out)
     if config.patch_head:
-        projections += _mlp(kept, width, out) + _linear(kept, width, 1)
+        of_patches = {"mlp": _mlp(kept, width, out), "linear": _linear(kept, width, out)}
+        of_patches["pooled"] = of_patches["linear"] + _mlp(kept, out, out)
+        projections += of_patches[config.patch_projection] + _linear(kept, width, 1)
     pixels = 3 * config.patch_size**2
     counts = {
-        # every patch is embedded, then some are dropped; the class token joins the others
-        "encoder": _linear(patches, pixels, width) + config.layers * _block(kept + 1, width),
+        "encoder": _linear(patches, pixels, width) + _encoder_layers(config, kept),
         "layers": first * _block(kept, width)
         + (second - first) * _block(segments, width)
         + (config.head_layers - second) * _block(last, width),
@@ -73,6 +74,13 @@ def training_flops(config: StudentConfig, mask_ratio: float) -> float:
 def transformer_flops(tokens: int, width: int, layers: int) -> float:
     """Operations of so many transformer layers over some tokens."""
     return float(layers * _block(tokens, width))
+
+
+def _encoder_layers(config: StudentConfig, kept: int) -> int:
+    """All layers over the kept patches and the class token; the last one may be without queries and keys."""
+    tokens, width = kept + config.class_token, config.width
+    saved = _attention(tokens, tokens, width) - 2 * _linear(tokens, width, width)
+    return config.layers * _block(tokens, width) - (saved if config.last_attention == "own" else 0)
 
 
 def _product(rows: int, inner: int, columns: int) -> int:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -26,18 +25,11 @@ from zeroseg.images import resize
 from zeroseg.precision import mixed_precision, plain_attention
 from zeroseg.teacher.last_attention import Attend
 from zeroseg.teacher.text_encoder import TextEncoder
+from zeroseg.teacher.vision_tower import VisionTower
 
 BUNDLED_NAME = "bundled"
 BUNDLED = Path(__file__).parents[1] / "weights" / "teacher"
 TEXTS_AT_ONCE, IMAGES_AT_ONCE = 256, 128
-
-
-@dataclass(frozen=True)
-class VisionTower:
-    """All layers of a teacher's vision tower, with the parameter names of `zeroseg.student.encoder.Encoder`."""
-
-    tensors: Mapping[str, Tensor]
-    activation: str
 
 
 class Teacher(ABC):
