@@ -155,7 +155,7 @@ def test_dense_matching():
             weights = [float(COVERAGE[b, p, v]) for v in range(V)]
             target = sum((weights[v] / sum(weights) * VIEWS[b, v] for v in range(V)), NOTHING)
             errors.append(l1(PATCHES[b, p], target))
-    close(losses.dense_matching(PATCHES, COVERAGE, VIEWS), sum(errors) / len(errors))
+    close(losses.mean_l1(PATCHES, losses.mean_views(COVERAGE, VIEWS)), sum(errors) / len(errors))
 
 
 def test_losses_vanish_where_every_view_is_explained():
@@ -166,7 +166,7 @@ def test_losses_vanish_where_every_view_is_explained():
     masks = torch.eye(2, dtype=torch.float64)[None]
     assert float(losses.overlap_matching(embeddings, masks, salience, coverage, embeddings)) < 1e-9
     assert float(losses.patch_view_matching(embeddings, salience, coverage, embeddings)) < 1e-9
-    assert float(losses.dense_matching(embeddings, coverage, embeddings)) < 1e-9
+    assert float(losses.mean_l1(embeddings, losses.mean_views(coverage, embeddings))) < 1e-9
 
 
 @pytest.mark.parametrize("name", ["reconstruction", "distillation", "matching", "overlap", "patch_view", "dense"])
@@ -182,7 +182,7 @@ def test_gradients_are_finite_even_where_views_are_empty(name: str, empty: str):
         "matching": lambda: losses.segment_matching(segments, v),
         "overlap": lambda: losses.overlap_matching(segments, masks, salience, c, v),
         "patch_view": lambda: losses.patch_view_matching(patches, salience, c, v),
-        "dense": lambda: losses.dense_matching(patches, c, v),
+        "dense": lambda: losses.mean_l1(patches, losses.mean_views(c, v)),
     }[name]()
     loss.backward()
     assert math.isfinite(float(loss.detach()))

@@ -72,13 +72,6 @@ def patch_view_matching(
     return _explained(torch.einsum("bpv,bpd->bvd", weight, patches), coverage, views)
 
 
-def dense_matching(
-    patches: Float[Tensor, "B P D"], relevance: Float[Tensor, "B P V"], views: Float[Tensor, "B V D"]
-) -> Float[Tensor, ""]:
-    """Mean L1 of every patch to the mean of the views, weighted by their `relevance` for the patch (0..1)."""
-    return mean_l1(patches, mean_views(relevance, views))
-
-
 def mean_views(relevance: Float[Tensor, "B P V"], views: Float[Tensor, "B V D"]) -> Float[Tensor, "B P D"]:
     """For each patch the mean of the views, weighted by their `relevance` for the patch (0..1)."""
     return relevance / relevance.sum(dim=2, keepdim=True).clamp(min=EMPTY) @ views

@@ -1,9 +1,9 @@
 """Dense targets that the frozen teacher computes in training: its own dense read-out, averaged over windows.
 
-Windows begin at a stride that is no multiple of the patch, so a place in the picture falls on different parts of patches
-and sees different surroundings (SPAR, arXiv 2604.02252); every step moves their grid, and every second window is
-flipped (PH-Reg, arXiv 2505.21501, averages shifted and flipped pictures). Nothing is stored: at 448 pixels and 512
-dimensions the maps of 25,000 photos would be 20 GB in float16, those of 118,000 photos 95 GB, and with one shift only.
+Windows begin at a stride that is no multiple of the patch, so a place in the picture falls on different parts of
+patches and sees different surroundings (SPAR, arXiv 2604.02252); every step moves their grid, and every second window
+is flipped (PH-Reg, arXiv 2505.21501, averages shifted and flipped pictures). Nothing is stored: at 448 pixels and 512
+dimensions the maps of 25,000 photos would be 20 GB in float16, those of 118,000 photos 95 GB, with one shift only.
 
 Letters: B image, W window, I J windows down and across, G cell of a window along an axis, L patches along an axis, P
 patch, D embedding width, S pixels along a side.
@@ -53,8 +53,8 @@ class WindowsConfig:
         """Raise `ConfigError` unless windows fit into the picture, and their stride is no multiple of its patches."""
         if self.side > image_size:
             raise ConfigError(
-                f"windows of {self.side} pixels do not fit into pictures of {image_size}: make windows.side smaller, or "
-                "student.image_size larger."
+                f"windows of {self.side} pixels do not fit into pictures of {image_size}: make windows.side smaller, "
+                "or student.image_size larger."
             )
         if self.side < image_size and self.stride % patch_size == 0:
             raise ConfigError(
