@@ -148,6 +148,26 @@ def test_patch_view_matching(coverage: Tensor):
     close(losses.patch_view_matching(PATCHES, SALIENCE, coverage, VIEWS), naive_patch_view(coverage))
 
 
+def test_cosine_distance_of_patches_to_their_targets():
+    theirs = numbers(B, P, D, seed=9)
+    distances: list[float] = []
+    for b in range(B):
+        for p in range(P):
+            ours, target = PATCHES[b, p].tolist(), theirs[b, p].tolist()
+            product = sum(x * y for x, y in zip(ours, target, strict=True))
+            lengths = math.sqrt(sum(x * x for x in ours) * sum(y * y for y in target))
+            distances.append(1 - product / lengths)
+    close(losses.cosine_distance(PATCHES, theirs), sum(distances) / len(distances))
+    assert float(losses.cosine_distance(PATCHES, 3 * PATCHES)) == pytest.approx(0, abs=1e-9)
+    assert float(losses.cosine_distance(PATCHES, torch.zeros_like(PATCHES))) == 1
+
+
+def test_l1_of_patches_to_their_targets():
+    theirs = numbers(B, P, D, seed=9)
+    distances = [l1(PATCHES[b, p], theirs[b, p]) for b in range(B) for p in range(P)]
+    close(losses.mean_l1(PATCHES, theirs), sum(distances) / len(distances))
+
+
 def test_dense_matching():
     errors = []
     for b in range(B):

@@ -51,7 +51,7 @@ def distillation_of(
     """
     if teacher is None and (config.losses.use_windows or cache is None or config.probe):
         raise TrainingError("windows, views without a cache, and the probe need the teacher: name it with --teacher.")
-    cache = cache.only(config.views) if cache is not None and config.losses.use_views else None
+    cache = None if cache is None else cache.only(config.views)
     data = ViewData(images, cache, config.student.image_size, config.loop, config.flips, config.first_images)
     student = build_student(config, cache, teacher).to(training_device(teacher))
     return Distillation(student, config, data, teacher)
