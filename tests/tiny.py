@@ -28,6 +28,7 @@ from zeroseg.rules import Margin
 from zeroseg.student import Student, StudentConfig
 from zeroseg.student.config import ReadOut
 from zeroseg.teacher import ClipTeacher, SiglipTeacher, Teacher
+from zeroseg.training.initialisation import as_tower_of
 from zeroseg.training.teach import TeachConfig, build_clip, train_tokenizer
 from zeroseg.views import ViewsConfig
 
@@ -167,20 +168,8 @@ def student(config: StudentConfig = STUDENT, seed: int = 0) -> Student:
 
 def whole_tower_student(by: Teacher) -> StudentConfig:
     """The sizes of a student that can start as the whole tower of a tiny teacher, with its patch projection."""
-    tower = by.vision_tower()
-    assert tower is not None
-    return replace(
-        PATCH_STUDENT,
-        width=32,
-        layers=2,
-        activation=tower.activation,
-        norm_epsilon=tower.norm_epsilon,
-        class_token="class_token" in tower.tensors,
-        input_norm="input_norm.weight" in tower.tensors,
-        last_attention="own",
-        patch_projection=tower.projection_form,
-        embedding_width=by.width,
-    )
+    sizes = replace(PATCH_STUDENT, width=32, layers=2, last_attention="own", patch_projection="linear")
+    return as_tower_of(replace(sizes, embedding_width=by.width), by)
 
 
 def photo(width: int = 32, height: int = 32, seed: int = 0) -> Image.Image:

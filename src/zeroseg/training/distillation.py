@@ -160,8 +160,9 @@ class Distillation:
         """
         self.student = self.model = student
         self.config, self.loop, self.data, self.teacher = config, config.loop, data, teacher
-        with_windows = config.losses.use_windows and teacher is not None
-        self.dense = DenseTargets(teacher, config.windows, config.student.grid) if with_windows else None
+        self.dense: DenseTargets | None = None
+        if config.losses.use_windows and teacher is not None:
+            self.dense = DenseTargets(teacher, config.windows, config.student.grid)
         device = student.target_mean.device
         self.flipped_views = hflip_order(config.views).to(device)
         self.local = torch.tensor(config.views.is_local(), device=device)

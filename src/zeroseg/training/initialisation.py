@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -65,6 +66,17 @@ def start_from_teacher(student: Student, teacher: Teacher) -> None:
     student.encoder.load_state_dict(tensors, strict=True)
 
 
+def as_tower_of(config: StudentConfig, teacher: Teacher) -> StudentConfig:
+    """The sizes of a student that is to start as a teacher's whole tower, with the settings of that teacher's tower.
+
+    So one recipe serves a CLIP and a SigLIP. Students whose patch projection is not the teacher's stay as they are.
+    """
+    tower = teacher.vision_tower()
+    if tower is None or config.patch_projection == "mlp":
+        return config
+    return replace(config, **_settings_of(tower), patch_projection=tower.projection_form)
+
+
 def teacher_pixels(tensors: Mapping[str, Tensor], teacher: Teacher) -> dict[str, Tensor]:
     """A patch embedding for pixels with the student's mean and deviation that does what the tower's does with its own.
 
@@ -81,15 +93,21 @@ def teacher_pixels(tensors: Mapping[str, Tensor], teacher: Teacher) -> dict[str,
 
 def _other_settings(config: StudentConfig, tower: VisionTower) -> list[str]:
     """The settings of a student that do not fit a tower, although its weights may."""
-    wanted = {
+    return [
+        f"{name} is {_said(getattr(config, name))}"
+        for name, value in _settings_of(tower).items()
+        if getattr(config, name) != value
+    ]
+
+
+def _settings_of(tower: VisionTower) -> dict[str, Any]:
+    """The settings of a student's encoder that has the form of a tower, beside its sizes."""
+    return {
         "activation": tower.activation,
         "norm_epsilon": tower.norm_epsilon,
         "class_token": "class_token" in tower.tensors,
         "input_norm": "input_norm.weight" in tower.tensors,
     }
-    return [
-        f"{name} is {_said(getattr(config, name))}" for name, value in wanted.items() if getattr(config, name) != value
-    ]
 
 
 def _other_projection(student: Student, tower: VisionTower) -> list[str]:

@@ -67,8 +67,9 @@ class ViewData:
         Without a cache all images count, and one that cannot be read is replaced by the next one, with a warning.
         Raises `TrainingError` and `ImageError` as `cached_images` does.
         """
-        known = [(path, None) for path in images] if cache is None else cached_images(images, cache)
-        self.images: list[tuple[Path, str | None]] = [*known][: first_images or None]
+        self.images: list[tuple[Path, str | None]] = (
+            [(path, None) for path in images] if cache is None else [*cached_images(images, cache)]
+        )[: first_images or None]
         self.cache = cache
         self._side, self._loop, self._flips = side, loop, flips
 
