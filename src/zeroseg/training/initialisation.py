@@ -50,15 +50,15 @@ def start_from_teacher(student: Student, teacher: Teacher) -> None:
     own, grid = student.encoder.state_dict(), student.config.grid
     positions = resize_positions(tower.tensors["positions"], grid, grid)
     tensors = {name: tensor for name, tensor in tower.tensors.items() if name in own} | {"positions": positions}
-    different = [name for name in own if name not in tensors or own[name].shape != tensors[name].shape]
-    different += _other_settings(student.config, tower)
+    different = _other_settings(student.config, tower)
+    different += [name for name in own if name not in tensors or own[name].shape != tensors[name].shape]
     whole = student.config.patch_head and student.config.patch_projection != "mlp"
     if whole:
         different += _other_projection(student, tower)
     if different:
         raise TrainingError(
-            "the student's encoder does not have the form of the teacher's vision tower "
-            f"({', '.join(different[:3])}): give both the same form, or start from scratch."
+            f"the student's encoder does not have the form of the vision tower of a {teacher.family}, its teacher "
+            f"({', '.join(different[:3])}): give both the same form, or turn encoder_from_teacher off."
         )
     if whole:
         tensors |= teacher_pixels(tensors, teacher)
