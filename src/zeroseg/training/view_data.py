@@ -67,9 +67,10 @@ class ViewData:
         Without a cache all images count, and one that cannot be read is replaced by the next one, with a warning.
         Raises `TrainingError` and `ImageError` as `cached_images` does.
         """
-        self.images: list[tuple[Path, str | None]] = (
-            [(path, None) for path in images] if cache is None else [*cached_images(images, cache)]
-        )[: first_images or None]
+        known: list[tuple[Path, str | None]] = [(path, None) for path in images]
+        if cache is not None:
+            known = [*cached_images(images, cache)]
+        self.images = known[: first_images or None]
         self.cache = cache
         self._side, self._loop, self._flips = side, loop, flips
 
