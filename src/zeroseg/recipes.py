@@ -100,8 +100,8 @@ def photos_vitb16() -> DistillConfig:
 
     The student starts as the teacher's whole tower, so its map of patches is the teacher's own (MaskCLIP's read-out),
     and learns the teacher's read-out averaged over windows, its embeddings of crops, and segments. `docs/method.md` has
-    the source of each choice. About 6 hours on an RTX 4090 at 40 % of its peak, 9 without a cache (`zeroseg cost
-    --recipe photos_vitb16` counts them); we have not run it. The nearest published run, SPAR, lifts the mean mIoU of six data sets from 33.1 to
+    the source of each choice. About 6 hours on an RTX 4090 at 40 % of its peak, 9 without a cache (`zeroseg cost`
+    counts them); we have not run it. The nearest published run, SPAR, lifts the mean mIoU of six data sets from 33.1 to
     43.6 for SigLIP 2 and from 27.7 to 34.4 for OpenCLIP.
     """
     photos, epochs, batch = 25_000, 10, 8
