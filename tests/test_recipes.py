@@ -113,7 +113,8 @@ def test_the_published_hyperparameters_of_photos():
     config = RECIPES["photos_vitb16"]()
     loop, windows = config.loop, config.windows
 
-    assert 1e-5 <= loop.optimiser.learning_rate <= 2e-5
+    assert 1e-5 <= loop.optimiser.learning_rate * loop.optimiser.encoder_rate <= 2e-5
+    assert config.trainable_blocks == 2
     assert config.mask_ratio == 0
     assert loop.steps * loop.batch_size <= 10 * 25_000
     assert loop.evaluate_every * loop.batch_size == 25_000  # the probe, once an epoch

@@ -7,6 +7,7 @@ Letters: R region (P patch or S segment), W word, C class, K class with the back
 
 from __future__ import annotations
 
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -19,19 +20,21 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from zeroseg import scoring
+from zeroseg.components import without_small_components
 from zeroseg.encoding import Encoded, ImageEncoder, Size, StudentEncoder, WordEmbedder
 from zeroseg.errors import WeightsError
 from zeroseg.images import ImageSource, load_image, resize, to_tensor
+from zeroseg.models import DEFAULT
 from zeroseg.refine import refine
 from zeroseg.rules import BackgroundRule, ClassScores, Sigmoid, rule_named
 from zeroseg.segmentation import BACKGROUND, Segmentation
 from zeroseg.student import Student
-from zeroseg.student.config import ReadOut
-from zeroseg.student.weights import BUNDLED
+from zeroseg.student.config import ReadOut, StudentConfig
 from zeroseg.teacher import Teacher
-from zeroseg.vocabulary import Vocabulary, label_key, make_vocabulary
+from zeroseg.vocabulary import UnknownWordsWarning, Vocabulary, label_key, make_vocabulary, unknown_words
 
 LARGEST_ASPECT = 6  # longer pictures are compressed to it: position embeddings do not extend that far
+MOST_UNKNOWN = 8  # labels that a warning names
 REFINED_SIDE = 224  # masks are refined on the picture with at most this shorter side, pixels
 
 
@@ -50,26 +53,27 @@ class Segmenter:
 
     @classmethod
     def from_pretrained(
-        cls, model: str | Path = BUNDLED, teacher: str | Path | None = None, device: str | None = None
+        cls, model: str | Path = DEFAULT, teacher: str | Path | None = None, device: str | None = None
     ) -> Segmenter:
-        """Load a student (folder or hub name) with the text encoder of its teacher.
+        """Load a student (a bundled name, a folder or a hub name) with the text encoder of its teacher.
 
         `teacher` overrides the name in the student's config. `device`: by default CUDA if it is available.
-        Raises `WeightsError`, `TeacherError`.
+        Raises `TeacherError`, and `WeightsError`, also for a teacher that the student was not distilled from.
         """
         student = Student.from_pretrained(model)
         text_encoder = Teacher.from_pretrained(teacher or student.config.teacher)
-        if text_encoder.width != student.config.embedding_width:
-            raise WeightsError(
-                f"the student {model} embeds into {student.config.embedding_width} dimensions, the teacher into "
-                f"{text_encoder.width}: name the teacher that it was distilled from."
-            )
+        named = f"the student {model}", f"the teacher {teacher or student.config.teacher}"
+        _check_teacher(student.config, text_encoder, *named)
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         return cls.of(student.to(device), text_encoder.to(device))
 
     @classmethod
     def of(cls, student: Student, teacher: Teacher) -> Segmenter:
-        """A segmenter from a student in memory, with the read-out of its config."""
+        """A segmenter from a student in memory, with the read-out of its config.
+
+        Raises `WeightsError` for a teacher that the student was not distilled from.
+        """
+        _check_teacher(student.config, teacher, "the student", "the given teacher")
         return cls(StudentEncoder(student), teacher, student.config.read_out)
 
     def __call__(
@@ -80,10 +84,22 @@ class Segmenter:
         `image`: anything that `load_image` takes. `labels`: a list, one line with commas, or a `Vocabulary`.
         `read_out`: replaces the segmenter's own.
 
+        Warns (`UnknownWordsWarning`) of labels with words that the teacher has never read, if it says which it has.
         Raises `ImageError`, `VocabularyError`, and `WeightsError` for a naming that the model does not have.
         """
         vocabulary = labels if isinstance(labels, Vocabulary) else make_vocabulary(labels)
+        for sentence in self.unknown_words(vocabulary):
+            warnings.warn(sentence, UnknownWordsWarning, stacklevel=2)
         return self.name(self.encode(image), vocabulary, read_out)
+
+    def unknown_words(self, vocabulary: Vocabulary) -> list[str]:
+        """One sentence for each label with words that the teacher's text tower has never seen: at most `MOST_UNKNOWN`.
+
+        Empty for teachers that do not say which words they know, such as those of the hub.
+        """
+        known = self.teacher.known_words
+        unknown = [] if known is None else unknown_words(vocabulary.labels, known)
+        return [one.sentence(known or ()) for one in unknown[:MOST_UNKNOWN]]
 
     def encode(self, image: ImageSource) -> Encoded:
         """The regions of an image, ready for any number of vocabularies. Raises `ImageError`."""
@@ -115,7 +131,7 @@ class Segmenter:
 
         `encoded`: an image's regions, from `encode`. `vocabulary`: the labels, with other words for them, words for the
         background (None: those of the read-out) and templates. `read_out` replaces the segmenter's own: which regions
-        are named, when a pixel is background, how many iterations refine the masks.
+        are named, when a pixel is background, how many iterations refine the masks, which areas are too small.
 
         The result has the image's own size; its first label is "background" if the rule has a background. The score of
         a label is the mean probability over its regions. Raises `WeightsError` for a naming that the model does not
@@ -125,7 +141,7 @@ class Segmenter:
         rule = read_out.background
         scores = self._scores(encoded, vocabulary, read_out)
         logits = rule.logits(scores)
-        class_map = _paint(logits, encoded, read_out)
+        class_map = _cleaned(_paint(logits, encoded, read_out), read_out)
         likely = scoring.confidence(rule.probabilities(scores), logits, class_map)
         labels = (BACKGROUND, *vocabulary.labels) if rule.has_background else vocabulary.labels
         ids = class_map.cpu().numpy().astype(np.uint16)
@@ -164,7 +180,8 @@ class Segmenter:
     def paint(self, encoded: Encoded, labels: Int[np.ndarray, " R"], classes: int) -> Int[np.ndarray, "H W"]:
         """The class map if region r had the class `labels[r]` (0 .. classes - 1), refined as the read-out says."""
         logits = torch.nn.functional.one_hot(torch.as_tensor(labels), classes).float()
-        return _paint(logits.to(encoded.image.device), encoded, self.read_out).cpu().numpy()
+        painted = _paint(logits.to(encoded.image.device), encoded, self.read_out)
+        return _cleaned(painted, self.read_out).cpu().numpy()
 
     def rule(self, name: str) -> BackgroundRule:
         """A background rule by name: the read-out's own, or one with the default threshold (`rules.rule_named`).
@@ -181,6 +198,23 @@ class Segmenter:
         return Segmenter(self.encoder, self.teacher, replace(self.read_out, **changes), self.words)
 
 
+def _check_teacher(config: StudentConfig, teacher: Teacher, student_words: str, teacher_words: str) -> None:
+    """Raise `WeightsError`, which names both, if a teacher's text tower is not the one of the student's own teacher.
+
+    A student of an earlier version has no fingerprint of it: then only the widths are compared.
+    """
+    if teacher.width != config.embedding_width:
+        raise WeightsError(
+            f"{student_words} embeds into {config.embedding_width} dimensions, {teacher_words} into {teacher.width}: "
+            "name the teacher that it was distilled from."
+        )
+    if config.text_fingerprint and teacher.text_fingerprint != config.text_fingerprint:
+        raise WeightsError(
+            f"{student_words} was distilled from a teacher with another text tower than {teacher_words}, so its masks "
+            f"would have wrong names: name its own teacher (when it was trained, {config.teacher})."
+        )
+
+
 def _paint(logits: Float[Tensor, "R K"], encoded: Encoded, read_out: ReadOut) -> Int[Tensor, "H W"]:
     """The class of every pixel from the logits of the regions."""
     if read_out.naming == "segments" and encoded.masks is not None:
@@ -192,6 +226,14 @@ def _paint(logits: Float[Tensor, "R K"], encoded: Encoded, read_out: ReadOut) ->
         winners = scoring.winners(maps, encoded.size)
         maps, values = refine(maps[winners], encoded.pixels, read_out.refinement), values[winners]
     return scoring.class_map(maps, values, encoded.size)
+
+
+def _cleaned(class_map: Int[Tensor, "H W"], read_out: ReadOut) -> Int[Tensor, "H W"]:
+    """The class map without the specks of refinement: areas that are too small for the read-out."""
+    if not read_out.refinement:
+        return class_map
+    kept = without_small_components(class_map.cpu().numpy(), read_out.smallest_region * class_map.numel())
+    return torch.from_numpy(kept).to(class_map.device)
 
 
 def working_size(height: int, width: int, shorter_side: int, multiple: int) -> Size:

@@ -181,7 +181,8 @@ def test_margins_are_tuned_on_the_train_split_or_not_at_all(call: Call, voc: Pat
     words = ["--dataset", "voc21", "--data", voc, "--method", "maskclip", "--teacher", models.teacher, "--size", 1]
     assert call("evaluate", *words).out.splitlines()[0] == "tuning the margin on 1 train images"
     first = call("evaluate", *words, "--split", "train").out.splitlines()[0]
-    assert first == "the margin stays 0, not tuned: voc21 has no images other than the measured ones."
+    none = "voc21 has no images other than the measured ones that a margin may be tuned on."
+    assert first == f"the margin stays 0, not tuned: {none}"
     train = voc / "VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt"
     train.unlink()
     said = call("evaluate", *words)
@@ -195,7 +196,7 @@ def test_what_does_not_fit_is_one_sentence(call: Call, voc: Path):
     assert_one_sentence(call("evaluate", "--data", voc), 1, "picturebook-voc", "--data")
     words = ["evaluate", "--dataset", "voc21", "--data", voc]
     assert_one_sentence(call(*words, "--split", "held-out"), 1, "voc21", "'held-out'", "val, train")
-    assert_one_sentence(call(*words, "--split", "test"), 2, "'test'", "--split")
+    assert_one_sentence(call(*words, "--split", "testing"), 2, "'testing'", "--split")
     assert_one_sentence(call(*words, "--size", 0), 2, "--size")
     (voc / "VOCdevkit/VOC2012/SegmentationClass/1.png").unlink()
     assert_one_sentence(call(*words), 1, "1 of 2 masks are missing", "'1'", "http://host.robots.ox.ac.uk")
@@ -277,7 +278,7 @@ def test_a_folder_is_calibrated_on_what_is_measured_and_says_so(call: Call, mode
     said = call(*words, "--calibrate")
     assert said.code == 0, said.err
     assert "calibrating the margin on 1 of the measured images, without their masks\n" in said.out
-    assert "not tuned: folder has no images other than the measured ones." in said.out
+    assert "not tuned: folder has no images other than the measured ones that a margin may be tuned on." in said.out
     (tmp_path / "mine/labels.txt").write_text("sky\ndog\n")
     assert_one_sentence(call(*words, "--calibrate"), 2, "folder", "no background", "--calibrate")
     write_mask(tmp_path / "mine/masks/one.png", np.full((SIDE, SIDE), 255, np.uint8))
@@ -299,6 +300,14 @@ def test_fewer_images_than_the_benchmark_has_are_no_figure_of_it(call: Call, voc
     assert "2 of the 1,449 official val images: not a figure of the benchmark.\n" in said.out
 
 
+def test_small_regions_are_merged_where_it_is_asked_for(call: Call, models: Models, tmp_path: Path):
+    words = ["evaluate", "--size", 1, "--model", models.student, "--refinement", 2, "--json", tmp_path / "figures.json"]
+    said = call(*words, "--smallest-region", 0.01)
+    assert "\niterations of refinement: 2; areas under 1.00% of the picture take the class around them\n" in said.out
+    assert json.loads((tmp_path / "figures.json").read_text())["read_out"]["smallest_region"] == 0.01
+    assert "\niterations of refinement: 2\n" in call(*words).out
+
+
 @pytest.mark.parametrize(
     ("options", "word"),
     [
@@ -306,6 +315,8 @@ def test_fewer_images_than_the_benchmark_has_are_no_figure_of_it(call: Call, voc
         (("--protocol", "tcl", "--calibrate"), "--calibrate"),
         (("--protocol", "paper", "--refinement", "3"), "not 3"),
         (("--protocol", "tcl", "--refinement", "3"), "0 or 10 iterations"),
+        (("--protocol", "tcl", "--smallest-region", "0.001"), "keeps all regions"),
+        (("--method", "true-regions", "--smallest-region", "0.001"), "cannot be changed"),
         (("--calibrate", "--background", "product"), "--background product"),
         (("--protocol", "clip"), "'clip'"),
     ],

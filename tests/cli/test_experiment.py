@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Call, Models, assert_one_sentence
+from tests.evaluation.miniature import write_msrc21
 from tests.experiments import toy
 from tests.experiments.toy import CONFIG, record
 from tests.tiny import VIEWS, teacher, write_photos
 from zeroseg.errors import TrainingError
-from zeroseg.experiments import EXPERIMENTS, Experiment, running, series
+from zeroseg.experiments import EXPERIMENTS, Column, Experiment, read_records, running, series
 from zeroseg.feature_cache import build_cache
 
 Words = list[object]
@@ -64,6 +65,25 @@ def test_runs_records_and_a_page_and_the_second_time_no_work(call: Call, words: 
     assert again.code == 0
     assert again.out.startswith("3 runs, 3 of them recorded already\nthe page: ")
     assert (tmp_path / "docs/toy.md").read_text() == page
+
+
+def test_an_experiment_on_photos_needs_their_folder(
+    call: Call, words: Words, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, experiment: Experiment
+):
+    columns = (Column("objects", "msrc21-objects", "margin"), Column("all", "msrc21", "product", refined=True))
+    monkeypatch.setitem(EXPERIMENTS, "toy", replace(experiment, columns=columns))
+    words += ["--only", "base"]
+    assert_one_sentence(call(*words), 2, "msrc21-objects, msrc21", "--data")
+    assert_one_sentence(call(*words, "--data", tmp_path / "photos"), 1, "msrc21-objects", "docs/datasets.md")
+    assert not (tmp_path / "runs").exists()
+    said = call(*words, "--data", write_msrc21(tmp_path / "msrc21"))
+    assert said.code == 0, said.err
+    (found,) = read_records(tmp_path / "records", "toy")
+    assert found.scores["held-out"]["msrc21-objects"]["margin"]["miou"] is not None
+    assert found.scores["held-out"]["msrc21"].keys() == {"product, refined"}
+    page = (tmp_path / "docs/toy.md").read_text()
+    assert "--data folder" in page
+    assert "mIoU on *msrc21-objects*" in page.replace("\n", " ")
 
 
 def test_only_some_variants_with_other_steps(call: Call, words: Words, tmp_path: Path):
@@ -124,6 +144,7 @@ def test_a_run_that_fails_does_not_stop_the_others(call: Call, words: Words, mon
         (["toy", "--seeds", "0"], 2, ["--seeds", "0"]),
         (["toy", "--scenes.held-out", "-1"], 2, ["--scenes.held-out"]),
         (["toy", "--images", "nowhere", "--cache", "nowhere"], 1, ["nowhere"]),
+        (["toy", "--data", "msrc21"], 2, ["picturebook-voc", "leave --data out"]),
     ],
 )
 def test_what_makes_no_sense_is_one_sentence(given: list[str], code: int, said: list[str], call: Call):

@@ -100,6 +100,14 @@ def test_read_out_can_be_chosen(call: Call, models: Models, picture: Path, tmp_p
     assert json.loads((tmp_path / "sea/picture.json").read_text())["background_words"] == ["sea"]
 
 
+def test_specks_go_unless_all_regions_are_wanted(call: Call, models: Models, picture: Path, tmp_path: Path):
+    words = ["segment", picture, "--model", models.student, "--labels", LABELS, "--refinement", 3]
+    for name, options, expected in (("own", [], 0.0005), ("all", ["--smallest-region", 0], None)):
+        assert call(*words, *options, "--out", tmp_path / name).code == 0
+        figures = json.loads((tmp_path / name / "picture.json").read_text())
+        assert figures["read_out"].get("smallest_region") == expected
+
+
 # --- labels -----------------------------------------------------------------------------------------
 
 
@@ -357,3 +365,25 @@ def test_masks_of_turned_photos_are_read_again_as_they_were_written(
     assert call("segment", upright, "--labels", "dog, grass, sky, cat", "--background", "none", "--model",
                 models.student, "--out", tmp_path).code == 0  # fmt: skip
     np.testing.assert_array_equal(np.asarray(opened(tmp_path / "upright-2.png")), written)
+
+
+def test_labels_that_the_picturebook_does_not_know_are_said(call: Call, picture: Path, tmp_path: Path):
+    said = call("segment", picture, "--model", "picturebook", "--labels", "dogs, zebra", "--out", tmp_path / "out")
+    assert said.code == 0
+    assert said.err.count("\n") == 1
+    assert "never read 'zebra'" in said.err
+    assert labels_of(tmp_path / "out") == ["background", "dogs", "zebra"]
+
+
+def test_a_model_of_the_hub_that_cannot_be_had(
+    call: Call, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Nothing was loaded for it, and nothing is written."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    words = ["segment", picture, "--labels", "dog", "--out", tmp_path / "out", "--model"]
+    for options in ([], ["--method", "naclip"]):
+        said = call(*words, "some/model", *options)
+        assert_one_sentence(said, 1, "'some/model' is not on this machine", "picturebook")
+    assert_one_sentence(call(*words, "picturbook"), 1, "did you mean 'picturebook'?")
+    assert not (tmp_path / "out").exists()

@@ -1,13 +1,17 @@
 """What one image costs, against the student's own sums and sums by hand."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+import torch
+from torch import Tensor
 
-from tests.tiny import PATCH_STUDENT, STUDENT, TEACH, photo, student, teacher
+from tests.tiny import LITE_STUDENT, PATCH_STUDENT, STUDENT, TEACH, photo, student, teacher
 from zeroseg.baselines import READ_OUT, DenseReadOut, GridCrops
 from zeroseg.baselines.dense import DenseMethod
-from zeroseg.encoding import ImageEncoder, StudentEncoder
+from zeroseg.efficientnet_lite import EfficientNetLite, SameConv2d
+from zeroseg.encoding import Encoded, ImageEncoder, Size, StudentEncoder
 from zeroseg.errors import ImageError
 from zeroseg.evaluation.cost import encoding_flops
 from zeroseg.segmenter import Segmenter
@@ -32,11 +36,11 @@ def tower(patches: int, layers: int) -> int:
 WHOLE = tower(OWN, TEACH.vision_layers) + 2 * WIDTH * OUT  # the teacher, once
 
 
-@pytest.mark.parametrize("config", [STUDENT, PATCH_STUDENT], ids=["paper", "ours"])
+@pytest.mark.parametrize("config", [STUDENT, PATCH_STUDENT, LITE_STUDENT], ids=["paper", "ours", "lite"])
 def test_a_student_costs_what_its_config_says_without_its_decoder(config: StudentConfig):
     model = student(config).requires_grad_()  # as it comes from a training run
     counts = count_flops(config, 0.0)
-    assert flops_of(StudentEncoder(model)) == counts["total"] - counts["decoder"]
+    assert flops_of(StudentEncoder(model), config.inference_size) == counts["total"] - counts["decoder"]
 
 
 def test_larger_pictures_cost_what_they_are_resized_to():
@@ -66,6 +70,26 @@ def test_a_dense_read_out_costs_one_look_at_the_image_and_one_at_its_patches(
 
 def test_crops_cost_a_look_each_and_one_at_the_image():
     assert flops_of(GridCrops(teacher(), 2 * SIDE, n=3)) == 10 * WHOLE
+
+
+@pytest.mark.parametrize("side", [32, 37])
+def test_a_convolutional_tower_costs_two_operations_for_each_weight_at_each_position(side: int):
+    """Depthwise and strided convolutions with one-sided padding too: what counts is their own size."""
+
+    class Tower:
+        shorter_side, multiple = side, 1
+
+        def encode(self, pixels: Tensor, sizes: Sequence[Size]) -> list[Encoded]:
+            last = tower.forward(pixels)[1].mean(dim=(2, 3))
+            return [Encoded(last[0], last, None, None, torch.zeros_like(last[0]), (1, 1), sizes[0])]
+
+    def count(layer: SameConv2d, _: object, features: Tensor) -> None:
+        by_hand.append(2 * layer.weight.numel() * features.shape[2] * features.shape[3])
+
+    tower, by_hand = EfficientNetLite(), list[int]()
+    hooks = [m.register_forward_hook(count) for m in tower.modules() if isinstance(m, SameConv2d)]
+    assert flops_of(Tower(), side) == sum(by_hand)
+    assert len(by_hand) == len(hooks) == 49
 
 
 def test_a_picture_that_is_not_there_is_refused():

@@ -38,7 +38,30 @@ def test_a_former_config_is_saved_under_the_same_keys():
     saved = json.loads(json.dumps(StudentConfig.from_json(former).to_json()))
     newer = {"softmax_scale": 40.0, "threshold": 0.1, "sigmoid_threshold": 0.5}
     of_towers = {"class_token": True, "norm_epsilon": 1e-5, "last_attention": "all", "patch_projection": "mlp"}
-    assert saved == {**former, **of_towers, "read_out": {**former["read_out"], **newer}}
+    assert saved == {"encoder": "vit", **former, **of_towers, "read_out": {**former["read_out"], **newer}}
+
+
+def test_smallest_region_is_saved_only_where_it_changes_something():
+    """Runs and records of earlier versions are compared with settings key by key."""
+    assert "smallest_region" not in ReadOut(refinement=10).to_json()
+    chosen = ReadOut(refinement=10, smallest_region=0.001)
+    assert chosen.to_json()["smallest_region"] == 0.001
+    assert ReadOut.from_json(json.loads(json.dumps(chosen.to_json()))) == chosen
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1, True, "small", float("nan")])
+def test_smallest_region_is_a_fraction(fraction: object):
+    with pytest.raises(ConfigError, match="smallest_region must be a fraction"):
+        ReadOut.from_json({"smallest_region": fraction})
+
+
+def test_the_text_fingerprint_is_saved_if_there_is_one():
+    """Without it nothing is saved: settings and records of earlier versions must stay equal to today's."""
+    config = StudentConfig(text_fingerprint="cafe")
+    assert config.to_json()["text_fingerprint"] == "cafe"
+    assert StudentConfig.from_json(config.to_json()) == config
+    assert "text_fingerprint" not in plain_settings(DistillConfig())["student"]
+    assert StudentConfig.from_json(StudentConfig().to_json()) == StudentConfig()
 
 
 def test_settings_of_a_run_hold_the_read_out_as_it_is_saved():

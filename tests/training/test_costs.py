@@ -49,7 +49,7 @@ def test_the_sums_of_a_run():
     config = RECIPES["photos_vitb16"]()
     teacher = KNOWN[config.student.teacher]
     cached, live = (run_cost(config, teacher, cached) for cached in (True, False))
-    assert cached.student_flops == training_flops(config.student, 0.0)
+    assert cached.student_flops == training_flops(config.student, 0.0, 2)
     assert cached.window_flops == 144 * teacher.flops(224)
     assert live.view_flops == 75 * teacher.flops(224)
     assert live.flops - cached.flops == pytest.approx(250_000 * live.view_flops)

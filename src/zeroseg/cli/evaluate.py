@@ -9,7 +9,7 @@ from datetime import date
 from functools import partial
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from rich.console import Console
 from rich.table import Table
@@ -17,11 +17,12 @@ from tyro.conf import arg
 
 import zeroseg
 from zeroseg.cli.messages import UsageError, say
-from zeroseg.cli.parsing import check_iterations, parse, with_new_names
+from zeroseg.cli.parsing import check_fraction, check_iterations, parse, with_new_names
 from zeroseg.cli.progress import counting
-from zeroseg.dataset_names import DatasetName, SplitName, splits_of, unit_of
+from zeroseg.dataset_names import DatasetName, PicturebookName, SplitName, splits_of, unit_of
 from zeroseg.files import check_target, write_text_atomically
 from zeroseg.method_names import BaselineName, Naming, ProtocolName, RuleName
+from zeroseg.models import DEFAULT
 
 if TYPE_CHECKING:  # torch is loaded for a measurement, not for --help
     from zeroseg.evaluation import Dataset, EvaluationRecord
@@ -32,6 +33,7 @@ TCL_ITERATIONS = 10
 RENAMED = {("--method", "oracle"): "true-regions"}
 Names = dict[str, Any]  # of model and teacher
 OWN = "(default: the model's own)"
+BY_DATASET = f"(default: picturebook for its data sets, else {DEFAULT})"
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class Evaluate:
     with its saved settings, unless you choose others. The other methods are baselines that use only the teacher: its
     patches, with one of four changes of its last layer (maskclip, sclip, naclip, clearclip); 4 x 4 crops, or sliding
     windows, each embedded separately (crops, windows). The margin of their background is tuned on validation scenes, or
-    on images of the official train split of a real data set; without these it is not tuned. The operations of all
-    networks for one image are counted, too.
+    on images of the official train split of a real data set (of validation for msrc21); without these it is not tuned.
+    The operations of all networks for one image are counted, too.
 
     examples:
       zeroseg evaluate --dataset picturebook-voc
@@ -58,15 +60,15 @@ class Evaluate:
     """The picturebook's 20 everyday nouns and background, all nouns and stuff, all nouns and background; or real."""
     data: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(required for real data sets)")] = None
     """Where a real data set is."""
-    model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="(default: the bundled one)")] = None
-    """A student, or the teacher of a baseline: a folder, or the name of a hub repository."""
+    model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint=BY_DATASET)] = None
+    """A student, or the teacher of a baseline: a bundled one by name, a folder, or the name of a hub repository."""
     method: Literal["student", BaselineName] = "student"
     """The method. The last two are references: background everywhere, and true regions that the teacher names."""
     teacher: Annotated[
-        str | None, arg(metavar="NAME", help_behavior_hint="(default: the one the student names, or the bundled one)")
+        str | None, arg(metavar="NAME", help_behavior_hint="(default: the one the student names, or --model)")
     ] = None
-    """A teacher: a folder, the name of a hub repository, or "bundled"."""
-    split: Annotated[SplitName | None, arg(help_behavior_hint="(default: held-out; val; all of a folder)")] = None
+    """A teacher: a bundled one by name, a folder, or the name of a hub repository."""
+    split: Annotated[SplitName | None, arg(help_behavior_hint="(default: held-out; val; test; all of a folder)")] = None
     """Which scenes (the first four), or which images."""
     size: Annotated[int | None, arg(help_behavior_hint="(default: 300 scenes, or all images)")] = None
     """Measure at most this number of images, the first ones."""
@@ -89,6 +91,8 @@ class Evaluate:
         int | None, arg(metavar="ITERATIONS", help_behavior_hint="(default: the model's own; 10 for a baseline)")
     ] = None
     """Iterations of refinement, in which the masks follow the picture's edges; 0 for none (the paper's)."""
+    smallest_region: Annotated[float | None, arg(help_behavior_hint=OWN)] = None
+    """After refinement, smaller areas (fractions of the picture) take the class around them."""
     calibrate: bool = False
     """Calibrate the margin on images without their masks (unlabelled scenes, train images, or measured images). If
     there are images other than the measured ones, the mIoU with a margin tuned on their masks is printed, too."""
@@ -103,9 +107,16 @@ class Evaluate:
     json: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
     """Write the figures and the confusion matrix to this file."""
 
+    @property
+    def _model(self) -> str:
+        return self.model or ("picturebook" if self.dataset in get_args(PicturebookName) else DEFAULT)
+
     def run(self) -> int:
         """Measure, print, and write the files that were requested."""
         self._check()
+        from zeroseg.hub import locate
+
+        locate(self._model, self.teacher, "student" if self.method == "student" else "teacher")
         from zeroseg.evaluation import checked, open_dataset
 
         dataset = open_dataset(self.dataset, self.split, self.size, self.data, self._masks())
@@ -130,6 +141,7 @@ class Evaluate:
         if self.tuning_images < 1:
             raise UsageError(f"--tuning-images must be 1 or more, not {self.tuning_images}.")
         check_iterations(self.refinement)
+        check_fraction("--smallest-region", self.smallest_region)
         for target in (self.json, self.report and self.report / "result.json"):
             if target is not None:
                 check_target(target)
@@ -139,10 +151,10 @@ class Evaluate:
             raise UsageError(f"--calibrate finds a margin: leave --background {self.background} out.")
         if self.protocol == "own":
             return
-        if self.background is not None or self.calibrate:
+        if self.background is not None or self.calibrate or self.smallest_region is not None:
             raise UsageError(
-                f"the protocol {self.protocol} has a background rule of its own: leave --background and "
-                "--calibrate out."
+                f"the protocol {self.protocol} has a background rule of its own and keeps all regions: leave "
+                "--background, --calibrate and --smallest-region out."
             )
         known = (0, TCL_ITERATIONS) if self.protocol == "tcl" else (0,)
         if self.refinement is not None and self.refinement not in known:
@@ -165,7 +177,8 @@ class Evaluate:
             raise UsageError("--naming and --background go with --method student.")
         if self.model is not None and self.teacher is not None:
             raise UsageError(f"{self.method} reads out one teacher: name it with --model or --teacher, not both.")
-        if self.method in ("true-regions", "background") and (self.refinement or self.calibrate):
+        changed = self.refinement or self.smallest_region or self.calibrate
+        if self.method in ("true-regions", "background") and changed:
             raise UsageError(f"the reference {self.method} cannot be changed: leave --refinement and --calibrate out.")
 
     def _measured(self, dataset: Dataset, skipped: tuple[str, ...]) -> tuple[EvaluationRecord, Path | None]:
@@ -174,6 +187,8 @@ class Evaluate:
         from zeroseg.evaluation.cost import encoding_flops
 
         model, names = self._student() if self.method == "student" else self._baseline(self.method)
+        if self.smallest_region is not None:
+            model = model.reading(smallest_region=self.smallest_region)
         protocol = protocol_for(self.protocol, self.dataset, dataset.has_background, refined=self.refinement != 0)
         protocol = protocol.for_encoder(model.encoder)
         tunes = self.method not in ("student", "background") and self.protocol == "own"
@@ -258,26 +273,24 @@ class Evaluate:
         """A baseline, and the name of its teacher."""
         from zeroseg.baselines import ITERATIONS, baseline_segmenter
         from zeroseg.cli.loading import load_teacher
-        from zeroseg.teacher import BUNDLED_NAME
 
-        name = self.teacher or self.model or BUNDLED_NAME
+        name = self.teacher or self._model
         iterations = ITERATIONS if self.refinement is None else self.refinement
         return baseline_segmenter(method, load_teacher(name), iterations), {"model": None, "teacher": name}
 
     def _student(self) -> tuple[zeroseg.Segmenter, Names]:
         """A student, and the names of student and teacher."""
         from zeroseg.encoding import StudentEncoder
-        from zeroseg.student.weights import BUNDLED
 
         changes = {"naming": self.naming, "refinement": self.refinement}
         given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
-        segmenter = zeroseg.Segmenter.from_pretrained(self.model or BUNDLED, self.teacher)
+        segmenter = zeroseg.Segmenter.from_pretrained(self._model, self.teacher)
         if self.background is not None:
             given["background"] = segmenter.rule(self.background)
         segmenter = segmenter.reading(**given)
         assert isinstance(segmenter.encoder, StudentEncoder)
         teacher = self.teacher or segmenter.encoder.student.config.teacher
-        return segmenter, {"model": self.model or "bundled", "teacher": teacher}
+        return segmenter, {"model": self._model, "teacher": teacher}
 
 
 def _table(ious: Mapping[str, float]) -> Table:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from zeroseg.dataset_names import DATASETS, PICTUREBOOKS, splits_of
+from zeroseg.dataset_names import DATASETS, PICTUREBOOKS, splits_of, tuning_split
 from zeroseg.errors import DatasetError
 from zeroseg.evaluation.ade20k import open_ade20k
 from zeroseg.evaluation.cityscapes import open_cityscapes
@@ -17,6 +17,7 @@ from zeroseg.evaluation.context import open_context
 from zeroseg.evaluation.dataset import CheckableDataset
 from zeroseg.evaluation.folder import open_folder
 from zeroseg.evaluation.masks import MaskOptions
+from zeroseg.evaluation.msrc21 import open_msrc21
 from zeroseg.evaluation.picturebook import PicturebookDataset
 from zeroseg.evaluation.voc import open_voc
 
@@ -31,6 +32,8 @@ BENCHMARKS: dict[str, Callable[[Path, str, int | None], CheckableDataset]] = {
     "coco-stuff": open_coco_stuff,
     "ade20k": open_ade20k,
     "cityscapes": open_cityscapes,
+    "msrc21": open_msrc21,
+    "msrc21-objects": partial(open_msrc21, objects=True),
 }
 OWN: dict[str, Callable[[Path, str, int | None, MaskOptions], CheckableDataset]] = {
     "folder": lambda folder, _, size, masks: open_folder(folder, size, masks),
@@ -77,12 +80,11 @@ def open_dataset(
 def open_tuning_set(
     name: str, split: str | None, size: int, folder: Path | None = None, masks: MaskOptions | None = None
 ) -> CheckableDataset:
-    """Images to tune a margin on if `split` is measured: validation scenes, or images of the official train split.
+    """Images to tune a margin on if `split` is measured: those of its `tuning_split`.
 
     Raises `DatasetError` if there are no images other than the measured ones.
     """
-    if name in PICTUREBOOKS:
-        return open_dataset(name, "validation", size)
-    if split == "train" or "train" not in splits_of(name):
-        raise DatasetError(f"{name} has no images other than the measured ones.")
-    return open_dataset(name, "train", size, folder, masks)
+    others = tuning_split(name, split)
+    if others is None:
+        raise DatasetError(f"{name} has no images other than the measured ones that a margin may be tuned on.")
+    return open_dataset(name, others, size, folder, masks)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from zeroseg.dataset_names import PICTUREBOOKS, unit_of
+from zeroseg.dataset_names import PICTUREBOOKS, tuning_split, unit_of
 from zeroseg.encoding import StudentEncoder
 from zeroseg.errors import DatasetError
 from zeroseg.evaluation.benchmark import Result, evaluate
@@ -48,8 +48,7 @@ class OtherImages:
     def with_masks(self) -> tuple[Dataset, str]:
         """Images whose masks may be used, and a name for them. Raises `DatasetError` if there are none."""
         images = _readable(open_tuning_set(self.dataset, self.split, self.count, self.folder, self.masks))
-        kind = "validation" if self.dataset in PICTUREBOOKS else "train"
-        return images, f"{len(images)} {kind} {unit_of(self.dataset)}"
+        return images, f"{len(images)} {tuning_split(self.dataset, self.split)} {unit_of(self.dataset)}"
 
     def without_masks(self) -> tuple[Dataset, str]:
         """Images whose masks are not used, and a name for them: not the measured ones, if there are others."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from zeroseg.dataset_names import PICTUREBOOKS
 from zeroseg.segmenter import Segmenter
 from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.loop import LoopConfig
@@ -88,6 +89,11 @@ class Experiment:
     def datasets(self) -> tuple[str, ...]:
         """The data sets of the columns, each once."""
         return tuple(dict.fromkeys(column.dataset for column in self.columns))
+
+    @property
+    def on_disk(self) -> tuple[str, ...]:
+        """Those of the data sets that are read from a folder."""
+        return tuple(name for name in self.datasets if name not in PICTUREBOOKS)
 
     def columns_of(self, refines: bool) -> tuple[Column, ...]:
         """All columns; for a recipe without refinement, those without refinement."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zeroseg.dataset_names import PICTUREBOOKS, SplitName
+from zeroseg.dataset_names import PICTUREBOOKS, SplitName, tuning_split
 from zeroseg.evaluation import (
     Counting,
     Dataset,
@@ -46,17 +46,30 @@ REAL_SPLITS: dict[str, SplitName] = {"validation": "train", "held-out": "val"}
 
 @dataclass(frozen=True)
 class TestSets:
-    """The data sets on which students are measured: numbers of scenes, and folders of real data sets."""
+    """The data sets on which students are measured: numbers of scenes, and folders of real data sets.
+
+    An experiment chooses among variants, so it never sees a test split. A data set with a `validation` split of its own
+    has its first images for "validation", and those after them for "held-out".
+    """
 
     scenes: Scenes = field(default_factory=Scenes)
     folders: Mapping[str, Path] = field(default_factory=dict[str, Path])
 
     def open(self, dataset: str, split: str) -> Dataset:
-        """A data set. For a real one, "validation" is the first images of its train split. Raises `DatasetError`."""
-        count = self.scenes.by_split()[split] or None
+        """A data set. For a real one, "validation" is the first images of its train or validation split.
+
+        Raises `DatasetError`.
+        """
+        count, folder = self.scenes.by_split()[split] or None, self.folders.get(dataset)
         if dataset in PICTUREBOOKS:
             return open_dataset(dataset, split, count)
-        return open_dataset(dataset, REAL_SPLITS[split], count, self.folders.get(dataset))
+        if tuning_split(dataset) != "validation":
+            return open_dataset(dataset, REAL_SPLITS[split], count, folder)
+        first = open_dataset(dataset, "validation", self.scenes.validation or None, folder)
+        if split == "validation":
+            return first
+        both = open_dataset(dataset, "validation", count and len(first) + count, folder)
+        return both.without({first.sample(number).name for number in range(len(first))})
 
 
 def segmenter_of(student: Student, teacher: Teacher) -> Segmenter:

@@ -39,7 +39,7 @@ def page(experiment: Experiment, found: Found, seeds: int = 3) -> str:
     """The text of the page. Raises `ValueError` for an unknown slot in the template."""
     curves = [f"![{m.title} over the samples seen]({_image(experiment, m.name)})" for m in MEASURES]
     parts = {
-        "legend": LEGEND.read_text(encoding="utf-8").strip(),
+        "legend": LEGEND.read_text(encoding="utf-8").strip().replace("{dataset}", experiment.datasets[0]),
         "setup": setup_table(experiment, found),
         "missing": _missing(experiment, found, seeds),
         "table": results_table(experiment, found),
@@ -147,6 +147,7 @@ def _versions(record: Record) -> str:
 def _command(experiment: Experiment, found: Found, seeds: int) -> str:
     """The command that makes the records and this page."""
     command = f"zeroseg experiment {experiment.name} --images images --cache cache --seeds {seeds}"
+    command += " --data folder" if experiment.on_disk else ""
     base = found[experiment.base.name]
     steps: int = base[0].settings["distill"]["loop"]["steps"] if base else experiment.recipe().loop.steps
     command += f" --steps {steps}" if steps != experiment.recipe().loop.steps else ""

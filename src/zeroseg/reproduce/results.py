@@ -13,6 +13,7 @@ from zeroseg.experiments.tables import NOTHING, Found, percent, spread, table
 from zeroseg.files import write_text_atomically
 from zeroseg.reproduce.costs import step_flops, view_flops
 from zeroseg.reproduce.paper_table import Agreement, PaperTable, Scale, WordsTable, compare
+from zeroseg.reproduce.photos_table import photo_records, photos_table
 from zeroseg.reproduce.plots import Row, side_by_side
 from zeroseg.reproduce.speed import Speed, read_speed, speed_path
 
@@ -32,7 +33,7 @@ def write_results(scale: Scale, records: Path, pages: Path) -> Path:
         write_text_atomically(pages / _image(scale, paper.name), plot)
     path = pages / f"{scale.page}.md"
     drawn = {figure.name for figure in scale.figures if (pages / figure_path(scale, figure.name)).is_file()}
-    text = page(scale, found, speed, drawn)
+    text = page(scale, found, speed, drawn, photo_records(records))
     write_text_atomically(path, text)
     write_text_atomically(path.with_suffix(".html"), report.from_markdown(text, pages))
     return path
@@ -43,8 +44,14 @@ def figure_path(scale: Scale, name: str) -> str:
     return f"images/{scale.page}-{name}.jpg"
 
 
-def page(scale: Scale, found: Found, speed: Speed | None = None, figures: Iterable[str] = ()) -> str:
-    """The text of the page; `figures`: the names of those that are drawn.
+def page(
+    scale: Scale,
+    found: Found,
+    speed: Speed | None = None,
+    figures: Iterable[str] = (),
+    photos: Mapping[str, Sequence[Record]] | None = None,
+) -> str:
+    """The text of the page; `figures`: the names of those that are drawn; `photos`: the records of `reproduce.photos`.
 
     Raises `ValueError` for an unknown slot in the template.
     """
@@ -60,10 +67,12 @@ def page(scale: Scale, found: Found, speed: Speed | None = None, figures: Iterab
         "missing": _missing(scale, found),
         "facts": setup_table(scale.rows, found),
         "setup": scale.command,
+        "photos": photos_table(photos or {}),
         "command": "zeroseg reproduce --images images --cache cache"
         + (f" --scale {scale.name}" if scale.page != "results" else ""),
     }
     whole = {paper.name for paper in (*scale.tables, scale.words) if _is_whole(scale, paper.rows, found)}
+    whole |= {"photos"} if photos and all(photos.values()) else set()
     return FINDING.sub(lambda said: said[2] if said[1] in whole else "", fill(scale.rows.template, parts))
 
 
@@ -138,7 +147,7 @@ def cost_table(scale: Scale, found: Found) -> str:
         if variant.name not in scale.costs.rows:
             continue
         config, texts = scale.rows.config(variant, scale.rows.recipe(), 0), variant.texts
-        gflop = step_flops(config.student, config.mask_ratio, texts, scale.teacher) / 1e9
+        gflop = step_flops(config, texts, scale.teacher) / 1e9
         teacher = (
             len(config.views.boxes()) * view_flops(scale.teacher) / 1e9 if variant.learns_from == "views" else None
         )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, Literal, cast, get_args
 
 from zeroseg.errors import ConfigError
-from zeroseg.method_names import Naming
+from zeroseg.method_names import EncoderName, Naming
 from zeroseg.rules import RULES, BackgroundRule, Product, rule_from_json
 from zeroseg.vocabulary import BACKGROUND_WORDS
 
@@ -16,6 +16,11 @@ SegmentEmbedding = Literal["token", "global", "mean"]
 Activation = Literal["gelu", "quick_gelu", "gelu_pytorch_tanh"]
 LastAttention = Literal["all", "own"]
 PatchProjection = Literal["mlp", "linear", "pooled"]
+LITE_STRIDE, LITE_BLOCKS = 16, 16  # of EfficientNet-Lite0: pixels between its tokens, blocks
+SMALLEST_REGION = 0.0005  # of the picture: 94 pixels of 375 x 500
+NEWER = "newer"
+"""In the metadata of settings that earlier versions did not have: at its default, such a setting is not saved, so that
+runs and records of these versions stay equal to those of today."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,8 @@ class ReadOut:
     some rules add an offset to its score.
     `keep_mean`: whether the mean of the teacher's embeddings, which training subtracts, is added again before they are
     compared with words. `refinement`: iterations of refinement, in which masks follow the picture's edges (`refine.py`;
-    0 in the paper).
+    0 in the paper). `smallest_region`: what refinement leaves smaller than this fraction of the picture, 0..1, is given
+    to what is around it (`components.py`); 0, which changes nothing, is not saved.
 
     Raises `ConfigError` for values that are of another kind or out of range.
     """
@@ -38,9 +44,14 @@ class ReadOut:
     background_words: tuple[str, ...] = BACKGROUND_WORDS
     keep_mean: bool = True
     refinement: int = 0
+    smallest_region: float = 0.0
 
     def __post_init__(self) -> None:
         _check_read_out(vars(self))
+
+    def without_specks(self) -> ReadOut:
+        """The same read-out; if it keeps regions of every size, without those smaller than `SMALLEST_REGION`."""
+        return replace(self, smallest_region=self.smallest_region or SMALLEST_REGION)
 
     def to_json(self) -> dict[str, Any]:
         """The form in saved configs: one flat table, in which rules that are not in use have default thresholds."""
@@ -52,6 +63,7 @@ class ReadOut:
             "keep_mean": self.keep_mean,
             "background_words": self.background_words,
             "refinement": self.refinement,
+            **({"smallest_region": self.smallest_region} if self.smallest_region else {}),
         }
 
     @classmethod
@@ -70,6 +82,9 @@ class ReadOut:
 class StudentConfig:
     """The sizes of a student; the defaults are the paper's (ViT-B/16 at 224, CLIP ViT-L/14 as teacher)."""
 
+    encoder: EncoderName = "vit"
+    """"vit": the paper's. "efficientnet_lite0": convolutions, for CPUs and phones; `patch_size` must be 16, and
+    `layers`, `activation` and `input_norm` have no effect."""
     image_size: int = 224
     patch_size: int = 16
     width: int = 768
@@ -102,6 +117,8 @@ class StudentConfig:
     SigLIP's pooling head makes of one token ("pooled": a linear layer, and an MLP beside it)."""
     inference_size: int = 448  # shorter side of the image
     teacher: str = "openai/clip-vit-large-patch14"
+    text_fingerprint: str = field(default="", metadata={NEWER: True})
+    """Of the teacher's text tower, written when the student is trained; a student without it takes any teacher."""
     read_out: ReadOut = field(default_factory=ReadOut)
 
     def __post_init__(self) -> None:
@@ -110,6 +127,9 @@ class StudentConfig:
         if min(*sizes, self.layers, self.embedding_width, *self.segment_tokens) < 1:
             raise ConfigError("this student cannot be built: every size must be 1 or more.")
         problems = {
+            f"there is no encoder {self.encoder!r}": self.encoder not in get_args(EncoderName),
+            f"patch_size must be {LITE_STRIDE} for efficientnet_lite0": self.encoder == "efficientnet_lite0"
+            and self.patch_size != LITE_STRIDE,
             f"there is no assignment {self.assignment!r}": self.assignment not in get_args(Assignment),
             f"there is no segment embedding {self.segment_embedding!r}": self.segment_embedding
             not in get_args(SegmentEmbedding),
@@ -140,6 +160,11 @@ class StudentConfig:
         """Patches along a side at the training size."""
         return self.image_size // self.patch_size
 
+    @property
+    def encoder_blocks(self) -> int:
+        """The blocks of the encoder: transformer layers, or inverted residuals."""
+        return LITE_BLOCKS if self.encoder == "efficientnet_lite0" else self.layers
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
         return plain_settings(self)
@@ -160,6 +185,9 @@ def _check_read_out(values: Mapping[str, object]) -> None:
         raise ConfigError(f"there is no naming by {naming!r}: choose one of {', '.join(get_args(Naming))}.")
     if isinstance(iterations, bool) or not isinstance(iterations, int) or iterations < 0:
         raise ConfigError(f"refinement must be 0 iterations or more, not {iterations!r}.")
+    region = values.get("smallest_region", 0.0)
+    if isinstance(region, bool) or not isinstance(region, int | float) or not 0 <= region < 1:
+        raise ConfigError(f"smallest_region must be a fraction of the picture, 0 or more and below 1, not {region!r}.")
     if not isinstance(values.get("keep_mean", True), bool):
         raise ConfigError(f"keep_mean must be true or false, not {values['keep_mean']!r}.")
     if not isinstance(words, tuple) or not all(isinstance(word, str) for word in cast(tuple[object, ...], words)):
@@ -170,7 +198,8 @@ def plain_settings(config: Any) -> dict[str, Any]:
     """All settings of a config, however deep, as dictionaries of plain values; a read-out as it is saved."""
     if isinstance(config, ReadOut):
         return config.to_json()
-    values = {f.name: getattr(config, f.name) for f in fields(config)}
+    saved = (f for f in fields(config) if NEWER not in f.metadata or getattr(config, f.name) != f.default)
+    values = {f.name: getattr(config, f.name) for f in saved}
     return {name: plain_settings(value) if is_dataclass(value) else value for name, value in values.items()}
 
 

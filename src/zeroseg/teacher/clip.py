@@ -49,7 +49,7 @@ class ClipTeacher(Teacher):
         tensors = encoder_tensors(self._model.vision_model.state_dict(), vision.num_hidden_layers)
         projection = {"weight": weight, "bias": weight.new_zeros(len(weight))}
         return VisionTower(
-            tensors, vision.hidden_act, vision.num_hidden_layers, vision.layer_norm_eps, "linear", projection
+            tensors, vision.hidden_act, "vit", vision.num_hidden_layers, vision.layer_norm_eps, "linear", projection
         )
 
     def text_encoder(self, pretrained: bool) -> ClipTextEncoder:
@@ -110,7 +110,7 @@ class ClipTextEncoder(TextEncoder):
         return tokenize(self.model, self._tokenizer, texts)["input_ids"]
 
 
-def tokenize(model: CLIP, tokenizer: CLIPTokenizer, texts: list[str]) -> Any:
+def tokenize(model: CLIP, tokenizer: Any, texts: list[str]) -> Any:
     """Token ids (C T) and their mask as a batch of `transformers`, padded to the longest, cut to CLIP's length."""
     longest = model.config.text_config.max_position_embeddings
     return tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")

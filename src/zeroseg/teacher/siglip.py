@@ -78,7 +78,7 @@ class SiglipTeacher(Teacher):
         tensors = encoder_tensors(model.state_dict(), vision.num_hidden_layers, vision.patch_size)
         projection = pooled_tensors(model.head)
         return VisionTower(
-            tensors, vision.hidden_act, vision.num_hidden_layers, vision.layer_norm_eps, "pooled", projection
+            tensors, vision.hidden_act, "vit", vision.num_hidden_layers, vision.layer_norm_eps, "pooled", projection
         )
 
     def text_encoder(self, pretrained: bool) -> SiglipTextEncoder:

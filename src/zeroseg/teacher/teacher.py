@@ -9,42 +9,55 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, cast, get_args
 
 import torch
 import torch.nn.functional as F
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from jaxtyping import Float, Int
 from safetensors import SafetensorError
 from torch import Tensor
 from transformers import PreTrainedConfig
 
 from zeroseg.errors import TeacherError
+from zeroseg.hub import folder_of
 from zeroseg.images import resize
+from zeroseg.method_names import DenseMethod
+from zeroseg.models import DEFAULT
 from zeroseg.precision import mixed_precision, plain_attention
 from zeroseg.teacher.last_attention import Attend
 from zeroseg.teacher.text_encoder import TextEncoder
 from zeroseg.teacher.vision_tower import VisionTower
 
-BUNDLED_NAME = "bundled"
-BUNDLED = Path(__file__).parents[1] / "weights" / "teacher"
+KNOWN_WORDS = "known_words.txt"
 TEXTS_AT_ONCE, IMAGES_AT_ONCE = 256, 128
+TEXT_SIDE = "text_"  # how the names of a text tower's weights begin, in all dual encoders of `transformers`
+PROBE = (
+    "The quick brown fox jumps over a lazy dog", "sphinx of black quartz, judge my vow", "a photo of two zebras",
+    "night sky", "traffic-lights at 7:45", "0123456789", "(\"cobblestone\") & wood/brick: 100 %?", "crème brûlée",
+    "straße", "молоко", "雪山",
+)  # fmt: skip
+"""Texts whose token ids identify a tokenizer. They must not change: saved students have a fingerprint made of them."""
 
 
 class Teacher(ABC):
     """A frozen model with its tokenizer and its pixel normalisation. It is never trained and gets no gradient.
 
     `size` is the side of its input in pixels, `patch_size` the side of a patch. `mean` and `std` (3 1 1) normalise
-    pixels of 0..1. `width` is the width D of the shared embedding space. `fingerprint` is a hash of the weights, which
-    identifies caches. `logit_scale` is the learned factor on cosines. If `logit_bias` is None, probabilities are a
-    softmax over texts (CLIP), else they are sigmoid(logit_scale * cosine + logit_bias) for each text (SigLIP).
+    pixels of 0..1. `width` is the width D of the shared embedding space. `logit_scale` is the learned factor on
+    cosines. If `logit_bias` is None, probabilities are a softmax over texts (CLIP), else they are
+    sigmoid(logit_scale * cosine + logit_bias) for each text (SigLIP).
     """
 
     family: ClassVar[str]
     """The name of the family."""
     model_types: ClassVar[tuple[str, ...]]
     """The values of `model_type` in the config.json of its models."""
+    dense_methods: ClassVar[tuple[DenseMethod, ...]] = get_args(DenseMethod)
+    """The dense read-outs that its models have. With "maskclip" alone, `patch_embeddings` does not use `attend`."""
+    known_words: frozenset[str] | None = None
+    """All words of the texts that it was trained on, in lower case; None if its folder has no known_words.txt."""
 
     def __init__(
         self,
@@ -65,22 +78,20 @@ class Teacher(ABC):
         self.size, self.patch_size, self.width = size, patch_size, width
         self.logit_scale = float(model.logit_scale.exp())
         self.logit_bias = logit_bias
-        self.fingerprint = _fingerprint(model)
 
     @staticmethod
-    def from_pretrained(name: str | Path = BUNDLED_NAME) -> Teacher:
-        """Load a teacher in the format of `transformers`, from a folder or by hub name.
+    def from_pretrained(name: str | Path = DEFAULT) -> Teacher:
+        """Load a teacher in the format of `transformers`: a bundled one by name, or from a folder or by hub name.
 
-        `openai/clip-vit-large-patch14` is such a name; "bundled" is the small CLIP that comes with the package. The
-        `model_type` in config.json decides the family.
+        `openai/clip-vit-large-patch14` is such a hub name. The `model_type` in config.json decides the family.
 
         Raises `TeacherError` if there is no model, if its family is unknown, or if its weights are missing or belong to
         another model.
         """
-        name = str(BUNDLED if name == BUNDLED_NAME else name)
+        name = str(folder_of(name, "teacher"))
         families = {kind: family for family in _families(Teacher) for kind in family.model_types}
         known = " or ".join(sorted(family.family for family in set(families.values())))
-        with _explained(name, known):
+        with explained(name, "teacher", f"config.json, model.safetensors and tokenizer files of {known}"):
             kind = cast(Any, PreTrainedConfig).get_config_dict(name)[0].get("model_type")
             if kind not in families:
                 found = (
@@ -90,12 +101,29 @@ class Teacher(ABC):
                     f"{name!r} is not a teacher, {found}: name a folder or a hub model of {known} "
                     f"(model type {', '.join(families)})."
                 )
-            return families[kind]._load(name)
+            teacher = families[kind]._load(name)
+            teacher.known_words = _read_known_words(Path(name) / KNOWN_WORDS)
+            return teacher
 
     @classmethod
     @abstractmethod
     def _load(cls, name: str) -> Teacher:
         """Load a model of this family. `from_pretrained` turns errors of `transformers` into a `TeacherError`."""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of all weights, which identifies caches."""
+        return fingerprint(self._model)
+
+    @cached_property
+    def text_fingerprint(self) -> str:
+        """A hash of the text tower's weights and of its tokens for `PROBE`; it identifies the teacher of a student.
+
+        Names of weights do not count: `transformers` renames them now and then.
+        """
+        weights = self._model.state_dict().items()
+        parts = sorted(_float16_digest(weight) for name, weight in weights if name.startswith(TEXT_SIDE))
+        return hashlib.sha256(repr((parts, self.token_ids(PROBE))).encode()).hexdigest()[:16]
 
     @property
     def device(self) -> torch.device:
@@ -182,7 +210,10 @@ class Teacher(ABC):
 
 def choose_attention(model: Any) -> None:
     """Choose the fastest attention of `transformers` for the model's device."""
-    model.set_attn_implementation("eager" if plain_attention(model.device) else "sdpa")
+    try:
+        model.set_attn_implementation("eager" if plain_attention(model.device) else "sdpa")
+    except ValueError:  # a part of the model, such as a ConvNeXt, does not have torch's fused attention
+        model.set_attn_implementation("eager")
 
 
 def load_whole(model_class: Any, name: str) -> Any:
@@ -213,6 +244,10 @@ def save_whole(model: Any, tokenizer: Any, processor: Any, folder: Path) -> None
     processor.save_pretrained(folder)
 
 
+def _read_known_words(path: Path) -> frozenset[str] | None:
+    return frozenset(path.read_text(encoding="utf-8").split()) if path.is_file() else None
+
+
 def _families(base: type[Teacher]) -> Generator[type[Teacher]]:
     """All subclasses, also those of subclasses."""
     for family in base.__subclasses__():
@@ -221,28 +256,35 @@ def _families(base: type[Teacher]) -> Generator[type[Teacher]]:
 
 
 @contextmanager
-def _explained(name: str, known: str) -> Generator[None]:
-    """Turn the errors of `transformers` and the hub while a model is loaded into a `TeacherError`."""
+def explained(name: str, what: str, known: str) -> Generator[None]:
+    """Turn the errors of `transformers` while a model is loaded into a `TeacherError`.
+
+    `what` it should be, in one word; `known`: the files of what models are right.
+    """
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, HfHubHTTPError, HFValidationError) as error:
-        if "couldn't connect" in str(error):
-            raise TeacherError(
-                f"{name!r} is no folder, and the hub cannot be reached: name a folder, or connect to the internet."
-            ) from error
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise TeacherError(
-            f"no teacher could be loaded from {name!r} ({_first_line(error)}): name a folder or a hub model with "
-            f"config.json, model.safetensors and tokenizer files of {known}."
+            f"no {what} could be loaded from {name!r} ({_first_line(error)}): "
+            f"name a folder or a hub model with {known}."
         ) from error
 
 
-def _fingerprint(model: Any) -> str:
+def fingerprint(model: Any) -> str:
     """A hash of all weights as float16, so that a float16 copy on disk and its float32 original have the same hash."""
     digest = hashlib.sha256()
     for name, weight in sorted(model.state_dict().items()):
         digest.update(name.encode())
-        digest.update(weight.detach().to(torch.float16).cpu().numpy().tobytes())
+        digest.update(_float16_bytes(weight))
     return digest.hexdigest()[:16]
+
+
+def _float16_digest(weight: Tensor) -> str:
+    return hashlib.sha256(repr(tuple(weight.shape)).encode() + _float16_bytes(weight)).hexdigest()
+
+
+def _float16_bytes(weight: Tensor) -> bytes:
+    return weight.detach().to(torch.float16).cpu().numpy().tobytes()
 
 
 def _first_line(error: BaseException) -> str:

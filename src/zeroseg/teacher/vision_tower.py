@@ -11,16 +11,19 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class VisionTower:
-    """All layers of a teacher's vision tower, with the parameter names of `zeroseg.student.encoder.Encoder`.
+    """All layers of a teacher's vision tower, under the names of a student's encoder of the same form.
 
-    `projection` takes one of its tokens to the shared space: under the names of a student's patch projection whose form
-    is `projection_form`.
+    "vit": the names of `zeroseg.student.encoder.Encoder`. "efficientnet_lite0": those of
+    `zeroseg.efficientnet_lite.EfficientNetLite`, whose activation is always ReLU6. What follows `form` is for "vit".
+    `projection` takes a token to the shared space: under the names of a student's patch projection whose form is
+    `projection_form`.
     """
 
     tensors: Mapping[str, Tensor]
     activation: str
-    layers: int
-    norm_epsilon: float
+    form: str = "vit"
+    layers: int = 0
+    norm_epsilon: float = 1e-5
     projection_form: Literal["linear", "pooled"] = "linear"
     projection: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zeroseg.models import bundled
 from zeroseg.student.config import StudentConfig
-from zeroseg.student.cost import BACKWARD, count_flops, count_parameters, transformer_flops
-from zeroseg.teacher import BUNDLED, BUNDLED_NAME
+from zeroseg.student.cost import count_parameters, training_flops, transformer_flops
 from zeroseg.training.distillation import DistillConfig
 
 HALF, FLOAT = 2, 4  # bytes of a number: in caches, saved weights and activations; in training
@@ -69,7 +69,8 @@ def tower_sizes(teacher: str) -> TowerSizes | None:
     """
     if teacher in KNOWN:
         return KNOWN[teacher]
-    path = (BUNDLED if teacher == BUNDLED_NAME else Path(teacher)) / "config.json"
+    model = bundled(teacher)
+    path = (Path(teacher) if model is None else model.teacher) / "config.json"
     try:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         vision = config["vision_config"]
@@ -113,7 +114,7 @@ def run_cost(config: DistillConfig, teacher: TowerSizes | None, cached: bool) ->
     training = (2 + moments) * FLOAT * parameters + seen * activation_bytes(config.student, config.mask_ratio)
     return RunCost(
         parameters=parameters,
-        student_flops=(1 + BACKWARD) * count_flops(config.student, config.mask_ratio)["total"],
+        student_flops=training_flops(config.student, config.mask_ratio, config.trainable_blocks),
         window_flops=windows * (teacher.flops(config.windows.side) if teacher else 0.0),
         view_flops=views * (teacher.flops(teacher.image_size) if teacher else 0.0),
         cached=cached,

@@ -15,18 +15,20 @@ from zeroseg.training.distillation import Distillation, DistillConfig
 from zeroseg.training.initialisation import start_from_student, start_from_teacher
 from zeroseg.training.loop import Metrics
 from zeroseg.training.probe import CHOSEN_BY, Probe, held_out
-from zeroseg.training.student_training import train_student, training_device
+from zeroseg.training.student_training import student_of, train_student, training_device
 from zeroseg.training.view_data import ViewData
 
 
 def build_student(config: DistillConfig, cache: FeatureCache | None, teacher: Teacher | None) -> Student:
     """A student before training: mean and scale of the targets from the cache, initial weights as the recipe says.
 
+    Weights of the encoder that the recipe does not train are frozen.
+
     Raises `TrainingError` if the recipe starts from the teacher and there is none, if its form does not fit, or if the
     recipe centres the targets and there is no cache.
     """
     torch.manual_seed(config.loop.seed)
-    student = Student(config.student)
+    student = student_of(config.student, teacher)
     if config.centre and cache is None:
         raise TrainingError("this recipe subtracts the mean of the cached targets, and there is no cache: make one.")
     if config.centre and cache is not None:
@@ -39,6 +41,8 @@ def build_student(config: DistillConfig, cache: FeatureCache | None, teacher: Te
         if teacher is None:
             raise TrainingError("this recipe starts from the teacher's own vision tower: name it with --teacher.")
         start_from_teacher(student, teacher)
+    if config.trainable_blocks is not None:
+        student.encoder.train_last(config.trainable_blocks)
     return student
 
 
@@ -69,10 +73,11 @@ def distill(
 ) -> Student | None:
     """Train a student and save it in `run / "student"`. None if the run was interrupted (continue with `resume`).
 
-    Without `cache` the teacher embeds the views in every epoch again. `teacher` is only needed without a cache, if the
-    recipe starts from its vision tower, or for windows and the probe. `evaluate` is called every `evaluate_every`
-    steps with the student in evaluation mode; its result is logged. With a probe, the student is the one that agreed
-    best with the teacher, and `run / "student-last"` is the last one.
+    Without `cache` the teacher embeds the views in every epoch again. `teacher`: the one that made the cache; the
+    student then refuses the text tower of any other one. It is needed without a cache, if the recipe starts from its
+    vision tower, and for windows and the probe. `evaluate` is called every `evaluate_every` steps with the student in
+    evaluation mode; its result is logged. With a probe, the student is the one that agreed best with the teacher, and
+    `run / "student-last"` is the last one.
     Raises `TrainingError`, `CacheError`, `ImageError`.
     """
     if not config.probe:

@@ -11,21 +11,24 @@ from torch import Tensor
 
 from zeroseg.errors import TrainingError
 from zeroseg.student import Student, StudentConfig, weights
-from zeroseg.student.encoder import resize_positions
-from zeroseg.student.model import MEAN, STD
-from zeroseg.teacher import BUNDLED_NAME, Teacher, VisionTower
+from zeroseg.student.encoder import MEAN, STD
+from zeroseg.teacher import Teacher, VisionTower
 
-NOT_OF_THE_FORM = ("teacher", "read_out", "inference_size")  # settings that may differ from the other student's
+NOT_OF_THE_FORM = ("teacher", "text_fingerprint", "read_out", "inference_size")
+"""Settings that may differ from the other student's."""
+NOT_CONVOLUTIONAL = ("layers", "activation", "input_norm")
+"""Settings that say nothing of a convolutional encoder."""
 
 
 def start_from_student(student: Student, name: str) -> None:
-    """Copy all weights of another student (a folder, a hub name, "bundled"), with mean and scale of its targets.
+    """Copy all weights of another student (a bundled name, a folder, a hub name), with mean and scale of its targets.
 
     Raises `WeightsError` if there is none, `TrainingError` if it has another form.
     """
-    config, tensors = weights.read(weights.BUNDLED if name == BUNDLED_NAME else name)
+    config, tensors = weights.read(name)
     ours, theirs = asdict(student.config), asdict(config)
-    different = [setting for setting in ours if setting not in NOT_OF_THE_FORM and ours[setting] != theirs[setting]]
+    free = (*NOT_OF_THE_FORM, *_free_of_form(student.config))
+    different = [setting for setting in ours if setting not in free and ours[setting] != theirs[setting]]
     if different:
         raise TrainingError(
             f"the student {name} has another form than the recipe's ({', '.join(different[:3])}): start from one with "
@@ -34,12 +37,19 @@ def start_from_student(student: Student, name: str) -> None:
     weights.fill(student, tensors, name)
 
 
+def _free_of_form(config: StudentConfig) -> tuple[str, ...]:
+    """Further settings that may differ: a convolutional encoder has no positions; a decoder has."""
+    if config.encoder == "vit":
+        return ()
+    return NOT_CONVOLUTIONAL if config.decoder_layers else (*NOT_CONVOLUTIONAL, "image_size")
+
+
 def start_from_teacher(student: Student, teacher: Teacher) -> None:
-    """Copy the first layers of the teacher's vision tower into the student's encoder.
+    """Copy the teacher's vision tower into the student's encoder, of a ViT the first layers.
 
     Positions are interpolated to the student's grid. A student whose patch projection has the teacher's form gets that,
     too: then its patch map is the teacher's (`teacher_pixels`, `StudentConfig.last_attention`).
-    Raises `TrainingError` if widths or patches differ, or if the tower has a form that no student has.
+    Raises `TrainingError` if widths or patches differ, or if the tower has another form than the student's encoder.
     """
     tower = teacher.vision_tower()
     if tower is None:
@@ -47,23 +57,25 @@ def start_from_teacher(student: Student, teacher: Teacher) -> None:
             f"a student's encoder cannot start from the vision tower of a {teacher.family}, which has another form: "
             "turn encoder_from_teacher off, or start from another student."
         )
-    own, grid = student.encoder.state_dict(), student.config.grid
-    positions = resize_positions(tower.tensors["positions"], grid, grid)
-    tensors = {name: tensor for name, tensor in tower.tensors.items() if name in own} | {"positions": positions}
-    different = _other_settings(student.config, tower)
+    config, encoder = student.config, student.encoder
+    if tower.form != config.encoder:
+        raise TrainingError(
+            f"the teacher's vision tower is a {tower.form} and the student's encoder a {config.encoder}: choose the "
+            f"encoder {tower.form}, or turn encoder_from_teacher off."
+        )
+    tensors, own = encoder.from_tower(tower.tensors), encoder.pretrained()
+    whole = config.patch_head and config.patch_projection != "mlp"
+    different = _other_settings(config, tower) + (_other_projection(student, tower) if whole else [])
     different += [name for name in own if name not in tensors or own[name].shape != tensors[name].shape]
-    whole = student.config.patch_head and student.config.patch_projection != "mlp"
-    if whole:
-        different += _other_projection(student, tower)
     if different:
         raise TrainingError(
-            f"the student's encoder does not have the form of the vision tower of a {teacher.family}, its teacher "
+            "the student's encoder does not have the form of the teacher's vision tower "
             f"({', '.join(different[:3])}): give both the same form, or turn encoder_from_teacher off."
         )
     if whole:
         tensors |= teacher_pixels(tensors, teacher)
         student.patch_projection.load_state_dict(dict(tower.projection), strict=True)
-    student.encoder.load_state_dict(tensors, strict=True)
+    encoder.load_state_dict(encoder.state_dict() | tensors, strict=True)
 
 
 def as_tower_of(config: StudentConfig, teacher: Teacher) -> StudentConfig:
@@ -72,7 +84,7 @@ def as_tower_of(config: StudentConfig, teacher: Teacher) -> StudentConfig:
     So one recipe serves a CLIP and a SigLIP. Students whose patch projection is not the teacher's stay as they are.
     """
     tower = teacher.vision_tower()
-    if tower is None or config.patch_projection == "mlp":
+    if tower is None or tower.form != config.encoder or config.patch_projection == "mlp":
         return config
     return replace(config, **_settings_of(tower), patch_projection=tower.projection_form)
 
@@ -101,7 +113,9 @@ def _other_settings(config: StudentConfig, tower: VisionTower) -> list[str]:
 
 
 def _settings_of(tower: VisionTower) -> dict[str, Any]:
-    """The settings of a student's encoder that has the form of a tower, beside its sizes."""
+    """The settings of a student's encoder that has the form of a tower, beside its sizes. Convolutions have none."""
+    if tower.form != "vit":
+        return {}
     return {
         "activation": tower.activation,
         "norm_epsilon": tower.norm_epsilon,
@@ -113,7 +127,7 @@ def _settings_of(tower: VisionTower) -> dict[str, Any]:
 def _other_projection(student: Student, tower: VisionTower) -> list[str]:
     """What does not fit in a student's patch projection."""
     own = student.patch_projection.state_dict()
-    if student.config.patch_projection != tower.projection_form:
+    if student.config.patch_projection != tower.projection_form or not tower.projection:
         return [f"patch_projection is {student.config.patch_projection}"]
     if student.config.layers != tower.layers:
         return [f"layers is {student.config.layers}, and a patch projection of the teacher's needs all {tower.layers}"]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 
 from zeroseg.errors import ConfigError
-from zeroseg.student import Student, weights
+from zeroseg.student import Student, StudentConfig, weights
 from zeroseg.teacher import Teacher
 from zeroseg.training.batch import B
 from zeroseg.training.loop import Metrics, Objective, train
@@ -71,6 +72,11 @@ def _is_best(run: Path, name: str, value: float) -> bool:
     """Whether a metric is higher than at all evaluations before; never before the first step, which is not training."""
     before = [row for row in read_log(run) if name in row]
     return bool(before) and value > max((row[name] for row in before if row["step"] >= 0), default=-math.inf)
+
+
+def student_of(config: StudentConfig, teacher: Teacher | None) -> Student:
+    """A student with random weights, whose config has the fingerprint of its teacher's text tower."""
+    return Student(config if teacher is None else replace(config, text_fingerprint=teacher.text_fingerprint))
 
 
 def training_device(teacher: Teacher | None) -> torch.device:
