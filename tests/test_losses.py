@@ -148,6 +148,26 @@ def test_patch_view_matching(coverage: Tensor):
     close(losses.patch_view_matching(PATCHES, SALIENCE, coverage, VIEWS), naive_patch_view(coverage))
 
 
+def test_cosine_distance_of_patches_to_their_targets():
+    theirs = numbers(B, P, D, seed=9)
+    distances: list[float] = []
+    for b in range(B):
+        for p in range(P):
+            ours, target = PATCHES[b, p].tolist(), theirs[b, p].tolist()
+            product = sum(x * y for x, y in zip(ours, target, strict=True))
+            lengths = math.sqrt(sum(x * x for x in ours) * sum(y * y for y in target))
+            distances.append(1 - product / lengths)
+    close(losses.cosine_distance(PATCHES, theirs), sum(distances) / len(distances))
+    assert float(losses.cosine_distance(PATCHES, 3 * PATCHES)) == pytest.approx(0, abs=1e-9)
+    assert float(losses.cosine_distance(PATCHES, torch.zeros_like(PATCHES))) == 1
+
+
+def test_l1_of_patches_to_their_targets():
+    theirs = numbers(B, P, D, seed=9)
+    distances = [l1(PATCHES[b, p], theirs[b, p]) for b in range(B) for p in range(P)]
+    close(losses.mean_l1(PATCHES, theirs), sum(distances) / len(distances))
+
+
 def test_dense_matching():
     errors = []
     for b in range(B):
@@ -155,7 +175,7 @@ def test_dense_matching():
             weights = [float(COVERAGE[b, p, v]) for v in range(V)]
             target = sum((weights[v] / sum(weights) * VIEWS[b, v] for v in range(V)), NOTHING)
             errors.append(l1(PATCHES[b, p], target))
-    close(losses.dense_matching(PATCHES, COVERAGE, VIEWS), sum(errors) / len(errors))
+    close(losses.mean_l1(PATCHES, losses.mean_views(COVERAGE, VIEWS)), sum(errors) / len(errors))
 
 
 def test_losses_vanish_where_every_view_is_explained():
@@ -166,7 +186,7 @@ def test_losses_vanish_where_every_view_is_explained():
     masks = torch.eye(2, dtype=torch.float64)[None]
     assert float(losses.overlap_matching(embeddings, masks, salience, coverage, embeddings)) < 1e-9
     assert float(losses.patch_view_matching(embeddings, salience, coverage, embeddings)) < 1e-9
-    assert float(losses.dense_matching(embeddings, coverage, embeddings)) < 1e-9
+    assert float(losses.mean_l1(embeddings, losses.mean_views(coverage, embeddings))) < 1e-9
 
 
 @pytest.mark.parametrize("name", ["reconstruction", "distillation", "matching", "overlap", "patch_view", "dense"])
@@ -182,7 +202,7 @@ def test_gradients_are_finite_even_where_views_are_empty(name: str, empty: str):
         "matching": lambda: losses.segment_matching(segments, v),
         "overlap": lambda: losses.overlap_matching(segments, masks, salience, c, v),
         "patch_view": lambda: losses.patch_view_matching(patches, salience, c, v),
-        "dense": lambda: losses.dense_matching(patches, c, v),
+        "dense": lambda: losses.mean_l1(patches, losses.mean_views(c, v)),
     }[name]()
     loss.backward()
     assert math.isfinite(float(loss.detach()))

@@ -13,6 +13,7 @@ import pytest
 from zeroseg.recipes import RECIPES
 from zeroseg.student import StudentConfig
 from zeroseg.student.config import plain_settings
+from zeroseg.training.dense_targets import WindowsConfig
 from zeroseg.training.distillation import DistillConfig, LossWeights
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.optimiser import OptimiserConfig
@@ -59,6 +60,7 @@ def rebuilt(values: dict[str, Any]) -> DistillConfig:
         "student": StudentConfig.from_json(values["student"]),
         "views": ViewsConfig(**views | {"grids": tuple(views["grids"])}),
         "losses": LossWeights(**values["losses"]),
+        "windows": WindowsConfig(**values["windows"]),
         "loop": LoopConfig(**loop | {"optimiser": OptimiserConfig(**loop["optimiser"])}),
     }
     return DistillConfig(**values | parts)
@@ -104,6 +106,24 @@ def test_the_papers_sizes_and_hyperparameters():
     assert loop.optimiser.warmup == 20 / 80
     assert loop.optimiser.learning_rate == pytest.approx(1.5e-4 * 4096 / 256)
     assert (loop.optimiser.beta1, loop.optimiser.beta2, loop.optimiser.weight_decay) == (0.9, 0.95, 0.05)
+
+
+def test_the_published_hyperparameters_of_photos():
+    """`photos_vitb16` within what the literature supports (docs/method.md)."""
+    config = RECIPES["photos_vitb16"]()
+    loop, windows = config.loop, config.windows
+
+    assert 1e-5 <= loop.optimiser.learning_rate * loop.optimiser.encoder_rate <= 2e-5
+    assert config.trainable_blocks == 2
+    assert config.mask_ratio == 0
+    assert loop.steps * loop.batch_size <= 10 * 25_000
+    assert loop.evaluate_every * loop.batch_size == 25_000  # the probe, once an epoch
+    assert 448 <= config.student.image_size <= 560
+    assert windows.stride % config.student.patch_size
+    assert windows.side % config.student.patch_size == 0
+    assert config.encoder_from_teacher
+    assert config.probe
+    assert not config.centre
 
 
 def test_one_step_of_the_papers_size_runs_within_8_gb():

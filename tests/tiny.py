@@ -41,6 +41,7 @@ from zeroseg.student.config import ReadOut
 from zeroseg.teacher import ClipTeacher, LockedTeacher, SiglipTeacher, Teacher
 from zeroseg.teacher.image_tower import image_processor, with_hidden_size
 from zeroseg.teacher.lite_tower import EfficientNetLiteConfig, EfficientNetLiteModel
+from zeroseg.training.initialisation import as_tower_of
 from zeroseg.training.teach import TeachConfig, build_clip, train_tokenizer
 from zeroseg.views import ViewsConfig
 
@@ -129,7 +130,8 @@ def gemma_tokenizer() -> PreTrainedTokenizerFast:
 def siglip(seed: int = 0, naflex: bool = False) -> SiglipModel | Siglip2Model:
     """A random SigLIP, or SigLIP 2 of the kind that reads pictures of any shape."""
     sizes = {"num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-    vision = {"hidden_size": 32, "patch_size": 8, **sizes, **({"num_patches": 16} if naflex else {"image_size": 32})}
+    vision = {"hidden_size": 32, "patch_size": 8, **sizes, "intermediate_size": 128}
+    vision |= {"num_patches": 16} if naflex else {"image_size": 32}
     text = {"hidden_size": 24, "projection_size": 32, "vocab_size": len(gemma_tokenizer()), **sizes}
     text |= {"pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2}
     config: dict[str, Any] = {"vision_config": vision, "text_config": text}
@@ -275,6 +277,12 @@ def student(config: StudentConfig = STUDENT, seed: int = 0) -> Student:
     model = Student(config)
     shake(model, seed)
     return model.eval()
+
+
+def whole_tower_student(by: Teacher) -> StudentConfig:
+    """The sizes of a student that can start as the whole tower of a tiny teacher, with its patch projection."""
+    sizes = replace(PATCH_STUDENT, width=32, layers=2, last_attention="own", patch_projection="linear")
+    return as_tower_of(replace(sizes, embedding_width=by.width), by)
 
 
 def photo(width: int = 32, height: int = 32, seed: int = 0) -> Image.Image:

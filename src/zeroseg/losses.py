@@ -72,12 +72,19 @@ def patch_view_matching(
     return _explained(torch.einsum("bpv,bpd->bvd", weight, patches), coverage, views)
 
 
-def dense_matching(
-    patches: Float[Tensor, "B P D"], relevance: Float[Tensor, "B P V"], views: Float[Tensor, "B V D"]
-) -> Float[Tensor, ""]:
-    """Mean L1 of every patch to the mean of the views, weighted by their `relevance` for the patch (0..1)."""
-    weight = relevance / relevance.sum(dim=2, keepdim=True).clamp(min=EMPTY)
-    return (patches - weight @ views).abs().mean()
+def mean_views(relevance: Float[Tensor, "B P V"], views: Float[Tensor, "B V D"]) -> Float[Tensor, "B P D"]:
+    """For each patch the mean of the views, weighted by their `relevance` for the patch (0..1)."""
+    return relevance / relevance.sum(dim=2, keepdim=True).clamp(min=EMPTY) @ views
+
+
+def mean_l1(ours: Float[Tensor, "B P D"], theirs: Float[Tensor, "B P D"]) -> Float[Tensor, ""]:
+    """Mean L1 of embeddings to their targets, over patches and dimensions."""
+    return (ours - theirs).abs().mean()
+
+
+def cosine_distance(ours: Float[Tensor, "B P D"], theirs: Float[Tensor, "B P D"]) -> Float[Tensor, ""]:
+    """Mean of 1 - cosine of embeddings with their targets, 0..2. An embedding of length 0 counts as 1."""
+    return (1 - F.cosine_similarity(ours, theirs, dim=-1)).mean()
 
 
 def multi_label_contrast(

@@ -41,7 +41,7 @@ PHOTO = ["segment", "photo.jpg", "--labels", "dog"]
         (["cache", "photos"], ["--out"]),
         (["cache", "--out", "cache"], ["IMAGES"]),
         (["cache", "photos", "--out", "cache", "--grids", "one"], ["'one'", "--grids"]),
-        (["distill"], ["--images", "--cache", "--out", "are missing"]),
+        (["distill"], ["--images", "--cache", "--out", "zeroseg distill --help"]),
         (["distill", "--recipe", "picture-book"], ["'picture-book'", "'picturebook'", "imagenet_vitb16"]),
         (["cost", "--recipe", "tiny"], ["'tiny'", "imagenet_vitb16"]),
         (["teach"], ["--out RUN` is missing"]),

@@ -37,7 +37,8 @@ def test_a_former_config_is_saved_under_the_same_keys():
     former = json.loads(SAVED)
     saved = json.loads(json.dumps(StudentConfig.from_json(former).to_json()))
     newer = {"softmax_scale": 40.0, "threshold": 0.1, "sigmoid_threshold": 0.5}
-    assert saved == {"encoder": "vit", **former, "read_out": {**former["read_out"], **newer}}
+    of_towers = {"class_token": True, "norm_epsilon": 1e-5, "last_attention": "all", "patch_projection": "mlp"}
+    assert saved == {"encoder": "vit", **former, **of_towers, "read_out": {**former["read_out"], **newer}}
 
 
 def test_smallest_region_is_saved_only_where_it_changes_something():

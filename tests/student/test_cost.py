@@ -34,6 +34,8 @@ SMALL = StudentConfig(
 )
 OURS = replace(SMALL, assignment="cosine", patch_head=True, decoder_layers=0, input_norm=True)
 MEANS = replace(OURS, segment_embedding="mean")
+TOWER = replace(OURS, class_token=False, last_attention="own", patch_projection="linear")
+POOLED = replace(OURS, last_attention="own", patch_projection="pooled")
 LITE = replace(OURS, encoder="efficientnet_lite0", patch_size=16, image_size=80)
 LITE_WITH_DECODER = replace(LITE, decoder_layers=2, image_size=64)
 UNEVEN = replace(SMALL, grouping_after=(1, 2), head_layers=4, segment_tokens=(5, 7))
@@ -68,8 +70,8 @@ def measured_flops(config: StudentConfig, mask_ratio: float, images: int = 1) ->
 @pytest.mark.parametrize("mask_ratio", [0.0, 0.3, MASK_RATIO])
 @pytest.mark.parametrize(
     "config",
-    [SMALL, OURS, MEANS, UNEVEN, LITE, LITE_WITH_DECODER],
-    ids=["paper", "ours", "means", "uneven", "lite", "lite with decoder"],
+    [SMALL, OURS, MEANS, TOWER, POOLED, UNEVEN, LITE, LITE_WITH_DECODER],
+    ids=["paper", "ours", "means", "tower", "pooled", "uneven", "lite", "lite with decoder"],
 )
 def test_flops_are_those_that_torch_counts(config: StudentConfig, mask_ratio: float):
     assert count_flops(config, mask_ratio) == measured_flops(config, mask_ratio, images=3)

@@ -1,20 +1,36 @@
 """First weights: copied from where the recipe says, refused where they do not fit."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 
-from tests.tiny import LITE_STUDENT, PATCH_STUDENT, STUDENT, VIEWS, clip, shake, student, teacher, write_photos
+from tests.tiny import (
+    LITE_STUDENT,
+    PATCH_STUDENT,
+    STUDENT,
+    VIEWS,
+    clip,
+    pixels_of,
+    shake,
+    siglip_teacher,
+    student,
+    teacher,
+    whole_tower_student,
+    write_photos,
+)  # fmt: skip
+from zeroseg.baselines import DenseReadOut
 from zeroseg.efficientnet_lite import EfficientNetLite
 from zeroseg.errors import TrainingError
 from zeroseg.feature_cache import FeatureCache, build_cache
 from zeroseg.student import Student, StudentConfig
 from zeroseg.student.config import ReadOut
 from zeroseg.teacher import ClipTeacher, Teacher
-from zeroseg.teacher.teacher import VisionTower
+from zeroseg.teacher.vision_tower import VisionTower
 from zeroseg.training.distill import build_student
 from zeroseg.training.distillation import DistillConfig, LossWeights
 from zeroseg.training.initialisation import start_from_student, start_from_teacher
@@ -67,6 +83,67 @@ def test_another_activation_is_refused():
 def test_another_width_is_refused():
     with pytest.raises(TrainingError, match="form"):
         start_from_teacher(student(STUDENT), teacher())
+
+
+# --- the whole tower --------------------------------------------------------------------------------
+
+WHOLE = pytest.mark.parametrize(
+    "kind", [teacher, siglip_teacher, lambda: siglip_teacher(naflex=True)], ids=["clip", "siglip", "naflex"]
+)
+
+
+def maps(model: Student, by: Teacher, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The student's patch embeddings in the teacher's space, and the teacher's own by MaskCLIP, at length 1."""
+    pixels = pixels_of(height, width, 2)
+    with torch.no_grad():
+        patches = model.eval()(pixels).patches
+        assert patches is not None
+        return model.in_teacher_space(patches), F.normalize(DenseReadOut(by, 32).patches(pixels), dim=-1)
+
+
+@WHOLE
+def test_before_training_the_patch_map_is_the_teachers(kind: Callable[[], Teacher]):
+    """To float32's accuracy: all layers, the last one's values, norms, projection, the normalisation of pixels."""
+    model = Student(whole_tower_student(kind()))
+    model.target_mean.normal_()
+    model.target_scale.fill_(0.5)
+    start_from_teacher(model, kind())
+    ours, theirs = maps(model, kind(), 32, 32)
+    assert float(theirs.std(dim=1).mean()) > 0.01  # different patches do differ
+    torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [teacher, siglip_teacher], ids=["clip", "siglip"])
+def test_at_another_size_the_patch_map_is_the_teachers(kind: Callable[[], Teacher]):
+    model = Student(whole_tower_student(kind()))
+    start_from_teacher(model, kind())
+    torch.testing.assert_close(*maps(model, kind(), 64, 40), atol=2e-5, rtol=1e-4)
+
+
+def test_a_student_trained_at_a_larger_size_starts_with_the_teachers_map_at_that_size():
+    model = Student(replace(whole_tower_student(teacher()), image_size=64))
+    start_from_teacher(model, teacher())
+    torch.testing.assert_close(*maps(model, teacher(), 64, 64), atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"class_token": False}, "class_token is off"),
+        ({"input_norm": False}, "input_norm is off"),
+        ({"norm_epsilon": 1e-6}, "norm_epsilon is 1e-06"),
+        ({"patch_projection": "pooled"}, "patch_projection is pooled"),
+        ({"layers": 1}, "needs all 2"),
+        ({"embedding_width": 8}, r"patch_projection\.weight"),
+    ],
+)
+def test_a_whole_tower_is_refused_where_the_form_is_another(changes: dict[str, Any], words: str):
+    """Weights may fit, and their values still mean something else."""
+    model = Student(replace(whole_tower_student(teacher()), **changes))
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    with pytest.raises(TrainingError, match=words):
+        start_from_teacher(model, teacher())
+    assert all(torch.equal(weight, before[name]) for name, weight in model.state_dict().items())
 
 
 # --- a teacher with convolutions --------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`zeroseg cost`: the parameters and operations of a recipe's student."""
+"""`zeroseg cost`: the parameters and operations of a recipe's student, and what its run needs."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from rich.table import Table
 
 from zeroseg.cli.loading import RecipeName, recipe_named
 from zeroseg.cli.parsing import parse
+from zeroseg.cli.run_costs import cost_lines
 from zeroseg.student.cost import count_flops, count_parameters, training_flops
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Print a recipe's parameters and floating-point operations, part by part.
+    """Print a recipe's parameters and floating-point operations, part by part, and what its run needs.
 
-    A multiplication with its addition counts as 2. The figures do not include the teacher's pass over the images, which
-    `zeroseg cache` makes once.
+    A multiplication with its addition counts as 2. Hours are those of named GPUs at a stated part of their peak; the
+    teacher's pass over the images, which `zeroseg cache` makes once, is a line of its own.
 
-    example:
+    examples:
       zeroseg cost --recipe imagenet_vitb16
+      zeroseg cost --recipe photos_vitb16
+      zeroseg distill --recipe photos_vitb16 --images photos/ --dry-run
     """
 
     recipe: RecipeName = "imagenet_vitb16"
@@ -30,7 +33,7 @@ class Cost:
     def run(self) -> int:
         """Count, and print."""
         config = recipe_named(self.recipe)
-        student, loop = config.student, config.loop
+        student = config.student
         parameters = count_parameters(student)
         masked, seen = count_flops(student, config.mask_ratio), count_flops(student, 0.0)
         seen |= {"decoder": 0.0, "total": seen["total"] - seen["decoder"]}
@@ -44,12 +47,13 @@ class Cost:
         step = training_flops(student, config.mask_ratio, config.trainable_blocks)
         console = Console(highlight=False, soft_wrap=True)
         console.print(table)
-        side, total = student.image_size, step * loop.batch_size * loop.steps
+        side = student.image_size
         console.print(
             f"forward passes for one image of {side} x {side} pixels; with all patches and without the decoder"
         )
         console.print(f"(as at inference) in the last column; a training step: {step / 1e9:,.2f} GFLOP an image")
-        console.print(f"the run: {loop.steps:,} steps of {loop.batch_size:,} images, {total:.3g} FLOP")
+        for line in cost_lines(config, student.teacher, cached=config.losses.use_views):
+            console.print(line)
         return 0
 
 

@@ -1,4 +1,4 @@
-"""`zeroseg distill`: a student from cached views."""
+"""`zeroseg distill`: a student from its teacher's views and windows."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from zeroseg.cli.loading import DEFAULT_RECIPE, LoopFlags, RecipeName, lasting_n
 from zeroseg.cli.messages import INTERRUPTED, UsageError, say
 from zeroseg.cli.parsing import parse
 from zeroseg.cli.read_out_options import REGISTRY
+from zeroseg.cli.run_costs import cost_lines
 from zeroseg.dataset_names import PicturebookName
 from zeroseg.errors import CacheError
 from zeroseg.evaluation import evaluate, open_dataset
@@ -25,11 +26,18 @@ from zeroseg.student import Student
 from zeroseg.teacher import Teacher
 from zeroseg.training.distill import distill
 from zeroseg.training.distillation import DistillConfig
+from zeroseg.training.initialisation import as_tower_of
+from zeroseg.training.monitor import read_log
+from zeroseg.training.probe import CHOSEN_BY
 
 
 @dataclass(frozen=True)
 class Distill:
-    """Train a student on the cached views of images, without any label.
+    """Train a student on what its teacher makes of images, without any label.
+
+    With --cache, the teacher's embeddings of views are read from there; without, they are computed in every epoch
+    again. With --probe N, N images are held out: the student that agrees best with the teacher on them is kept, and the
+    last one is saved as student-last. --dry-run says what the run would need.
 
     The recipe has all settings; every setting can be changed by its name, the usual ones by a short name. RUN receives
     settings.json, log.jsonl, checkpoint.pt and, at the end, the student. Ctrl-C and SIGTERM save first; the same
@@ -39,16 +47,20 @@ class Distill:
       zeroseg distill --images photos/ --cache cache --out run
       zeroseg distill --recipe picturebook --images photos/ --cache cache --out run --steps 2000 --losses.dense 0.5
       zeroseg distill --images photos/ --cache cache --out run --resume
+      zeroseg distill --recipe photos_vitb16 --images photos/ --cache cache --out run
+      zeroseg distill --recipe photos_vitb16 --images photos/ --dry-run
     """
 
-    images: Annotated[tuple[Path, ...], arg(metavar="IMAGES...")]
+    images: Annotated[tuple[Path, ...], arg(metavar="IMAGES...", help_behavior_hint="(required)")] = ()
     """Pictures, or folders of them."""
-    cache: Annotated[Path, arg(metavar="FOLDER")]
+    cache: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(default: none)")] = None
     """Their embedded views, as `zeroseg cache` made them."""
-    out: Annotated[Path, arg(metavar="RUN")]
+    out: Annotated[Path | None, arg(metavar="RUN", help_behavior_hint="(required)")] = None
     """The run's folder."""
     recipe: RecipeName = DEFAULT_RECIPE
     """Where all other settings come from."""
+    dry_run: bool = False
+    """Train nothing: print operations, hours, memory and disk of the run."""
     resume: bool = False
     """Continue the run in --out."""
     teacher: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the recipe's)")] = None
@@ -66,36 +78,43 @@ class Distill:
         """Train, and print where the student is."""
         if self.validation_scenes < 1:
             raise UsageError(f"--validation-scenes must be 1 or more, not {self.validation_scenes}.")
+        name, config = self.teacher or config.student.teacher, replace(config, loop=self.short.over(config.loop))
+        if self.dry_run:
+            photos = len(find_images(self.images)) if self.images else None
+            cached = config.losses.use_views and (self.cache is not None or config.centre)
+            print("\n".join(cost_lines(config, name, cached, photos)))
+            return 0
+        if not self.images or self.out is None:
+            raise UsageError(
+                "name images and a folder: `zeroseg distill --images IMAGES --cache CACHE --out RUN` "
+                "(see `zeroseg distill --help`)."
+            )
         images = find_images(self.images)
-        name = self.teacher or config.student.teacher
-        self._expect_cache(name)
-        cache = FeatureCache(self.cache)
+        if self.cache is not None or config.centre:
+            self._expect_cache(name)
+        cache = None if self.cache is None else FeatureCache(self.cache)
         teacher = load_teacher(name)
-        cache.check(teacher, config.views)
+        if cache is not None:
+            cache.check(teacher, config.views)
         student = replace(config.student, teacher=lasting_name(name), embedding_width=teacher.width)
-        config = replace(config, student=student, loop=self.short.over(config.loop))
+        config = replace(config, student=as_tower_of(student, teacher))
         if distill(images, cache, config, self.out, teacher, self._validation(name, teacher), self.resume) is None:
             say("continue with --resume.")
             return INTERRUPTED
+        if config.probe:
+            print(_said_of_probe(self.out))
         print(f"the student is in {self.out / 'student'}; try it:")
         print(f'  zeroseg segment PHOTO --labels "dog, grass" --model {shlex.quote(str(self.out / "student"))}')
         return 0
 
     def _expect_cache(self, teacher: str) -> None:
-        if not (self.cache / MANIFEST).is_file():
+        """Raise `CacheError` with the command that makes the cache, if there is none."""
+        folder = Path("cache") if self.cache is None else self.cache
+        if self.cache is None or not (folder / MANIFEST).is_file():
             images = [str(path) for path in self.images]
-            words = [
-                "zeroseg",
-                "cache",
-                *images,
-                "--recipe",
-                self.recipe,
-                "--teacher",
-                teacher,
-                "--out",
-                str(self.cache),
-            ]
-            raise CacheError(f"there is no cache in {str(self.cache)!r} yet: make it with `{shlex.join(words)}`.")
+            words = ["zeroseg", "cache", *images, "--recipe", self.recipe, "--teacher", teacher, "--out", str(folder)]
+            where = "this recipe needs --cache" if self.cache is None else f"there is no cache in {str(folder)!r} yet"
+            raise CacheError(f"{where}: make it with `{shlex.join(words)}`.")
 
     def _validation(self, name: str, teacher: Teacher) -> Callable[[Student], dict[str, Any]] | None:
         """mIoU and upper bound with the student's own read-out; None without validation."""
@@ -109,6 +128,16 @@ class Distill:
             return {"miou": result.miou, "upper_bound_miou": result.upper_bound_miou}
 
         return figures
+
+
+def _said_of_probe(run: Path) -> str:
+    """Which student was kept, and how it agrees with the teacher."""
+    rows = [row for row in read_log(run) if CHOSEN_BY in row]
+    first, best = rows[0], max((row for row in rows if row["step"] >= 0), key=lambda row: row[CHOSEN_BY])
+    return (
+        f"kept: the student after step {best['step'] + 1}, which names {best[CHOSEN_BY]:.1%} of the patches that were "
+        f"held out as the teacher's windows do (before training {first[CHOSEN_BY]:.1%}), without any label"
+    )
 
 
 def main(arguments: Sequence[str]) -> int:

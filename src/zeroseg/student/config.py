@@ -13,6 +13,9 @@ from zeroseg.vocabulary import BACKGROUND_WORDS
 
 Assignment = Literal["gumbel", "cosine"]
 SegmentEmbedding = Literal["token", "global", "mean"]
+Activation = Literal["gelu", "quick_gelu", "gelu_pytorch_tanh"]
+LastAttention = Literal["all", "own"]
+PatchProjection = Literal["mlp", "linear", "pooled"]
 LITE_STRIDE, LITE_BLOCKS = 16, 16  # of EfficientNet-Lite0: pixels between its tokens, blocks
 SMALLEST_REGION = 0.0005  # of the picture: 94 pixels of 375 x 500
 NEWER = "newer"
@@ -87,8 +90,13 @@ class StudentConfig:
     width: int = 768
     layers: int = 12
     heads: int = 12
-    activation: Literal["gelu", "quick_gelu"] = "gelu"
+    activation: Activation = "gelu"  # of the encoder: "quick_gelu" in OpenAI's CLIP, "gelu_pytorch_tanh" in SigLIP
     input_norm: bool = False  # a norm after the positions: in CLIP's tower, not in MAE's
+    class_token: bool = True  # a token beside the patches: in CLIP's and MAE's towers, not in SigLIP's
+    norm_epsilon: float = 1e-5  # of the encoder's norms: 1e-6 in SigLIP
+    last_attention: LastAttention = "all"
+    """What a token of the encoder's last layer attends to: "all" tokens, or its "own" value alone. "own" is MaskCLIP's
+    read-out of a CLIP (Zhou et al. 2022), for encoders that start from a teacher's tower."""
     decoder_width: int = 512
     decoder_layers: int = 8  # 0: no reconstruction
     decoder_heads: int = 16
@@ -103,6 +111,10 @@ class StudentConfig:
     losses."""
     embedding_width: int = 768
     patch_head: bool = False  # ours: an embedding and a salience for every patch
+    patch_projection: PatchProjection = "mlp"
+    """"mlp": a patch's embedding comes from the head's first layers. The others come from the encoder's tokens, have
+    length 1 in the teacher's space, and can start as the teacher's own: a "linear" layer as CLIP's projection, or what
+    SigLIP's pooling head makes of one token ("pooled": a linear layer, and an MLP beside it)."""
     inference_size: int = 448  # shorter side of the image
     teacher: str = "openai/clip-vit-large-patch14"
     text_fingerprint: str = field(default="", metadata={NEWER: True})
@@ -121,7 +133,12 @@ class StudentConfig:
             f"there is no assignment {self.assignment!r}": self.assignment not in get_args(Assignment),
             f"there is no segment embedding {self.segment_embedding!r}": self.segment_embedding
             not in get_args(SegmentEmbedding),
+            f"there is no last attention {self.last_attention!r}": self.last_attention not in get_args(LastAttention),
+            f"there is no patch projection {self.patch_projection!r}": self.patch_projection
+            not in get_args(PatchProjection),
+            f"there is no activation {self.activation!r}": self.activation not in get_args(Activation),
             "temperature must be above 0": not self.temperature > 0,
+            "norm_epsilon must be above 0": not self.norm_epsilon > 0,
             "decoder_layers must be 0 or more": self.decoder_layers < 0,
             "segments as the mean of patches need patch_head": self.segment_embedding == "mean" and not self.patch_head,
             "image_size must be a multiple of patch_size": self.image_size % self.patch_size,

@@ -50,7 +50,9 @@ def count_flops(config: StudentConfig, mask_ratio: float) -> dict[str, float]:
     are_means = config.segment_embedding == "mean"
     projections = (0 if are_means else _mlp(last, width, out)) + _block(last, width) + _mlp(1, width, out)
     if config.patch_head:
-        projections += _mlp(kept, width, out) + _linear(kept, width, 1)
+        of_patches = {"mlp": _mlp(kept, width, out), "linear": _linear(kept, width, out)}
+        of_patches["pooled"] = of_patches["linear"] + _mlp(kept, out, out)
+        projections += of_patches[config.patch_projection] + _linear(kept, width, 1)
     counts = {
         "encoder": sum(_encoder(config, kept)),
         "layers": first * _block(kept, width)
@@ -131,7 +133,10 @@ def _encoder(config: StudentConfig, kept: int) -> list[int]:
         # every place is projected, then some are dropped; the last features are projected before they are upsampled
         return [*convolutions, _linear(patches, FINE, config.width) + _linear(last, LAST, config.width)]
     # every patch is embedded, then some are dropped; the class token joins the others
-    blocks = [_block(kept + 1, config.width)] * config.layers
+    tokens = kept + config.class_token
+    blocks = [_block(tokens, config.width)] * config.layers
+    if config.last_attention == "own":  # without queries and keys
+        blocks[-1] = 2 * _linear(tokens, config.width, config.width) + _mlp(tokens, config.width, config.width)
     return [_linear(patches, 3 * config.patch_size**2, config.width), *blocks, 0, 0]
 
 

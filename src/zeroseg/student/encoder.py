@@ -37,6 +37,19 @@ class Attention(nn.Module):
         return self.out(rearrange(attend(q, k, v), "b h n d -> b n (h d)"))
 
 
+class OwnValue(nn.Module):
+    """Attention of every token to itself alone: only the values and the output are left of it."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.value, self.out = nn.Linear(width, width), nn.Linear(width, width)
+
+    def forward(self, queries: Float[Tensor, "B K D"], tokens: Float[Tensor, "B N D"]) -> Float[Tensor, "B N D"]:
+        """The token's own value, projected. `queries` are the tokens themselves, as in all layers of an encoder."""
+        assert queries is tokens
+        return self.out(self.value(tokens))
+
+
 def attend(
     queries: Float[Tensor, "B H K D"], keys: Float[Tensor, "B H N D"], values: Float[Tensor, "B H N D"]
 ) -> Float[Tensor, "B H K D"]:
@@ -58,16 +71,22 @@ class MLP(nn.Module):
     def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B E"]:
         """The layers, applied to each token."""
         x = self.first(x)
-        return self.second(x * torch.sigmoid(1.702 * x) if self.activation == "quick_gelu" else F.gelu(x))
+        if self.activation == "quick_gelu":
+            return self.second(x * torch.sigmoid(1.702 * x))
+        return self.second(F.gelu(x, approximate="tanh" if self.activation == "gelu_pytorch_tanh" else "none"))
 
 
 class Block(nn.Module):
     """A pre-norm transformer layer."""
 
-    def __init__(self, width: int, heads: int, activation: str = "gelu") -> None:
+    def __init__(
+        self, width: int, heads: int, activation: str = "gelu", epsilon: float = 1e-5, own_value: bool = False
+    ) -> None:
+        """`epsilon`: of the norms. `own_value`: every token attends to itself alone."""
         super().__init__()
-        self.norm1, self.attention = nn.LayerNorm(width), Attention(width, heads)
-        self.norm2, self.mlp = nn.LayerNorm(width), MLP(width, activation)
+        self.norm1 = nn.LayerNorm(width, epsilon)
+        self.attention = OwnValue(width) if own_value else Attention(width, heads)
+        self.norm2, self.mlp = nn.LayerNorm(width, epsilon), MLP(width, activation)
 
     def forward(self, x: Float[Tensor, "B N D"]) -> Float[Tensor, "B N D"]:
         """Tokens in, tokens out."""
@@ -114,17 +133,22 @@ def train_last(whole: nn.Module, blocks: nn.ModuleList, count: int, after: nn.Mo
 
 
 class Encoder(PatchEncoder):
-    """Patches and a class token through the layers; in training only the patches that `keep` names."""
+    """Patches, and a class token if there is one, through the layers; in training only the patches in `keep`."""
 
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
         self.config = config
         self.embedding = nn.Conv2d(3, config.width, config.patch_size, config.patch_size)
-        self.class_token = nn.Parameter(torch.randn(1, 1, config.width) * 0.02)
+        if config.class_token:
+            self.class_token = nn.Parameter(torch.randn(1, 1, config.width) * 0.02)
         self.positions = nn.Parameter(torch.randn(1, config.grid**2, config.width) * 0.02)
-        self.input_norm = nn.LayerNorm(config.width) if config.input_norm else nn.Identity()
-        self.blocks = nn.ModuleList(Block(config.width, config.heads, config.activation) for _ in range(config.layers))
-        self.norm = nn.LayerNorm(config.width)
+        epsilon = config.norm_epsilon
+        self.input_norm = nn.LayerNorm(config.width, epsilon) if config.input_norm else nn.Identity()
+        self.blocks = nn.ModuleList(
+            Block(config.width, config.heads, config.activation, epsilon, own_value)
+            for own_value in [False] * (config.layers - 1) + [config.last_attention == "own"]
+        )
+        self.norm = nn.LayerNorm(config.width, epsilon)
 
     def normalise(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
         """See `normalise_pixels`."""
@@ -139,11 +163,12 @@ class Encoder(PatchEncoder):
         x = rearrange(x, "b d h w -> b (h w) d") + resize_positions(self.positions, h, w)
         if keep is not None:
             x = gather(x, keep)
-        x = torch.cat([self.class_token.expand(len(x), -1, -1).to(x.dtype), x], dim=1)
+        if self.config.class_token:
+            x = torch.cat([self.class_token.expand(len(x), -1, -1).to(x.dtype), x], dim=1)
         x = self.input_norm(x)
         for block in self.blocks:
             x = block(x)
-        return self.norm(x[:, 1:])
+        return self.norm(x[:, 1:] if self.config.class_token else x)
 
     def pretrained(self) -> dict[str, nn.Parameter]:
         """All weights."""

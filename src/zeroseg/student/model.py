@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -61,7 +62,7 @@ class Student(nn.Module):
         self.global_layer = Block(width, heads)
         self.global_projection = nn.Sequential(nn.LayerNorm(width), MLP(width, out=out))
         if config.patch_head:
-            self.patch_projection = nn.Sequential(nn.LayerNorm(width), MLP(width, out=out))
+            self.patch_projection = _patch_projection(config)
             self.salience = nn.Linear(width, 1)
         if config.decoder_layers:
             self.decoder = Decoder(config)
@@ -84,7 +85,7 @@ class Student(nn.Module):
         for number, layer in enumerate(self.layers, 1):
             x = layer(x)
             if number == self.config.grouping_after[0] and self.config.patch_head:
-                patches = self.patch_projection(x).float()
+                patches = self._patches(tokens, x)
                 salience = self.salience(x).squeeze(-1).float().clamp(-LARGEST_SALIENCE, LARGEST_SALIENCE)
             if number in groupings:
                 x, assignment = groupings[number](x, generator)
@@ -99,6 +100,13 @@ class Student(nn.Module):
         else:
             segments = self.segment_projection(x).float()
         return StudentOutput(tokens, segments, image, masks, patches, salience)
+
+    def _patches(self, tokens: Float[Tensor, "B K D"], layered: Float[Tensor, "B K D"]) -> Float[Tensor, "B K E"]:
+        """Patch embeddings, from the encoder's tokens or from those after the head's first layers."""
+        if self.config.patch_projection == "mlp":
+            return self.patch_projection(layered).float()
+        embeddings = F.normalize(self.patch_projection(tokens).float(), dim=-1)
+        return (embeddings - self.target_mean) / self.target_scale
 
     def reconstruct(self, tokens: Float[Tensor, "B K D"], keep: Int[Tensor, "B K"]) -> Float[Tensor, "B P X"]:
         """Normalised pixels of every patch, predicted from the encoder's tokens of the kept patches."""
@@ -133,6 +141,20 @@ class Student(nn.Module):
         return weights.push(self, self.config, repository, **options)
 
 
+class Pooled(nn.Module):
+    """SigLIP's pooling head for one token: attention to it alone, a linear layer, and an MLP with a residual."""
+
+    def __init__(self, width: int, out: int, activation: str, epsilon: float) -> None:
+        super().__init__()
+        self.linear, self.norm = nn.Linear(width, out), nn.LayerNorm(out, epsilon)
+        self.mlp = MLP(out, activation)
+
+    def forward(self, tokens: Float[Tensor, "B K D"]) -> Float[Tensor, "B K E"]:
+        """The head's output for each token."""
+        pooled = self.linear(tokens)
+        return pooled + self.mlp(self.norm(pooled))
+
+
 class Decoder(nn.Module):
     """MAE's decoder: mask tokens for the dropped patches, a few narrow layers, the pixels of every patch."""
 
@@ -159,6 +181,15 @@ def patch_pixels(images: Float[Tensor, "B 3 H W"], patch_size: int) -> Float[Ten
     """The normalised pixels of every patch, flattened: the target of the decoder."""
     size = {"p": patch_size, "q": patch_size}
     return rearrange(normalise_pixels(images), "b c (h p) (w q) -> b (h w) (p q c)", **size)
+
+
+def _patch_projection(config: StudentConfig) -> nn.Module:
+    width, out = config.width, config.embedding_width
+    if config.patch_projection == "linear":
+        return nn.Linear(width, out)
+    if config.patch_projection == "pooled":
+        return Pooled(width, out, config.activation, config.norm_epsilon)
+    return nn.Sequential(nn.LayerNorm(width), MLP(width, out=out))
 
 
 def _initialise(module: nn.Module) -> None:

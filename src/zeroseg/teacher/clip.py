@@ -16,15 +16,9 @@ from torch import Tensor
 from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
 from zeroseg.teacher.last_attention import Attend, through_layers
-from zeroseg.teacher.teacher import (
-    Teacher,
-    VisionTower,
-    check_tokenizer,
-    choose_attention,
-    load_whole,
-    save_whole,
-)  # fmt: skip
+from zeroseg.teacher.teacher import Teacher, check_tokenizer, choose_attention, load_whole, save_whole  # fmt: skip
 from zeroseg.teacher.text_encoder import TextEncoder
+from zeroseg.teacher.vision_tower import VisionTower, layer_tensors
 
 CLIP = Any  # the annotations of CLIPModel in transformers are not correct
 
@@ -51,9 +45,12 @@ class ClipTeacher(Teacher):
 
     def vision_tower(self) -> VisionTower:
         """The tower as initial weights. CLIP's last norm is for the class token; a student has it after its patches."""
-        vision = self._model.config.vision_config
+        vision, weight = self._model.config.vision_config, self._model.visual_projection.weight
         tensors = encoder_tensors(self._model.vision_model.state_dict(), vision.num_hidden_layers)
-        return VisionTower(tensors, vision.hidden_act)
+        projection = {"weight": weight, "bias": weight.new_zeros(len(weight))}
+        return VisionTower(
+            tensors, vision.hidden_act, "vit", vision.num_hidden_layers, vision.layer_norm_eps, "linear", projection
+        )
 
     def text_encoder(self, pretrained: bool) -> ClipTextEncoder:
         """A trainable text encoder with the sizes of this CLIP's: with its weights, or with new random ones."""
@@ -136,14 +133,4 @@ def encoder_tensors(vision: Mapping[str, Tensor], layers: int) -> dict[str, Tens
         "norm.weight": vision["post_layernorm.weight"],
         "norm.bias": vision["post_layernorm.bias"],
     }
-    names = {
-        "layer_norm1": "norm1", "layer_norm2": "norm2", "mlp.fc1": "mlp.first", "mlp.fc2": "mlp.second",
-        "self_attn.q_proj": "attention.query", "self_attn.k_proj": "attention.key",
-        "self_attn.v_proj": "attention.value", "self_attn.out_proj": "attention.out",
-    }  # fmt: skip
-    return tensors | {
-        f"blocks.{number}.{student}.{part}": vision[f"encoder.layers.{number}.{name}.{part}"]
-        for number in range(layers)
-        for name, student in names.items()
-        for part in ("weight", "bias")
-    }
+    return tensors | layer_tensors(vision, layers)

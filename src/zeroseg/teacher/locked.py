@@ -21,15 +21,9 @@ from zeroseg.teacher.clip import tokenize
 from zeroseg.teacher.image_tower import ImageTower, image_processor, read_pixel_settings
 from zeroseg.teacher.last_attention import Attend
 from zeroseg.teacher.lite_tower import EfficientNetLiteConfig
-from zeroseg.teacher.teacher import (
-    Teacher,
-    VisionTower,
-    check_tokenizer,
-    choose_attention,
-    load_whole,
-    save_whole,
-)  # fmt: skip
+from zeroseg.teacher.teacher import Teacher, check_tokenizer, choose_attention, load_whole, save_whole  # fmt: skip
 from zeroseg.teacher.text_encoder import TextEncoder
+from zeroseg.teacher.vision_tower import VisionTower
 
 LIT = Any  # the annotations of these models in transformers are not correct
 CLIP_TEXT = "clip_text_model"  # the model type of a CLIP's text tower

@@ -11,6 +11,7 @@ pixels, S the teacher's own side in pixels.
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from math import isqrt, log
 from pathlib import Path
 from typing import Any, cast
@@ -33,6 +34,7 @@ from zeroseg.errors import TeacherError
 from zeroseg.teacher.last_attention import Attend, through_layers
 from zeroseg.teacher.teacher import Teacher, check_tokenizer, choose_attention, load_whole, save_whole
 from zeroseg.teacher.text_encoder import TextEncoder
+from zeroseg.teacher.vision_tower import VisionTower, layer_tensors
 
 SIGLIP = Any  # the annotations of these models in transformers are not correct
 FIRST_SCALE, FIRST_BIAS = 10.0, -10.0  # of an untrained model (Zhai et al. 2023, section 3.2)
@@ -70,9 +72,14 @@ class SiglipTeacher(Teacher):
         processor = cast(SIGLIP, of_kind).from_pretrained(name)
         return cls(model, tokenizer, list(processor.image_mean), list(processor.image_std))
 
-    def vision_tower(self) -> None:
-        """None: the tower has no class token, but a student's encoder has one."""
-        return
+    def vision_tower(self) -> VisionTower:
+        """The tower as initial weights, of a student without class token; the pooling head for its patches."""
+        vision, model = self._model.config.vision_config, self._model.vision_model
+        tensors = encoder_tensors(model.state_dict(), vision.num_hidden_layers, vision.patch_size)
+        projection = pooled_tensors(model.head)
+        return VisionTower(
+            tensors, vision.hidden_act, "vit", vision.num_hidden_layers, vision.layer_norm_eps, "pooled", projection
+        )
 
     def text_encoder(self, pretrained: bool) -> SiglipTextEncoder:
         """A trainable text encoder with the sizes of this SigLIP's: with its weights, or with new random ones."""
@@ -183,6 +190,44 @@ def pool_each(head: Any, tokens: Float[Tensor, "B P E"]) -> Float[Tensor, "B P D
     values = F.linear(tokens, attention.in_proj_weight[value], attention.in_proj_bias[value])
     pooled = attention.out_proj(values)
     return pooled + head.mlp(head.layernorm(pooled))
+
+
+def pooled_tensors(head: Any) -> dict[str, Tensor]:
+    """The pooling head for one token (`pool_each`) under the names of a student's `Pooled`.
+
+    Values and output are two linear layers in a row: one layer does the same.
+    """
+    attention, mlp = head.attention, head.mlp
+    value = slice(2 * attention.embed_dim, None)
+    weight, bias = attention.in_proj_weight[value], attention.in_proj_bias[value]
+    out = attention.out_proj
+    return {
+        "linear.weight": out.weight @ weight,
+        "linear.bias": out.weight @ bias + out.bias,
+        "norm.weight": head.layernorm.weight,
+        "norm.bias": head.layernorm.bias,
+        "mlp.first.weight": mlp.fc1.weight,
+        "mlp.first.bias": mlp.fc1.bias,
+        "mlp.second.weight": mlp.fc2.weight,
+        "mlp.second.bias": mlp.fc2.bias,
+    }
+
+
+def encoder_tensors(vision: Mapping[str, Tensor], layers: int, patch: int) -> dict[str, Tensor]:
+    """The layers of a SigLIP's vision tower under the names of a student's encoder without class token.
+
+    NaFlex embeds patches (`to_patches`) with a linear layer: it is the same as a convolution.
+    """
+    weight = vision["embeddings.patch_embedding.weight"]
+    if weight.ndim == 2:
+        weight = rearrange(weight, "d (p q c) -> d c p q", p=patch, q=patch)
+    return {
+        "embedding.weight": weight,
+        "embedding.bias": vision["embeddings.patch_embedding.bias"],
+        "positions": vision["embeddings.position_embedding.weight"][None],
+        "norm.weight": vision["post_layernorm.weight"],
+        "norm.bias": vision["post_layernorm.bias"],
+    } | layer_tensors(vision, layers)
 
 
 def to_patches(pixels: Float[Tensor, "B 3 H W"], patch: int) -> Float[Tensor, "B P I"]:

@@ -6,9 +6,8 @@ Letters: B image, C text, T token, P patch, D embedding width, H W pixels, S the
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, cast, get_args
@@ -29,22 +28,10 @@ from zeroseg.precision import mixed_precision, plain_attention
 from zeroseg.teacher.fingerprints import PROBE, fingerprint, text_fingerprint
 from zeroseg.teacher.last_attention import Attend
 from zeroseg.teacher.text_encoder import TextEncoder
+from zeroseg.teacher.vision_tower import VisionTower
 
 KNOWN_WORDS = "known_words.txt"
 TEXTS_AT_ONCE, IMAGES_AT_ONCE = 256, 128
-
-
-@dataclass(frozen=True)
-class VisionTower:
-    """All layers of a teacher's vision tower, under the names of a student's encoder of the same form.
-
-    "vit": the names of `zeroseg.student.encoder.Encoder`. "efficientnet_lite0": those of
-    `zeroseg.efficientnet_lite.EfficientNetLite`, whose activation is always ReLU6.
-    """
-
-    tensors: Mapping[str, Tensor]
-    activation: str
-    form: str = "vit"
 
 
 class Teacher(ABC):

@@ -1,4 +1,4 @@
-"""Distillation runs: they train a student on a teacher's cached views."""
+"""Distillation runs: they train a student on a teacher's views and windows."""
 
 from __future__ import annotations
 
@@ -14,20 +14,24 @@ from zeroseg.teacher import Teacher
 from zeroseg.training.distillation import Distillation, DistillConfig
 from zeroseg.training.initialisation import start_from_student, start_from_teacher
 from zeroseg.training.loop import Metrics
+from zeroseg.training.probe import CHOSEN_BY, Probe, held_out
 from zeroseg.training.student_training import student_of, train_student, training_device
 from zeroseg.training.view_data import ViewData
 
 
-def build_student(config: DistillConfig, cache: FeatureCache, teacher: Teacher | None) -> Student:
+def build_student(config: DistillConfig, cache: FeatureCache | None, teacher: Teacher | None) -> Student:
     """A student before training: mean and scale of the targets from the cache, initial weights as the recipe says.
 
     Weights of the encoder that the recipe does not train are frozen.
 
-    Raises `TrainingError` if the recipe starts from the teacher and there is none, or if its form does not fit.
+    Raises `TrainingError` if the recipe starts from the teacher and there is none, if its form does not fit, or if the
+    recipe centres the targets and there is no cache.
     """
     torch.manual_seed(config.loop.seed)
     student = student_of(config.student, teacher)
-    if config.centre:
+    if config.centre and cache is None:
+        raise TrainingError("this recipe subtracts the mean of the cached targets, and there is no cache: make one.")
+    if config.centre and cache is not None:
         mean, scale = cache.statistics(config.normalise)
         student.target_mean.copy_(mean)
         student.target_scale.fill_(scale)
@@ -43,21 +47,23 @@ def build_student(config: DistillConfig, cache: FeatureCache, teacher: Teacher |
 
 
 def distillation_of(
-    images: Sequence[Path], cache: FeatureCache, config: DistillConfig, teacher: Teacher | None
+    images: Sequence[Path], cache: FeatureCache | None, config: DistillConfig, teacher: Teacher | None
 ) -> Distillation:
     """The objective of a run; its student is not trained yet, and on the device on which it will be trained.
 
     Raises `TrainingError` and `CacheError` if cache, images, teacher and recipe do not fit together.
     """
-    cache = cache.only(config.views)
+    if teacher is None and (config.losses.use_windows or cache is None or config.probe):
+        raise TrainingError("windows, views without a cache, and the probe need the teacher: name it with --teacher.")
+    cache = None if cache is None else cache.only(config.views)
     data = ViewData(images, cache, config.student.image_size, config.loop, config.flips, config.first_images)
     student = build_student(config, cache, teacher).to(training_device(teacher))
-    return Distillation(student, config, data)
+    return Distillation(student, config, data, teacher)
 
 
 def distill(
     images: Sequence[Path],
-    cache: FeatureCache,
+    cache: FeatureCache | None,
     config: DistillConfig,
     run: Path,
     teacher: Teacher | None = None,
@@ -67,8 +73,21 @@ def distill(
 ) -> Student | None:
     """Train a student and save it in `run / "student"`. None if the run was interrupted (continue with `resume`).
 
-    `teacher`: the teacher that made the cache; the student then refuses the text tower of any other one. It is needed
-    if the recipe starts from its vision tower. `evaluate` is called every `evaluate_every`
-    steps with the student in evaluation mode; its result is logged. Raises `TrainingError`, `CacheError`, `ImageError`.
+    Without `cache` the teacher embeds the views in every epoch again. `teacher`: the one that made the cache; the
+    student then refuses the text tower of any other one. It is needed without a cache, if the recipe starts from its
+    vision tower, and for windows and the probe. `evaluate` is called every `evaluate_every` steps with the student in
+    evaluation mode; its result is logged. With a probe, the student is the one that agreed best with the teacher, and
+    `run / "student-last"` is the last one.
+    Raises `TrainingError`, `CacheError`, `ImageError`.
     """
-    return train_student(distillation_of(images, cache, config, teacher), run, evaluate, resume, quiet)
+    if not config.probe:
+        return train_student(distillation_of(images, cache, config, teacher), run, evaluate, resume, quiet)
+    images, others = held_out(images, config.probe, config.loop.seed)
+    objective = distillation_of(images, cache, config, teacher)
+    assert teacher is not None  # `distillation_of` has raised without one
+    probe = Probe(others, teacher, config)
+
+    def measured(student: Student) -> Metrics:
+        return probe(student) | (evaluate(student) if evaluate is not None else {})
+
+    return train_student(objective, run, measured, resume, quiet, keep_best=CHOSEN_BY)

@@ -1,4 +1,4 @@
-"""Distillation: the config, the losses of a student on the teacher's cached views, and their weights.
+"""Distillation: the config, the losses of a student on the teacher's views and windows, and their weights.
 
 Letters: B image, V view, D embedding width, P patch, K kept patch, X pixel values of a patch,
 S pixels along a side.
@@ -16,12 +16,15 @@ from torch import Tensor
 
 from zeroseg import losses
 from zeroseg.errors import ConfigError
+from zeroseg.feature_cache import embed_views
 from zeroseg.images import resize
 from zeroseg.precision import full_precision
 from zeroseg.student import Student, StudentConfig, StudentOutput
-from zeroseg.student.encoder import random_keep
+from zeroseg.student.encoder import gather, random_keep
 from zeroseg.student.model import patch_pixels
+from zeroseg.teacher import Teacher
 from zeroseg.training import diagnostics
+from zeroseg.training.dense_targets import DenseTargets, WindowsConfig
 from zeroseg.training.loop import LoopConfig, Loss, Metrics, without_loop
 from zeroseg.training.sampling import hflip
 from zeroseg.training.student_training import check_mask_ratio
@@ -45,12 +48,33 @@ class LossWeights:
     overlap: float = 0.0
     patch_view: float = 0.0
     dense: float = 0.0
+    dense_cosine: float = 0.0
+    """The cosine distance to the targets of `dense`, whose own distance is L1."""
+    window: float = 0.0
+    """L1 to the teacher's own dense read-out, averaged over windows (`dense_targets`)."""
+    window_cosine: float = 0.0
+    """The cosine distance to the same."""
 
     def __post_init__(self) -> None:
         """Raises `ConfigError` for a weight below 0."""
         for name, weight in vars(self).items():
             if not weight >= 0:
                 raise ConfigError(f"the weight of the loss {name} must be 0 or more, not {weight:g}.")
+
+    @property
+    def use_windows(self) -> bool:
+        """Whether the teacher's dense read-out is needed."""
+        return bool(self.window or self.window_cosine)
+
+    @property
+    def use_views(self) -> bool:
+        """Whether the teacher's embeddings of views are needed."""
+        return any((self.distillation, self.matching, self.overlap, self.patch_view, self.dense, self.dense_cosine))
+
+    @property
+    def of_patches(self) -> bool:
+        """Whether a patch head is needed."""
+        return any((self.overlap, self.patch_view, self.dense, self.dense_cosine, self.use_windows))
 
 
 PRETRAINING = LossWeights(reconstruction=1.0, distillation=0.0, matching=0.0)
@@ -77,8 +101,10 @@ class DistillConfig:
     """Subtract the mean of all targets, divide by the root mean square of the rest; both are saved in the weights."""
     focus: float = 0.0
     """Exponent: how much more a view counts in the dense targets of patches at its centre (`views.patch_relevance`)."""
+    windows: WindowsConfig = field(default_factory=WindowsConfig)
+    """Of the losses `window` and `window_cosine`: where the teacher's dense read-out comes from."""
     encoder_from_teacher: bool = False
-    """Start the encoder from the teacher's own vision tower."""
+    """Start the encoder from the teacher's own vision tower, and the patch projection if it has the teacher's form."""
     trainable_blocks: int | None = None
     """Train only the last blocks of the encoder, this many, and what follows them; 0: the encoder stays as it started,
     but for what is new in it. None: the whole encoder, as with the number of all its blocks."""
@@ -86,13 +112,15 @@ class DistillConfig:
     """Start from all weights of this student (a bundled name, a folder, a hub name), not from random ones."""
     pretraining: float = 0.0
     """The fraction of the run, at its start, with reconstruction as the only loss: MAE pretraining of the encoder."""
+    probe: int = 0
+    """Images that are held out: at every evaluation the student's map of them is compared with the teacher's, and the
+    best student is kept (`training.probe`). 0: none, and the last student is kept."""
     loop: LoopConfig = field(default_factory=LoopConfig)
 
     def __post_init__(self) -> None:
         weights = self.losses
         check_mask_ratio(self.mask_ratio)
-        if (weights.patch_view or weights.dense or weights.overlap) and not self.student.patch_head:
-            raise ConfigError("overlap, patch-view and dense matching need a student with patch_head.")
+        self._check_dense()
         if weights.matching and not any(self.views.is_local()):
             raise ConfigError("segment matching needs local views: add a grid to 1x1, or set its weight to 0.")
         if weights.distillation and not self.multi_scale and all(self.views.is_local()):
@@ -114,6 +142,18 @@ class DistillConfig:
             )
         if (weights.reconstruction or self.pretraining) and not self.student.decoder_layers:
             raise ConfigError("reconstruction needs a student with decoder_layers.")
+        if self.probe < 0:
+            raise ConfigError(f"probe must be 0 images or more, not {self.probe}.")
+
+    def _check_dense(self) -> None:
+        """Raise `ConfigError` if the student has no patches for the losses on patches, or other targets than these."""
+        if self.losses.of_patches and not self.student.patch_head:
+            raise ConfigError("overlap, patch-view, dense and window matching need a student with patch_head.")
+        if self.losses.use_windows:
+            self.windows.check(self.student.image_size, self.student.patch_size)
+        has_length_1 = self.losses.use_windows or self.student.patch_projection != "mlp"
+        if has_length_1 and not self.normalise:
+            raise ConfigError("windows and patch projections of the teacher's form have length 1: turn normalise on.")
 
 
 class Distillation:
@@ -121,9 +161,16 @@ class Distillation:
 
     title = "distil"
 
-    def __init__(self, student: Student, config: DistillConfig, data: ViewData) -> None:
+    def __init__(self, student: Student, config: DistillConfig, data: ViewData, teacher: Teacher | None = None) -> None:
+        """`teacher` is needed for losses on windows, and for views if `data` has no cache.
+
+        Raises `ConfigError` if the teacher cannot read the windows.
+        """
         self.student = self.model = student
-        self.config, self.loop, self.data = config, config.loop, data
+        self.config, self.loop, self.data, self.teacher = config, config.loop, data, teacher
+        self.dense: DenseTargets | None = None
+        if config.losses.use_windows and teacher is not None:
+            self.dense = DenseTargets(teacher, config.windows, config.student.grid)
         device = student.target_mean.device
         self.flipped_views = hflip_order(config.views).to(device)
         self.local = torch.tensor(config.views.is_local(), device=device)
@@ -133,9 +180,9 @@ class Distillation:
     @property
     def settings(self) -> Metrics:
         """The config, the teacher's fingerprint, the number of images."""
-        return {
-            "distill": without_loop(self.config), "teacher": self.data.cache.teacher, "images": len(self.data.images)
-        }  # fmt: skip
+        cache = self.data.cache
+        made_by = cache.teacher if cache is not None else self.teacher.fingerprint if self.teacher else ""
+        return {"distill": without_loop(self.config), "teacher": made_by, "images": len(self.data.images)}
 
     def batch(self, step: int) -> ViewBatch:
         """The batch of step 0, 1, 2 ..."""
@@ -149,9 +196,10 @@ class Distillation:
         config = self.config
         weights = config.losses if progress >= config.pretraining else PRETRAINING
         keep = random_keep(len(batch.images), config.student.grid**2, config.mask_ratio, generator)
+        shift = self.dense.draw(generator) if self.dense is not None else 0
         kept = keep.tensor_split(self.loop.micro_batches)
         for part, some, fractions in zip(batch.split(len(kept)), kept, self._fractions(kept), strict=True):
-            yield self._loss(weights, part, some, fractions, generator)
+            yield self._loss(weights, part, some, fractions, shift, generator)
 
     def _fractions(self, kept: Sequence[Int[Tensor, "_ K"]]) -> list[tuple[float, Tensor | float]]:
         """The fraction of the batch in each micro-batch: of its images, and of its views that show a kept patch."""
@@ -168,20 +216,25 @@ class Distillation:
         batch: ViewBatch,
         keep: Int[Tensor, "B K"],
         fractions: tuple[float, Tensor | float],
+        shift: int,
         generator: torch.Generator,
     ) -> Loss:
         """What a micro-batch adds to the loss of the batch: its own losses, times its fraction of the batch."""
         images, views = self._flipped(batch)
         views = self.targets(views)
+        windows = None if self.dense is None else gather(self._centred(self.dense(images, shift)), keep)
         output = self.student(images, keep, generator)
         rebuilt = self.student.reconstruct(output.tokens, keep) if weights.reconstruction else None
         of_images, of_shown = fractions
         with full_precision(images.device):
             parts = self._parts(weights, images, views, keep, output, rebuilt)
+            if output.patches is not None and windows is not None:
+                parts |= _distances("window", weights, output.patches, windows)
             if of_images < 1:  # all images drop equally many patches, so it is also the fraction of these
                 parts = {k: part * (of_shown if k in OVER_SHOWN_VIEWS else of_images) for k, part in parts.items()}
             value = torch.stack([getattr(weights, name) * part for name, part in parts.items()]).sum()
-        segments, masks, local = output.segments.detach(), output.masks.detach(), views[:, self.local]
+        segments, masks = output.segments.detach(), output.masks.detach()
+        local = views[:, self.local] if views.shape[1] else views
         return Loss(
             value,
             {name: part.detach() for name, part in parts.items()},
@@ -190,16 +243,27 @@ class Distillation:
 
     def targets(self, features: Float[Tensor, "B V D"]) -> Float[Tensor, "B V D"]:
         """The targets of the student: cached embeddings, normalised, centred and scaled as the config says."""
-        if self.config.normalise:
-            features = F.normalize(features, dim=-1)
+        return self._centred(F.normalize(features, dim=-1) if self.config.normalise else features)
+
+    def _centred(self, features: Float[Tensor, "B N D"]) -> Float[Tensor, "B N D"]:
         return (features - self.student.target_mean) / self.student.target_scale
 
     def _flipped(self, batch: ViewBatch) -> tuple[Float[Tensor, "B 3 S S"], Float[Tensor, "B V D"]]:
         images = batch.images.float() / 255
         size = self.config.student.image_size
-        images = resize(images, (size, size)) if images.shape[-1] != size else images
+        images = hflip(resize(images, (size, size)) if images.shape[-1] != size else images, batch.flipped)
+        if not batch.features.shape[1]:
+            return images, self._embedded(images)
         features = torch.where(batch.flipped[:, None, None], batch.features[:, self.flipped_views], batch.features)
-        return hflip(images, batch.flipped), features
+        return images, features
+
+    def _embedded(self, images: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B V D"]:
+        """The teacher's embeddings of the views, computed now; no views if no loss needs them."""
+        if self.teacher is None or not self.config.losses.use_views:
+            return images.new_zeros(len(images), 0, self.config.student.embedding_width)
+        side = self.config.views.side
+        squares = resize(images, (side, side)) if images.shape[-1] != side else images
+        return embed_views(self.teacher, self.config.views, squares).to(images.device)
 
     def _parts(
         self,
@@ -228,6 +292,14 @@ class Distillation:
                 parts["overlap"] = losses.overlap_matching(output.segments, output.masks, salience, coverage, views)
             if weights.patch_view:
                 parts["patch_view"] = losses.patch_view_matching(output.patches, salience, coverage, views)
-            if weights.dense:
-                parts["dense"] = losses.dense_matching(output.patches, self.relevance[keep], views)
+            if weights.dense or weights.dense_cosine:
+                parts |= _distances("dense", weights, output.patches, losses.mean_views(self.relevance[keep], views))
         return parts
+
+
+def _distances(
+    name: str, weights: LossWeights, ours: Float[Tensor, "B K D"], theirs: Float[Tensor, "B K D"]
+) -> dict[str, Tensor]:
+    """L1 and cosine distance of patches to the dense targets of a kind, as far as they have weights."""
+    measures = {name: losses.mean_l1, f"{name}_cosine": losses.cosine_distance}
+    return {name: measure(ours, theirs) for name, measure in measures.items() if getattr(weights, name)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 
 from zeroseg.errors import ConfigError
-from zeroseg.student import Student, StudentConfig
+from zeroseg.student import Student, StudentConfig, weights
 from zeroseg.teacher import Teacher
 from zeroseg.training.batch import B
 from zeroseg.training.loop import Metrics, Objective, train
+from zeroseg.training.monitor import read_log
 
 STUDENT = "student"  # the folder of the student in the run's folder
+BEST, LAST = "student-best", "student-last"  # with a metric to choose by: the best so far, and the last one
 
 
 @runtime_checkable
@@ -35,21 +38,40 @@ def train_student(
     resume: bool = False,
     quiet: bool = False,
     save_beside: Callable[[Path], None] | None = None,
+    keep_best: str | None = None,
 ) -> Student | None:
     """Train a student and save it in `run / "student"`. None if the run was interrupted (continue with `resume`).
 
     `evaluate` is called every `evaluate_every` steps with the student in evaluation mode; its result is logged.
     `save_beside(run)` saves, before the student, what the student needs: so a run with a saved student is complete.
+    `keep_best`: a metric of `evaluate`. The student with its highest value during training is then the result, and the
+    last one is saved in `run / "student-last"`.
     Raises `TrainingError` if `run` is already in use, cannot be resumed, or has too many non-finite losses.
     """
     student = objective.student
-    measured = None if evaluate is None else lambda: evaluate(student.eval())
-    if not train(objective, run, measured, resume, quiet):
+
+    def measured() -> Metrics:
+        assert evaluate is not None
+        metrics = evaluate(student.eval())
+        if keep_best is not None and _is_best(run, keep_best, metrics[keep_best]):
+            student.save_pretrained(run / BEST)
+        return metrics
+
+    if not train(objective, run, None if evaluate is None else measured, resume, quiet):
         return None
+    if keep_best is not None:
+        student.eval().save_pretrained(run / LAST)
+        weights.fill(student, weights.read(run / BEST)[1], run / BEST)
     if save_beside is not None:
         save_beside(run)
     student.eval().save_pretrained(run / STUDENT)
     return student
+
+
+def _is_best(run: Path, name: str, value: float) -> bool:
+    """Whether a metric is higher than at all evaluations before; never before the first step, which is not training."""
+    before = [row for row in read_log(run) if name in row]
+    return bool(before) and value > max((row[name] for row in before if row["step"] >= 0), default=-math.inf)
 
 
 def student_of(config: StudentConfig, teacher: Teacher | None) -> Student:

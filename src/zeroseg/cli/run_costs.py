@@ -1,0 +1,62 @@
+"""What a run needs, in lines: for `zeroseg cost` and `zeroseg distill --dry-run`."""
+
+from __future__ import annotations
+
+from zeroseg.training.costs import GPUS, UTILISATION, RunCost, run_cost, tower_sizes
+from zeroseg.training.distillation import DistillConfig
+
+GIGA = 1e9
+
+
+def cost_lines(config: DistillConfig, teacher: str, cached: bool, photos: int | None = None) -> list[str]:
+    """Operations, hours, memory and disk of a run. `photos`: how many images there are, if that is known."""
+    sizes = tower_sizes(teacher)
+    cost, loop = run_cost(config, sizes, cached), config.loop
+    learnt = None if photos is None else max(0, min(photos - config.probe, config.first_images or photos))
+    return [
+        f"the run: {loop.steps:,} steps of {loop.batch_size:,} images{_epochs(cost, learnt)}",
+        f"  student: {cost.parameters:,} parameters, {cost.student_flops / GIGA:,.0f} GFLOP for an image of a step",
+        *_of_teacher(config, cost, teacher, sizes is not None),
+        f"  in all {cost.flops:.3g} FLOP: {_hours(cost.flops)}",
+        f"  (at {UTILISATION:.0%} of the peak that their maker gives for bfloat16)",
+        f"memory: about {cost.memory_bytes / GIGA:.1f} GB for weights, gradients, moments, the activations of "
+        f"{-(-loop.batch_size // loop.micro_batches)} images and the teacher; 1 to 2 GB more for the rest",
+        f"disk: checkpoint {cost.checkpoint_bytes / GIGA:.2f} GB, {'3 students of' if config.probe else 'student'} "
+        f"{cost.student_bytes / GIGA:.2f} GB{_cache(cost, learnt)}",
+    ]
+
+
+def _epochs(cost: RunCost, photos: int | None) -> str:
+    if photos is None:
+        return f", {cost.images:,} in all"
+    if not photos:
+        return f", {cost.images:,} in all; the probe would hold out all images that there are"
+    return f", {cost.images / photos:,.1f} epochs of {photos:,}"
+
+
+def _of_teacher(config: DistillConfig, cost: RunCost, name: str, is_known: bool) -> list[str]:
+    if not is_known:
+        return [f"  teacher: the sizes of {name} are not on this machine, so that its operations are left out"]
+    windows, views = config.windows, len(config.views.boxes())
+    lines = list[str]()
+    if config.losses.use_windows:
+        count = windows.count(config.student.image_size)
+        lines.append(
+            f"  teacher, {count} windows of {windows.side} pixels at most: {cost.window_flops / GIGA:,.0f} GFLOP for "
+            "an image of every step"
+        )
+    if config.losses.use_views:
+        when = "once, for the cache (not in the sum)" if cost.cached else "in every step, without a cache"
+        lines.append(f"  teacher, {views} views: {cost.view_flops / GIGA:,.0f} GFLOP for an image, {when}")
+    return lines
+
+
+def _hours(flops: float) -> str:
+    return ", ".join(f"{gpu.hours(flops):,.1f} hours on one {gpu.name}" for gpu in GPUS)
+
+
+def _cache(cost: RunCost, photos: int | None) -> str:
+    each = cost.cache_bytes_an_image
+    if not each:
+        return ""
+    return f", cache {each / 1e3:,.0f} kB an image" + (f" ({each * photos / GIGA:.2f} GB)" if photos else "")

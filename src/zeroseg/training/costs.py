@@ -1,0 +1,137 @@
+"""What a distillation run needs, computed from its sizes: operations, hours, memory and disk.
+
+Operations are counted as in `student/cost.py`. Memory is an estimate: what is kept for the backward pass is counted per
+transformer layer, the rest (fragments, buffers of the libraries) is one to two GB more.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zeroseg.models import bundled
+from zeroseg.student.config import StudentConfig
+from zeroseg.student.cost import count_parameters, training_flops, transformer_flops
+from zeroseg.training.distillation import DistillConfig
+
+HALF, FLOAT = 2, 4  # bytes of a number: in caches, saved weights and activations; in training
+MOMENTS = {"adamw": 2, "muon": 1}  # of each parameter in the optimiser; Muon has two for parameters outside matrices
+LAYER_BYTES = 34  # kept of a transformer layer for each value of its tokens, in 16 bits (Korthikanti et al. 2022)
+UTILISATION = 0.4  # of a GPU's peak: what training ViTs in 16 bits usually reaches
+
+
+@dataclass(frozen=True)
+class GPU:
+    """A GPU with its peak of bfloat16 matrix products without sparsity, 10^12 operations a second (its maker's)."""
+
+    name: str
+    tflops: float
+
+    def hours(self, flops: float) -> float:
+        """Hours for so many operations at `UTILISATION`."""
+        return flops / (self.tflops * 1e12 * UTILISATION) / 3600
+
+
+GPUS = (GPU("RTX 4090 (24 GB)", 165.2), GPU("A100", 312.0), GPU("H100 SXM", 989.4))
+
+
+@dataclass(frozen=True)
+class TowerSizes:
+    """The sizes of a teacher's vision tower that its cost depends on; `parameters`: of the whole teacher."""
+
+    image_size: int
+    patch_size: int
+    width: int
+    layers: int
+    embedding_width: int
+    parameters: int
+
+    def flops(self, side: int) -> float:
+        """Operations for one picture of `side` x `side` pixels, with one embedding."""
+        patches = (side // self.patch_size) ** 2
+        embedded = 2 * patches * 3 * self.patch_size**2 * self.width + 2 * self.width * self.embedding_width
+        return embedded + transformer_flops(patches + 1, self.width, self.layers)
+
+
+KNOWN = {
+    "openai/clip-vit-base-patch16": TowerSizes(224, 16, 768, 12, 512, 149_620_737),
+    "openai/clip-vit-large-patch14": TowerSizes(224, 14, 1024, 24, 768, 427_616_513),
+    "google/siglip2-base-patch16-224": TowerSizes(224, 16, 768, 12, 768, 375_187_970),
+}
+
+
+def tower_sizes(teacher: str) -> TowerSizes | None:
+    """The sizes of a teacher's tower: of a well-known hub model, or of a folder with a ViT; None for any other one.
+
+    Nothing is fetched.
+    """
+    if teacher in KNOWN:
+        return KNOWN[teacher]
+    model = bundled(teacher)
+    path = (Path(teacher) if model is None else model.teacher) / "config.json"
+    try:
+        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        vision = config["vision_config"]
+        size, patch, width = vision["image_size"], vision["patch_size"], vision["hidden_size"]
+        embedded = config.get("projection_dim", width) if config["model_type"] == "clip" else width
+        weights = (path.parent / "model.safetensors").stat().st_size // HALF
+        return TowerSizes(size, patch, width, vision["num_hidden_layers"], embedded, weights)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+@dataclass(frozen=True)
+class RunCost:
+    """What a run needs: operations for one image of a step, of its cache, and in all; bytes."""
+
+    parameters: int
+    student_flops: float  # forward and backward, for an image
+    window_flops: float  # of the teacher's windows, for an image in every step
+    view_flops: float  # of the teacher's views, for an image: once with a cache, else in every step
+    cached: bool
+    images: int  # the number that the run sees, of which some may be the same
+    memory_bytes: float  # of weights, gradients, moments, activations of a micro-batch, and the teacher
+    checkpoint_bytes: int
+    student_bytes: int
+    cache_bytes_an_image: int
+
+    @property
+    def flops(self) -> float:
+        """Operations of the run, without those of the cache."""
+        views = 0.0 if self.cached else self.view_flops
+        return self.images * (self.student_flops + self.window_flops + views)
+
+
+def run_cost(config: DistillConfig, teacher: TowerSizes | None, cached: bool) -> RunCost:
+    """The cost of a recipe. `teacher`: its tower; None if it is unknown, and then it counts as nothing."""
+    loop, views = config.loop, len(config.views.boxes()) if config.losses.use_views else 0
+    parameters = count_parameters(config.student)["total"]
+    moments = MOMENTS[loop.optimiser.algorithm]
+    seen = -(-loop.batch_size // loop.micro_batches)
+    windows = config.windows.count(config.student.image_size) if config.losses.use_windows else 0
+    training = (2 + moments) * FLOAT * parameters + seen * activation_bytes(config.student, config.mask_ratio)
+    return RunCost(
+        parameters=parameters,
+        student_flops=training_flops(config.student, config.mask_ratio, config.trainable_blocks),
+        window_flops=windows * (teacher.flops(config.windows.side) if teacher else 0.0),
+        view_flops=views * (teacher.flops(teacher.image_size) if teacher else 0.0),
+        cached=cached,
+        images=loop.steps * loop.batch_size,
+        memory_bytes=training + (FLOAT * teacher.parameters if teacher else 0),
+        checkpoint_bytes=(1 + moments) * FLOAT * parameters,
+        student_bytes=HALF * parameters,
+        cache_bytes_an_image=HALF * views * config.student.embedding_width if cached else 0,
+    )
+
+
+def activation_bytes(config: StudentConfig, mask_ratio: float) -> float:
+    """What the backward pass of one image needs of its forward pass, in 16 bits: an estimate, by the layers on patches.
+
+    Attention keeps no matrix of all pairs of patches: fused kernels compute it again.
+    """
+    patches = config.grid**2 * (1 - mask_ratio)
+    layers = config.layers + config.grouping_after[0] + 1  # the grouping's assignment is about another layer
+    decoder = config.decoder_layers * config.grid**2 * config.decoder_width if config.decoder_layers else 0
+    return LAYER_BYTES * (patches * config.width * layers + decoder)
