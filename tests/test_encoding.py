@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 import torch
 
-from tests.tiny import PATCH_STUDENT, STUDENT, photo, student, teacher
+from tests.tiny import LITE_STUDENT, PATCH_STUDENT, STUDENT, photo, student, teacher
 from zeroseg.baselines import BaselineName, open_baseline
 from zeroseg.encoding import KEPT, Encoded, ImageEncoder, StudentEncoder, WordEmbedder
 from zeroseg.errors import WeightsError
@@ -50,7 +50,7 @@ def assert_batches_are_pictures_one_by_one(encoder: ImageEncoder) -> None:
         assert_alike(one, other)
 
 
-@pytest.mark.parametrize("config", [STUDENT, PATCH_STUDENT], ids=["paper", "ours"])
+@pytest.mark.parametrize("config", [STUDENT, PATCH_STUDENT, LITE_STUDENT], ids=["paper", "ours", "lite"])
 def test_a_student_sees_a_batch_as_one_by_one(config: StudentConfig):
     encoder = StudentEncoder(student(config))
     assert_batches_are_pictures_one_by_one(encoder)

@@ -63,6 +63,7 @@ STUDENT = StudentConfig(
 PATCH_STUDENT = replace(
     STUDENT, decoder_layers=0, assignment="cosine", patch_head=True, read_out=ReadOut("patches", Margin())
 )
+LITE_STUDENT = replace(PATCH_STUDENT, encoder="efficientnet_lite0", patch_size=16, image_size=64, inference_size=64)
 
 
 def shake(model: torch.nn.Module, seed: int) -> None:
@@ -72,7 +73,8 @@ def shake(model: torch.nn.Module, seed: int) -> None:
         for name, weight in model.named_parameters():
             noise = torch.randn(weight.shape, generator=generator)
             if weight.ndim > 1:
-                weight.copy_(noise * (0.5 if "embedding" in name else weight[0].numel() ** -0.5))
+                variance = (2.0 if weight.ndim == 4 else 1.0) / weight[0].numel()  # a ReLU lets half of it through
+                weight.copy_(noise * (0.5 if "embedding" in name else variance**0.5))
             elif weight.ndim == 1:
                 weight.copy_(noise * 0.1 + float("norm" in name and name.endswith("weight")))
 

@@ -1,11 +1,12 @@
-"""Names of namings, background rules, baselines and protocols, as text, so that the command line can list them
-without torch. `student.config`, `rules`, `baselines` and `evaluation.protocols` define them."""
+"""Names of namings, encoders, background rules, baselines and protocols, as text, so that the command line can list
+them without torch. `student`, `rules`, `baselines` and `evaluation.protocols` define them."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 Naming = Literal["segments", "patches"]
+EncoderName = Literal["vit", "efficientnet_lite0"]
 RuleName = Literal["product", "margin", "softmax", "sigmoid", "none"]
 DenseMethod = Literal["maskclip", "sclip", "naclip", "clearclip"]
 BaselineName = Literal[DenseMethod, "crops", "windows", "background", "true-regions"]

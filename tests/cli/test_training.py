@@ -13,7 +13,7 @@ from PIL import Image
 
 import zeroseg
 from tests.cli.conftest import Call, Models, assert_one_sentence
-from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, photo, write_photos
+from tests.tiny import LITE_STUDENT, PATCH_STUDENT, STUDENT, VIEWS, photo, write_photos
 from zeroseg.baselines import BaselineName
 from zeroseg.cli import cost, distill, teach
 from zeroseg.feature_cache import FeatureCache
@@ -256,6 +256,37 @@ def test_evaluate_refuses_a_students_options_for_a_baseline(call: Call, models: 
 
 def test_evaluate_refuses_what_the_model_cannot_do(call: Call, tmp_path: Path):
     assert_one_sentence(call("evaluate", "--model", tmp_path / "none"), 1, "none")
+
+
+def test_a_convolutional_student_is_chosen_by_its_name(call: Call, recipe: DistillConfig, photos: Path, tmp_path: Path):
+    assert (
+        call("cache", photos, "--recipe", "tiny", "--teacher", recipe.student.teacher, "--out", tmp_path / "c").code
+        == 0
+    )
+    words = ["distill", "--recipe", "tiny", "--images", photos, "--cache", tmp_path / "c", "--out", tmp_path / "run"]
+    lite = ["--student.encoder", "efficientnet_lite0", "--student.image-size", 64]
+    assert_one_sentence(call(*words, *lite), 1, "patch_size must be 16")
+    lite += ["--student.patch-size", 16, "--trainable-blocks", 0, "--loop.optimiser.encoder-rate", 0.1]
+    said = call(*words, *lite)
+    assert said.code == 0
+    student = Student.from_pretrained(tmp_path / "run" / "student")
+    assert (student.config.encoder, student.config.grid) == ("efficientnet_lite0", 4)
+    (photo,) = list(photos.iterdir())[:1]
+    said = call(
+        "segment", photo, "--labels", "dog, cat", "--model", tmp_path / "run" / "student", "--out", tmp_path / "o"
+    )
+    assert said.code == 0
+
+
+def test_cost_of_a_frozen_encoder_is_less(call: Call, recipe: DistillConfig, monkeypatch: pytest.MonkeyPatch):
+    lite = replace(recipe, student=replace(LITE_STUDENT, image_size=224))
+    said = dict[int | None, str]()
+    for blocks in (None, 0):
+        monkeypatch.setitem(RECIPES, "tiny", lambda blocks=blocks: replace(lite, trainable_blocks=blocks))
+        said[blocks] = call("cost", "--recipe", "tiny").out
+        step = cost.training_flops(lite.student, lite.mask_ratio, blocks)
+        assert f"a training step: {step / 1e9:,.2f} GFLOP an image" in said[blocks]
+    assert said[None] != said[0]
 
 
 def test_cost_adds_up(call: Call, recipe: DistillConfig, monkeypatch: pytest.MonkeyPatch):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.tiny import PATCH_STUDENT, STUDENT, TEACH, photo, student, teacher
+from tests.tiny import LITE_STUDENT, PATCH_STUDENT, STUDENT, TEACH, photo, student, teacher
 from zeroseg.baselines import READ_OUT, DenseReadOut, GridCrops
 from zeroseg.baselines.dense import DenseMethod
 from zeroseg.efficientnet_lite import EfficientNetLite, SameConv2d
@@ -36,11 +36,11 @@ def tower(patches: int, layers: int) -> int:
 WHOLE = tower(OWN, TEACH.vision_layers) + 2 * WIDTH * OUT  # the teacher, once
 
 
-@pytest.mark.parametrize("config", [STUDENT, PATCH_STUDENT], ids=["paper", "ours"])
+@pytest.mark.parametrize("config", [STUDENT, PATCH_STUDENT, LITE_STUDENT], ids=["paper", "ours", "lite"])
 def test_a_student_costs_what_its_config_says_without_its_decoder(config: StudentConfig):
     model = student(config).requires_grad_()  # as it comes from a training run
     counts = count_flops(config, 0.0)
-    assert flops_of(StudentEncoder(model)) == counts["total"] - counts["decoder"]
+    assert flops_of(StudentEncoder(model), config.inference_size) == counts["total"] - counts["decoder"]
 
 
 def test_larger_pictures_cost_what_they_are_resized_to():

@@ -84,7 +84,9 @@ def test_a_budget_by_hand():
     by_captions = budget(replace(config, mask_ratio=0.0), 4, SIZES, captions=2)
     assert (by_captions.images, by_captions.views, by_captions.cache_bytes) == (4, 0, 0)
     assert by_captions.training_flops == 40 * (training_flops(STUDENT, 0.0) + 6 * caption_flops(SIZES))
-    assert step_flops(STUDENT, 0.0, 2, SIZES) == training_flops(STUDENT, 0.0) + 6 * caption_flops(SIZES)
+    assert step_flops(replace(config, mask_ratio=0.0), 2, SIZES) == training_flops(STUDENT, 0.0) + 6 * caption_flops(
+        SIZES
+    )
 
 
 def test_budgets_are_of_rows_that_train():

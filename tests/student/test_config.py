@@ -37,7 +37,7 @@ def test_a_former_config_is_saved_under_the_same_keys():
     former = json.loads(SAVED)
     saved = json.loads(json.dumps(StudentConfig.from_json(former).to_json()))
     newer = {"softmax_scale": 40.0, "threshold": 0.1, "sigmoid_threshold": 0.5}
-    assert saved == {**former, "read_out": {**former["read_out"], **newer}}
+    assert saved == {"encoder": "vit", **former, "read_out": {**former["read_out"], **newer}}
 
 
 def test_settings_of_a_run_hold_the_read_out_as_it_is_saved():

@@ -1,5 +1,6 @@
 """Leaving patches out and putting them back, positions, and the encoder of an MAE under our names."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -101,6 +102,25 @@ def test_kept_patches_keep_their_positions():
         one, other = encoder(flat, torch.tensor([[2, 9]])), encoder(flat, torch.tensor([[9, 2]]))
     torch.testing.assert_close(one, other.flip(1))
     assert not torch.allclose(one[:, 0], one[:, 1])
+
+
+# --- what is trained --------------------------------------------------------------------------------
+
+
+def test_only_the_last_layers_and_the_last_norm_are_trained():
+    encoder = student(replace(STUDENT, layers=3)).encoder
+    encoder.train_last(1)
+    encoder(torch.rand(1, 3, 32, 32, generator=generator())).square().sum().backward()
+    trained = {name for name, weight in encoder.named_parameters() if weight.grad is not None}
+    assert trained == {name for name in encoder.pretrained() if name.startswith(("blocks.2.", "norm."))}
+
+
+def test_no_layer_is_nothing_and_all_layers_are_the_whole_encoder():
+    encoder = student(replace(STUDENT, layers=3)).encoder
+    encoder.train_last(0)
+    assert not any(weight.requires_grad for weight in encoder.parameters())
+    encoder.train_last(3)
+    assert all(weight.requires_grad for weight in encoder.parameters())
 
 
 # --- positions --------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file, save_file
 
-from tests.tiny import PATCH_STUDENT, STUDENT, student
+from tests.tiny import LITE_STUDENT, PATCH_STUDENT, STUDENT, student
 from zeroseg.errors import ConfigError, WeightsError
 from zeroseg.student import Student, StudentConfig
 from zeroseg.student import weights as module
@@ -35,7 +35,7 @@ def refused(name: str | Path, words: str) -> str:
 # --- round trips ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("config", [STUDENT, PATCH_STUDENT], ids=["paper", "ours"])
+@pytest.mark.parametrize("config", [STUDENT, PATCH_STUDENT, LITE_STUDENT], ids=["paper", "ours", "lite"])
 def test_saved_student_comes_back_as_its_float16_self(config: StudentConfig, tmp_path: Path):
     model = student(config)
     model.target_mean += 0.3
@@ -65,7 +65,7 @@ def test_saved_student_is_unchanged_and_saves_again_to_the_same_bytes(folder: Pa
 
 
 def test_config_survives_json():
-    for config in (StudentConfig(), STUDENT, PATCH_STUDENT):
+    for config in (StudentConfig(), STUDENT, PATCH_STUDENT, LITE_STUDENT):
         assert StudentConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
 
 

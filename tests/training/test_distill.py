@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import torch
 
-from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, teacher, write_photos
+from tests.tiny import LITE_STUDENT, PATCH_STUDENT, STUDENT, VIEWS, teacher, write_photos
 from zeroseg.errors import CacheError, ConfigError, TrainingError
 from zeroseg.feature_cache import FeatureCache, build_cache
-from zeroseg.student import Student
+from zeroseg.student import Student, StudentConfig
 from zeroseg.training.distill import build_student, distill
 from zeroseg.training.distillation import DistillConfig, LossWeights
 from zeroseg.training.loop import LoopConfig
@@ -34,6 +34,8 @@ OURS = DistillConfig(
     centre=True,
     loop=LOOP,
 )
+LITE = replace(OURS, student=LITE_STUDENT, trainable_blocks=1, mask_ratio=0.0)
+LITE_WITH_DECODER = replace(PAPER, student=replace(LITE_STUDENT, decoder_layers=1))
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], Feat
     return paths, FeatureCache(folder / "cache")
 
 
-@pytest.mark.parametrize("config", [PAPER, OURS], ids=["paper", "ours"])
+@pytest.mark.parametrize("config", [PAPER, OURS, LITE], ids=["paper", "ours", "lite"])
 @pytest.mark.parametrize("stop", [0, 2, 3])
 def test_distillation_stopped_and_resumed_is_the_same_to_the_last_bit(
     config: DistillConfig, stop: int, pictures: tuple[list[Path], FeatureCache], tmp_path: Path,
@@ -76,7 +78,9 @@ def test_distillation_stopped_and_resumed_is_the_same_to_the_last_bit(
     assert saved == (tmp_path / "whole" / "student" / "model.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("config", [PAPER, OURS], ids=["paper", "ours"])
+@pytest.mark.parametrize(
+    "config", [PAPER, OURS, LITE, LITE_WITH_DECODER], ids=["paper", "ours", "lite", "lite with decoder"]
+)
 def test_distillation_learns_and_logs_its_losses_and_diagnostics(
     config: DistillConfig, pictures: tuple[list[Path], FeatureCache], tmp_path: Path
 ):
@@ -128,18 +132,88 @@ def test_recipes_that_cannot_be_are_refused_before_they_run():
         replace(PAPER, losses=LossWeights(dense=1.0))
 
 
+# --- what of the encoder is trained -----------------------------------------------------------------
+
+SMALL_VIT = replace(OURS, student=replace(PATCH_STUDENT, layers=2))
+WITH_DECAY = replace(LOOP, optimiser=replace(LOOP.optimiser, weight_decay=0.5))
+
+
+def moved(config: DistillConfig, pictures: tuple[list[Path], FeatureCache], run: Path) -> tuple[set[str], set[str]]:
+    """The pretrained weights of the encoder that a run has changed, and all others of the student that it has."""
+    images, cache = pictures
+    before = {name: weight.detach().clone() for name, weight in build_student(config, cache, None).named_parameters()}
+    after = distill(images, cache, config, run, quiet=True)
+    assert after is not None
+    saved = Student.from_pretrained(run / "student")  # with what was not trained
+    pretrained = {f"encoder.{name}" for name in after.encoder.pretrained()}
+    changed = {name for name, weight in after.named_parameters() if not torch.equal(weight, before[name])}
+    for name in before.keys() - changed:
+        assert torch.equal(saved.get_parameter(name), before[name].half().float()), name
+    return changed & pretrained, changed - pretrained
+
+
+@pytest.mark.parametrize("config", [SMALL_VIT, LITE], ids=["vit", "lite"])
+def test_a_frozen_encoder_stays_as_it_started(
+    config: DistillConfig, pictures: tuple[list[Path], FeatureCache], tmp_path: Path
+):
+    """No weight decay either. What is new in it, and the head, learn."""
+    frozen = replace(config, trainable_blocks=0, loop=WITH_DECAY)
+    pretrained, others = moved(frozen, pictures, tmp_path / "run")
+    assert not pretrained
+    new = {name for name in others if name.startswith("encoder.")}
+    assert {name.split(".")[1] for name in new} == (
+        set() if config is SMALL_VIT else {"from_fine", "from_last", "norm"}
+    )
+    assert {"layers", "groupings", "patch_projection"} <= {name.split(".")[0] for name in others}
+
+
+@pytest.mark.parametrize(("config", "parts"), [(SMALL_VIT, ("blocks.1.", "norm.")), (LITE, ("blocks.15.", "last."))])
+def test_the_last_block_is_trained_with_what_follows_it(
+    config: DistillConfig, parts: tuple[str, str], pictures: tuple[list[Path], FeatureCache], tmp_path: Path
+):
+    last = replace(config, trainable_blocks=1, loop=WITH_DECAY)
+    pretrained, _ = moved(last, pictures, tmp_path / "run")
+    assert pretrained
+    assert all(name.removeprefix("encoder.").removeprefix("tower.").startswith(parts) for name in pretrained)
+
+
+@pytest.mark.parametrize(("student", "blocks"), [(STUDENT, 2), (STUDENT, -1), (LITE_STUDENT, 17)])
+def test_more_blocks_than_there_are_cannot_be_trained(student: StudentConfig, blocks: int):
+    with pytest.raises(ConfigError, match=r"trainable_blocks must be from 0 to the encoder's \d+ blocks"):
+        replace(PAPER if student is STUDENT else OURS, student=student, trainable_blocks=blocks)
+
+
+def test_a_run_of_before_there_were_other_encoders_is_resumed(
+    pictures: tuple[list[Path], FeatureCache], tmp_path: Path
+):
+    images, cache = pictures
+    assert distill(images, cache, OURS, tmp_path / "run", evaluate=interrupt, quiet=True) is None
+    path = tmp_path / "run" / "settings.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    del settings["distill"]["student"]["encoder"]
+    del settings["distill"]["trainable_blocks"]
+    del settings["loop"]["optimiser"]["encoder_rate"]
+    path.write_text(json.dumps(settings), encoding="utf-8")
+    with pytest.raises(TrainingError, match=r"other settings \(distill\)"):
+        distill(images, cache, replace(OURS, trainable_blocks=1), tmp_path / "run", resume=True, quiet=True)
+    assert distill(images, cache, OURS, tmp_path / "run", resume=True, quiet=True) is not None
+
+
 # --- micro-batches ----------------------------------------------------------------------------------
 
 
-def test_micro_batches_make_the_same_steps_and_the_same_log(pictures: tuple[list[Path], FeatureCache], tmp_path: Path):
+@pytest.mark.parametrize("config", [OURS, LITE], ids=["ours", "lite"])
+def test_micro_batches_make_the_same_steps_and_the_same_log(
+    config: DistillConfig, pictures: tuple[list[Path], FeatureCache], tmp_path: Path
+):
     images, cache = pictures
     gentle = replace(LOOP, optimiser=OptimiserConfig(learning_rate=1e-3))
-    whole = distill(images, cache, replace(OURS, loop=gentle), tmp_path / "whole", quiet=True)
-    in_parts = replace(OURS, loop=replace(gentle, micro_batches=3))
+    whole = distill(images, cache, replace(config, loop=gentle), tmp_path / "whole", quiet=True)
+    in_parts = replace(config, loop=replace(gentle, micro_batches=3))
     split = distill(images, cache, in_parts, tmp_path / "split", quiet=True)
     assert whole is not None
     assert split is not None
-    first = build_student(OURS, cache, None)
+    first = build_student(config, cache, None)
     ends = [torch.cat([weight.detach().flatten() for weight in end.parameters()]) for end in (first, whole, split)]
     assert float((ends[2] - ends[1]).norm()) < 0.02 * float((ends[1] - ends[0]).norm())
     for ours, theirs in zip(read_log(tmp_path / "split"), read_log(tmp_path / "whole"), strict=True):

@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 import torch
 
-from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, clip, shake, student, teacher, write_photos
+from tests.tiny import LITE_STUDENT, PATCH_STUDENT, STUDENT, VIEWS, clip, shake, student, teacher, write_photos
+from zeroseg.efficientnet_lite import EfficientNetLite
 from zeroseg.errors import TrainingError
 from zeroseg.feature_cache import FeatureCache, build_cache
-from zeroseg.student import Student
+from zeroseg.student import Student, StudentConfig
 from zeroseg.student.config import ReadOut
+from zeroseg.teacher import ClipTeacher, Teacher
+from zeroseg.teacher.teacher import VisionTower
 from zeroseg.training.distill import build_student
 from zeroseg.training.distillation import DistillConfig, LossWeights
 from zeroseg.training.initialisation import start_from_student, start_from_teacher
@@ -64,6 +67,69 @@ def test_another_activation_is_refused():
 def test_another_width_is_refused():
     with pytest.raises(TrainingError, match="form"):
         start_from_teacher(student(STUDENT), teacher())
+
+
+# --- a teacher with convolutions --------------------------------------------------------------------
+
+
+def teacher_with(tower: VisionTower, monkeypatch: pytest.MonkeyPatch) -> Teacher:
+    """The tiny teacher, with another vision tower."""
+    monkeypatch.setattr(ClipTeacher, "vision_tower", lambda _: tower)
+    return teacher()
+
+
+def lite_tower(variant: str = "lite0") -> VisionTower:
+    torch.manual_seed(5)
+    return VisionTower(EfficientNetLite(variant).state_dict(), "relu6", "efficientnet_lite0")
+
+
+def test_a_convolutional_encoder_starts_as_the_teachers_tower(monkeypatch: pytest.MonkeyPatch):
+    """Projections and norm are new, and stay as they were."""
+    model, tower = student(LITE_STUDENT), lite_tower()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    start_from_teacher(model, teacher_with(tower, monkeypatch))
+    for name, tensor in model.state_dict().items():
+        convolution = name.removeprefix("encoder.tower.")
+        assert torch.equal(tensor, tower.tensors[convolution] if convolution != name else before[name]), name
+
+
+@pytest.mark.parametrize(("config", "form"), [(LITE_STUDENT, "vit"), (PATCH_STUDENT, "efficientnet_lite0")])
+def test_a_tower_of_another_form_is_refused(config: StudentConfig, form: str, monkeypatch: pytest.MonkeyPatch):
+    model = student(config)
+    its_teacher = teacher() if form == "vit" else teacher_with(lite_tower(), monkeypatch)
+    with pytest.raises(TrainingError, match=f"tower is a {form} and the student's encoder a {config.encoder}"):
+        start_from_teacher(model, its_teacher)
+
+
+def test_a_wider_tower_is_refused(monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(TrainingError, match=r"does not have the form of the teacher's vision tower \(tower\.blocks"):
+        start_from_teacher(student(LITE_STUDENT), teacher_with(lite_tower("lite2"), monkeypatch))
+
+
+def test_a_run_goes_on_at_another_size(tmp_path: Path):
+    """Convolutions have no positions; what a ViT's config says of layers and activation means nothing."""
+    first = student(LITE_STUDENT)
+    first.save_pretrained(tmp_path)
+    other = Student(replace(LITE_STUDENT, image_size=96, layers=3, activation="quick_gelu", input_norm=True))
+    start_from_student(other, str(tmp_path))
+    for name, tensor in other.state_dict().items():
+        assert torch.equal(tensor, first.state_dict()[name].half().float()), name
+
+
+@pytest.mark.parametrize("config", [PATCH_STUDENT, replace(LITE_STUDENT, decoder_layers=1)], ids=["vit", "decoder"])
+def test_positions_fix_the_size(config: StudentConfig, tmp_path: Path):
+    student(config).save_pretrained(tmp_path)
+    with pytest.raises(TrainingError, match="image_size"):
+        start_from_student(Student(replace(config, image_size=96)), str(tmp_path))
+
+
+def test_a_start_with_another_encoder_is_refused(tmp_path: Path):
+    student(LITE_STUDENT).save_pretrained(tmp_path)
+    with pytest.raises(TrainingError, match=r"another form than the recipe's \(encoder"):
+        start_from_student(student(PATCH_STUDENT), str(tmp_path))
+
+
+# --- another student --------------------------------------------------------------------------------
 
 
 def saved_student(folder: Path) -> Student:

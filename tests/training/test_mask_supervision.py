@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.tiny import PATCH_STUDENT, STUDENT, student, teacher
+from tests.tiny import LITE_STUDENT, PATCH_STUDENT, STUDENT, student, teacher
 from zeroseg.errors import ConfigError
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.mask_supervision import (
@@ -65,6 +65,15 @@ def test_masks_are_learnt(tmp_path: Path):
     rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert rows[-1]["accuracy"] > 0.95
     assert rows[-1]["loss"] < 0.5 * rows[0]["loss"]
+
+
+def test_a_convolutional_student_learns_from_masks(tmp_path: Path):
+    optimiser = replace(LOOP.optimiser, learning_rate=3e-3)
+    config = MaskSupervisionConfig(student=LITE_STUDENT, loop=replace(LOOP, steps=12, optimiser=optimiser))
+    words = teacher().embed_texts(["red", "blue"])
+    assert supervise_with_masks(Halves(), words, config, tmp_path / "run", "halves", teacher(), quiet=True) is not None
+    rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert rows[-1]["loss"] < 0.7 * rows[0]["loss"]
 
 
 def test_a_student_without_patch_embeddings_cannot_learn_from_masks():

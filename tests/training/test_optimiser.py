@@ -2,12 +2,14 @@
 
 import math
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
 from torch import nn
 
-from tests.tiny import PATCH_STUDENT, STUDENT, clip, student
+from tests.tiny import LITE_STUDENT, PATCH_STUDENT, STUDENT, clip, student
+from zeroseg.errors import ConfigError
 from zeroseg.student import StudentConfig
 from zeroseg.training.checkpoint import load_checkpoint, save_checkpoint
 from zeroseg.training.optimiser import Optimiser, OptimiserConfig, build_optimiser, learning_rate
@@ -117,6 +119,57 @@ def test_first_update_of_muon_is_orthogonal_and_as_long_as_one_of_adamw():
     lengths = torch.linalg.svdvals(update)
     assert float(lengths.max() / lengths.min()) < 3
     assert float(torch.linalg.cond(model.weight.grad)) > 10
+
+
+@pytest.mark.parametrize("algorithm", ["adamw", "muon"])
+@pytest.mark.parametrize("config", [PATCH_STUDENT, LITE_STUDENT], ids=["vit", "lite"])
+def test_the_encoders_pretrained_weights_have_a_rate_of_their_own(
+    config: StudentConfig, algorithm: Literal["adamw", "muon"]
+):
+    model = student(config)
+    optimiser = build_optimiser(model, OptimiserConfig(algorithm, learning_rate=0.4, encoder_rate=0.1))
+    optimiser.set_rate(0.2)
+    rates = {id(weight): group["lr"] for group in optimiser.param_groups for weight in group["params"]}
+    pretrained = {id(weight) for weight in model.encoder.pretrained().values()}
+    for name, weight in model.named_parameters():
+        assert rates[id(weight)] == pytest.approx(0.02 if id(weight) in pretrained else 0.2), name
+    assert optimiser.param_groups[0]["lr"] == 0.2  # the one that is logged
+    new = {name for name, weight in model.encoder.named_parameters() if id(weight) not in pretrained}
+    assert {name.split(".")[0] for name in new} == (
+        {"from_fine", "from_last", "norm"} if config is LITE_STUDENT else set()
+    )
+
+
+@pytest.mark.parametrize("algorithm", ["adamw", "muon"])
+def test_a_rate_of_its_own_changes_no_decay(algorithm: Literal["adamw", "muon"]):
+    model = student(LITE_STUDENT)
+
+    def decays(encoder_rate: float) -> dict[int, float]:
+        groups = build_optimiser(model, OptimiserConfig(algorithm, encoder_rate=encoder_rate)).param_groups
+        return {id(weight): group["weight_decay"] for group in groups for weight in group["params"]}
+
+    assert decays(1.0) == decays(0.5)
+    assert len(decays(1.0)) == len(list(model.parameters()))
+
+
+def test_without_a_rate_of_its_own_there_are_the_former_groups():
+    """Its state is that of a checkpoint of before."""
+    groups = build_optimiser(student(PATCH_STUDENT), OptimiserConfig()).param_groups
+    assert len(groups) == 2
+    assert not any("factor" in group for group in groups)
+
+
+def test_a_factor_is_kept_in_the_state():
+    model, config = student(LITE_STUDENT), OptimiserConfig("muon", encoder_rate=0.25)
+    first, second = build_optimiser(model, config), build_optimiser(model, config)
+    second.load_state_dict(first.state_dict())
+    second.set_rate(1.0)
+    assert {group["lr"] for group in second.param_groups} == {1.0, 0.25}
+
+
+def test_a_rate_of_nothing_is_refused():
+    with pytest.raises(ConfigError, match="encoder_rate must be above 0"):
+        OptimiserConfig(encoder_rate=0.0)
 
 
 def test_both_parts_resume(tmp_path: Path):

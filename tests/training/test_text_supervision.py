@@ -13,7 +13,7 @@ from jaxtyping import Int
 from torch import Tensor
 from transformers import CLIPModel
 
-from tests.tiny import STUDENT, clip, photo, siglip_teacher, teacher
+from tests.tiny import LITE_STUDENT, STUDENT, clip, photo, siglip_teacher, teacher
 from zeroseg.errors import ConfigError, ImageError
 from zeroseg.segmenter import Segmenter
 from zeroseg.teacher import Teacher
@@ -139,6 +139,15 @@ def test_pairs_are_learnt_by_heart(captioned: list[tuple[Path, str]], tmp_path: 
     supervise_with_text(captioned[:3], (), config, tmp_path / "run", teacher(), quiet=True)
     losses = [json.loads(line)["captions"] for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert losses[-1] < 0.2 < losses[0]
+
+
+def test_a_convolutional_student_learns_from_captions(captioned: list[tuple[Path, str]], tmp_path: Path):
+    student = replace(LITE_STUDENT, patch_head=False, segment_embedding="global", read_out=STUDENT.read_out)
+    config = replace(CONFIG, student=student)
+    trained = supervise_with_text(captioned, WORDS, config, tmp_path / "run", teacher(), quiet=True)
+    assert trained is not None
+    segmenter = Segmenter.from_pretrained(tmp_path / "run" / "student")
+    assert segmenter(photo(48, 64), labels=["dog", "cat"]).class_map.shape == (64, 48)
 
 
 def test_the_text_encoder_of_a_siglip_learns_too(captioned: list[tuple[Path, str]], tmp_path: Path):

@@ -41,7 +41,7 @@ class Cost:
             if part == "total":
                 table.add_section()
             table.add_row(part, f"{count:,}", f"{masked[part] / 1e9:,.3f}", f"{seen[part] / 1e9:,.3f}")
-        step = training_flops(student, config.mask_ratio)
+        step = training_flops(student, config.mask_ratio, config.trainable_blocks)
         console = Console(highlight=False, soft_wrap=True)
         console.print(table)
         side, total = student.image_size, step * loop.batch_size * loop.steps

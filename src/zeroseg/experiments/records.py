@@ -13,7 +13,7 @@ from zeroseg.errors import DatasetError
 from zeroseg.files import write_text_atomically
 from zeroseg.student.config import plain_settings
 from zeroseg.training.distillation import DistillConfig
-from zeroseg.training.loop import FREE_TO_CHANGE
+from zeroseg.training.run_settings import FREE_TO_CHANGE
 
 Values = dict[str, Any]
 Curve = dict[str, dict[str, list[Any]]]  # "training" or "validation" -> metric -> its values, None if there is none

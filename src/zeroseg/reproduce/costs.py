@@ -12,7 +12,6 @@ import torch
 from transformers import CLIPModel
 
 from zeroseg.experiments import Experiment
-from zeroseg.student.config import StudentConfig
 from zeroseg.student.cost import BACKWARD, count_parameters, training_flops, transformer_flops
 from zeroseg.teacher.clip import CLIP
 from zeroseg.training.distillation import DistillConfig
@@ -75,12 +74,13 @@ def caption_flops(teacher: TeacherSizes) -> float:
     return embedded + transformer_flops(teacher.text_tokens, teacher.text_width, teacher.text_layers)
 
 
-def step_flops(student: StudentConfig, mask_ratio: float, captions: int, teacher: TeacherSizes) -> float:
+def step_flops(config: DistillConfig, captions: int, teacher: TeacherSizes) -> float:
     """Operations of a training step for one image: of the student, and of a text encoder that is trained with it.
 
     `captions`: the number of texts for an image; 0 for distillation, whose targets are cached.
     """
-    return training_flops(student, mask_ratio) + (1 + BACKWARD) * captions * caption_flops(teacher)
+    own = training_flops(config.student, config.mask_ratio, config.trainable_blocks)
+    return own + (1 + BACKWARD) * captions * caption_flops(teacher)
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def budget(config: DistillConfig, images: int, teacher: TeacherSizes, captions: 
         images=seen,
         steps=config.loop.steps,
         samples=samples,
-        training_flops=samples * step_flops(config.student, config.mask_ratio, captions, teacher),
+        training_flops=samples * step_flops(config, captions, teacher),
         views=views,
         cache_flops=seen * views * view_flops(teacher),
         cache_bytes=seen * views * teacher.embedding_width * BYTES,

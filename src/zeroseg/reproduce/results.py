@@ -147,7 +147,7 @@ def cost_table(scale: Scale, found: Found) -> str:
         if variant.name not in scale.costs.rows:
             continue
         config, texts = scale.rows.config(variant, scale.rows.recipe(), 0), variant.texts
-        gflop = step_flops(config.student, config.mask_ratio, texts, scale.teacher) / 1e9
+        gflop = step_flops(config, texts, scale.teacher) / 1e9
         teacher = (
             len(config.views.boxes()) * view_flops(scale.teacher) / 1e9 if variant.learns_from == "views" else None
         )

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, cast, get_args
 
 from zeroseg.errors import ConfigError
-from zeroseg.method_names import Naming
+from zeroseg.method_names import EncoderName, Naming
 from zeroseg.rules import RULES, BackgroundRule, Product, rule_from_json
 from zeroseg.vocabulary import BACKGROUND_WORDS
 
 Assignment = Literal["gumbel", "cosine"]
 SegmentEmbedding = Literal["token", "global", "mean"]
+LITE_STRIDE, LITE_BLOCKS = 16, 16  # of EfficientNet-Lite0: pixels between its tokens, blocks
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,9 @@ class ReadOut:
 class StudentConfig:
     """The sizes of a student; the defaults are the paper's (ViT-B/16 at 224, CLIP ViT-L/14 as teacher)."""
 
+    encoder: EncoderName = "vit"
+    """"vit": the paper's. "efficientnet_lite0": convolutions, for CPUs and phones; `patch_size` must be 16, and
+    `layers`, `activation` and `input_norm` have no effect."""
     image_size: int = 224
     patch_size: int = 16
     width: int = 768
@@ -98,6 +102,9 @@ class StudentConfig:
         if min(*sizes, self.layers, self.embedding_width, *self.segment_tokens) < 1:
             raise ConfigError("this student cannot be built: every size must be 1 or more.")
         problems = {
+            f"there is no encoder {self.encoder!r}": self.encoder not in get_args(EncoderName),
+            f"patch_size must be {LITE_STRIDE} for efficientnet_lite0": self.encoder == "efficientnet_lite0"
+            and self.patch_size != LITE_STRIDE,
             f"there is no assignment {self.assignment!r}": self.assignment not in get_args(Assignment),
             f"there is no segment embedding {self.segment_embedding!r}": self.segment_embedding
             not in get_args(SegmentEmbedding),
@@ -122,6 +129,11 @@ class StudentConfig:
     def grid(self) -> int:
         """Patches along a side at the training size."""
         return self.image_size // self.patch_size
+
+    @property
+    def encoder_blocks(self) -> int:
+        """The blocks of the encoder: transformer layers, or inverted residuals."""
+        return LITE_BLOCKS if self.encoder == "efficientnet_lite0" else self.layers
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""

@@ -9,8 +9,11 @@ Letters: N token, D width.
 
 from __future__ import annotations
 
+from math import ceil
+
 import torch
 
+from zeroseg.efficientnet_lite import FINE, LAST, EfficientNetLite, SameConv2d
 from zeroseg.student.config import StudentConfig
 from zeroseg.student.encoder import random_keep
 from zeroseg.student.model import Student
@@ -41,17 +44,15 @@ def count_flops(config: StudentConfig, mask_ratio: float) -> dict[str, float]:
     with `mask_ratio` 0, does not use it.
     """
     patches, width, out = config.grid**2, config.width, config.embedding_width
-    kept = random_keep(1, patches, mask_ratio, torch.Generator()).shape[1]
+    kept = _kept(config, mask_ratio)
     first, second = config.grouping_after
     segments, last = config.segment_tokens
     are_means = config.segment_embedding == "mean"
     projections = (0 if are_means else _mlp(last, width, out)) + _block(last, width) + _mlp(1, width, out)
     if config.patch_head:
         projections += _mlp(kept, width, out) + _linear(kept, width, 1)
-    pixels = 3 * config.patch_size**2
     counts = {
-        # every patch is embedded, then some are dropped; the class token joins the others
-        "encoder": _linear(patches, pixels, width) + config.layers * _block(kept + 1, width),
+        "encoder": sum(_encoder(config, kept)),
         "layers": first * _block(kept, width)
         + (second - first) * _block(segments, width)
         + (config.head_layers - second) * _block(last, width),
@@ -60,14 +61,22 @@ def count_flops(config: StudentConfig, mask_ratio: float) -> dict[str, float]:
         + _product(last, segments, kept)  # both stages' assignments, composed
         + (_product(last, kept, out) if are_means else 0),
         "projections": projections,
-        "decoder": _decoder(config, patches, kept, pixels) if config.decoder_layers else 0,
+        "decoder": _decoder(config, patches, kept) if config.decoder_layers else 0,
     }
     return {part: float(count) for part, count in counts.items()} | {"total": float(sum(counts.values()))}
 
 
-def training_flops(config: StudentConfig, mask_ratio: float) -> float:
-    """Operations of one training step for one image: the forward pass and a backward pass of twice its cost."""
-    return (1 + BACKWARD) * count_flops(config, mask_ratio)["total"]
+def training_flops(config: StudentConfig, mask_ratio: float, trainable_blocks: int | None = None) -> float:
+    """Operations of one training step for one image: the forward pass and a backward pass of twice its cost.
+
+    There is no backward pass through what is frozen: the encoder but for its last `trainable_blocks` (None: nothing).
+    """
+    blocks = config.encoder_blocks
+    frozen = 0 if trainable_blocks in (None, blocks) else 1 + blocks - trainable_blocks
+    if trainable_blocks == 0:
+        frozen += 1  # with what follows the blocks
+    total = count_flops(config, mask_ratio)["total"]
+    return (1 + BACKWARD) * total - BACKWARD * sum(_encoder(config, _kept(config, mask_ratio))[:frozen])
 
 
 def transformer_flops(tokens: int, width: int, layers: int) -> float:
@@ -109,8 +118,39 @@ def _grouping(tokens: int, segments: int, width: int) -> int:
     return gather + assign + mean + _mlp(segments, width, width)
 
 
-def _decoder(config: StudentConfig, patches: int, kept: int, pixels: int) -> int:
+def _kept(config: StudentConfig, mask_ratio: float) -> int:
+    """The patches that are not dropped."""
+    return random_keep(1, config.grid**2, mask_ratio, torch.Generator()).shape[1]
+
+
+def _encoder(config: StudentConfig, kept: int) -> list[int]:
+    """What precedes the encoder's blocks, each block, what follows them, and what a teacher's tower does not have."""
+    patches = config.grid**2
+    if config.encoder == "efficientnet_lite0":
+        convolutions, last = _convolutions(config.image_size)
+        # every place is projected, then some are dropped; the last features are projected before they are upsampled
+        return [*convolutions, _linear(patches, FINE, config.width) + _linear(last, LAST, config.width)]
+    # every patch is embedded, then some are dropped; the class token joins the others
+    blocks = [_block(kept + 1, config.width)] * config.layers
+    return [_linear(patches, 3 * config.patch_size**2, config.width), *blocks, 0, 0]
+
+
+def _convolutions(side: int) -> tuple[list[int], int]:
+    """First layer, blocks and last layer of EfficientNet-Lite0 on side x side pixels, and its last positions."""
+    with torch.device("meta"):
+        tower = EfficientNetLite("lite0")
+    steps = list[int]()
+    for part in (tower.stem, *tower.blocks, tower.last):
+        steps.append(0)
+        for layer in part.modules():
+            if isinstance(layer, SameConv2d):
+                side = ceil(side / layer.stride[0])
+                steps[-1] += _product(side**2, layer.weight[0].numel(), layer.out_channels)
+    return steps, side**2
+
+
+def _decoder(config: StudentConfig, patches: int, kept: int) -> int:
     """The projection of the kept tokens to the decoder's width, the layers on all patches, and their pixels."""
-    width = config.decoder_width
+    width, pixels = config.decoder_width, 3 * config.patch_size**2
     blocks = config.decoder_layers * _block(patches, width)
     return _linear(kept, config.width, width) + blocks + _linear(patches, width, pixels)

@@ -1,9 +1,12 @@
-"""The student's encoder, a plain ViT that can leave patches out, and the blocks that all parts of a student use.
+"""What encoders of students have in common, a plain ViT that can leave patches out, and the blocks of all parts.
 
 Letters: B image, P patch, N token, K query token, D width, H W pixels, h w patches down and across.
 """
 
 from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +16,8 @@ from torch import Tensor, nn
 
 from zeroseg.precision import plain_attention
 from zeroseg.student.config import StudentConfig
+
+MEAN, STD = (0.481, 0.458, 0.408), (0.269, 0.261, 0.276)  # of the pixels: CLIP's
 
 
 class Attention(nn.Module):
@@ -71,7 +76,44 @@ class Block(nn.Module):
         return x + self.mlp(self.norm2(x))
 
 
-class Encoder(nn.Module):
+class PatchEncoder(nn.Module, ABC):
+    """From pixels to one token a patch, of the width of the student."""
+
+    @abstractmethod
+    def normalise(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
+        """Pixels as the encoder takes them, from values 0..1."""
+
+    @abstractmethod
+    def forward(
+        self, images: Float[Tensor, "B 3 H W"], keep: Int[Tensor, "B K"] | None = None
+    ) -> Float[Tensor, "B P D"]:
+        """Tokens of the kept patches (of all patches without `keep`), row by row, from normalised pixels."""
+
+    @abstractmethod
+    def pretrained(self) -> dict[str, nn.Parameter]:
+        """The weights, by name, that another model's tower can give."""
+
+    @abstractmethod
+    def from_tower(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The tensors of a teacher's tower of the same form, under the names of this encoder."""
+
+    @abstractmethod
+    def train_last(self, blocks: int) -> None:
+        """Train the last `blocks` blocks and what follows them, and freeze the other pretrained weights.
+
+        0 freezes all of them; all blocks are the whole encoder.
+        """
+
+
+def train_last(whole: nn.Module, blocks: nn.ModuleList, count: int, after: nn.Module) -> None:
+    """Freeze a module but for the last `count` of its blocks and what comes after them (see `PatchEncoder`)."""
+    whole.requires_grad_(count == len(blocks))
+    if count:
+        for part in (*blocks[-count:], after):
+            part.requires_grad_(True)
+
+
+class Encoder(PatchEncoder):
     """Patches and a class token through the layers; in training only the patches that `keep` names."""
 
     def __init__(self, config: StudentConfig) -> None:
@@ -83,6 +125,10 @@ class Encoder(nn.Module):
         self.input_norm = nn.LayerNorm(config.width) if config.input_norm else nn.Identity()
         self.blocks = nn.ModuleList(Block(config.width, config.heads, config.activation) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
+
+    def normalise(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
+        """See `normalise_pixels`."""
+        return normalise_pixels(images)
 
     def forward(
         self, images: Float[Tensor, "B 3 H W"], keep: Int[Tensor, "B K"] | None = None
@@ -98,6 +144,26 @@ class Encoder(nn.Module):
         for block in self.blocks:
             x = block(x)
         return self.norm(x[:, 1:])
+
+    def pretrained(self) -> dict[str, nn.Parameter]:
+        """All weights."""
+        return dict(self.named_parameters())
+
+    def from_tower(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The first layers of a tower of at least as many; positions are interpolated to the student's grid."""
+        grid = self.config.grid
+        positions = resize_positions(tensors["positions"], grid, grid)
+        return {name: tensors[name] for name in self.pretrained() if name in tensors} | {"positions": positions}
+
+    def train_last(self, blocks: int) -> None:
+        """Freeze all but the last layers and the last norm (see `PatchEncoder`)."""
+        train_last(self, self.blocks, blocks, self.norm)
+
+
+def normalise_pixels(images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
+    """Scale values 0..1 to about zero mean and a standard deviation of about 1 (CLIP's constants)."""
+    mean, std = (torch.tensor(values, device=images.device).view(3, 1, 1) for values in (MEAN, STD))
+    return (images - mean) / std
 
 
 def resize_positions(positions: Float[Tensor, "1 P D"], h: int, w: int) -> Float[Tensor, "1 N D"]:

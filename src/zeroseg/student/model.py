@@ -14,13 +14,15 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from zeroseg.method_names import EncoderName
 from zeroseg.student import weights
 from zeroseg.student.config import StudentConfig
-from zeroseg.student.encoder import MLP, Block, Encoder, scatter
+from zeroseg.student.convolutional import ConvolutionalEncoder
+from zeroseg.student.encoder import MLP, Block, Encoder, PatchEncoder, normalise_pixels, scatter
 from zeroseg.student.grouping import Grouping, compose
 
 LARGEST_SALIENCE = 4.0  # a patch has at most e^4 times the weight of a patch with salience 0
-MEAN, STD = (0.481, 0.458, 0.408), (0.269, 0.261, 0.276)  # of the pixels: CLIP's
+ENCODERS: dict[EncoderName, type[PatchEncoder]] = {"vit": Encoder, "efficientnet_lite0": ConvolutionalEncoder}
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Student(nn.Module):
         super().__init__()
         self.config = config
         width, heads, out = config.width, config.heads, config.embedding_width
-        self.encoder = Encoder(config)
+        self.encoder = ENCODERS[config.encoder](config)
         self.layers = nn.ModuleList(Block(width, heads) for _ in range(config.head_layers))
         self.groupings = nn.ModuleList(
             Grouping(width, heads, tokens, config.assignment, config.temperature) for tokens in config.segment_tokens
@@ -75,7 +77,7 @@ class Student(nn.Module):
         generator: torch.Generator | None = None,
     ) -> StudentOutput:
         """Segment tokens, global token and masks, from the patches in `keep` (from all patches without it)."""
-        tokens = x = self.encoder(normalise_pixels(images), keep)
+        tokens = x = self.encoder(self.encoder.normalise(images), keep)
         patches, salience, masks = None, None, None
         groupings = dict(zip(self.config.grouping_after, self.groupings, strict=True))
         for number, layer in enumerate(self.layers, 1):
@@ -148,12 +150,6 @@ class Decoder(nn.Module):
         for block in self.blocks:
             x = block(x)
         return self.pixels(self.norm(x)).float()
-
-
-def normalise_pixels(images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W"]:
-    """Scale values 0..1 to about zero mean and a standard deviation of about 1 (CLIP's constants)."""
-    mean, std = (torch.tensor(values, device=images.device).view(3, 1, 1) for values in (MEAN, STD))
-    return (images - mean) / std
 
 
 def patch_pixels(images: Float[Tensor, "B 3 H W"], patch_size: int) -> Float[Tensor, "B P X"]:

@@ -23,6 +23,7 @@ from transformers import PreTrainedConfig
 
 from zeroseg.errors import TeacherError
 from zeroseg.images import resize
+from zeroseg.method_names import EncoderName
 from zeroseg.precision import mixed_precision, plain_attention
 from zeroseg.teacher.last_attention import Attend
 from zeroseg.teacher.text_encoder import TextEncoder
@@ -34,10 +35,15 @@ TEXTS_AT_ONCE, IMAGES_AT_ONCE = 256, 128
 
 @dataclass(frozen=True)
 class VisionTower:
-    """All layers of a teacher's vision tower, with the parameter names of `zeroseg.student.encoder.Encoder`."""
+    """All layers of a teacher's vision tower, under the names of a student's encoder of the same form.
+
+    "vit": the names of `zeroseg.student.encoder.Encoder`. "efficientnet_lite0": those of
+    `zeroseg.efficientnet_lite.EfficientNetLite`, whose activation is always ReLU6.
+    """
 
     tensors: Mapping[str, Tensor]
     activation: str
+    form: EncoderName = "vit"
 
 
 class Teacher(ABC):

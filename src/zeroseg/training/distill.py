@@ -21,6 +21,8 @@ from zeroseg.training.view_data import ViewData
 def build_student(config: DistillConfig, cache: FeatureCache, teacher: Teacher | None) -> Student:
     """A student before training: mean and scale of the targets from the cache, initial weights as the recipe says.
 
+    Weights of the encoder that the recipe does not train are frozen.
+
     Raises `TrainingError` if the recipe starts from the teacher and there is none, or if its form does not fit.
     """
     torch.manual_seed(config.loop.seed)
@@ -35,6 +37,8 @@ def build_student(config: DistillConfig, cache: FeatureCache, teacher: Teacher |
         if teacher is None:
             raise TrainingError("this recipe starts from the teacher's own vision tower: name it with --teacher.")
         start_from_teacher(student, teacher)
+    if config.trainable_blocks is not None:
+        student.encoder.train_last(config.trainable_blocks)
     return student
 
 

@@ -79,6 +79,9 @@ class DistillConfig:
     """Exponent: how much more a view counts in the dense targets of patches at its centre (`views.patch_relevance`)."""
     encoder_from_teacher: bool = False
     """Start the encoder from the teacher's own vision tower."""
+    trainable_blocks: int | None = None
+    """Train only the last blocks of the encoder, this many, and what follows them; 0: the encoder stays as it started,
+    but for what is new in it. None: the whole encoder, as with the number of all its blocks."""
     start_from: str = ""
     """Start from all weights of this student (a folder, a hub name, "bundled"), not from random ones."""
     pretraining: float = 0.0
@@ -98,6 +101,11 @@ class DistillConfig:
             raise ConfigError(f"first_images must be 0 or more, not {self.first_images}.")
         if not any(asdict(weights).values()):
             raise ConfigError("every loss has weight 0: there is nothing to learn.")
+        blocks = self.student.encoder_blocks
+        if self.trainable_blocks is not None and not 0 <= self.trainable_blocks <= blocks:
+            raise ConfigError(
+                f"trainable_blocks must be from 0 to the encoder's {blocks} blocks, not {self.trainable_blocks}."
+            )
         if self.focus < 0:
             raise ConfigError(f"focus must be 0 or more, not {self.focus}.")
         if not 0 <= self.pretraining < 1:

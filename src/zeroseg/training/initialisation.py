@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from zeroseg.errors import TrainingError
-from zeroseg.student import Student, weights
-from zeroseg.student.encoder import resize_positions
+from zeroseg.student import Student, StudentConfig, weights
 from zeroseg.teacher import BUNDLED_NAME, Teacher
 
 NOT_OF_THE_FORM = ("teacher", "read_out", "inference_size")  # settings that may differ from the other student's
+NOT_CONVOLUTIONAL = ("layers", "activation", "input_norm")  # settings that say nothing of a convolutional encoder
 
 
 def start_from_student(student: Student, name: str) -> None:
@@ -19,7 +19,8 @@ def start_from_student(student: Student, name: str) -> None:
     """
     config, tensors = weights.read(weights.BUNDLED if name == BUNDLED_NAME else name)
     ours, theirs = asdict(student.config), asdict(config)
-    different = [setting for setting in ours if setting not in NOT_OF_THE_FORM and ours[setting] != theirs[setting]]
+    free = (*NOT_OF_THE_FORM, *_free_of_form(student.config))
+    different = [setting for setting in ours if setting not in free and ours[setting] != theirs[setting]]
     if different:
         raise TrainingError(
             f"the student {name} has another form than the recipe's ({', '.join(different[:3])}): start from one with "
@@ -28,11 +29,18 @@ def start_from_student(student: Student, name: str) -> None:
     weights.fill(student, tensors, name)
 
 
+def _free_of_form(config: StudentConfig) -> tuple[str, ...]:
+    """Further settings that may differ: a convolutional encoder has no positions; a decoder has."""
+    if config.encoder == "vit":
+        return ()
+    return NOT_CONVOLUTIONAL if config.decoder_layers else (*NOT_CONVOLUTIONAL, "image_size")
+
+
 def start_from_teacher(student: Student, teacher: Teacher) -> None:
-    """Copy the first layers of the teacher's vision tower into the student's encoder.
+    """Copy the teacher's vision tower into the student's encoder, of a ViT the first layers.
 
     Positions are interpolated to the student's grid. Raises `TrainingError` if widths or patches differ, or if the
-    tower has a form that no student has.
+    tower has another form than the student's encoder.
     """
     tower = teacher.vision_tower()
     if tower is None:
@@ -40,15 +48,21 @@ def start_from_teacher(student: Student, teacher: Teacher) -> None:
             f"a student's encoder cannot start from the vision tower of a {teacher.family}, which has another form: "
             "turn encoder_from_teacher off, or start from another student."
         )
-    own, grid = student.encoder.state_dict(), student.config.grid
-    positions = resize_positions(tower.tensors["positions"], grid, grid)
-    tensors = {name: tensor for name, tensor in tower.tensors.items() if name in own} | {"positions": positions}
+    config, encoder = student.config, student.encoder
+    if tower.form != config.encoder:
+        raise TrainingError(
+            f"the teacher's vision tower is a {tower.form} and the student's encoder a {config.encoder}: choose the "
+            f"encoder {tower.form}, or turn encoder_from_teacher off."
+        )
+    tensors, own = encoder.from_tower(tower.tensors), encoder.pretrained()
     different = [name for name in own if name not in tensors or own[name].shape != tensors[name].shape]
-    if tower.activation != student.config.activation:
+    if config.encoder == "vit" and tower.activation != config.activation:
         different.append("activation")
-    if different or not student.config.input_norm:
+    if config.encoder == "vit" and not config.input_norm:
+        different.append("input_norm is off")
+    if different:
         raise TrainingError(
             "the student's encoder does not have the form of the teacher's vision tower "
-            f"({', '.join(different[:3]) or 'input_norm is off'}): give both the same form, or start from scratch."
+            f"({', '.join(different[:3])}): give both the same form, or start from scratch."
         )
-    student.encoder.load_state_dict(tensors, strict=True)
+    encoder.load_state_dict(encoder.state_dict() | tensors, strict=True)

@@ -6,7 +6,6 @@ without interruption.
 
 from __future__ import annotations
 
-import json
 import math
 import signal
 import sys
@@ -22,9 +21,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from zeroseg.errors import ConfigError, TrainingError, ZeroSegError
-from zeroseg.files import write_text_atomically
 from zeroseg.precision import mixed_precision
 from zeroseg.student.config import plain_settings
+from zeroseg.training import run_settings
 from zeroseg.training.batch import B
 from zeroseg.training.checkpoint import load_checkpoint, save_checkpoint
 from zeroseg.training.interruption import Interruption
@@ -32,8 +31,6 @@ from zeroseg.training.monitor import Monitor, forget_after
 from zeroseg.training.optimiser import Optimiser, OptimiserConfig, build_optimiser, learning_rate
 
 Metrics = dict[str, Any]  # numbers of a step as plain JSON values
-
-FREE_TO_CHANGE = ("workers", "micro_batches")  # settings that change only speed and memory
 
 
 @dataclass(frozen=True)
@@ -208,23 +205,12 @@ def _report_bad(monitor: Monitor, step: int, bad: int, names: list[str], config:
 
 def _begin(objective: Objective[Any], optimiser: Optimiser, run: Path, resume: bool) -> tuple[int, int]:
     """Open the run folder; returns the first step to take and the number of bad steps so far."""
-    path = run / "settings.json"
-    settings = json.loads(json.dumps(objective.settings | {"loop": asdict(objective.loop)}))
+    settings = objective.settings | {"loop": asdict(objective.loop)}
     if not resume:
-        if path.exists():
-            raise TrainingError(f"{run} already holds a run: name another --out, or continue with --resume.")
-        write_text_atomically(path, json.dumps(settings, indent=2) + "\n")
+        run_settings.start(run, settings)
         return 0, 0
     state = load_checkpoint(run)
-    try:
-        former = json.loads(path.read_text(encoding="utf-8"))
-        for name in FREE_TO_CHANGE:
-            former["loop"][name] = settings["loop"][name]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"{path} is missing or damaged: delete the folder and start again.") from error
-    changed = sorted(key for key in former.keys() | settings.keys() if former.get(key) != settings.get(key))
-    if changed:
-        raise TrainingError(f"{run} was started with other settings ({', '.join(changed)}): resume with the same ones.")
+    run_settings.expect_same(run, settings)
     objective.model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])
     forget_after(run, state["step"])
@@ -263,8 +249,7 @@ def update(objective: Objective[B], optimiser: Optimiser, batch: B, step: int, i
     Returns the loss and the norm of the gradient; for a step that is logged also parts and diagnostics.
     """
     config, model = objective.loop, objective.model
-    for group in optimiser.param_groups:
-        group["lr"] = learning_rate(step, config.steps, config.optimiser)
+    optimiser.set_rate(learning_rate(step, config.steps, config.optimiser))
     model.train()
     optimiser.zero_grad()
     metrics = _accumulate(objective, batch, step, is_logged)

@@ -1,4 +1,4 @@
-"""AdamW over two groups of parameters, Muon for matrices if it is chosen, and the learning rate."""
+"""AdamW over groups of parameters, Muon for matrices if it is chosen, and the learning rate."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import nn
 from torch.optim import AdamW, Muon, Optimizer
 
 from zeroseg.errors import ConfigError
+from zeroseg.student.encoder import PatchEncoder
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class OptimiserConfig:
 
     algorithm: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = 1.2e-3
+    encoder_rate: float = 1.0
+    """Factor on the rate for the weights of a student's encoder that can start from a teacher."""
     warmup: float = 0.05  # fraction of all steps
     weight_decay: float = 0.05  # none on biases, norms, tokens and scalars
     beta1: float = 0.9
@@ -32,6 +35,7 @@ class OptimiserConfig:
         """Raises `ConfigError` for a value that no run can have."""
         wanted = {
             "learning_rate": ("above 0", self.learning_rate > 0),
+            "encoder_rate": ("above 0", self.encoder_rate > 0),
             "warmup": ("a fraction of the run, 0 to 1", 0 <= self.warmup <= 1),
             "weight_decay": ("0 or more", self.weight_decay >= 0),
             "beta1": ("from 0 to 1 (1 excluded)", 0 <= self.beta1 < 1),
@@ -54,6 +58,11 @@ class Optimiser:
         """The groups of all parts; `load_state_dict` puts new ones in their place."""
         return [group for part in self.parts for group in part.param_groups]
 
+    def set_rate(self, rate: float) -> None:
+        """Set the learning rate; groups with a `factor` get the rate times their factor."""
+        for group in self.param_groups:
+            group["lr"] = rate * group.get("factor", 1.0)
+
     def zero_grad(self) -> None:
         """Reset the gradients."""
         for part in self.parts:
@@ -75,7 +84,10 @@ class Optimiser:
 
 
 def build_optimiser(model: nn.Module, config: OptimiserConfig) -> Optimiser:
-    """The optimiser of a model. Weight decay is on matrices only, not on biases, norms, scalars and learned tokens."""
+    """The optimiser of all weights that are not frozen.
+
+    Weight decay is on matrices only, not on biases, norms, scalars and learned tokens.
+    """
     decayed: list[nn.Parameter] = []
     free: list[nn.Parameter] = []
     orthogonal: list[nn.Parameter] = []
@@ -89,10 +101,21 @@ def build_optimiser(model: nn.Module, config: OptimiserConfig) -> Optimiser:
             else:
                 free.append(parameter)
     rate, decay = config.learning_rate, config.weight_decay
-    groups = [{"params": decayed, "weight_decay": decay}, {"params": free, "weight_decay": 0.0}]
-    parts: list[Optimizer] = [AdamW(groups, lr=rate, betas=(config.beta1, config.beta2), fused=True)]
+    encoders = [module for module in model.modules() if isinstance(module, PatchEncoder)]
+    pretrained = {id(weight) for encoder in encoders for weight in encoder.pretrained().values()}
+
+    def groups(parameters: list[nn.Parameter], decay: float) -> list[dict[str, Any]]:
+        if config.encoder_rate == 1:
+            return [{"params": parameters, "weight_decay": decay}]
+        slow = [parameter for parameter in parameters if id(parameter) in pretrained]
+        rest = [parameter for parameter in parameters if id(parameter) not in pretrained]
+        ours = {"params": rest, "weight_decay": decay}
+        return [ours, {"params": slow, "weight_decay": decay, "factor": config.encoder_rate}]
+
+    adamw = [*groups(decayed, decay), *groups(free, 0.0)]
+    parts: list[Optimizer] = [AdamW(adamw, lr=rate, betas=(config.beta1, config.beta2), fused=True)]
     if orthogonal:
-        parts.append(Muon(orthogonal, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"))
+        parts.append(Muon(groups(orthogonal, decay), lr=rate, adjust_lr_fn="match_rms_adamw"))
     return Optimiser(parts)
 
 
