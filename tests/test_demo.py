@@ -6,7 +6,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from transformers import CLIPImageProcessorPil
 
 from tests.tiny import PATCH_STUDENT, TEACH, VIEWS, clip, student, tokenizer
@@ -15,14 +14,12 @@ from zeroseg.cli import COMMANDS, main
 from zeroseg.demo import DemoConfig, demonstration
 from zeroseg.demo.curves import RECENT, nearest_by_grid, points
 from zeroseg.demo.demonstration import next_commands
-from zeroseg.demo.pictures import PICTURES
+from zeroseg.demo.pictures import PHOTOS, SCENES, pictures_in
 from zeroseg.demo.training_run import free_run
-from zeroseg.picturebook import draw_scene
 from zeroseg.training.distillation import DistillConfig, LossWeights
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.monitor import read_log
 from zeroseg.views import ViewsConfig
-from zeroseg.vocabulary import parse_labels
 
 IMAGES = 6
 
@@ -31,6 +28,7 @@ IMAGES = 6
 def config(tmp_path_factory: pytest.TempPathFactory) -> DemoConfig:
     folder = tmp_path_factory.mktemp("models")
     student(PATCH_STUDENT).save_pretrained(folder / "student")
+    student(replace(PATCH_STUDENT, teacher=str(folder / "teacher"))).save_pretrained(folder / "photos")
     side = TEACH.image_size
     clip().save_pretrained(folder / "teacher")
     tokenizer().save_pretrained(folder / "teacher")
@@ -46,6 +44,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> DemoConfig:
     )
     return DemoConfig(
         recipe=recipe,
+        photos=folder / "photos",
         model=folder / "student",
         teacher=folder / "teacher",
         fewest_images=IMAGES,
@@ -66,9 +65,9 @@ def out(config: DemoConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_folder_holds_pictures_scenes_cache_run_and_report(out: Path):
-    names = {row["file"] for row in json.loads((PICTURES / "pictures.json").read_text())}
-    assert {path.name for path in (out / "pictures").iterdir()} == names
+def test_the_folder_holds_photos_pictures_scenes_cache_run_and_report(out: Path):
+    for name, folder in (("photos", PHOTOS), ("pictures", SCENES)):
+        assert {path.name for path in (out / name).iterdir()} == {one.path.name for one in pictures_in(folder)}
     assert len(list((out / "images").glob("*.png"))) == IMAGES
     assert len(list(out.glob("cache-*/manifest.json"))) == 1
     assert (out / "run-1" / "student" / "model.safetensors").is_file()
@@ -87,20 +86,22 @@ def test_the_curve_begins_before_training_and_ends_after_it(out: Path, config: D
 def test_the_report_has_all_parts_and_asks_for_nothing_outside(out: Path):
     html = (out / "report.html").read_text(encoding="utf-8")
     expected = [
-        "Pictures, segmented by words", "Held-out mIoU", "token", "Which view is nearest", "student at the start",
-        "student after", "bundled student", "teacher, MaskCLIP-style", "teacher, 4 x 4 crops", "Settings",
+        "Photos, segmented by words", "Scenes of the picturebook, segmented by words", "Held-out mIoU", "token",
+        "Which view is nearest", "student at the start", "student after",
+        "bundled student", "teacher, MaskCLIP-style", "teacher, 4 x 4 crops", "Settings",
     ]  # fmt: skip
     assert [part for part in expected if part not in html] == []
     assert "http://" not in html
     assert "https://" not in html
-    assert html.count("<img") == 2 * len(list((out / "pictures").iterdir()))
+    assert html.count("<img") == 2 * len(list(out.glob("p*/*.*g")))
     assert "nan" not in html.split("</style>")[1].split("<main>")[0]
 
 
 def test_a_second_demo_uses_what_is_there(out: Path, config: DemoConfig, capsys: pytest.CaptureFixture[str]):
     before = {path: path.stat().st_mtime_ns for path in [*out.glob("images/*"), *out.glob("cache-*/*")]}
-    shorter = replace(config, table_scenes=1, curve_scenes=1)
+    shorter = replace(config, table_scenes=1, curve_scenes=1, photos=None)
     report = demo.run(out, minutes=0.001, config=shorter)
+    assert "Photos, segmented" not in report.read_text(encoding="utf-8")
 
     said = " ".join(capsys.readouterr().out.split())
     assert (out / "run-2" / "student").is_dir()
@@ -131,7 +132,7 @@ def test_ctrl_c_says_what_is_there(
 
     last = capsys.readouterr().out.strip().splitlines()[-1]
     assert last.startswith("Stopped.")
-    assert "6 segmented pictures" in last
+    assert "8 segmented photos, 6 segmented pictures" in last
     assert f"{IMAGES} drawn scenes" in last
 
 
@@ -142,16 +143,6 @@ def test_three_commands_that_exist(tmp_path: Path):
     assert called == ["picturebook", "segment", "evaluate", "cache", "distill"]
     assert set(called) <= COMMANDS.keys()
     assert f"'{tmp_path / 'run 1' / 'student'}'" in commands[1]
-
-
-def test_the_pictures_are_the_picturebooks_and_small():
-    rows = json.loads((PICTURES / "pictures.json").read_text())
-    assert sum((PICTURES / row["file"]).stat().st_size for row in rows) < 400_000
-    for row in rows:
-        scene = draw_scene("validation", row["scene"], side=384)
-        assert scene.image.tobytes() == Image.open(PICTURES / row["file"]).convert("RGB").tobytes()
-        assert len(parse_labels(row["labels"])) >= 3
-        assert row["alt"]
 
 
 def test_nearest_views_are_counted_by_grid_over_the_last_records():

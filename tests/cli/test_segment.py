@@ -100,6 +100,14 @@ def test_read_out_can_be_chosen(call: Call, models: Models, picture: Path, tmp_p
     assert json.loads((tmp_path / "sea/picture.json").read_text())["background_words"] == ["sea"]
 
 
+def test_specks_go_unless_all_regions_are_wanted(call: Call, models: Models, picture: Path, tmp_path: Path):
+    words = ["segment", picture, "--model", models.student, "--labels", LABELS, "--refinement", 3]
+    for name, options, expected in (("own", [], 0.0005), ("all", ["--smallest-region", 0], None)):
+        assert call(*words, *options, "--out", tmp_path / name).code == 0
+        figures = json.loads((tmp_path / name / "picture.json").read_text())
+        assert figures["read_out"].get("smallest_region") == expected
+
+
 # --- labels -----------------------------------------------------------------------------------------
 
 

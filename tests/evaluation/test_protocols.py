@@ -32,8 +32,8 @@ def dense() -> DenseReadOut:
 def test_the_papers_thresholds_are_those_of_its_protocol():
     found = {name: protocol_for("paper", name).background for name in ("voc21", "context60", "coco-object")}
     assert found == {"voc21": Product(0.95), "context60": Product(0.05), "coco-object": Product(0.35)}
-    read = protocol_for("paper", "voc21").adapt_read_out(ReadOut(refinement=10))
-    assert (read.background, read.refinement) == (Product(0.95), 0)
+    read = protocol_for("paper", "voc21").adapt_read_out(ReadOut(refinement=10, smallest_region=0.001))
+    assert (read.background, read.refinement, read.smallest_region) == (Product(0.95), 0, 0.0)
     assert protocol_for("paper", "voc21").shorter_side == 448
 
 

@@ -40,6 +40,20 @@ def test_a_former_config_is_saved_under_the_same_keys():
     assert saved == {"encoder": "vit", **former, "read_out": {**former["read_out"], **newer}}
 
 
+def test_smallest_region_is_saved_only_where_it_changes_something():
+    """Runs and records of earlier versions are compared with settings key by key."""
+    assert "smallest_region" not in ReadOut(refinement=10).to_json()
+    chosen = ReadOut(refinement=10, smallest_region=0.001)
+    assert chosen.to_json()["smallest_region"] == 0.001
+    assert ReadOut.from_json(json.loads(json.dumps(chosen.to_json()))) == chosen
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1, True, "small", float("nan")])
+def test_smallest_region_is_a_fraction(fraction: object):
+    with pytest.raises(ConfigError, match="smallest_region must be a fraction"):
+        ReadOut.from_json({"smallest_region": fraction})
+
+
 def test_settings_of_a_run_hold_the_read_out_as_it_is_saved():
     plain = plain_settings(DistillConfig())
     assert plain["student"]["read_out"] == ReadOut().to_json()

@@ -231,7 +231,7 @@ def test_a_vision_tower_alone(tmp_path: Path):
     folder = siglip_folder(tmp_path)
     config: Any = siglip().config
     SiglipVisionModel(config.vision_config).save_pretrained(tmp_path)
-    assert "CLIP or SigLIP" in refused(folder)
+    assert "CLIP or LiT or SigLIP" in refused(folder)
 
 
 def test_a_siglip_without_pooling_head(tmp_path: Path):

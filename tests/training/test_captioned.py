@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from zeroseg.errors import DatasetError, ImageError
-from zeroseg.training.captioned import CaptionedFolder
+from zeroseg.training.captioned import CaptionedFolder, read_described
 
 
 def save_image(path: Path, size: tuple[int, int] = (40, 30), colour: str = "red") -> None:
@@ -159,3 +159,35 @@ def test_a_broken_image_is_named_when_it_is_used(folder: Path):
     assert source.pairs(1, Random(0))
     with pytest.raises(ImageError, match=r"broken\.png"):
         source.pairs(0, Random(0))
+
+
+# --- all texts of an image ---------------------------------------------------------------------------
+
+
+def test_all_texts_of_an_image_are_read_once(folder: Path):
+    write_jsonl(
+        folder,
+        [
+            {"file_name": "cat.png", "text": "a cat", "captions": ["a cat", " a red cat ", "felines"]},
+            {"file_name": "deeper/dog.jpg", "text": "dog"},
+            {"file_name": "cat.png", "text": "a cat indoors"},
+        ],
+    )
+    assert read_described(folder) == [
+        (folder / "cat.png", ("a cat", "a red cat", "felines", "a cat indoors")),
+        (folder / "deeper" / "dog.jpg", ("dog",)),
+    ]
+
+
+def test_a_table_has_one_text_a_line(folder: Path):
+    (folder / "captions.tsv").write_text("cat.png\ta cat\ncat.png\ta pet\n", encoding="utf-8")
+    assert read_described(folder) == [(folder / "cat.png", ("a cat", "a pet"))]
+
+
+@pytest.mark.parametrize("captions", ["a cat", ["a cat", 3], ["a cat", " "], {"a": "cat"}])
+def test_captions_that_are_not_a_list_of_texts(folder: Path, captions: object):
+    """`CaptionedFolder` ignores that key."""
+    write_jsonl(folder, [{"file_name": "cat.png", "text": "a cat", "captions": captions}])
+    with pytest.raises(DatasetError, match=r'^line 1 of .* has "captions" that are not a list of texts: correct or'):
+        read_described(folder)
+    assert CaptionedFolder(folder, size=16).captions() == ["a cat"]

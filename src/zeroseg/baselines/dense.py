@@ -25,7 +25,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from zeroseg.encoding import Encoded, Size
-from zeroseg.errors import ConfigError
+from zeroseg.errors import ConfigError, TeacherError
 from zeroseg.method_names import DenseMethod
 from zeroseg.teacher import Attend, LastAttention, Teacher
 
@@ -38,12 +38,18 @@ class DenseReadOut:
     def __init__(self, teacher: Teacher, shorter_side: int, method: DenseMethod = "maskclip") -> None:
         """`shorter_side`: of the resized images, pixels; positions are interpolated.
 
-        Raises `ConfigError` for an unknown method, or a side shorter than a patch.
+        Raises `ConfigError` for an unknown method, or a side shorter than a patch; `TeacherError` for a method that the
+        teacher does not have.
         """
         patch = teacher.patch_size
         if method not in get_args(DenseMethod):
             known = ", ".join(get_args(DenseMethod))
             raise ConfigError(f"there is no dense read-out {method!r}: choose one of {known}.")
+        if method not in teacher.dense_methods:
+            raise TeacherError(
+                f"a {teacher.family} teacher has no dense read-out {method!r}, which changes the attention of a last "
+                f"layer: choose {' or '.join(teacher.dense_methods)}."
+            )
         if shorter_side < patch:
             raise ConfigError(
                 f"images must be at least {patch} pixels wide, a patch of this teacher, not {shorter_side}."

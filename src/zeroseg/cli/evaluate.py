@@ -17,7 +17,7 @@ from tyro.conf import arg
 
 import zeroseg
 from zeroseg.cli.messages import UsageError, say
-from zeroseg.cli.parsing import check_iterations, parse, with_new_names
+from zeroseg.cli.parsing import check_fraction, check_iterations, parse, with_new_names
 from zeroseg.cli.progress import counting
 from zeroseg.dataset_names import DatasetName, SplitName, splits_of, unit_of
 from zeroseg.files import check_target, write_text_atomically
@@ -89,6 +89,8 @@ class Evaluate:
         int | None, arg(metavar="ITERATIONS", help_behavior_hint="(default: the model's own; 10 for a baseline)")
     ] = None
     """Iterations of refinement, in which the masks follow the picture's edges; 0 for none (the paper's)."""
+    smallest_region: Annotated[float | None, arg(help_behavior_hint=OWN)] = None
+    """After refinement, smaller areas (fractions of the picture) take the class around them."""
     calibrate: bool = False
     """Calibrate the margin on images without their masks (unlabelled scenes, train images, or measured images). If
     there are images other than the measured ones, the mIoU with a margin tuned on their masks is printed, too."""
@@ -130,6 +132,7 @@ class Evaluate:
         if self.tuning_images < 1:
             raise UsageError(f"--tuning-images must be 1 or more, not {self.tuning_images}.")
         check_iterations(self.refinement)
+        check_fraction("--smallest-region", self.smallest_region)
         for target in (self.json, self.report and self.report / "result.json"):
             if target is not None:
                 check_target(target)
@@ -139,10 +142,10 @@ class Evaluate:
             raise UsageError(f"--calibrate finds a margin: leave --background {self.background} out.")
         if self.protocol == "own":
             return
-        if self.background is not None or self.calibrate:
+        if self.background is not None or self.calibrate or self.smallest_region is not None:
             raise UsageError(
-                f"the protocol {self.protocol} has a background rule of its own: leave --background and "
-                "--calibrate out."
+                f"the protocol {self.protocol} has a background rule of its own and keeps all regions: leave "
+                "--background, --calibrate and --smallest-region out."
             )
         known = (0, TCL_ITERATIONS) if self.protocol == "tcl" else (0,)
         if self.refinement is not None and self.refinement not in known:
@@ -165,7 +168,8 @@ class Evaluate:
             raise UsageError("--naming and --background go with --method student.")
         if self.model is not None and self.teacher is not None:
             raise UsageError(f"{self.method} reads out one teacher: name it with --model or --teacher, not both.")
-        if self.method in ("true-regions", "background") and (self.refinement or self.calibrate):
+        changed = self.refinement or self.smallest_region or self.calibrate
+        if self.method in ("true-regions", "background") and changed:
             raise UsageError(f"the reference {self.method} cannot be changed: leave --refinement and --calibrate out.")
 
     def _measured(self, dataset: Dataset, skipped: tuple[str, ...]) -> tuple[EvaluationRecord, Path | None]:
@@ -174,6 +178,8 @@ class Evaluate:
         from zeroseg.evaluation.cost import encoding_flops
 
         model, names = self._student() if self.method == "student" else self._baseline(self.method)
+        if self.smallest_region is not None:
+            model = model.reading(smallest_region=self.smallest_region)
         protocol = protocol_for(self.protocol, self.dataset, dataset.has_background, refined=self.refinement != 0)
         protocol = protocol.for_encoder(model.encoder)
         tunes = self.method not in ("student", "background") and self.protocol == "own"

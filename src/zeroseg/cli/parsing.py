@@ -104,6 +104,12 @@ def check_iterations(refinement: int | None) -> None:
         raise UsageError(f"--refinement must be 0 iterations or more, not {refinement}.")
 
 
+def check_fraction(name: str, fraction: float | None) -> None:
+    """Raise `UsageError` unless option `name` is None or a fraction, 0 or more and below 1."""
+    if fraction is not None and not 0 <= fraction < 1:
+        raise UsageError(f"{name} must be a fraction, 0 or more and below 1, not {fraction:g}.")
+
+
 def _filled(docstring: str) -> str:
     """A docstring with paragraphs as wide as the terminal; indented lines (the examples) stay unchanged."""
     width = min(100, shutil.get_terminal_size().columns)

@@ -16,6 +16,7 @@ TYPES: dict[str, Any] = {
     "keep_mean": bool,
     "background_words": tuple[str, ...],
     "refinement": int,
+    "smallest_region": float,
 }  # all others are thresholds and scales
 HELP = {
     "naming": "Whether a pixel takes the name of its segment (the paper's) or of its patch.",
@@ -25,6 +26,7 @@ HELP = {
     "keep_mean": "Whether embeddings keep the teacher's mean when they are compared with words.",
     "background_words": "Words for the background.",
     "refinement": "Iterations in which masks follow the picture's edges.",
+    "smallest_region": "Smaller areas, as fractions of the picture, take the class around them.",
 }
 
 REGISTRY = ConstructorRegistry()
@@ -38,7 +40,7 @@ def read_out_options(info: StructTypeInfo) -> StructConstructorSpec | None:
     default = info.default if isinstance(info.default, ReadOut) else ReadOut()
     options = tuple(
         StructFieldSpec(name, TYPES.get(name, float), value, HELP.get(name, f"Of the rule {name.split('_')[0]}."))
-        for name, value in default.to_json().items()
+        for name, value in {**default.to_json(), "smallest_region": default.smallest_region}.items()
     )
     return StructConstructorSpec(_build, options)
 

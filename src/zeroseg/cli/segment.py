@@ -14,7 +14,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 
 import zeroseg
 from zeroseg.cli.messages import FAILED, UsageError, complain, say
-from zeroseg.cli.parsing import check_iterations, parse
+from zeroseg.cli.parsing import check_fraction, check_iterations, parse
 from zeroseg.errors import ImageError, VocabularyError
 from zeroseg.files import write_text_atomically
 from zeroseg.method_names import DenseMethod, Naming, RuleName
@@ -75,6 +75,10 @@ class Segment:
         int | None, arg(metavar="ITERATIONS", help_behavior_hint="(default: the model's own; 10 for a teacher)")
     ] = None
     """Iterations of refinement, in which the masks follow the photo's edges; 0 for none (the paper's)."""
+    smallest_region: Annotated[
+        float | None, arg(help_behavior_hint="(default: the model's own; 0.0005 if it has none)")
+    ] = None
+    """Smaller areas, which refinement leaves on textures, take the label around them; a fraction of the picture."""
     background_words: UseAppendAction[Annotated[tuple[str, ...], arg(metavar="WORDS", help_behavior_hint=OWN)]] = ()
     """Words that compete with the labels for the background, separated by commas; "" for none."""
 
@@ -87,6 +91,7 @@ class Segment:
             )
         self._check_rule()
         check_iterations(self.refinement)
+        check_fraction("--smallest-region", self.smallest_region)
         photos, failed = self._find_photos()
         if not photos:
             return FAILED
@@ -134,7 +139,7 @@ class Segment:
         """The requested changes of the model's own read-out."""
         from zeroseg.vocabulary import parse_labels
 
-        words = self.background_words
+        words, smallest = self.background_words, segmenter.read_out.without_specks().smallest_region
         name, threshold = self.background, self.threshold if self.margin is None else self.margin
         if name is None and threshold is not None:
             name = "product" if self.margin is None else "margin"
@@ -143,6 +148,7 @@ class Segment:
             "naming": self.naming,
             "background": rule if threshold is None else rule.at(threshold),
             "refinement": self.refinement,
+            "smallest_region": smallest if self.smallest_region is None else self.smallest_region,
             "background_words": tuple(word for line in words for word in parse_labels(line)) if words else None,
         }
         return {name: value for name, value in changes.items() if value is not None}

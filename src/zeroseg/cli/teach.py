@@ -1,4 +1,4 @@
-"""`zeroseg teach`: a small CLIP from images with captions."""
+"""`zeroseg teach`: a small CLIP from images with captions, or with --tower a text tower for a frozen image tower."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated
 
 from tyro.conf import arg
 
+from zeroseg.cli import teach_tower
 from zeroseg.cli.loading import LoopFlags
 from zeroseg.cli.messages import INTERRUPTED, say
 from zeroseg.cli.parsing import parse
@@ -18,6 +19,7 @@ from zeroseg.training.captioned import CaptionedFolder
 from zeroseg.training.teach import TeachConfig, teach
 
 SCENES = 200_000  # of the picturebook, before they repeat
+OF_TOWERS = ("--tower", "--pairs")  # options that only tuning to a tower has
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,9 @@ class Teach:
     Without --images it is trained on the picturebook, like the bundled teacher. A folder needs its captions in
     metadata.jsonl (a line {"file_name": ..., "text": ...} for each image) or captions.tsv (file name, tab, caption).
     Ctrl-C and SIGTERM save first; the same command with --resume continues.
+
+    With --tower a text tower is tuned to a frozen image tower instead: `zeroseg teach --tower NAME --help` has the
+    options for that.
 
     examples:
       zeroseg teach --out run
@@ -59,5 +64,7 @@ class Teach:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Parse, and run."""
+    """Parse, and run; --tower has options of its own (`teach_tower`)."""
+    if any(word.partition("=")[0] in OF_TOWERS for word in arguments):
+        return teach_tower.main(arguments)
     return parse(Teach, "teach", arguments).run()

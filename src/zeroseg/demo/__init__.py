@@ -1,6 +1,6 @@
 """The demo: the whole method in minutes, without GPU, model hub or data set.
 
-It segments pictures by words with the bundled student. Then it draws unlabelled scenes, caches the teacher's features
+It segments pictures by words with bundled students. Then it draws unlabelled scenes, caches the teacher's features
 of them, distils a student from scratch, and compares it with the bundled student and with the teacher. The result is
 one report.
 """

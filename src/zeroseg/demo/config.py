@@ -15,9 +15,10 @@ DATASET = "picturebook-voc"
 
 @dataclass(frozen=True)
 class DemoConfig:
-    """Sizes of the demo; the defaults take about six minutes on two cores, three of them for training."""
+    """Models and sizes of the demo; the defaults take about six minutes on two cores, three of them for training."""
 
     recipe: DistillConfig = field(default_factory=picturebook)
+    photos: str | Path | None = None  # the student that segments the photos; None: the demo has no photos
     model: Path = STUDENT_FOLDER
     teacher: Path = TEACHER_FOLDER
     fewest_images: int = 300

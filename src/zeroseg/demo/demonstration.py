@@ -13,7 +13,7 @@ from zeroseg.demo.comparison import compare, terminal_table
 from zeroseg.demo.config import DATASET, DemoConfig
 from zeroseg.demo.log import Log
 from zeroseg.demo.page import compose
-from zeroseg.demo.pictures import segment_pictures
+from zeroseg.demo.pictures import PHOTOS, SCENES, Shown, segment_pictures
 from zeroseg.demo.training_run import cache_features, draw_images, learn
 from zeroseg.files import write_text_atomically
 from zeroseg.segmenter import Segmenter
@@ -24,8 +24,9 @@ REPORT = "report.html"
 def run(out: Path, minutes: float = 3.0, quiet: bool = False, config: DemoConfig | None = None) -> Path:
     """Run the demo, with about `minutes` minutes of training; returns the report's path.
 
-    The folder `out` receives `pictures`, `images`, the cache, a run and the report. Images and cache of an earlier
-    demo are used again; the run is always new. Ctrl-C prints what is in the folder and raises `KeyboardInterrupt`.
+    The folder `out` receives `photos`, `pictures`, `images`, the cache, a run and the report. Images and cache of an
+    earlier demo are used again; the run is always new. Ctrl-C prints what is in the folder and raises
+    `KeyboardInterrupt`.
     Raises `WeightsError`, `TeacherError`, `DatasetError`, `CacheError`, `TrainingError`, `OutputError`.
     """
     log = Log(quiet)
@@ -37,10 +38,12 @@ def run(out: Path, minutes: float = 3.0, quiet: bool = False, config: DemoConfig
 
 
 def _demonstrate(out: Path, minutes: float, config: DemoConfig, log: Log) -> Path:
-    started = time.monotonic()
+    started, photos = time.monotonic(), list[Shown]()
     log.title("1  Pictures, segmented by words")
+    if config.photos is not None:
+        photos = segment_pictures(Segmenter.from_pretrained(config.photos), PHOTOS, out / "photos", log)
     bundled = Segmenter.from_pretrained(config.model, config.teacher)
-    shown = segment_pictures(bundled, out / "pictures", log)
+    scenes = segment_pictures(bundled, SCENES, out / "pictures", log)
     log.title("2  A student learns from scratch")
     images = draw_images(out / "images", bundled.teacher, config, log)
     cache = cache_features(images, bundled.teacher, config.recipe.views, out, log)
@@ -49,7 +52,7 @@ def _demonstrate(out: Path, minutes: float, config: DemoConfig, log: Log) -> Pat
     rows = compare(trained, cache, bundled, config, log)
     log.show(terminal_table(rows))
     commands = next_commands(trained.run)
-    html = compose(shown, trained, rows, commands, bundled.teacher, config, time.monotonic() - started)
+    html = compose(photos, scenes, trained, rows, commands, bundled.teacher, config, time.monotonic() - started)
     write_text_atomically(out / REPORT, html)
     log.title("Done")
     log.say(f"The report, with pictures, curves and figures: {out / REPORT}")
@@ -92,6 +95,7 @@ def _program() -> str:
 
 def _what_is_there(out: Path) -> str:
     kinds = {
+        "photos/*.jpg": "segmented photos",
         "pictures/*.png": "segmented pictures",
         "images/*.png": "drawn scenes",
         "cache-*": "feature cache",

@@ -19,9 +19,17 @@ from zeroseg.demo.training_run import TrainingRun
 from zeroseg.report import Html, Section
 from zeroseg.teacher import Teacher
 
+INPUT = (
+    "The input is one line of words. It may contain synonyms, stuff such as water, and words for things that the "
+    "picture does not show. The rest is background. A word has the same colour in all pictures."
+)
+PHOTOS = f"The bundled student for photos, on photos that it was not trained on. {INPUT}"
+SCENES = f"The bundled student of the picturebook, on scenes that it was not trained on. {INPUT}"
+
 
 def compose(
-    shown: Sequence[Shown],
+    photos: Sequence[Shown],
+    scenes: Sequence[Shown],
     trained: TrainingRun,
     rows: Sequence[Row],
     commands: Sequence[tuple[str, str]],
@@ -47,8 +55,9 @@ def compose(
             | {row.name: f"{row.miou:.1f}" for row in rows[3:]}
         ),
     ]
-    sections = [
-        Section("Pictures, segmented by words", _pictures_part(shown)),
+    sections = [Section("Photos, segmented by words", _pictures_part(PHOTOS, photos))] if photos else []
+    sections += [
+        Section("Scenes of the picturebook, segmented by words", _pictures_part(SCENES, scenes)),
         Section("A student learns from scratch", _learning_part(trained, rows, config)),
         Section("Side by side", _table_part(rows, config)),
         Section("Settings", (report.facts(settings(trained, by, config, seconds)),)),
@@ -58,11 +67,7 @@ def compose(
     return report.page("ZeroSeg: the whole method in minutes", sections, lead, footer)
 
 
-def _pictures_part(shown: Sequence[Shown]) -> tuple[Html, ...]:
-    words = report.paragraph(
-        "The bundled student on pictures that it was not trained on. The input is one line of words. It may contain "
-        "synonyms, stuff such as water, and words for things that the picture does not show. The rest is background."
-    )
+def _pictures_part(words: str, shown: Sequence[Shown]) -> tuple[Html, ...]:
     pairs = [
         report.beside(
             [
@@ -76,7 +81,7 @@ def _pictures_part(shown: Sequence[Shown]) -> tuple[Html, ...]:
         )
         for one in shown
     ]
-    return (words, *pairs)
+    return (report.paragraph(words), *pairs)
 
 
 def _learning_part(trained: TrainingRun, rows: Sequence[Row], config: DemoConfig) -> tuple[Html, ...]:
@@ -143,7 +148,7 @@ def _next_part(commands: Sequence[tuple[str, str]]) -> tuple[Html, ...]:
     return (
         report.code(commands),
         report.paragraph(
-            "The bundled weights know only the picturebook. For photos, the README says how to take a CLIP from the "
-            "hub as the teacher and distil it on your own images."
+            "The student that was just trained knows only the picturebook. For photos, the README says how to take a "
+            "CLIP from the hub as the teacher and distil it on your own images."
         ),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from zeroseg.drawing.palettes import OVERLAY_COLOURS, RGB, overlay_palette
 from zeroseg.segmentation import Segmentation
 
@@ -28,6 +30,14 @@ def label_colours(segmentation: Segmentation) -> tuple[RGB, ...]:
             taken.clear()
     colours = [choice[place] for place in places]
     return (BLACK, *colours[1:]) if segmentation.has_background else tuple(colours)
+
+
+def colours_by_name(vocabularies: Iterable[Sequence[str]]) -> dict[str, RGB]:
+    """A colour for every name in the order of its first appearance, for `overlay`: pictures with different labels then
+    show a name in one colour. After `OVERLAY_COLOURS` names the colours repeat.
+    """
+    names = list(dict.fromkeys(name for labels in vocabularies for name in labels))
+    return dict(zip(names, overlay_palette(len(names)), strict=True))
 
 
 def hexadecimal(colour: RGB) -> str:

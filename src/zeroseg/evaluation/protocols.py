@@ -106,8 +106,8 @@ class Protocol:
     def adapt_read_out(self, read_out: ReadOut) -> ReadOut:
         """A model's read-out with this protocol's background rule, background words and refinement."""
         rule = read_out.background if self.background is None else self.background
-        refinement = read_out.refinement if self.refinement is None else self.refinement
-        return replace(read_out, background=rule, refinement=refinement)
+        refined = {} if self.refinement is None else {"refinement": self.refinement, "smallest_region": 0.0}
+        return replace(read_out, background=rule, **refined)
 
     def adapt_vocabulary(self, vocabulary: Vocabulary) -> Vocabulary:
         """A data set's vocabulary with the words and templates of this protocol."""

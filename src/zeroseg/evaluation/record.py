@@ -9,6 +9,7 @@ from zeroseg.evaluation.benchmark import Result
 from zeroseg.evaluation.masks import MaskOptions
 from zeroseg.evaluation.protocols import Protocol
 from zeroseg.evaluation.thresholds import Sweep
+from zeroseg.student.config import ReadOut
 from zeroseg.versions import versions
 from zeroseg.vocabulary import Vocabulary
 
@@ -88,7 +89,7 @@ class EvaluationRecord:
             "words": spoken,
             "background": f"{read.background.describe()}; {self.margin}",
             "pixels named by": read.naming,
-            "iterations of refinement": f"{read.refinement}",
+            "iterations of refinement": f"{read.refinement}{_cleaned(read)}",
             **({"images left out": f"{len(self.skipped)}, which cannot be read"} if self.skipped else {}),
             "GFLOP an image": f"{self.flops / 1e9:,.2f}",
             "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
@@ -116,6 +117,11 @@ class EvaluationRecord:
             **({} if self.masks is None else {"masks": asdict(self.masks)}),
             **({"skipped": list(self.skipped)} if self.skipped else {}),
         }
+
+
+def _cleaned(read: ReadOut) -> str:
+    small = f"; areas under {read.smallest_region:.2%} of the picture take the class around them"
+    return small if read.refinement and read.smallest_region else ""
 
 
 def _count(number: int, what: str) -> str:

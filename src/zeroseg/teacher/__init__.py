@@ -5,11 +5,12 @@ To add a family, write a file here with a subclass of `Teacher` that names its `
 
 from zeroseg.teacher.clip import ClipTeacher
 from zeroseg.teacher.last_attention import Attend, LastAttention
+from zeroseg.teacher.locked import LockedTeacher
 from zeroseg.teacher.siglip import SiglipTeacher
 from zeroseg.teacher.teacher import BUNDLED, BUNDLED_NAME, Teacher, VisionTower
 from zeroseg.teacher.text_encoder import TextEncoder
 
 __all__ = [
-    "BUNDLED", "BUNDLED_NAME", "Attend", "ClipTeacher", "LastAttention", "SiglipTeacher", "Teacher", "TextEncoder",
-    "VisionTower",
+    "BUNDLED", "BUNDLED_NAME", "Attend", "ClipTeacher", "LastAttention", "LockedTeacher", "SiglipTeacher", "Teacher",
+    "TextEncoder", "VisionTower",
 ]  # fmt: skip

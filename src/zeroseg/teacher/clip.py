@@ -113,7 +113,7 @@ class ClipTextEncoder(TextEncoder):
         return tokenize(self.model, self._tokenizer, texts)["input_ids"]
 
 
-def tokenize(model: CLIP, tokenizer: CLIPTokenizer, texts: list[str]) -> Any:
+def tokenize(model: CLIP, tokenizer: Any, texts: list[str]) -> Any:
     """Token ids (C T) and their mask as a batch of `transformers`, padded to the longest, cut to CLIP's length."""
     longest = model.config.text_config.max_position_embeddings
     return tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")

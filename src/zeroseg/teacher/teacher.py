@@ -11,7 +11,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, cast, get_args
 
 import torch
 import torch.nn.functional as F
@@ -23,13 +23,14 @@ from transformers import PreTrainedConfig
 
 from zeroseg.errors import TeacherError
 from zeroseg.images import resize
-from zeroseg.method_names import EncoderName
+from zeroseg.method_names import DenseMethod
 from zeroseg.precision import mixed_precision, plain_attention
 from zeroseg.teacher.last_attention import Attend
 from zeroseg.teacher.text_encoder import TextEncoder
 
 BUNDLED_NAME = "bundled"
 BUNDLED = Path(__file__).parents[1] / "weights" / "teacher"
+KNOWN_WORDS = "known_words.txt"
 TEXTS_AT_ONCE, IMAGES_AT_ONCE = 256, 128
 
 
@@ -43,7 +44,7 @@ class VisionTower:
 
     tensors: Mapping[str, Tensor]
     activation: str
-    form: EncoderName = "vit"
+    form: str = "vit"
 
 
 class Teacher(ABC):
@@ -59,6 +60,10 @@ class Teacher(ABC):
     """The name of the family."""
     model_types: ClassVar[tuple[str, ...]]
     """The values of `model_type` in the config.json of its models."""
+    dense_methods: ClassVar[tuple[DenseMethod, ...]] = get_args(DenseMethod)
+    """The dense read-outs that its models have. With "maskclip" alone, `patch_embeddings` does not use `attend`."""
+    known_words: frozenset[str] | None = None
+    """All words of the texts that it was trained on, in lower case; None if its folder has no known_words.txt."""
 
     def __init__(
         self,
@@ -79,7 +84,7 @@ class Teacher(ABC):
         self.size, self.patch_size, self.width = size, patch_size, width
         self.logit_scale = float(model.logit_scale.exp())
         self.logit_bias = logit_bias
-        self.fingerprint = _fingerprint(model)
+        self.fingerprint = fingerprint(model)
 
     @staticmethod
     def from_pretrained(name: str | Path = BUNDLED_NAME) -> Teacher:
@@ -94,7 +99,7 @@ class Teacher(ABC):
         name = str(BUNDLED if name == BUNDLED_NAME else name)
         families = {kind: family for family in _families(Teacher) for kind in family.model_types}
         known = " or ".join(sorted(family.family for family in set(families.values())))
-        with _explained(name, known):
+        with explained(name, "teacher", f"config.json, model.safetensors and tokenizer files of {known}"):
             kind = cast(Any, PreTrainedConfig).get_config_dict(name)[0].get("model_type")
             if kind not in families:
                 found = (
@@ -104,7 +109,9 @@ class Teacher(ABC):
                     f"{name!r} is not a teacher, {found}: name a folder or a hub model of {known} "
                     f"(model type {', '.join(families)})."
                 )
-            return families[kind]._load(name)
+            teacher = families[kind]._load(name)
+            teacher.known_words = _read_known_words(Path(name) / KNOWN_WORDS)
+            return teacher
 
     @classmethod
     @abstractmethod
@@ -196,7 +203,10 @@ class Teacher(ABC):
 
 def choose_attention(model: Any) -> None:
     """Choose the fastest attention of `transformers` for the model's device."""
-    model.set_attn_implementation("eager" if plain_attention(model.device) else "sdpa")
+    try:
+        model.set_attn_implementation("eager" if plain_attention(model.device) else "sdpa")
+    except ValueError:  # a part of the model, such as a ConvNeXt, does not have torch's fused attention
+        model.set_attn_implementation("eager")
 
 
 def load_whole(model_class: Any, name: str) -> Any:
@@ -227,6 +237,10 @@ def save_whole(model: Any, tokenizer: Any, processor: Any, folder: Path) -> None
     processor.save_pretrained(folder)
 
 
+def _read_known_words(path: Path) -> frozenset[str] | None:
+    return frozenset(path.read_text(encoding="utf-8").split()) if path.is_file() else None
+
+
 def _families(base: type[Teacher]) -> Generator[type[Teacher]]:
     """All subclasses, also those of subclasses."""
     for family in base.__subclasses__():
@@ -235,8 +249,11 @@ def _families(base: type[Teacher]) -> Generator[type[Teacher]]:
 
 
 @contextmanager
-def _explained(name: str, known: str) -> Generator[None]:
-    """Turn the errors of `transformers` and the hub while a model is loaded into a `TeacherError`."""
+def explained(name: str, what: str, known: str) -> Generator[None]:
+    """Turn the errors of `transformers` and the hub while a model is loaded into a `TeacherError`.
+
+    `what` it should be, in one word; `known`: the files of what models are right.
+    """
     try:
         yield
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, HfHubHTTPError, HFValidationError) as error:
@@ -245,12 +262,12 @@ def _explained(name: str, known: str) -> Generator[None]:
                 f"{name!r} is no folder, and the hub cannot be reached: name a folder, or connect to the internet."
             ) from error
         raise TeacherError(
-            f"no teacher could be loaded from {name!r} ({_first_line(error)}): name a folder or a hub model with "
-            f"config.json, model.safetensors and tokenizer files of {known}."
+            f"no {what} could be loaded from {name!r} ({_first_line(error)}): "
+            f"name a folder or a hub model with {known}."
         ) from error
 
 
-def _fingerprint(model: Any) -> str:
+def fingerprint(model: Any) -> str:
     """A hash of all weights as float16, so that a float16 copy on disk and its float32 original have the same hash."""
     digest = hashlib.sha256()
     for name, weight in sorted(model.state_dict().items()):

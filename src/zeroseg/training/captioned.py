@@ -3,7 +3,8 @@
 The captions are in one of two files in the folder; if both are there, the first one is read:
 
 - `metadata.jsonl`, one JSON object a line: `{"file_name": "cats/1.jpg", "text": "a cat on a sofa"}`; other keys are
-  ignored (the convention of `datasets`' ImageFolder);
+  ignored (the convention of `datasets`' ImageFolder), except that `read_described` also reads further texts in the key
+  `captions`, a list;
 - `captions.tsv`, one pair a line: file name, tab, caption.
 
 File names are relative to the folder. An image may have several lines. Blank lines are skipped.
@@ -18,6 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 from PIL import Image
 
@@ -27,6 +29,8 @@ from zeroseg.images import center_square, load_image
 GRAMMAR = Path(__file__).with_name("grammar.txt")  # function words ("the", "with"), one a line
 MOST_WORDS = 10_000
 CAPTION_FILES = METADATA, TABLE = "metadata.jsonl", "captions.tsv"
+T = TypeVar("T")
+
 SMALLEST_FRACTION = 0.5  # of the centre square's area that a crop shows: with less, captions would often be wrong
 
 
@@ -46,7 +50,7 @@ class CaptionedFolder:
         number), or if there is no caption.
         """
         self._size = size
-        self.captioned = _read_captions(folder)
+        self.captioned = _read_lines(folder, {METADATA: _parse_json, TABLE: _parse_table})
 
     def __len__(self) -> int:
         return len(self.captioned)
@@ -62,7 +66,7 @@ class CaptionedFolder:
         if it cannot be read.
         """
         path, caption = self.captioned[index]
-        return [(_random_crop(center_square(load_image(path)), self._size, random), caption)]
+        return [(random_crop(center_square(load_image(path)), self._size, random), caption)]
 
 
 def frequent_words(captions: Iterable[str]) -> list[str]:
@@ -76,8 +80,23 @@ def frequent_words(captions: Iterable[str]) -> list[str]:
     return [word for word, _ in counts.most_common() if word not in grammar][:MOST_WORDS]
 
 
-def _random_crop(square: Image.Image, size: int, random: Random) -> Image.Image:
-    fraction = SMALLEST_FRACTION + (1 - SMALLEST_FRACTION) * random.random()
+def read_described(folder: Path) -> list[tuple[Path, tuple[str, ...]]]:
+    """The images of a folder, each once, with all its different texts, in the order of the caption file.
+
+    Raises `DatasetError` as `CaptionedFolder` does, and if `captions` is no list of texts.
+    """
+    described: dict[Path, dict[str, None]] = {}
+    for path, texts in _read_lines(folder, {METADATA: _parse_several, TABLE: _parse_one}):
+        described.setdefault(path, {}).update(dict.fromkeys(texts))
+    return [(path, tuple(texts)) for path, texts in described.items()]
+
+
+def random_crop(square: Image.Image, size: int, random: Random, smallest: float = SMALLEST_FRACTION) -> Image.Image:
+    """A random square part of a square image, `size` x `size` pixels.
+
+    It shows at least the fraction `smallest` of the area.
+    """
+    fraction = smallest + (1 - smallest) * random.random()
     side = max(1, round(square.width * math.sqrt(fraction)))
     room = square.width - side + 1
     left, top = int(random.random() * room), int(random.random() * room)
@@ -85,20 +104,19 @@ def _random_crop(square: Image.Image, size: int, random: Random) -> Image.Image:
     return square.resize((size, size), Image.Resampling.BICUBIC, box=box)
 
 
-def _read_captions(folder: Path) -> list[tuple[Path, str]]:
-    """Images with their captions, line by line."""
+def _read_lines(folder: Path, parsers: dict[str, Callable[[str], tuple[str, T]]]) -> list[tuple[Path, T]]:
+    """Images with what a parser makes of their line. `parsers`: by the name of a caption file."""
     if not folder.is_dir():
         raise DatasetError(f"there is no folder {str(folder)!r}: name a folder of images with {METADATA} or {TABLE}.")
-    parsers: dict[str, Callable[[str], tuple[str, str]]] = {METADATA: _parse_json, TABLE: _parse_table}
     found = [name for name in parsers if (folder / name).is_file()]
     if not found:
         raise DatasetError(f"{str(folder)!r} holds no captions: put {METADATA} or {TABLE} beside the images.")
     path = folder / found[0]
-    pairs: list[tuple[Path, str]] = []
+    pairs: list[tuple[Path, T]] = []
     for number, line in enumerate(_lines(path), 1):
         if line.strip():
             try:
-                name, caption = parsers[path.name](line)
+                name, parsed = parsers[path.name](line)
             except ValueError as error:
                 raise DatasetError(f"line {number} of {str(path)!r} {error}: correct or remove it.") from error
             if not (folder / name).is_file():
@@ -106,7 +124,7 @@ def _read_captions(folder: Path) -> list[tuple[Path, str]]:
                     f"line {number} of {str(path)!r} names the image {name!r}, which is not in the folder: "
                     "add it or remove the line."
                 )
-            pairs.append((folder / name, caption))
+            pairs.append((folder / name, parsed))
     if not pairs:
         raise DatasetError(f"{str(path)!r} holds no captions: write one line for every image.")
     return pairs
@@ -131,6 +149,19 @@ def _parse_json(line: str) -> tuple[str, str]:
     if not isinstance(name, str) or not isinstance(caption, str):
         raise ValueError('is not an object with the texts "file_name" and "text"')
     return _complete(name, caption)
+
+
+def _parse_several(line: str) -> tuple[str, list[str]]:
+    name, caption = _parse_json(line)
+    others: object = json.loads(line).get("captions", [])
+    if not isinstance(others, list) or not all(isinstance(text, str) and text.strip() for text in others):
+        raise ValueError('has "captions" that are not a list of texts')
+    return name, [caption, *(text.strip() for text in others)]
+
+
+def _parse_one(line: str) -> tuple[str, list[str]]:
+    name, caption = _parse_table(line)
+    return name, [caption]
 
 
 def _parse_table(line: str) -> tuple[str, str]:

@@ -43,7 +43,7 @@ def start_from_teacher(student: Student, teacher: Teacher) -> None:
     tower has another form than the student's encoder.
     """
     tower = teacher.vision_tower()
-    if tower is None:
+    if tower is None or tower.form != "vit":
         raise TrainingError(
             f"a student's encoder cannot start from the vision tower of a {teacher.family}, which has another form: "
             "turn encoder_from_teacher off, or start from another student."

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Protocol, cast, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image
 from tokenizers import Tokenizer, models, trainers
 from tokenizers.pre_tokenizers import ByteLevel
@@ -113,20 +113,25 @@ def train_tokenizer(captions: list[str], size: int) -> CLIPTokenizer:
     return cast(CLIP, CLIPTokenizer)(vocab=vocabulary, merges=merges)
 
 
-def build_clip(config: TeachConfig, tokenizer: CLIPTokenizer) -> CLIP:
-    """An untrained CLIP of `transformers` with the sizes in `config`."""
-    text = {
+def text_settings(width: int, layers: int, heads: int, longest: int, tokenizer: CLIPTokenizer) -> dict[str, Any]:
+    """The settings of a text tower in the format of `transformers`."""
+    return {
         "vocab_size": len(tokenizer),
-        "hidden_size": config.text_width,
-        "intermediate_size": 4 * config.text_width,
-        "num_hidden_layers": config.text_layers,
-        "num_attention_heads": config.heads,
-        "max_position_embeddings": config.longest_text,
+        "hidden_size": width,
+        "intermediate_size": 4 * width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "max_position_embeddings": longest,
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
         "hidden_act": "gelu",
     }
+
+
+def build_clip(config: TeachConfig, tokenizer: CLIPTokenizer) -> CLIP:
+    """An untrained CLIP of `transformers` with the sizes in `config`."""
+    text = text_settings(config.text_width, config.text_layers, config.heads, config.longest_text, tokenizer)
     vision = {
         "hidden_size": config.vision_width,
         "intermediate_size": 4 * config.vision_width,
@@ -147,10 +152,20 @@ def contrastive_loss(
 
     `captions`: numbers, equal for equal captions. `scale`: the factor on cosines.
     """
+    return matched_loss(images, texts, captions[:, None] == captions[None, :], scale)
+
+
+def matched_loss(
+    images: Float[Tensor, "B D"], texts: Float[Tensor, "B D"], right: Bool[Tensor, "B B"], scale: Float[Tensor, ""]
+) -> Float[Tensor, ""]:
+    """CLIP's symmetric loss with several correct texts for an image.
+
+    `right`: which texts (columns) are correct for which images (rows), at least one in each row and each column. They
+    share the probability. `scale`: the factor on cosines.
+    """
     logits = scale * F.normalize(images, dim=-1) @ F.normalize(texts, dim=-1).T
-    same = (captions[:, None] == captions[None, :]).float()
-    truth = same / same.sum(dim=1, keepdim=True)
-    return (F.cross_entropy(logits, truth) + F.cross_entropy(logits.T, truth)) / 2
+    of_images, of_texts = (matches.float() / matches.sum(dim=1, keepdim=True) for matches in (right, right.T))
+    return (F.cross_entropy(logits, of_images) + F.cross_entropy(logits.T, of_texts)) / 2
 
 
 class Teaching:
