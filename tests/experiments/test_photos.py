@@ -1,14 +1,20 @@
 """The experiment on photos: its base is fixed, whatever the recipe becomes, and each variant changes what it says."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from zeroseg.experiments import photos
+from tests.evaluation.miniature import write_msrc21
+from tests.experiments.toy import silent
+from tests.tiny import locked_teacher, write_photos
+from zeroseg.experiments import ExperimentContext, Scenes, photos, plan, run_variant
 from zeroseg.experiments.photos import PHOTOS, photos_short
+from zeroseg.feature_cache import FeatureCache, build_cache
 from zeroseg.recipes import photos_small
 from zeroseg.student.config import plain_settings
 from zeroseg.training.distillation import DistillConfig
+from zeroseg.training.loop import LoopConfig
 
 
 def differences(one: dict[str, object], other: dict[str, object], place: str = "") -> set[str]:
@@ -59,3 +65,24 @@ def test_the_base_is_fixed_whatever_the_recipe_is(monkeypatch: pytest.MonkeyPatc
 
 def test_it_is_measured_on_msrc_21_and_margins_come_from_objects():
     assert PHOTOS.datasets == PHOTOS.on_disk == ("msrc21-objects", "msrc21")
+
+
+def test_a_run_of_one_step_from_a_locked_tower_to_figures_on_photos(tmp_path: Path):
+    small = replace(photos_small().views, grids=(1, 2))
+    recipe = replace(photos_short(), views=small, loop=LoopConfig(steps=1, batch_size=2, workers=0))
+    experiment = replace(PHOTOS, recipe=lambda: recipe)
+    (tmp_path / "photos").mkdir()
+    images = write_photos(tmp_path / "photos", 2)
+    lit = locked_teacher()
+    build_cache(images, lit, small, tmp_path / "cache")
+    context = ExperimentContext(
+        images, FeatureCache(tmp_path / "cache"), lit, "tiny", tmp_path / "runs", tmp_path / "records", Scenes(1, 1),
+        dict.fromkeys(PHOTOS.on_disk, write_msrc21(tmp_path / "msrc21")), quiet=True,
+    )  # fmt: skip
+    (run,) = plan(experiment, context, seeds=1, only=["base"])
+    record = run_variant(run, context, silent)
+    assert record is not None
+    found = record.scores["held-out"]
+    assert found["msrc21"].keys() == {"patches", "patches, refined", "segments"}
+    assert set(found["msrc21"]["patches"]["iou"]) >= {"building", "boat"}
+    assert found["msrc21-objects"].keys() == {"patches", "patches, refined", "segments"}
