@@ -13,7 +13,6 @@ import numpy as np
 
 from zeroseg import Segmenter
 from zeroseg.picturebook import ALL_NOUNS, COLOURS, STUFF_NAMES, Thing, draw_scene, is_reserved
-from zeroseg.student.weights import BUNDLED
 from zeroseg.vocabulary import Vocabulary
 
 SMALLEST = 40  # pixels of a thing that counts
@@ -21,7 +20,7 @@ SMALLEST = 40  # pixels of a thing that counts
 
 def main() -> None:
     """Print the results for nouns and colours, of seen and of reserved pairs."""
-    model, split, scenes = [*sys.argv[1:], *(str(BUNDLED), "held-out", "300")[len(sys.argv) - 1 :]]
+    model, split, scenes = [*sys.argv[1:], *("picturebook", "held-out", "300")[len(sys.argv) - 1 :]]
     segmenter = Segmenter.from_pretrained(model)
     nouns = Vocabulary(ALL_NOUNS, background=STUFF_NAMES)
     named: dict[bool, list[float]] = defaultdict(list)

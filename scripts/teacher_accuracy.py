@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 from zeroseg.images import resize, to_tensor
 from zeroseg.picturebook import ALL_NOUNS, SIDE, Scene, Thing, draw_scene
-from zeroseg.teacher import BUNDLED_NAME, Teacher
+from zeroseg.teacher import Teacher
 from zeroseg.vocabulary import TEMPLATES
 
 SIDES = (96, 48, 32, 24)  # of the crops: pixels of a scene of 96
@@ -24,7 +24,7 @@ FILLED, OTHERS = 0.15, 0.25
 
 def main() -> None:
     """Print one line for every size."""
-    teacher = Teacher.from_pretrained(sys.argv[1] if len(sys.argv) > 1 else BUNDLED_NAME)
+    teacher = Teacher.from_pretrained(sys.argv[1] if len(sys.argv) > 1 else "picturebook")
     prompts = [template.format(noun) for noun in ALL_NOUNS for template in TEMPLATES]
     words = F.normalize(teacher.embed_texts(prompts).unflatten(0, (len(ALL_NOUNS), -1)).mean(dim=1), dim=-1)
     for side in SIDES:

@@ -27,7 +27,6 @@ from zeroseg.losses import pairwise_l1, segment_matching
 from zeroseg.picturebook import Scene, Thing, draw_scene
 from zeroseg.recipes import picturebook_faithful
 from zeroseg.student import Student
-from zeroseg.student.weights import BUNDLED
 from zeroseg.teacher import Teacher
 from zeroseg.training.diagnostics import nearest_views
 from zeroseg.views import ViewsConfig
@@ -54,7 +53,7 @@ def main() -> None:
         "things": [F.normalize(teacher.embed_images(crops), dim=-1) for crops in map(things_of, images, scenes)],
         "constant": [constant[None]] * len(scenes),
     }
-    for name in sys.argv[1:] or [str(BUNDLED)]:
+    for name in sys.argv[1:] or ["picturebook"]:
         student = Student.from_pretrained(name).eval()
         with torch.inference_mode():
             kinds[name] = list(F.normalize(student.in_teacher_space(student(images).segments), dim=-1))

@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image, ImageChops, ImageDraw
 
 from zeroseg.drawing import (
+    colours_by_name,
     contact_sheet,
     display_size,
     hexadecimal,
@@ -214,6 +215,12 @@ def test_colours_can_be_given_by_name():
     np.testing.assert_array_equal(drawn[200, 300], (10, 200, 30))
     np.testing.assert_array_equal(drawn[200, 100], (0, 0, 0))
     assert drawn.shape[0] == display_size(picture.size)[1]
+
+
+def test_names_keep_their_colours_over_vocabularies():
+    chosen = colours_by_name([("dog", "grass"), ("grass", "sky", "dog"), ()])
+    assert list(chosen) == ["dog", "grass", "sky"]
+    assert list(chosen.values()) == list(overlay_palette(3))
 
 
 def test_legend_lists_only_labels_that_occur():

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from zeroseg.efficientnet_lite import EPSILON, STAGES, EfficientNetLite, SameConv2d, folded, round_channels
+from zeroseg.efficientnet_lite import EPSILON, STAGES, Block, EfficientNetLite, SameConv2d, folded, round_channels
 
 CLASSIFIER = 1280 * 1000 + 1000
 PUBLISHED = {"lite0": 4_652_008, "lite1": 5_416_680, "lite2": 6_092_072}  # parameters, with batch norms and classifier
@@ -27,14 +27,15 @@ def same(x: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
 def test_padding_is_tensorflows(kernel: int, stride: int, size: tuple[int, int]):
     """Pixel by pixel: the kernel is laid over the picture, and what lies outside counts as 0."""
     layer = SameConv2d(1, 1, kernel, stride).double()
-    x, weight = random(1, 1, *size), layer.weight.detach()[0, 0]
+    assert layer.bias is not None
+    x, weight, bias = random(1, 1, *size), layer.weight.detach()[0, 0], layer.bias.detach()
     ours = layer(x).detach()
     outputs = [ceil(n / stride) for n in size]
     before = [max((out - 1) * stride + kernel - n, 0) // 2 for out, n in zip(outputs, size, strict=True)]
     assert list(ours.shape[-2:]) == outputs
     for i in range(outputs[0]):
         for j in range(outputs[1]):
-            expected = layer.bias.detach()[0].clone()
+            expected = bias[0].clone()
             for a in range(kernel):
                 for b in range(kernel):
                     row, column = i * stride - before[0] + a, j * stride - before[1] + b
@@ -94,6 +95,7 @@ def saved_state(variant: str) -> dict[str, torch.Tensor]:
     tower = EfficientNetLite(variant)
     add("_conv_stem", "_bn0", tower.stem)
     for number, block in enumerate(tower.blocks):
+        assert isinstance(block, Block)
         if block.expand is not None:
             add(f"_blocks.{number}._expand_conv", f"_blocks.{number}._bn0", block.expand)
         add(f"_blocks.{number}._depthwise_conv", f"_blocks.{number}._bn1", block.depthwise)
@@ -109,8 +111,8 @@ def unfolded(state: dict[str, torch.Tensor], x: torch.Tensor) -> tuple[torch.Ten
         weight = state[f"{convolution}.weight"]
         groups = len(weight) if weight.shape[1] == 1 else 1
         x = F.conv2d(same(x, weight.shape[-1], stride), weight, stride=stride, groups=groups)
-        statistics = (state[f"{norm}.{name}"] for name in ("running_mean", "running_var", "weight", "bias"))
-        return F.batch_norm(x, *statistics, eps=EPSILON)
+        mean, variance = state[f"{norm}.running_mean"], state[f"{norm}.running_var"]
+        return F.batch_norm(x, mean, variance, state[f"{norm}.weight"], state[f"{norm}.bias"], eps=EPSILON)
 
     x, number, fine = F.relu6(step(x, "_conv_stem", "_bn0", 2)), 0, x
     for repeats, _, stride, expansion, _ in STAGES:
@@ -139,5 +141,5 @@ def test_folded_tower_computes_what_convolutions_and_batch_norms_do(size: tuple[
 
 @pytest.mark.parametrize("variant", ["lite1", "lite2"])
 def test_deeper_and_wider_towers_are_folded_whole(variant: str):
-    tensors, tower = folded(saved_state(variant)), EfficientNetLite(variant)
-    tower.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=True)
+    tensors, own = folded(saved_state(variant)), EfficientNetLite(variant).state_dict()
+    assert {name: tensor.shape for name, tensor in tensors.items()} == {name: own[name].shape for name in own}

@@ -18,11 +18,11 @@ from zeroseg.components import components
 from zeroseg.encoding import KEPT, Encoded, Size, StudentEncoder
 from zeroseg.errors import ImageError, VocabularyError, WeightsError
 from zeroseg.rules import BackgroundRule, Margin, NoBackground, Product, Sigmoid, Softmax
-from zeroseg.segmenter import REFINED_SIDE, Segmenter, working_size
-from zeroseg.student import StudentConfig
+from zeroseg.segmenter import MOST_UNKNOWN, REFINED_SIDE, Segmenter, working_size
+from zeroseg.student import Student, StudentConfig
 from zeroseg.student.config import Naming, ReadOut
-from zeroseg.teacher import Teacher
-from zeroseg.vocabulary import Vocabulary, make_vocabulary
+from zeroseg.teacher import ClipTeacher, Teacher
+from zeroseg.vocabulary import UnknownWordsWarning, Vocabulary, make_vocabulary
 
 SEGMENTS, PATCHES = ReadOut("segments", NoBackground()), ReadOut("patches", NoBackground())
 LABELS = ["dog", "grass", "house"]
@@ -165,7 +165,7 @@ def test_refinement_leaves_no_specks():
     assert smallest(ours.name(encoded, vocabulary).class_map) < 5
     found = cleaned.name(encoded, vocabulary)
     assert smallest(found.class_map) >= 0.005 * 96 * 64
-    labels = np.asarray(encoded.patches @ ours.embed(vocabulary)[0].T).argmax(axis=1)
+    labels = np.asarray(encoded.regions("patches") @ ours.embed(vocabulary)[0].T).argmax(axis=1)
     assert smallest(cleaned.paint(encoded, labels, 2)) >= 0.005 * 96 * 64
     plain = ours.reading(refinement=0)
     same = plain.reading(smallest_region=0.4).name(encoded, vocabulary).class_map
@@ -453,6 +453,30 @@ def test_student_of_another_teacher_is_refused(folders: Path):
         Segmenter.from_pretrained(folders / "narrow", teacher=folders / "teacher")
 
 
+def test_a_teacher_of_equal_width_but_another_text_tower_is_refused(folders: Path):
+    """It would give masks with wrong names, and no error."""
+    own = replace(PATCH_STUDENT, teacher="some/clip", text_fingerprint=teacher().text_fingerprint)
+    assert Segmenter.of(student(own), teacher()).teacher is teacher()
+    with pytest.raises(WeightsError, match=r"another text tower than the given teacher.*trained, some/clip"):
+        Segmenter.of(student(own), teacher(1))
+    student(replace(own, text_fingerprint=teacher(1).text_fingerprint)).save_pretrained(folders / "of-another")
+    with pytest.raises(WeightsError, match=r"of-another was distilled from .* than the teacher .*/teacher, so"):
+        Segmenter.from_pretrained(folders / "of-another", teacher=folders / "teacher")
+
+
+def test_a_student_of_an_earlier_version_takes_any_teacher_of_its_width():
+    """It does not know the fingerprint of its own one."""
+    assert not PATCH_STUDENT.text_fingerprint
+    assert Segmenter.of(student(PATCH_STUDENT), teacher(1)).teacher is teacher(1)
+
+
+def test_the_bundled_student_knows_the_text_tower_of_the_bundled_teacher():
+    assert (
+        Student.from_pretrained("picturebook").config.text_fingerprint
+        == Teacher.from_pretrained("picturebook").text_fingerprint
+    )
+
+
 def test_naming_by_patches_needs_a_student_with_patches():
     with pytest.raises(WeightsError, match="patches"):
         segmenter(PATCHES, STUDENT)(photo(), LABELS)
@@ -483,3 +507,23 @@ def test_every_rule_does_without_background_words(rule: BackgroundRule):
     assert found.has_background
     assert ((found.scores >= 0) & (found.scores <= 1)).all()
     assert (found.class_map == 0).all() == (rule.name != "product")  # whose cap lets one region survive
+
+
+# --- words that the teacher has never seen ------------------------------------------------------------
+
+
+def test_unknown_words_are_warned_of_and_change_nothing():
+    ours, told = segmenter(PATCHES), segmenter(PATCHES)
+    told.teacher = ClipTeacher(clip(), tokenizer(), MEAN, STD)
+    told.teacher.known_words = frozenset({"cat"})
+    with pytest.warns(UnknownWordsWarning, match="never read 'zebra'") as caught:
+        warned = told(photo(), "cats, zebra")
+    assert len(caught) == 1
+    np.testing.assert_array_equal(warned.class_map, ours(photo(), "cats, zebra").class_map)
+    many = told.unknown_words(make_vocabulary([f"zebra{letter}" for letter in "abcdefghijkl"]))
+    assert len(many) == MOST_UNKNOWN
+
+
+def test_teachers_that_do_not_say_what_they_know_are_believed():
+    assert teacher().known_words is None
+    assert segmenter(PATCHES).unknown_words(make_vocabulary("zebra")) == []

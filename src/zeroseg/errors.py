@@ -5,6 +5,9 @@ command line prints it without a traceback. Mistakes of a programmer (a wrong sh
 argument) raise `ValueError` or `TypeError`.
 """
 
+import difflib
+from collections.abc import Iterable
+
 # Exception
 # └── ZeroSegError
 #     ├── ImageError
@@ -56,3 +59,9 @@ class OutputError(ZeroSegError):
 
 class ConfigError(ZeroSegError):
     """A setting that is unknown, of the wrong type or out of range."""
+
+
+def hint(name: str, names: Iterable[str], form: str = "{!r}") -> str:
+    """ " (did you mean 'x'?)" if a name is similar to one of `names` (written in `form`), else an empty text."""
+    near = difflib.get_close_matches(name, names, 1, 0.5)
+    return f" (did you mean {form.format(near[0])}?)" if near else ""

@@ -7,6 +7,7 @@ Letters: R region (P patch or S segment), W word, C class, K class with the back
 
 from __future__ import annotations
 
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -23,16 +24,17 @@ from zeroseg.components import without_small_components
 from zeroseg.encoding import Encoded, ImageEncoder, Size, StudentEncoder, WordEmbedder
 from zeroseg.errors import WeightsError
 from zeroseg.images import ImageSource, load_image, resize, to_tensor
+from zeroseg.models import DEFAULT
 from zeroseg.refine import refine
 from zeroseg.rules import BackgroundRule, ClassScores, Sigmoid, rule_named
 from zeroseg.segmentation import BACKGROUND, Segmentation
 from zeroseg.student import Student
-from zeroseg.student.config import ReadOut
-from zeroseg.student.weights import BUNDLED
+from zeroseg.student.config import ReadOut, StudentConfig
 from zeroseg.teacher import Teacher
-from zeroseg.vocabulary import Vocabulary, label_key, make_vocabulary
+from zeroseg.vocabulary import UnknownWordsWarning, Vocabulary, label_key, make_vocabulary, unknown_words
 
 LARGEST_ASPECT = 6  # longer pictures are compressed to it: position embeddings do not extend that far
+MOST_UNKNOWN = 8  # labels that a warning names
 REFINED_SIDE = 224  # masks are refined on the picture with at most this shorter side, pixels
 
 
@@ -51,26 +53,27 @@ class Segmenter:
 
     @classmethod
     def from_pretrained(
-        cls, model: str | Path = BUNDLED, teacher: str | Path | None = None, device: str | None = None
+        cls, model: str | Path = DEFAULT, teacher: str | Path | None = None, device: str | None = None
     ) -> Segmenter:
-        """Load a student (folder or hub name) with the text encoder of its teacher.
+        """Load a student (a bundled name, a folder or a hub name) with the text encoder of its teacher.
 
         `teacher` overrides the name in the student's config. `device`: by default CUDA if it is available.
-        Raises `WeightsError`, `TeacherError`.
+        Raises `TeacherError`, and `WeightsError`, also for a teacher that the student was not distilled from.
         """
         student = Student.from_pretrained(model)
         text_encoder = Teacher.from_pretrained(teacher or student.config.teacher)
-        if text_encoder.width != student.config.embedding_width:
-            raise WeightsError(
-                f"the student {model} embeds into {student.config.embedding_width} dimensions, the teacher into "
-                f"{text_encoder.width}: name the teacher that it was distilled from."
-            )
+        named = f"the student {model}", f"the teacher {teacher or student.config.teacher}"
+        _check_teacher(student.config, text_encoder, *named)
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         return cls.of(student.to(device), text_encoder.to(device))
 
     @classmethod
     def of(cls, student: Student, teacher: Teacher) -> Segmenter:
-        """A segmenter from a student in memory, with the read-out of its config."""
+        """A segmenter from a student in memory, with the read-out of its config.
+
+        Raises `WeightsError` for a teacher that the student was not distilled from.
+        """
+        _check_teacher(student.config, teacher, "the student", "the given teacher")
         return cls(StudentEncoder(student), teacher, student.config.read_out)
 
     def __call__(
@@ -81,10 +84,22 @@ class Segmenter:
         `image`: anything that `load_image` takes. `labels`: a list, one line with commas, or a `Vocabulary`.
         `read_out`: replaces the segmenter's own.
 
+        Warns (`UnknownWordsWarning`) of labels with words that the teacher has never read, if it says which it has.
         Raises `ImageError`, `VocabularyError`, and `WeightsError` for a naming that the model does not have.
         """
         vocabulary = labels if isinstance(labels, Vocabulary) else make_vocabulary(labels)
+        for sentence in self.unknown_words(vocabulary):
+            warnings.warn(sentence, UnknownWordsWarning, stacklevel=2)
         return self.name(self.encode(image), vocabulary, read_out)
+
+    def unknown_words(self, vocabulary: Vocabulary) -> list[str]:
+        """One sentence for each label with words that the teacher's text tower has never seen: at most `MOST_UNKNOWN`.
+
+        Empty for teachers that do not say which words they know, such as those of the hub.
+        """
+        known = self.teacher.known_words
+        unknown = [] if known is None else unknown_words(vocabulary.labels, known)
+        return [one.sentence(known or ()) for one in unknown[:MOST_UNKNOWN]]
 
     def encode(self, image: ImageSource) -> Encoded:
         """The regions of an image, ready for any number of vocabularies. Raises `ImageError`."""
@@ -181,6 +196,23 @@ class Segmenter:
     def reading(self, **changes: Any) -> Segmenter:
         """The same networks and word embeddings with another read-out: `segmenter.reading(naming="segments")`."""
         return Segmenter(self.encoder, self.teacher, replace(self.read_out, **changes), self.words)
+
+
+def _check_teacher(config: StudentConfig, teacher: Teacher, student_words: str, teacher_words: str) -> None:
+    """Raise `WeightsError`, which names both, if a teacher's text tower is not the one of the student's own teacher.
+
+    A student of an earlier version has no fingerprint of it: then only the widths are compared.
+    """
+    if teacher.width != config.embedding_width:
+        raise WeightsError(
+            f"{student_words} embeds into {config.embedding_width} dimensions, {teacher_words} into {teacher.width}: "
+            "name the teacher that it was distilled from."
+        )
+    if config.text_fingerprint and teacher.text_fingerprint != config.text_fingerprint:
+        raise WeightsError(
+            f"{student_words} was distilled from a teacher with another text tower than {teacher_words}, so its masks "
+            f"would have wrong names: name its own teacher (when it was trained, {config.teacher})."
+        )
 
 
 def _paint(logits: Float[Tensor, "R K"], encoded: Encoded, read_out: ReadOut) -> Int[Tensor, "H W"]:

@@ -37,6 +37,9 @@ COMMANDS: dict[str, tuple[list[str], list[type]]] = {
 }
 
 
+SEVERAL = ("--shares",)  # options that take several numbers
+
+
 def options(command: Any, kind: type, prefix: str = "") -> Iterator[str]:
     """The options of a command's fields that hold numbers of a kind, those of the configs in it, too."""
     hints = get_type_hints(command, include_extras=True)
@@ -75,7 +78,8 @@ def test_no_float_is_nan_or_infinite(
     monkeypatch.chdir(tmp_path)
     words, _ = COMMANDS[command]
     for number in ("nan", "-inf") if command != "segment" else ("nan", "inf", "-inf", "1e999"):
-        assert_one_sentence(call(*words, f"{option}={number}"), 2, f"'{number}' does not fit `{option} FLOAT`")
+        said = call(*words, f"{option}={number}")
+        assert_one_sentence(said, 2, f"'{number}' does not fit `{option} {'[' * (option in SEVERAL)}FLOAT")
     assert list(tmp_path.iterdir()) == []
 
 

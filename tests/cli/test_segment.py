@@ -365,3 +365,25 @@ def test_masks_of_turned_photos_are_read_again_as_they_were_written(
     assert call("segment", upright, "--labels", "dog, grass, sky, cat", "--background", "none", "--model",
                 models.student, "--out", tmp_path).code == 0  # fmt: skip
     np.testing.assert_array_equal(np.asarray(opened(tmp_path / "upright-2.png")), written)
+
+
+def test_labels_that_the_picturebook_does_not_know_are_said(call: Call, picture: Path, tmp_path: Path):
+    said = call("segment", picture, "--model", "picturebook", "--labels", "dogs, zebra", "--out", tmp_path / "out")
+    assert said.code == 0
+    assert said.err.count("\n") == 1
+    assert "never read 'zebra'" in said.err
+    assert labels_of(tmp_path / "out") == ["background", "dogs", "zebra"]
+
+
+def test_a_model_of_the_hub_that_cannot_be_had(
+    call: Call, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Nothing was loaded for it, and nothing is written."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    words = ["segment", picture, "--labels", "dog", "--out", tmp_path / "out", "--model"]
+    for options in ([], ["--method", "naclip"]):
+        said = call(*words, "some/model", *options)
+        assert_one_sentence(said, 1, "'some/model' is not on this machine", "picturebook")
+    assert_one_sentence(call(*words, "picturbook"), 1, "did you mean 'picturebook'?")
+    assert not (tmp_path / "out").exists()

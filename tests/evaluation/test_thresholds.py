@@ -66,7 +66,7 @@ def test_a_fine_sweep_tries_a_few_and_finds_the_best_of_all():
 
 def test_a_calibrated_margin_is_as_good_as_a_tuned_one():
     """The bundled student on 40 held-out scenes; within two points of mIoU, as on 300 (docs/log.md)."""
-    student = Segmenter.from_pretrained().reading(refinement=0)
+    student = Segmenter.from_pretrained("picturebook").reading(refinement=0)
     measured = open_dataset("picturebook-voc", "held-out", 40)
     scenes = [sample.image for sample in open_dataset("picturebook-voc", "unlabelled", 40)]
     calibrated = calibrate_margin(student.reading(background=Margin(0.0)), scenes, measured.vocabulary)

@@ -32,7 +32,7 @@ VARIANT = pytest.mark.parametrize(
 
 @pytest.fixture(scope="module")
 def teacher() -> Teacher:
-    return Teacher.from_pretrained()
+    return Teacher.from_pretrained("picturebook")
 
 
 def config_of(experiment: Experiment, variant: Variant, seed: int = 0) -> DistillConfig:

@@ -54,6 +54,15 @@ def test_smallest_region_is_a_fraction(fraction: object):
         ReadOut.from_json({"smallest_region": fraction})
 
 
+def test_the_text_fingerprint_is_saved_if_there_is_one():
+    """Without it nothing is saved: settings and records of earlier versions must stay equal to today's."""
+    config = StudentConfig(text_fingerprint="cafe")
+    assert config.to_json()["text_fingerprint"] == "cafe"
+    assert StudentConfig.from_json(config.to_json()) == config
+    assert "text_fingerprint" not in plain_settings(DistillConfig())["student"]
+    assert StudentConfig.from_json(StudentConfig().to_json()) == StudentConfig()
+
+
 def test_settings_of_a_run_hold_the_read_out_as_it_is_saved():
     plain = plain_settings(DistillConfig())
     assert plain["student"]["read_out"] == ReadOut().to_json()

@@ -16,6 +16,7 @@ from zeroseg.student.encoder import random_keep
 from zeroseg.student.model import Student
 
 METHOD = Path(__file__).parents[2] / "docs" / "method.md"
+LITE_TABLE = METHOD.read_text(encoding="utf-8").split("## What the convolutional encoder costs")[1]
 MASK_RATIO = 0.6
 
 SMALL = StudentConfig(
@@ -137,6 +138,21 @@ def test_a_block_that_is_trained_adds_its_backward_pass(blocks: int):
 
 def test_a_step_that_trains_all_convolutions_is_three_passes():
     assert training_flops(LITE, 0.0, 16) == training_flops(LITE, 0.0) == 3 * count_flops(LITE, 0.0)["total"]
+
+
+def test_lite0_is_the_hand_count():
+    """The tower step by step, and the whole encoder at a width of 256."""
+    rows = [
+        tuple(int(n.replace(",", "")) for n in row)
+        for row in re.findall(r"^\| .+ \| ([\d,]+) \| ([\d,]+) \|$", LITE_TABLE, re.M)
+    ]
+    *steps, tower = rows
+    assert len(steps) == 9
+    assert tower == tuple(map(sum, zip(*steps, strict=True)))
+    config = replace(LITE, width=256, heads=8, image_size=224)
+    counts = count_parameters(config)["encoder"], int(count_flops(config, 0.0)["encoder"])
+    assert counts == (tower[0] + 357_376, tower[1] + 43_352_064)
+    assert "{:,} parameters, {:,} FLOP".format(*counts) in LITE_TABLE
 
 
 def test_lite0_at_its_own_size_has_its_published_operations():

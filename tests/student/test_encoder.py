@@ -158,6 +158,7 @@ def test_patches_are_numbered_row_by_row_everywhere():
     assert pixels.shape == (1, 16, 192)
     assert (pixels - pixels[:, :1]).abs().sum(dim=2)[0].nonzero().flatten().tolist() == [7]
     encoder = student().encoder
+    assert isinstance(encoder, Encoder)
     embedded = encoder.embedding(images).flatten(2).transpose(1, 2)
     assert (embedded - embedded[:, :1]).abs().sum(dim=2)[0].nonzero().flatten().tolist() == [7]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file, save_file
 
 from tests.tiny import LITE_STUDENT, PATCH_STUDENT, STUDENT, student
+from zeroseg import hub
 from zeroseg.errors import ConfigError, WeightsError
 from zeroseg.student import Student, StudentConfig
 from zeroseg.student import weights as module
@@ -184,24 +184,16 @@ def test_hub_name_is_downloaded(folder: Path, monkeypatch: pytest.MonkeyPatch):
         asked.append((name, allow_patterns))
         return str(folder)
 
-    monkeypatch.setattr(module, "snapshot_download", download)
+    monkeypatch.setattr(hub, "snapshot_download", download)
+    monkeypatch.setattr(hub, "_connects", lambda *_: True)
     assert Student.from_pretrained("someone/zeroseg-small").config == STUDENT
     assert asked == [("someone/zeroseg-small", ["config.json", "model.safetensors", "README.md"])]
 
 
 def test_folder_goes_before_the_hub(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(folder.parent.parent)
-    monkeypatch.setattr(module, "snapshot_download", lambda *_, **__: pytest.fail("the hub was asked"))
+    monkeypatch.setattr(hub, "snapshot_download", lambda *_, **__: pytest.fail("the hub was asked"))
     assert Student.from_pretrained(f"{folder.parent.name}/{folder.name}").config == STUDENT
-
-
-@pytest.mark.parametrize("error", [LocalEntryNotFoundError("offline"), OSError("no network")])
-def test_hub_that_does_not_answer_is_one_sentence(error: Exception, monkeypatch: pytest.MonkeyPatch):
-    def download(*_: object, **__: object) -> str:
-        raise error
-
-    monkeypatch.setattr(module, "snapshot_download", download)
-    refused("someone/nothing", "check the name, or your connection")
 
 
 def test_push_uploads_a_whole_model_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -9,11 +9,12 @@ import torch
 import torch.nn.functional as F
 from transformers import CLIPImageProcessorPil, CLIPModel, CLIPVisionConfig, CLIPVisionModel
 
-from tests.tiny import MEAN, STD, clip, clip_folder, photo, pixels_of, shake, teacher, tokenizer
+from tests.tiny import MEAN, STD, TEACH, clip, clip_folder, photo, pixels_of, shake, teacher, tokenizer
 from zeroseg.student import StudentConfig
 from zeroseg.student.encoder import Encoder
 from zeroseg.teacher import ClipTeacher, LastAttention, Teacher
 from zeroseg.teacher.clip import encoder_tensors
+from zeroseg.training.teach import train_tokenizer
 
 TEXTS = ["a photo of a dog", "a picture of a cat on grass", "собака", "犬"]
 
@@ -38,7 +39,7 @@ def test_teacher_from_its_folder_is_the_teacher(folder: Path):
 
 def test_the_bundled_teacher_keeps_its_fingerprint():
     """Caches and records are keyed by it."""
-    assert Teacher.from_pretrained().fingerprint == "63c58c33bc111c5f"
+    assert Teacher.from_pretrained("picturebook").fingerprint == "63c58c33bc111c5f"
 
 
 def test_a_model_is_frozen_by_its_teacher():
@@ -57,6 +58,25 @@ def test_fingerprint_survives_float16_and_tells_teachers_apart():
     with torch.no_grad():
         nudged.visual_projection.weight[0, 0] += 0.01
     assert ClipTeacher(nudged, tokenizer(), MEAN, STD).fingerprint != teacher().fingerprint
+
+
+def test_text_fingerprint_is_that_of_the_text_tower_and_its_tokenizer(folder: Path):
+    """A student keeps it: float16 must not change it, nor a vision tower that goes on learning."""
+    own = teacher().text_fingerprint
+    assert Teacher.from_pretrained(folder).text_fingerprint == own
+    assert ClipTeacher(clip().half().float(), tokenizer(), MEAN, STD).text_fingerprint == own
+    for part, same in {"visual_projection": True, "text_projection": False}.items():
+        nudged = clip()
+        with torch.no_grad():
+            nudged.get_submodule(part).weight[0, 0] += 0.01
+        assert (ClipTeacher(nudged, tokenizer(), MEAN, STD).text_fingerprint == own) == same, part
+    other_words = train_tokenizer(["zebras graze", "lazy zebras"], TEACH.vocabulary_size)
+    assert ClipTeacher(clip(), other_words, MEAN, STD).text_fingerprint != own
+
+
+def test_the_bundled_teacher_keeps_its_text_fingerprint():
+    """Students are saved with it."""
+    assert Teacher.from_pretrained("picturebook").text_fingerprint == "d77f3fa89b3813b9"
 
 
 def test_image_embeddings_are_those_of_clip_and_its_processor(folder: Path):

@@ -54,6 +54,8 @@ def test_what_a_siglip_says_of_itself(folder: Path):
     assert loaded.parameters == sum(weight.numel() for weight in siglip(naflex=is_naflex(folder)).parameters())
     assert loaded.fingerprint == siglip_teacher(naflex=is_naflex(folder)).fingerprint
     assert loaded.fingerprint != siglip_teacher(1, is_naflex(folder)).fingerprint
+    assert loaded.text_fingerprint == siglip_teacher(naflex=is_naflex(folder)).text_fingerprint
+    assert loaded.text_fingerprint != siglip_teacher(1, is_naflex(folder)).text_fingerprint
 
 
 @pytest.mark.usefixtures("_float32")

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.tiny import LITE_STUDENT, PATCH_STUDENT, STUDENT, student, teacher
 from zeroseg.errors import ConfigError
+from zeroseg.student import Student
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.mask_supervision import (
     MaskSupervision,
@@ -62,6 +63,7 @@ def test_masks_are_learnt(tmp_path: Path):
     )
     words = teacher().embed_texts(["red", "blue"])
     assert supervise_with_masks(Halves(), words, config, tmp_path / "run", "halves", teacher(), quiet=True) is not None
+    assert Student.from_pretrained(tmp_path / "run/student").config.text_fingerprint == teacher().text_fingerprint
     rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert rows[-1]["accuracy"] > 0.95
     assert rows[-1]["loss"] < 0.5 * rows[0]["loss"]

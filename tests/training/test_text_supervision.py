@@ -115,6 +115,7 @@ def test_a_run_leaves_a_student_and_its_text_encoder_and_they_segment(
     assert all(seen)
     segmenter = Segmenter.from_pretrained(tmp_path / "run" / "student")
     assert segmenter.teacher.fingerprint != teacher().fingerprint
+    assert trained.config.text_fingerprint == segmenter.teacher.text_fingerprint
     assert segmenter(photo(24, 32), "dog, cat").class_map.shape == (32, 24)
 
 

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from importlib import import_module
 
 import zeroseg
-from zeroseg.cli.messages import UsageError, complain, hint
+from zeroseg.cli.messages import UsageError, complain
+from zeroseg.errors import hint
 
 COMMANDS = {
     "segment": "find in photos what you name: masks, overlays with a legend, fractions",

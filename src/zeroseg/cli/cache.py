@@ -40,7 +40,7 @@ class Cache:
     recipe: RecipeName = DEFAULT_RECIPE
     """The recipe with the views and the teacher."""
     teacher: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the recipe's)")] = None
-    """A teacher: a folder, the name of a hub repository, or "bundled"."""
+    """A teacher: a bundled one by name, a folder, or the name of a hub repository."""
 
     def run(self, views: ViewsConfig) -> int:
         """Embed what the cache does not hold yet."""

@@ -19,9 +19,10 @@ from zeroseg.errors import CacheError
 from zeroseg.evaluation import evaluate, open_dataset
 from zeroseg.feature_cache import MANIFEST, FeatureCache
 from zeroseg.images import find_images
+from zeroseg.models import is_picturebook
 from zeroseg.segmenter import Segmenter
 from zeroseg.student import Student
-from zeroseg.teacher import BUNDLED_NAME, Teacher
+from zeroseg.teacher import Teacher
 from zeroseg.training.distill import distill
 from zeroseg.training.distillation import DistillConfig
 
@@ -51,10 +52,10 @@ class Distill:
     resume: bool = False
     """Continue the run in --out."""
     teacher: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the recipe's)")] = None
-    """The teacher that made the cache: a folder, the name of a hub repository, or "bundled"."""
+    """The teacher that made the cache: a bundled one by name, a folder, or the name of a hub repository."""
     validate_on: Annotated[
         Literal[PicturebookName, "none"] | None,
-        arg(help_behavior_hint="(default: picturebook-voc with the bundled teacher, else none)"),
+        arg(help_behavior_hint="(default: picturebook-voc with the picturebook's teacher, else none)"),
     ] = None
     """Log the mIoU on validation scenes at intervals."""
     validation_scenes: int = 100
@@ -98,7 +99,7 @@ class Distill:
 
     def _validation(self, name: str, teacher: Teacher) -> Callable[[Student], dict[str, Any]] | None:
         """mIoU and upper bound with the student's own read-out; None without validation."""
-        chosen = self.validate_on or ("picturebook-voc" if name == BUNDLED_NAME else "none")
+        chosen = self.validate_on or ("picturebook-voc" if is_picturebook(name) else "none")
         if chosen == "none":
             return None
         dataset = open_dataset(chosen, "validation", self.validation_scenes)

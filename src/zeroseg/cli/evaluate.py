@@ -17,11 +17,12 @@ from tyro.conf import arg
 
 import zeroseg
 from zeroseg.cli.messages import UsageError, say
-from zeroseg.cli.parsing import check_fraction, check_iterations, parse, with_new_names
+from zeroseg.cli.parsing import check_fraction, check_iterations, check_positive, parse, with_new_names
 from zeroseg.cli.progress import counting
 from zeroseg.dataset_names import DatasetName, SplitName, splits_of, unit_of
 from zeroseg.files import check_target, write_text_atomically
 from zeroseg.method_names import BaselineName, Naming, ProtocolName, RuleName
+from zeroseg.models import DEFAULT, default_for
 
 if TYPE_CHECKING:  # torch is loaded for a measurement, not for --help
     from zeroseg.evaluation import Dataset, EvaluationRecord
@@ -32,6 +33,7 @@ TCL_ITERATIONS = 10
 RENAMED = {("--method", "oracle"): "true-regions"}
 Names = dict[str, Any]  # of model and teacher
 OWN = "(default: the model's own)"
+BY_DATASET = f"(default: picturebook for its data sets, else {DEFAULT})"
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,14 @@ class Evaluate:
     """The picturebook's 20 everyday nouns and background, all nouns and stuff, all nouns and background; or real."""
     data: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(required for real data sets)")] = None
     """Where a real data set is."""
-    model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="(default: the bundled one)")] = None
-    """A student, or the teacher of a baseline: a folder, or the name of a hub repository."""
+    model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint=BY_DATASET)] = None
+    """A student, or the teacher of a baseline: a bundled one by name, a folder, or the name of a hub repository."""
     method: Literal["student", BaselineName] = "student"
     """The method. The last two are references: background everywhere, and true regions that the teacher names."""
     teacher: Annotated[
-        str | None, arg(metavar="NAME", help_behavior_hint="(default: the one the student names, or the bundled one)")
+        str | None, arg(metavar="NAME", help_behavior_hint="(default: the one the student names, or --model)")
     ] = None
-    """A teacher: a folder, the name of a hub repository, or "bundled"."""
+    """A teacher: a bundled one by name, a folder, or the name of a hub repository."""
     split: Annotated[SplitName | None, arg(help_behavior_hint="(default: held-out; val; test; all of a folder)")] = None
     """Which scenes (the first four), or which images."""
     size: Annotated[int | None, arg(help_behavior_hint="(default: 300 scenes, or all images)")] = None
@@ -108,6 +110,10 @@ class Evaluate:
     def run(self) -> int:
         """Measure, print, and write the files that were requested."""
         self._check()
+        from zeroseg.hub import locate
+
+        model = self.model or default_for(self.dataset)
+        locate(model, self.teacher, "student" if self.method == "student" else "teacher")
         from zeroseg.evaluation import checked, open_dataset
 
         dataset = open_dataset(self.dataset, self.split, self.size, self.data, self._masks())
@@ -127,10 +133,8 @@ class Evaluate:
 
     def _check(self) -> None:
         """Raise `UsageError` for options that do not fit together, and `OutputError`, before anything is loaded."""
-        if self.size is not None and self.size < 1:
-            raise UsageError(f"--size must be 1 or more, not {self.size}.")
-        if self.tuning_images < 1:
-            raise UsageError(f"--tuning-images must be 1 or more, not {self.tuning_images}.")
+        check_positive("--size", self.size)
+        check_positive("--tuning-images", self.tuning_images)
         check_iterations(self.refinement)
         check_fraction("--smallest-region", self.smallest_region)
         for target in (self.json, self.report and self.report / "result.json"):
@@ -264,26 +268,23 @@ class Evaluate:
         """A baseline, and the name of its teacher."""
         from zeroseg.baselines import ITERATIONS, baseline_segmenter
         from zeroseg.cli.loading import load_teacher
-        from zeroseg.teacher import BUNDLED_NAME
 
-        name = self.teacher or self.model or BUNDLED_NAME
+        name = self.teacher or self.model or default_for(self.dataset)
         iterations = ITERATIONS if self.refinement is None else self.refinement
         return baseline_segmenter(method, load_teacher(name), iterations), {"model": None, "teacher": name}
 
     def _student(self) -> tuple[zeroseg.Segmenter, Names]:
         """A student, and the names of student and teacher."""
         from zeroseg.encoding import StudentEncoder
-        from zeroseg.student.weights import BUNDLED
 
-        changes = {"naming": self.naming, "refinement": self.refinement}
-        given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
-        segmenter = zeroseg.Segmenter.from_pretrained(self.model or BUNDLED, self.teacher)
+        given: dict[str, Any] = {"naming": self.naming, "refinement": self.refinement}
+        model = self.model or default_for(self.dataset)
+        segmenter = zeroseg.Segmenter.from_pretrained(model, self.teacher)
         if self.background is not None:
             given["background"] = segmenter.rule(self.background)
-        segmenter = segmenter.reading(**given)
+        segmenter = segmenter.reading(**{name: value for name, value in given.items() if value is not None})
         assert isinstance(segmenter.encoder, StudentEncoder)
-        teacher = self.teacher or segmenter.encoder.student.config.teacher
-        return segmenter, {"model": self.model or "bundled", "teacher": teacher}
+        return segmenter, {"model": model, "teacher": self.teacher or segmenter.encoder.student.config.teacher}
 
 
 def _table(ious: Mapping[str, float]) -> Table:

@@ -11,9 +11,11 @@ from typing import Annotated
 import torch
 from tyro.conf import arg
 
-from zeroseg.cli.messages import UsageError, hint
+from zeroseg.cli.messages import UsageError
+from zeroseg.errors import hint
+from zeroseg.models import bundled
 from zeroseg.recipes import RECIPES
-from zeroseg.teacher import BUNDLED_NAME, Teacher
+from zeroseg.teacher import Teacher
 from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.loop import LoopConfig
 
@@ -22,14 +24,14 @@ RecipeName = Annotated[str, arg(metavar=f"{{{','.join(RECIPES)}}}")]
 
 
 def load_teacher(name: str) -> Teacher:
-    """A teacher by folder or hub name, or "bundled", on the GPU if there is one. Raises `TeacherError`."""
+    """A teacher by bundled name, folder or hub name, on the GPU if there is one. Raises `TeacherError`."""
     teacher = Teacher.from_pretrained(name)
     return teacher.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def lasting_name(teacher: str) -> str:
     """A teacher's name for a student's config: the absolute path of a folder, so that it works from any folder."""
-    return str(Path(teacher).resolve()) if teacher != BUNDLED_NAME and Path(teacher).is_dir() else teacher
+    return str(Path(teacher).resolve()) if bundled(teacher) is None and Path(teacher).is_dir() else teacher
 
 
 def recipe_named(name: str) -> DistillConfig:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 import sys
-from collections.abc import Iterable
 
 from zeroseg.errors import ZeroSegError
 from zeroseg.files import REASONS
@@ -27,12 +25,6 @@ def complain(error: BaseException) -> int:
         return READER_GONE
     say(_sentence(error))
     return MISUSED if isinstance(error, UsageError) else FAILED
-
-
-def hint(name: str, names: Iterable[str], form: str = "{!r}") -> str:
-    """ " (did you mean 'x'?)" if a name is similar to one of `names` (written in `form`), else an empty text."""
-    near = difflib.get_close_matches(name, names, 1, 0.5)
-    return f" (did you mean {form.format(near[0])}?)" if near else ""
 
 
 def say(sentence: str) -> None:

@@ -98,6 +98,12 @@ def with_new_names(arguments: Sequence[str], renamed: Mapping[tuple[str, str], s
     return new
 
 
+def check_positive(option: str, number: int | None) -> None:
+    """Raise `UsageError` if a whole number is below 1; None is always right."""
+    if number is not None and number < 1:
+        raise UsageError(f"{option} must be 1 or more, not {number}.")
+
+
 def check_iterations(refinement: int | None) -> None:
     """Raise `UsageError` if --refinement is negative; None is the model's own number."""
     if refinement is not None and refinement < 0:

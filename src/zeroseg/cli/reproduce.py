@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from tyro.conf import Positional, arg
 
-from zeroseg.cli.messages import INTERRUPTED, UsageError, complain, hint
+from zeroseg.cli.messages import INTERRUPTED, UsageError, complain
 from zeroseg.cli.parsing import parse
 from zeroseg.cli.progress import counting
 from zeroseg.cli.runs import RunOptions, going_on
 from zeroseg.dataset_names import PICTUREBOOKS
-from zeroseg.errors import TrainingError
+from zeroseg.errors import TrainingError, hint
 from zeroseg.experiments import ExperimentContext, Scenes
 from zeroseg.images import find_images
 from zeroseg.reproduce import SCALES, Scale, draw_figures, prepare_study, write_results

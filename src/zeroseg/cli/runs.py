@@ -41,7 +41,7 @@ class RunOptions:
     cache: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(required for runs)")] = None
     """Their views as `zeroseg cache` embedded them: with --recipe for experiments, with --grids 1 2 3 4 for tables."""
     teacher: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the recipe's)")] = None
-    """The teacher that made the cache: a folder, the name of a hub repository, or "bundled"."""
+    """The teacher that made the cache: a bundled one by name, a folder, or the name of a hub repository."""
     out: Annotated[Path, arg(metavar="RUNS")] = Path("runs")
     """The folder of runs. Students and logs stay there, so that a deleted record can be made again from them."""
     records: Annotated[Path, arg(metavar="FOLDER")] = Path("docs/records")

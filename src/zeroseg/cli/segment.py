@@ -18,6 +18,7 @@ from zeroseg.cli.parsing import check_fraction, check_iterations, parse
 from zeroseg.errors import ImageError, VocabularyError
 from zeroseg.files import write_text_atomically
 from zeroseg.method_names import DenseMethod, Naming, RuleName
+from zeroseg.models import DEFAULT
 
 MASK, OVERLAY, FIGURES = ".png", ".overlay.jpg", ".json"
 NOT_BY_THRESHOLD = ("margin", "none")  # the threshold of all other rules is a probability
@@ -33,7 +34,7 @@ class Segment:
     NAME.overlay.jpg (the photo tinted in the same colours, with a legend) and NAME.json (each label's fraction of the
     picture, score and colour).
     Photos may have any size and orientation. Photos that cannot be read are reported and left out.
-    The bundled student knows only the drawings of the picturebook: for photos, name another with --model.
+    Models are named by --model: `zeroseg models` lists those that are bundled, on this machine or on the hub.
 
     Without a student of your own, a teacher (a CLIP, or another model that embeds images and texts) can
     segment without training: --method names one of four dense read-outs of its patches.
@@ -52,12 +53,12 @@ class Segment:
     """What to look for, separated by commas; quotes protect commas within a label. May be given several times."""
     labels_file: UseAppendAction[Annotated[tuple[Path, ...], arg(metavar="FILE", help_behavior_hint="")]] = ()
     """A text file with more labels, one a line; lines that begin with # are left out."""
-    model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint="(default: the bundled one)")] = None
-    """A student, or with --method a teacher: a folder, or the name of a hub repository."""
+    model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint=f"(default: {DEFAULT})")] = None
+    """A student, or with --method a teacher: a bundled one by name, a folder, or the name of a hub repository."""
     method: Literal["student", DenseMethod] = "student"
     """The method: a distilled student, or a teacher without training."""
     teacher: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the one the model names)")] = None
-    """The teacher whose text encoder reads the labels: a folder, or the name of a hub repository."""
+    """The teacher whose text encoder reads the labels: a bundled one, a folder, or the name of a hub repository."""
     out: Annotated[Path, arg(metavar="FOLDER")] = Path("out")
     """Where the results go."""
     background: Annotated[RuleName | None, arg(help_behavior_hint=OWN)] = None
@@ -84,6 +85,8 @@ class Segment:
 
     def run(self) -> int:
         """Segment photo after photo; 1 if one of them could not be read."""
+        from zeroseg.hub import locate
+
         vocabulary = self._vocabulary()  # so that wrong labels are reported before anything is loaded
         if self.method != "student" and (self.teacher is not None or self.naming == "segments"):
             raise UsageError(
@@ -92,12 +95,16 @@ class Segment:
         self._check_rule()
         check_iterations(self.refinement)
         check_fraction("--smallest-region", self.smallest_region)
+        if any(photo.exists() for photo in self.photos):
+            locate(self.model or DEFAULT, self.teacher, "student" if self.method == "student" else "teacher")
         photos, failed = self._find_photos()
         if not photos:
             return FAILED
         segmenter = self._segmenter()
         segmenter = segmenter.reading(**self._changes(segmenter))
         _warn_of_same_tokens(vocabulary, segmenter)
+        for sentence in segmenter.unknown_words(vocabulary):
+            say(sentence)
         for photo, name in zip(photos, output_names(photos, self.out), strict=True):
             try:
                 segmentation = self._segment(segmenter, vocabulary, photo, name)
@@ -110,12 +117,10 @@ class Segment:
     def _segmenter(self) -> zeroseg.Segmenter:
         from zeroseg.baselines import baseline_segmenter
         from zeroseg.cli.loading import load_teacher
-        from zeroseg.student.weights import BUNDLED
-        from zeroseg.teacher import BUNDLED_NAME
 
         if self.method == "student":
-            return zeroseg.Segmenter.from_pretrained(self.model or BUNDLED, self.teacher)
-        return baseline_segmenter(self.method, load_teacher(self.model or BUNDLED_NAME))
+            return zeroseg.Segmenter.from_pretrained(self.model or DEFAULT, self.teacher)
+        return baseline_segmenter(self.method, load_teacher(self.model or DEFAULT))
 
     def _vocabulary(self) -> zeroseg.Vocabulary:
         """The labels, typed first, then from files; background words are the model's if none are given."""
@@ -180,13 +185,13 @@ class Segment:
         from zeroseg.images import load_image
 
         picture = load_image(photo)
-        segmentation = segmenter(picture, vocabulary)
+        segmentation = segmenter.name(segmenter.encode(picture), vocabulary)
         save_palette_png(segmentation, self.out / (name + MASK))
         save_image(overlay(picture, segmentation), self.out / (name + OVERLAY))
         figures = {
             "photo": os.fsencode(photo).decode(errors="replace"),
             "method": self.method,
-            "model": self.model or "bundled",
+            "model": self.model or DEFAULT,
             "teacher": self.teacher or "the model's own",
             "read_out": segmenter.read_out.to_json(),
             "background_words": list(vocabulary.background_words(segmenter.read_out.background_words)),

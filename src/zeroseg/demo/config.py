@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zeroseg.models import BUNDLED
 from zeroseg.recipes import picturebook
-from zeroseg.student.weights import BUNDLED as STUDENT_FOLDER
-from zeroseg.teacher import BUNDLED as TEACHER_FOLDER
 from zeroseg.training.distillation import DistillConfig
 
 DATASET = "picturebook-voc"
@@ -19,8 +18,8 @@ class DemoConfig:
 
     recipe: DistillConfig = field(default_factory=picturebook)
     photos: str | Path | None = None  # the student that segments the photos; None: the demo has no photos
-    model: Path = STUDENT_FOLDER
-    teacher: Path = TEACHER_FOLDER
+    model: Path = BUNDLED["picturebook"].student
+    teacher: Path = BUNDLED["picturebook"].teacher
     fewest_images: int = 300
     most_images: int = 3000
     caching_seconds: float = 75.0  # decides the number of images, between these two

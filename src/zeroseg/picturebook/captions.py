@@ -8,11 +8,16 @@ from random import Random
 import numpy as np
 from PIL import Image
 
+from zeroseg.picturebook.nouns import NOUNS
+from zeroseg.picturebook.palette import COLOURS
 from zeroseg.picturebook.scene import Scene, Thing, draw_scene
+from zeroseg.picturebook.stuff import STUFF
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom: pixels
 
 OPENINGS = ("a picture of", "a photo of", "a drawing of", "a scene with", "here is", "")
+BEFORE_STUFF = ("on", "in front of", "and")
+NOTHING = "something"  # what a crop without anything large shows
 CROPS = 4  # a scene is drawn once and cropped this often: drawing costs more than cropping
 SMALLEST_CROP = 20  # pixels of a 96-pixel scene
 
@@ -39,12 +44,20 @@ def caption(scene: Scene, box: Box, random: Random) -> str:
     opening = OPENINGS[int(random.random() * len(OPENINGS))]
     background = " and ".join(word for _, word in sorted(stuff, reverse=True))
     if not things:
-        return f"{opening} {background or 'something'}".strip()
+        return f"{opening} {background or NOTHING}".strip()
     random.shuffle(things)
     words = " and ".join(word for _, word in things)
-    preposition = ("on", "in front of", "and")[int(random.random() * 3)]
+    preposition = BEFORE_STUFF[int(random.random() * 3)]
     behind = f" {preposition} {background}" if background and random.random() < 0.6 else ""
     return f"{opening} {words}{behind}".strip()
+
+
+def caption_words() -> list[str]:
+    """All words that captions may have, sorted."""
+    named = [*NOUNS, *COLOURS, *STUFF]
+    texts = [*OPENINGS, *BEFORE_STUFF, NOTHING, "a an and"]
+    texts += [word for one in named for word in (one.name, *one.synonyms)]
+    return sorted({word for text in texts for word in text.split()})
 
 
 def _thing_words(thing: Thing, random: Random) -> str:

@@ -13,6 +13,7 @@ from transformers import CLIPConfig
 
 from zeroseg.experiments import Column, Experiment, Variant, changes
 from zeroseg.experiments.design import Change
+from zeroseg.models import BUNDLED
 from zeroseg.picturebook import ALL_NOUNS, COMPOUNDS, STUFF_NAMES, VOC_NOUNS
 from zeroseg.recipes import picturebook
 from zeroseg.reproduce.costs import TeacherSizes
@@ -39,7 +40,6 @@ from zeroseg.reproduce.paper_table import (
 from zeroseg.reproduce.ready import TRAINING_FREE, UNTRAINED, bundled, dropped, windows_of_one_size
 from zeroseg.reproduce.supervised import CAPTIONS, LABELS, train_with_captions, train_with_masks, train_with_words
 from zeroseg.reproduce.supervised import WORDS as WORDS_TOO
-from zeroseg.teacher import BUNDLED
 from zeroseg.training.distillation import DistillConfig, LossWeights
 from zeroseg.views import ViewsConfig
 
@@ -288,7 +288,7 @@ PICTUREBOOK = Scale(
     images=IMAGES,
     command=f"zeroseg picturebook write --split unlabelled --count {IMAGES} --out images\n"
     "zeroseg cache images --grids 1 2 3 4 --out cache",
-    teacher=TeacherSizes.of(CLIPConfig.from_pretrained(BUNDLED)),
+    teacher=TeacherSizes.of(CLIPConfig.from_pretrained(BUNDLED["picturebook"].teacher)),
     tflops=0.1,  # a thread of a CPU core
     data=(
         f"{IMAGES:,} scenes, drawn by `zeroseg picturebook write`: 88 MB",

@@ -27,8 +27,8 @@ def baseline(name: BaselineName, context: ExperimentContext) -> Segmenter:
 
 
 def bundled(context: ExperimentContext) -> Segmenter:
-    """The bundled student. It uses its own teacher, not the context's."""
-    return Segmenter.from_pretrained(device=str(context.teacher.device))
+    """The bundled student of the picturebook. It uses its own teacher, not the context's."""
+    return Segmenter.from_pretrained("picturebook", device=str(context.teacher.device))
 
 
 def windows(n: int, context: ExperimentContext) -> Segmenter:

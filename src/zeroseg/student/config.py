@@ -15,6 +15,9 @@ Assignment = Literal["gumbel", "cosine"]
 SegmentEmbedding = Literal["token", "global", "mean"]
 LITE_STRIDE, LITE_BLOCKS = 16, 16  # of EfficientNet-Lite0: pixels between its tokens, blocks
 SMALLEST_REGION = 0.0005  # of the picture: 94 pixels of 375 x 500
+NEWER = "newer"
+"""In the metadata of settings that earlier versions did not have: at its default, such a setting is not saved, so that
+runs and records of these versions stay equal to those of today."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,8 @@ class StudentConfig:
     patch_head: bool = False  # ours: an embedding and a salience for every patch
     inference_size: int = 448  # shorter side of the image
     teacher: str = "openai/clip-vit-large-patch14"
+    text_fingerprint: str = field(default="", metadata={NEWER: True})
+    """Of the teacher's text tower, written when the student is trained; a student without it takes any teacher."""
     read_out: ReadOut = field(default_factory=ReadOut)
 
     def __post_init__(self) -> None:
@@ -176,7 +181,8 @@ def plain_settings(config: Any) -> dict[str, Any]:
     """All settings of a config, however deep, as dictionaries of plain values; a read-out as it is saved."""
     if isinstance(config, ReadOut):
         return config.to_json()
-    values = {f.name: getattr(config, f.name) for f in fields(config)}
+    saved = (f for f in fields(config) if NEWER not in f.metadata or getattr(config, f.name) != f.default)
+    values = {f.name: getattr(config, f.name) for f in saved}
     return {name: plain_settings(value) if is_dataclass(value) else value for name, value in values.items()}
 
 

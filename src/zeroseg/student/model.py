@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from zeroseg.method_names import EncoderName
+from zeroseg.models import DEFAULT
 from zeroseg.student import weights
 from zeroseg.student.config import StudentConfig
 from zeroseg.student.convolutional import ConvolutionalEncoder
@@ -108,8 +109,10 @@ class Student(nn.Module):
         return embeddings * self.target_scale + self.target_mean
 
     @classmethod
-    def from_pretrained(cls, name: str | Path = weights.BUNDLED) -> Student:
-        """Load a student from a folder or a hub repository with `config.json` and `model.safetensors`.
+    def from_pretrained(cls, name: str | Path = DEFAULT) -> Student:
+        """Load a bundled student by name, or one from a folder or a hub repository.
+
+        The folder has `config.json` and `model.safetensors`. Without a name, the default student is loaded.
 
         Raises `WeightsError` if files are missing or damaged, or belong to another model.
         """

@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import HfApi, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from huggingface_hub import HfApi
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from zeroseg.errors import ConfigError, WeightsError
 from zeroseg.files import finite_json, write_bytes_atomically, write_text_atomically
+from zeroseg.hub import folder_of
 from zeroseg.student.config import StudentConfig
 
-BUNDLED = Path(__file__).parent.parent / "weights" / "student"
 CONFIG_NAME, WEIGHTS_NAME, CARD_NAME = "config.json", "model.safetensors", "README.md"
 KIND = "zeroseg-student"
 
@@ -42,8 +41,8 @@ segmentation = zeroseg.Segmenter.from_pretrained("THIS-FOLDER")("photo.jpg", lab
 
 
 def read(name: str | Path) -> tuple[StudentConfig, dict[str, Tensor]]:
-    """Config and tensors of a student in a folder or hub repository. Raises `WeightsError`."""
-    folder = _folder_of(name)
+    """Config and tensors of a student: bundled, in a folder or in a hub repository. Raises `WeightsError`."""
+    folder = folder_of(name, "student")
     for file in (CONFIG_NAME, WEIGHTS_NAME):
         if not (folder / file).is_file():
             raise WeightsError(f"{name} is not a student: it has no {file}. Name a folder that `zeroseg distill` made.")
@@ -57,21 +56,6 @@ def read(name: str | Path) -> tuple[StudentConfig, dict[str, Tensor]]:
         raise WeightsError(f"{folder / CONFIG_NAME} cannot be read as a student's config: {error}") from error
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{folder / WEIGHTS_NAME} is damaged ({error}): copy or train it again.") from error
-
-
-def _folder_of(name: str | Path) -> Path:
-    if Path(name).is_dir():
-        return Path(name)
-    looks_local = isinstance(name, Path) or str(name).startswith((".", "/", "~")) or str(name).count("/") != 1
-    if not looks_local:
-        try:
-            return Path(snapshot_download(str(name), allow_patterns=[CONFIG_NAME, WEIGHTS_NAME, CARD_NAME]))
-        except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-            raise WeightsError(
-                f"there is no folder {str(name)!r}, and the hub did not give a model of that name "
-                f"({type(error).__name__}): check the name, or your connection."
-            ) from error
-    raise WeightsError(f"there is no model folder {str(name)!r}: check the path, or name a hub model as owner/name.")
 
 
 def fill(student: nn.Module, tensors: Mapping[str, Tensor], name: str | Path) -> None:

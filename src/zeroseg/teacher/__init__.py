@@ -7,10 +7,9 @@ from zeroseg.teacher.clip import ClipTeacher
 from zeroseg.teacher.last_attention import Attend, LastAttention
 from zeroseg.teacher.locked import LockedTeacher
 from zeroseg.teacher.siglip import SiglipTeacher
-from zeroseg.teacher.teacher import BUNDLED, BUNDLED_NAME, Teacher, VisionTower
+from zeroseg.teacher.teacher import Teacher, VisionTower
 from zeroseg.teacher.text_encoder import TextEncoder
 
 __all__ = [
-    "BUNDLED", "BUNDLED_NAME", "Attend", "ClipTeacher", "LastAttention", "LockedTeacher", "SiglipTeacher", "Teacher",
-    "TextEncoder", "VisionTower",
+    "Attend", "ClipTeacher", "LastAttention", "LockedTeacher", "SiglipTeacher", "Teacher", "TextEncoder", "VisionTower",
 ]  # fmt: skip

@@ -5,31 +5,31 @@ Letters: B image, C text, T token, P patch, D embedding width, H W pixels, S the
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, cast, get_args
 
 import torch
 import torch.nn.functional as F
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from jaxtyping import Float, Int
 from safetensors import SafetensorError
 from torch import Tensor
 from transformers import PreTrainedConfig
 
 from zeroseg.errors import TeacherError
+from zeroseg.hub import folder_of
 from zeroseg.images import resize
 from zeroseg.method_names import DenseMethod
+from zeroseg.models import DEFAULT
 from zeroseg.precision import mixed_precision, plain_attention
+from zeroseg.teacher.fingerprints import PROBE, fingerprint, text_fingerprint
 from zeroseg.teacher.last_attention import Attend
 from zeroseg.teacher.text_encoder import TextEncoder
 
-BUNDLED_NAME = "bundled"
-BUNDLED = Path(__file__).parents[1] / "weights" / "teacher"
 KNOWN_WORDS = "known_words.txt"
 TEXTS_AT_ONCE, IMAGES_AT_ONCE = 256, 128
 
@@ -51,9 +51,9 @@ class Teacher(ABC):
     """A frozen model with its tokenizer and its pixel normalisation. It is never trained and gets no gradient.
 
     `size` is the side of its input in pixels, `patch_size` the side of a patch. `mean` and `std` (3 1 1) normalise
-    pixels of 0..1. `width` is the width D of the shared embedding space. `fingerprint` is a hash of the weights, which
-    identifies caches. `logit_scale` is the learned factor on cosines. If `logit_bias` is None, probabilities are a
-    softmax over texts (CLIP), else they are sigmoid(logit_scale * cosine + logit_bias) for each text (SigLIP).
+    pixels of 0..1. `width` is the width D of the shared embedding space. `logit_scale` is the learned factor on
+    cosines. If `logit_bias` is None, probabilities are a softmax over texts (CLIP), else they are
+    sigmoid(logit_scale * cosine + logit_bias) for each text (SigLIP).
     """
 
     family: ClassVar[str]
@@ -84,19 +84,17 @@ class Teacher(ABC):
         self.size, self.patch_size, self.width = size, patch_size, width
         self.logit_scale = float(model.logit_scale.exp())
         self.logit_bias = logit_bias
-        self.fingerprint = fingerprint(model)
 
     @staticmethod
-    def from_pretrained(name: str | Path = BUNDLED_NAME) -> Teacher:
-        """Load a teacher in the format of `transformers`, from a folder or by hub name.
+    def from_pretrained(name: str | Path = DEFAULT) -> Teacher:
+        """Load a teacher in the format of `transformers`: a bundled one by name, or from a folder or by hub name.
 
-        `openai/clip-vit-large-patch14` is such a name; "bundled" is the small CLIP that comes with the package. The
-        `model_type` in config.json decides the family.
+        `openai/clip-vit-large-patch14` is such a hub name. The `model_type` in config.json decides the family.
 
         Raises `TeacherError` if there is no model, if its family is unknown, or if its weights are missing or belong to
         another model.
         """
-        name = str(BUNDLED if name == BUNDLED_NAME else name)
+        name = str(folder_of(name, "teacher"))
         families = {kind: family for family in _families(Teacher) for kind in family.model_types}
         known = " or ".join(sorted(family.family for family in set(families.values())))
         with explained(name, "teacher", f"config.json, model.safetensors and tokenizer files of {known}"):
@@ -117,6 +115,16 @@ class Teacher(ABC):
     @abstractmethod
     def _load(cls, name: str) -> Teacher:
         """Load a model of this family. `from_pretrained` turns errors of `transformers` into a `TeacherError`."""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of all weights, which identifies caches."""
+        return fingerprint(self._model)
+
+    @cached_property
+    def text_fingerprint(self) -> str:
+        """A hash of the text tower's weights and of its tokenizer, which identifies the teacher of a student."""
+        return text_fingerprint(self._model, self.token_ids(PROBE))
 
     @property
     def device(self) -> torch.device:
@@ -250,30 +258,17 @@ def _families(base: type[Teacher]) -> Generator[type[Teacher]]:
 
 @contextmanager
 def explained(name: str, what: str, known: str) -> Generator[None]:
-    """Turn the errors of `transformers` and the hub while a model is loaded into a `TeacherError`.
+    """Turn the errors of `transformers` while a model is loaded into a `TeacherError`.
 
     `what` it should be, in one word; `known`: the files of what models are right.
     """
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, HfHubHTTPError, HFValidationError) as error:
-        if "couldn't connect" in str(error):
-            raise TeacherError(
-                f"{name!r} is no folder, and the hub cannot be reached: name a folder, or connect to the internet."
-            ) from error
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise TeacherError(
             f"no {what} could be loaded from {name!r} ({_first_line(error)}): "
             f"name a folder or a hub model with {known}."
         ) from error
-
-
-def fingerprint(model: Any) -> str:
-    """A hash of all weights as float16, so that a float16 copy on disk and its float32 original have the same hash."""
-    digest = hashlib.sha256()
-    for name, weight in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(weight.detach().to(torch.float16).cpu().numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 def _first_line(error: BaseException) -> str:

@@ -14,7 +14,7 @@ from zeroseg.teacher import Teacher
 from zeroseg.training.distillation import Distillation, DistillConfig
 from zeroseg.training.initialisation import start_from_student, start_from_teacher
 from zeroseg.training.loop import Metrics
-from zeroseg.training.student_training import train_student, training_device
+from zeroseg.training.student_training import student_of, train_student, training_device
 from zeroseg.training.view_data import ViewData
 
 
@@ -26,7 +26,7 @@ def build_student(config: DistillConfig, cache: FeatureCache, teacher: Teacher |
     Raises `TrainingError` if the recipe starts from the teacher and there is none, or if its form does not fit.
     """
     torch.manual_seed(config.loop.seed)
-    student = Student(config.student)
+    student = student_of(config.student, teacher)
     if config.centre:
         mean, scale = cache.statistics(config.normalise)
         student.target_mean.copy_(mean)
@@ -67,7 +67,8 @@ def distill(
 ) -> Student | None:
     """Train a student and save it in `run / "student"`. None if the run was interrupted (continue with `resume`).
 
-    `teacher` is only needed if the recipe starts from its vision tower. `evaluate` is called every `evaluate_every`
+    `teacher`: the teacher that made the cache; the student then refuses the text tower of any other one. It is needed
+    if the recipe starts from its vision tower. `evaluate` is called every `evaluate_every`
     steps with the student in evaluation mode; its result is logged. Raises `TrainingError`, `CacheError`, `ImageError`.
     """
     return train_student(distillation_of(images, cache, config, teacher), run, evaluate, resume, quiet)

@@ -83,7 +83,7 @@ class DistillConfig:
     """Train only the last blocks of the encoder, this many, and what follows them; 0: the encoder stays as it started,
     but for what is new in it. None: the whole encoder, as with the number of all its blocks."""
     start_from: str = ""
-    """Start from all weights of this student (a folder, a hub name, "bundled"), not from random ones."""
+    """Start from all weights of this student (a bundled name, a folder, a hub name), not from random ones."""
     pretraining: float = 0.0
     """The fraction of the run, at its start, with reconstruction as the only loss: MAE pretraining of the encoder."""
     loop: LoopConfig = field(default_factory=LoopConfig)

@@ -6,18 +6,20 @@ from dataclasses import asdict
 
 from zeroseg.errors import TrainingError
 from zeroseg.student import Student, StudentConfig, weights
-from zeroseg.teacher import BUNDLED_NAME, Teacher
+from zeroseg.teacher import Teacher
 
-NOT_OF_THE_FORM = ("teacher", "read_out", "inference_size")  # settings that may differ from the other student's
-NOT_CONVOLUTIONAL = ("layers", "activation", "input_norm")  # settings that say nothing of a convolutional encoder
+NOT_OF_THE_FORM = ("teacher", "text_fingerprint", "read_out", "inference_size")
+"""Settings that may differ from the other student's."""
+NOT_CONVOLUTIONAL = ("layers", "activation", "input_norm")
+"""Settings that say nothing of a convolutional encoder."""
 
 
 def start_from_student(student: Student, name: str) -> None:
-    """Copy all weights of another student (a folder, a hub name, "bundled"), with mean and scale of its targets.
+    """Copy all weights of another student (a bundled name, a folder, a hub name), with mean and scale of its targets.
 
     Raises `WeightsError` if there is none, `TrainingError` if it has another form.
     """
-    config, tensors = weights.read(weights.BUNDLED if name == BUNDLED_NAME else name)
+    config, tensors = weights.read(name)
     ours, theirs = asdict(student.config), asdict(config)
     free = (*NOT_OF_THE_FORM, *_free_of_form(student.config))
     different = [setting for setting in ours if setting not in free and ours[setting] != theirs[setting]]
@@ -43,7 +45,7 @@ def start_from_teacher(student: Student, teacher: Teacher) -> None:
     tower has another form than the student's encoder.
     """
     tower = teacher.vision_tower()
-    if tower is None or tower.form != "vit":
+    if tower is None:
         raise TrainingError(
             f"a student's encoder cannot start from the vision tower of a {teacher.family}, which has another form: "
             "turn encoder_from_teacher off, or start from another student."

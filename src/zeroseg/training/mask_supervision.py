@@ -31,7 +31,7 @@ from zeroseg.training.batch import Batch
 from zeroseg.training.initialisation import start_from_teacher
 from zeroseg.training.loop import LoopConfig, Loss, Metrics, without_loop
 from zeroseg.training.sampling import flipped, hflip, numbers_of
-from zeroseg.training.student_training import check_mask_ratio, train_student, training_device
+from zeroseg.training.student_training import check_mask_ratio, student_of, train_student, training_device
 
 IGNORED = 255
 
@@ -186,7 +186,7 @@ def supervise_with_masks(
     """
     torch.manual_seed(config.loop.seed)
     config = replace(config, student=replace(config.student, embedding_width=teacher.width))
-    student = Student(config.student)
+    student = student_of(config.student, teacher)
     if config.encoder_from_teacher:
         start_from_teacher(student, teacher)
     device = training_device(teacher)

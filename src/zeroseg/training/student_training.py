@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 
 from zeroseg.errors import ConfigError
-from zeroseg.student import Student
+from zeroseg.student import Student, StudentConfig
 from zeroseg.teacher import Teacher
 from zeroseg.training.batch import B
 from zeroseg.training.loop import Metrics, Objective, train
@@ -49,6 +50,11 @@ def train_student(
         save_beside(run)
     student.eval().save_pretrained(run / STUDENT)
     return student
+
+
+def student_of(config: StudentConfig, teacher: Teacher | None) -> Student:
+    """A student with random weights, whose config has the fingerprint of its teacher's text tower."""
+    return Student(config if teacher is None else replace(config, text_fingerprint=teacher.text_fingerprint))
 
 
 def training_device(teacher: Teacher | None) -> torch.device:

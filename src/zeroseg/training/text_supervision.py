@@ -232,4 +232,10 @@ def supervise_with_text(
     data = CaptionData(captioned, words, model.text.tokenize, config)
     objective = TextSupervision(model, config, data, words, teacher.fingerprint)
     measured = evaluate_with_text if evaluate is not None else None
-    return train_student(objective, run, measured, resume, quiet, lambda run: model.text.save(run / TEXT))
+
+    def save_text(run: Path) -> None:
+        model.text.save(run / TEXT)
+        text_fingerprint = model.text.as_teacher().text_fingerprint
+        model.student.config = replace(config.student, text_fingerprint=text_fingerprint)
+
+    return train_student(objective, run, measured, resume, quiet, save_text)

@@ -25,9 +25,10 @@ from transformers import AutoModel
 from zeroseg.efficientnet_lite import MEAN, STD, folded
 from zeroseg.errors import ConfigError, TeacherError
 from zeroseg.precision import mixed_precision
+from zeroseg.teacher.fingerprints import fingerprint
 from zeroseg.teacher.image_tower import ImageTower, read_pixel_settings, with_hidden_size
 from zeroseg.teacher.lite_tower import VARIANTS, EfficientNetLiteConfig, EfficientNetLiteModel
-from zeroseg.teacher.teacher import choose_attention, explained, fingerprint
+from zeroseg.teacher.teacher import choose_attention, explained
 
 PACKAGED = {f"efficientnet_{variant}": variant for variant in VARIANTS}
 """The variants of EfficientNet-Lite by the names of their towers."""
