@@ -40,9 +40,10 @@ def config_of(experiment: Experiment, variant: Variant, seed: int = 0) -> Distil
 
 
 def _from_teacher(experiment: Experiment) -> list[DistillConfig]:
-    """The different students of an experiment whose encoder starts as the teacher's."""
+    """The different students of an experiment whose encoder starts as the bundled teacher's."""
     configs = [config_of(experiment, variant) for variant in experiment.variants]
-    return list({config.student: config for config in configs if config.encoder_from_teacher}.values())
+    starting = [config for config in configs if config.encoder_from_teacher and config.student.encoder == "vit"]
+    return list({config.student: config for config in starting}.values())
 
 
 @VARIANT

@@ -4,11 +4,12 @@ from zeroseg.experiments.ablation import ABLATION
 from zeroseg.experiments.design import Column, Experiment, Variant
 from zeroseg.experiments.faithful import FAITHFUL
 from zeroseg.experiments.page import by_variant, fill, setup_table, write_page
+from zeroseg.experiments.photos import PHOTOS
 from zeroseg.experiments.records import Record, read_records
 from zeroseg.experiments.running import ExperimentContext, Run, Scenes, plan, run_variant, train_run, trained_segmenter
 from zeroseg.experiments.series import Outcome, run_missing, train_missing
 
-EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in (ABLATION, FAITHFUL)}
+EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in (ABLATION, FAITHFUL, PHOTOS)}
 
 __all__ = [
     "EXPERIMENTS",

@@ -1,0 +1,65 @@
+"""The experiment `photos`: our recipe for photos, short and in its plainest form; each variant changes one thing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from zeroseg.experiments import changes
+from zeroseg.experiments.design import Column, Experiment, Variant
+from zeroseg.recipes import photos_small
+from zeroseg.training.distillation import DistillConfig
+
+ALL, OBJECTS = "msrc21", "msrc21-objects"
+STEPS, SIDE = 200, 224
+ENCODER_RATE = 0.2  # of the head's rate, for blocks that start pretrained
+
+
+def photos_short() -> DistillConfig:
+    """`photos_small` with 200 steps on 224 pixels, a frozen encoder, centred targets, and all patches seen.
+
+    With batches of 32, five to ten minutes on one thread of a CPU core.
+    """
+    recipe = photos_small()
+    return replace(
+        recipe,
+        student=replace(recipe.student, image_size=SIDE),
+        trainable_blocks=0,
+        centre=True,
+        mask_ratio=0.0,
+        loop=replace(recipe.loop, steps=STEPS),
+    )
+
+
+def _last_blocks(count: int) -> Variant:
+    change = changes.together(changes.settings(trainable_blocks=count), changes.optimiser(encoder_rate=ENCODER_RATE))
+    return Variant(
+        f"last-{count}", f"the encoder's last {count} blocks are trained too, at a fifth of the rate", change
+    )
+
+
+PHOTOS = Experiment(
+    name="photos",
+    recipe=photos_short,
+    base=Variant("base", "encoder frozen, crops as targets, centred, all patches seen, 224 pixels"),
+    groups={
+        "Encoder": (_last_blocks(2), _last_blocks(5)),
+        "Targets": (Variant("no-centre", "targets neither centred nor scaled", changes.settings(centre=False)),),
+        "Patches and pixels": (
+            Variant("mask-0.5", "half of the patches dropped in training", changes.settings(mask_ratio=0.5)),
+            Variant("pixels-320", "trained on 320 pixels, not 224", changes.student(image_size=320)),
+        ),
+    },
+    readings={"patches": {}, "segments": {"naming": "segments"}},
+    columns=(
+        Column("objects", OBJECTS, "patches"),
+        Column("objects, refined", OBJECTS, "patches", refined=True),
+        Column("objects by segment", OBJECTS, "segments"),
+        Column("all classes", ALL, "patches"),
+        Column("all classes, refined", ALL, "patches", refined=True),
+        Column("all classes by segment", ALL, "segments"),
+        Column("upper bound of segments", OBJECTS, "segments", "upper_bound_miou"),
+    ),
+    template=Path(__file__).with_suffix(".md"),
+    by_class=(ALL,),
+)
