@@ -12,15 +12,16 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from huggingface_hub import constants, snapshot_download, try_to_load_from_cache
-from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+from huggingface_hub import constants, scan_cache_dir, snapshot_download, try_to_load_from_cache
+from huggingface_hub.errors import CacheNotFound, HFValidationError, RepositoryNotFoundError
 
 from zeroseg.errors import TeacherError, WeightsError, ZeroSegError, hint
-from zeroseg.models import BUNDLED, CATALOGUE, CONFIG, Part, bundled
+from zeroseg.models import BUNDLED, CATALOGUE, CONFIG, STUDENT_KIND, TEACHER_TYPES, Part, bundled
 
 FILES: dict[Part, tuple[str, ...]] = {
     "student": (CONFIG, "model.safetensors", "README.md"),
@@ -102,6 +103,41 @@ def has_weights(folder: Path) -> bool:
 
 
 IS_WHOLE: dict[Part, Callable[[Path], bool]] = {"student": is_whole_student, "teacher": is_whole_teacher}
+
+
+@dataclass(frozen=True)
+class CachedModel:
+    """A model in the hub's cache that can be loaded. `bytes`: what its repository takes on this machine."""
+
+    name: str
+    part: Part
+    bytes: int
+
+
+def cached_models() -> list[CachedModel]:
+    """All students and teachers in the hub's cache that are there in full, by name; without the network."""
+    try:
+        repositories = scan_cache_dir(constants.HF_HUB_CACHE).repos
+    except (CacheNotFound, OSError, ValueError):
+        return []
+    models: list[CachedModel] = []
+    for repository in sorted(repositories, key=lambda found: found.repo_id):
+        part = _part_of(repository.repo_id) if repository.repo_type == "model" else None
+        if part is not None and cached(repository.repo_id, part) is not None:
+            models.append(CachedModel(repository.repo_id, part, repository.size_on_disk))
+    return models
+
+
+def _part_of(name: str) -> Part | None:
+    """Whether a model in the cache is a student or a teacher, by its config; None if it is neither."""
+    with contextlib.suppress(OSError, ValueError, AttributeError, HFValidationError):
+        path = try_to_load_from_cache(name, CONFIG)
+        config = json.loads(Path(path).read_text(encoding="utf-8")) if isinstance(path, str) else {}
+        if config.get("kind") == STUDENT_KIND:
+            return "student"
+        if config.get("model_type") in TEACHER_TYPES:
+            return "teacher"
+    return None
 
 
 def _downloaded(name: str, part: Part) -> Path:

@@ -14,6 +14,8 @@ Part = Literal["student", "teacher"]
 
 WEIGHTS = Path(__file__).parent / "weights"
 CONFIG = "config.json"
+STUDENT_KIND = "zeroseg-student"  # the "kind" in a student's config
+TEACHER_TYPES = ("clip", "siglip", "siglip2", "vision-text-dual-encoder")  # the "model_type" in those of teachers
 FORMER_NAMES = {"bundled": "picturebook"}  # in configs and commands of earlier versions
 
 
@@ -90,7 +92,7 @@ class HubModel:
         return 4 * self.parameters
 
 
-OPENAI = "MIT (of the code; the model card advises research only)"
+OPENAI = "MIT (code)"  # of the repository openai/CLIP; the model cards name no licence, and advise against deployment
 CATALOGUE = (
     HubModel("openai/clip-vit-base-patch32", 151_277_313, OPENAI, "400 million web images with English captions"),
     HubModel("openai/clip-vit-base-patch16", 149_620_737, OPENAI, "the same, with finer patches"),

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from zeroseg.errors import ConfigError, WeightsError
 from zeroseg.files import finite_json, write_bytes_atomically, write_text_atomically
 from zeroseg.hub import folder_of
+from zeroseg.models import STUDENT_KIND
 from zeroseg.student.config import StudentConfig
 
 CONFIG_NAME, WEIGHTS_NAME, CARD_NAME = "config.json", "model.safetensors", "README.md"
-KIND = "zeroseg-student"
 
 CARD = """---
 license: apache-2.0
@@ -48,7 +48,7 @@ def read(name: str | Path) -> tuple[StudentConfig, dict[str, Tensor]]:
             raise WeightsError(f"{name} is not a student: it has no {file}. Name a folder that `zeroseg distill` made.")
     try:
         values: dict[str, Any] = finite_json((folder / CONFIG_NAME).read_text(encoding="utf-8"))
-        if values.pop("kind", None) != KIND:
+        if values.pop("kind", None) != STUDENT_KIND:
             raise WeightsError(f"{name} holds another kind of model, not a ZeroSeg student: name a folder of one.")
         config = StudentConfig.from_json(values)
         return config, load_file(folder / WEIGHTS_NAME)
@@ -75,7 +75,7 @@ def write(student: nn.Module, config: StudentConfig, folder: Path, card: str = "
     """Write a student's folder: float16 tensors, config, model card."""
     tensors = {key: value.detach().to("cpu", torch.float16).contiguous() for key, value in student.state_dict().items()}
     write_bytes_atomically(folder / WEIGHTS_NAME, save(tensors, metadata={"format": "pt"}))
-    values = {"kind": KIND, **config.to_json()}
+    values = {"kind": STUDENT_KIND, **config.to_json()}
     write_text_atomically(folder / CONFIG_NAME, json.dumps(values, indent=2) + "\n")
     write_text_atomically(folder / CARD_NAME, card or CARD.format(teacher=Path(config.teacher).name))
 
