@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from zeroseg.errors import TrainingError
 from zeroseg.student import Student, StudentConfig, weights
+from zeroseg.student.model import ENCODERS
 from zeroseg.teacher import Teacher
 
 NOT_OF_THE_FORM = ("teacher", "text_fingerprint", "read_out", "inference_size")
@@ -45,7 +46,7 @@ def start_from_teacher(student: Student, teacher: Teacher) -> None:
     tower has another form than the student's encoder.
     """
     tower = teacher.vision_tower()
-    if tower is None:
+    if tower is None or tower.form not in ENCODERS:
         raise TrainingError(
             f"a student's encoder cannot start from the vision tower of a {teacher.family}, which has another form: "
             "turn encoder_from_teacher off, or start from another student."
