@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from zeroseg.picturebook import STUFF_NAMES
 from zeroseg.rules import Margin, Product
-from zeroseg.student.config import ReadOut, StudentConfig
+from zeroseg.student.config import SMALLEST_REGION, ReadOut, StudentConfig
 from zeroseg.training.dense_targets import WindowsConfig
 from zeroseg.training.distillation import DistillConfig, LossWeights
 from zeroseg.training.loop import LoopConfig
@@ -82,12 +82,12 @@ def photos_small() -> DistillConfig:
     The teacher is a LiT from `zeroseg teach --tower efficientnet_lite0`. 84 overlapping views of a square of 448
     pixels, losses as in `picturebook`, no patches dropped.
     """
-    read_out = ReadOut("patches", Margin(2.0), PHOTO_BACKGROUND, keep_mean=False, refinement=10)
+    read_out = ReadOut("patches", Margin(2.0), PHOTO_BACKGROUND, keep_mean=False, refinement=10, smallest_region=SMALLEST_REGION)
     student = StudentConfig(
         encoder="efficientnet_lite0",
         image_size=224,
-        width=256,
-        heads=8,
+        width=192,
+        heads=6,
         decoder_layers=0,
         segment_tokens=(32, 16),
         assignment="cosine",
@@ -107,7 +107,7 @@ def photos_small() -> DistillConfig:
         centre=True,
         encoder_from_teacher=True,
         trainable_blocks=0,
-        loop=LoopConfig(steps=1500, batch_size=32, optimiser=OptimiserConfig("muon", learning_rate=3e-3)),
+        loop=LoopConfig(steps=500, batch_size=32, optimiser=OptimiserConfig("muon", learning_rate=3e-3)),
     )
 
 

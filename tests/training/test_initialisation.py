@@ -183,6 +183,12 @@ def test_a_wider_tower_is_refused(monkeypatch: pytest.MonkeyPatch):
         start_from_teacher(student(LITE_STUDENT), teacher_with(lite_tower("lite2"), monkeypatch))
 
 
+def test_a_tower_of_a_form_that_no_student_has_is_refused(monkeypatch: pytest.MonkeyPatch):
+    tower = replace(lite_tower("lite2"), form="efficientnet_lite2")
+    with pytest.raises(TrainingError, match="cannot start from the vision tower of a CLIP"):
+        start_from_teacher(student(LITE_STUDENT), teacher_with(tower, monkeypatch))
+
+
 def test_a_run_goes_on_at_another_size(tmp_path: Path):
     """Convolutions have no positions; what a ViT's config says of layers and activation means nothing."""
     first = student(LITE_STUDENT)

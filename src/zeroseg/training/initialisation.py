@@ -12,6 +12,7 @@ from torch import Tensor
 from zeroseg.errors import TrainingError
 from zeroseg.student import Student, StudentConfig, weights
 from zeroseg.student.encoder import MEAN, STD
+from zeroseg.student.model import ENCODERS
 from zeroseg.teacher import Teacher, VisionTower
 
 NOT_OF_THE_FORM = ("teacher", "text_fingerprint", "read_out", "inference_size")
@@ -52,7 +53,7 @@ def start_from_teacher(student: Student, teacher: Teacher) -> None:
     Raises `TrainingError` if widths or patches differ, or if the tower has another form than the student's encoder.
     """
     tower = teacher.vision_tower()
-    if tower is None:
+    if tower is None or tower.form not in ENCODERS:
         raise TrainingError(
             f"a student's encoder cannot start from the vision tower of a {teacher.family}, which has another form: "
             "turn encoder_from_teacher off, or start from another student."
