@@ -76,7 +76,7 @@ def test_image_embeddings_are_those_of_the_model(kind: str, folder: Path):
     """At the size in the image processor: twice the size that ViT and DINOv2 have in their config."""
     sized = {"interpolate_pos_encoding": True} if kind == "vit" else {}
     with torch.no_grad():
-        model = DualEncoder.from_pretrained(folder).eval()
+        model: Any = DualEncoder.from_pretrained(folder).eval()
         expected = model.get_image_features(pixel_values=normalised(64, 3), **sized).pooler_output
     ours = Teacher.from_pretrained(folder).embed_images(pixels_of(64, 64, 3))
     torch.testing.assert_close(ours, expected, atol=1e-5, rtol=1e-4)
@@ -97,7 +97,7 @@ def test_image_embeddings_in_bfloat16_point_the_same_way(kind: str, monkeypatch:
 def test_text_embeddings_are_those_of_the_model(folder: Path):
     tokens = tokenizer()(TEXTS, padding=True, truncation=True, max_length=24, return_tensors="pt")
     with torch.no_grad():
-        model = DualEncoder.from_pretrained(folder).eval()
+        model: Any = DualEncoder.from_pretrained(folder).eval()
         expected = model.get_text_features(**tokens).pooler_output
     ours = Teacher.from_pretrained(folder).embed_texts(TEXTS)
     torch.testing.assert_close(ours, F.normalize(expected, dim=-1), atol=1e-5, rtol=1e-4)

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -94,7 +95,8 @@ def test_a_pooled_output_that_was_not_trained_is_refused(tmp_path: Path):
 
 
 def test_models_without_patches_or_pooled_output_are_refused(tmp_path: Path):
-    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 32, "patch_size": 8}
+    sizes: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    sizes |= {"image_size": 32, "patch_size": 8}
     ViTMAEModel(ViTMAEConfig(**sizes)).save_pretrained(tmp_path / "mae")
     ResNetModel(ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1])).save_pretrained(
         tmp_path / "resnet"
