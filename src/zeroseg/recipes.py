@@ -82,7 +82,8 @@ def photos_small() -> DistillConfig:
     The teacher is a LiT from `zeroseg teach --tower efficientnet_lite0`. 84 overlapping views of a square of 448
     pixels, losses as in `picturebook`, no patches dropped.
     """
-    read_out = ReadOut("patches", Margin(2.0), PHOTO_BACKGROUND, keep_mean=False, refinement=10, smallest_region=SMALLEST_REGION)
+    rule, region = Margin(2.0), SMALLEST_REGION
+    read_out = ReadOut("patches", rule, PHOTO_BACKGROUND, keep_mean=False, refinement=10, smallest_region=region)
     student = StudentConfig(
         encoder="efficientnet_lite0",
         image_size=224,
