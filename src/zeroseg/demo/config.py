@@ -17,7 +17,7 @@ class DemoConfig:
     """Models and sizes of the demo; the defaults take about six minutes on two cores, three of them for training."""
 
     recipe: DistillConfig = field(default_factory=picturebook)
-    photos: str | Path | None = None  # the student that segments the photos; None: the demo has no photos
+    photos: str | Path | None = "photos"  # the student that segments the photos; None: the demo has no photos
     model: Path = BUNDLED["picturebook"].student
     teacher: Path = BUNDLED["picturebook"].teacher
     fewest_images: int = 300
