@@ -148,12 +148,17 @@ def test_on_a_slow_network_more_seconds_can_be_asked_for(server: str, monkeypatc
 
 
 def test_behind_a_proxy_the_proxy_is_asked(server: str, monkeypatch: pytest.MonkeyPatch):
-    assert hub._connects(server, 1)
-    assert not hub._connects(NOBODY, 1)
+    monkeypatch.setattr(hub, "snapshot_download", lambda *_, **__: "downloaded")
+    monkeypatch.setattr(constants, "ENDPOINT", server)
+    assert hub.folder_of("some/student", "student") == Path("downloaded")
+    monkeypatch.setattr(constants, "ENDPOINT", NOBODY)
+    refused("some/student", "student", "does not answer")
+    monkeypatch.setattr(constants, "ENDPOINT", "http://hub.invalid")
+    refused("some/student", "student", "does not answer")
     monkeypatch.setenv("http_proxy", server)
-    assert hub._connects("http://hub.invalid", 1)
+    assert hub.folder_of("some/student", "student") == Path("downloaded")
     monkeypatch.setenv("no_proxy", "hub.invalid")
-    assert not hub._connects("http://hub.invalid", 1)
+    refused("some/student", "student", "does not answer")
 
 
 def test_a_hub_that_is_switched_off_is_not_asked(monkeypatch: pytest.MonkeyPatch):

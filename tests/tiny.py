@@ -239,8 +239,8 @@ def colour_pairs(folder: Path, count: int = 12, seed: int = 0) -> Path:
 def locked(kind: str = "lite", seed: int = 0) -> Any:
     """A random LiT of `transformers`."""
     vision = image_tower(kind, seed)
-    special = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    special: Any = {"bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+    sizes: Any = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
     text = CLIPTextConfig(vocab_size=len(tokenizer()), max_position_embeddings=24, **sizes, **special)
     config: Any = VisionTextDualEncoderConfig
     config = config.from_vision_text_configs(with_hidden_size(vision.config), text, projection_dim=16)

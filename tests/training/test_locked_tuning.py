@@ -245,6 +245,8 @@ def test_only_the_text_side_is_trained(tower: Tower, pairs: Described, tmp_path:
     dual = tune(tower, [pairs], SHORT, tmp_path / "one")
     longer = replace(SHORT, loop=replace(SHORT.loop, steps=8))
     other = tune(open_tower(str(tmp_path / "tower")), [pairs], longer, tmp_path / "two")
+    assert dual is not None
+    assert other is not None
     assert torch.equal(dual.visual_projection.weight, other.visual_projection.weight)
     assert not torch.equal(dual.text_projection.weight, other.text_projection.weight)
     assert dual.logit_scale.exp().item() == pytest.approx(12, rel=0.01)

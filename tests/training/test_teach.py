@@ -19,8 +19,11 @@ from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 from tests.tiny import CAPTIONS, TEACH, photo, tokenizer
 from zeroseg.errors import TrainingError
 from zeroseg.images import to_tensor
+from zeroseg.models import BUNDLED
 from zeroseg.picturebook import PicturebookPairs
 from zeroseg.teacher import Teacher
+from zeroseg.teacher.teacher import KNOWN_WORDS
+from zeroseg.training.captioned import CaptionedFolder
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.teach import BEGIN, END, TeachConfig, build_clip, contrastive_loss, teach, train_tokenizer
 
@@ -129,6 +132,9 @@ class Photos:
     def captions(self) -> list[str]:
         return [f"{opening} {name}" for opening in ("a photo of", "") for name in ("a dog", "a cat", "собака")]
 
+    def words(self) -> set[str]:
+        return {"a", "photo", "of", "dog", "cat", "собака", "zebra"}  # zebra: a word that `captions` happens to lack
+
     def pairs(self, index: int, random: Random) -> list[tuple[Image.Image, str]]:
         name = ("a dog", "a cat", "собака")[index % 3]
         opening = ("a photo of ", "")[int(random.random() * 2)]
@@ -185,6 +191,12 @@ def test_teacher_reads_what_was_taught(taught: tuple[CLIPModel, Path]):
     torch.testing.assert_close(embedded, expected, atol=0.03, rtol=0.03)
 
 
+def test_words_of_captions_are_known(taught: tuple[CLIPModel, Path]):
+    """Labels with other words are warned of."""
+    _, run = taught
+    assert Teacher.from_pretrained(run / "teacher").known_words == Photos().words()
+
+
 def test_steps_change_the_weights_and_are_logged(taught: tuple[CLIPModel, Path]):
     model, run = taught
     first = build_clip(THREE_STEPS, train_tokenizer(Photos().captions(), THREE_STEPS.vocabulary_size)).state_dict()
@@ -199,7 +211,7 @@ def test_teaching_again_gives_the_same_bytes(taught: tuple[CLIPModel, Path], tmp
     """The bundled weights come from this command: anyone can remake them."""
     _, run = taught
     teach(Photos(), THREE_STEPS, tmp_path / "run", "photos")
-    for name in ("model.safetensors", "config.json", "tokenizer.json", "preprocessor_config.json"):
+    for name in ("model.safetensors", "config.json", "tokenizer.json", "preprocessor_config.json", "known_words.txt"):
         assert (tmp_path / "run" / "teacher" / name).read_bytes() == (run / "teacher" / name).read_bytes()
 
 
@@ -214,6 +226,18 @@ def test_picturebook_is_a_source_of_pairs(tmp_path: Path):
     source = PicturebookPairs(4, config.image_size)
     assert len(source) == 4
     assert teach(source, config, tmp_path / "run", "picturebook") is not None
+    known = (tmp_path / "run" / "teacher" / KNOWN_WORDS).read_bytes()
+    assert known == (BUNDLED["picturebook"].teacher / KNOWN_WORDS).read_bytes()
+
+
+def test_a_folder_with_captions_is_a_source_of_pairs(tmp_path: Path):
+    config = replace(THREE_STEPS, loop=replace(THREE_STEPS.loop, steps=1))
+    for name in ("dog.png", "sheep.png"):
+        photo(40, 40).save(tmp_path / name)
+    (tmp_path / "captions.tsv").write_text("dog.png\tA dog, and a 犬.\nsheep.png\tsheep", encoding="utf-8")
+    assert teach(CaptionedFolder(tmp_path, config.image_size), config, tmp_path / "run", "folder") is not None
+    known = (tmp_path / "run" / "teacher" / KNOWN_WORDS).read_text(encoding="utf-8")
+    assert known == "a\nand\ndog\nsheep\n犬\n"
 
 
 def test_bundled_sizes_fit_the_bundled_folder():

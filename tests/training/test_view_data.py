@@ -51,18 +51,21 @@ def test_a_batch_depends_on_the_step_alone(data: ViewData):
 
 
 def test_images_without_features_are_said(data: ViewData, tmp_path: Path):
+    assert data.cache is not None
     others = write_photos(tmp_path, 2, side=40)
     with pytest.raises(TrainingError, match="zeroseg cache"):
         view_data(others, data.cache)
 
 
 def test_images_that_the_cache_lacks_are_warned_of(data: ViewData, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    assert data.cache is not None
     paths = [path for path, _ in data.images] + write_photos(tmp_path, 1, side=40)
     assert len(view_data(paths, data.cache).images) == 6
     assert "1 of 7 images" in caplog.text
 
 
 def test_only_the_first_images_are_learnt_from(data: ViewData):
+    assert data.cache is not None
     few = view_data([path for path, _ in data.images], data.cache, 2)
     assert [path for path, _ in few.images] == [path for path, _ in data.images[:2]]
 

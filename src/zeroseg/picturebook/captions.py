@@ -90,6 +90,10 @@ class PicturebookPairs:
         """A few thousand captions, to train a tokenizer on."""
         return [text for index in range(min(self._scenes, 1500)) for _, text in self.pairs(index, Random(index))]
 
+    def words(self) -> set[str]:
+        """All words that captions may have; `captions` may lack rare ones."""
+        return set(caption_words())
+
     def pairs(self, index: int, random: Random) -> list[tuple[Image.Image, str]]:
         """The pairs of scene `index`; `random` chooses crops and words."""
         scene = draw_scene("teacher", index)

@@ -6,7 +6,7 @@ Letters: B image, C text, T token, P patch, D embedding width, H W pixels, S the
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from torch import Tensor
 from transformers import PreTrainedConfig
 
 from zeroseg.errors import TeacherError
+from zeroseg.files import write_text_atomically
 from zeroseg.hub import folder_of
 from zeroseg.images import resize
 from zeroseg.method_names import DenseMethod
@@ -230,6 +231,11 @@ def save_whole(model: Any, tokenizer: Any, processor: Any, folder: Path) -> None
     model.float()
     tokenizer.save_pretrained(folder)
     processor.save_pretrained(folder)
+
+
+def save_known_words(folder: Path, words: Iterable[str]) -> None:
+    """Write the words of the texts that a teacher was trained on, in lower case, sorted, one a line."""
+    write_text_atomically(folder / KNOWN_WORDS, "".join(f"{word}\n" for word in sorted(words)))
 
 
 def _read_known_words(path: Path) -> frozenset[str] | None:

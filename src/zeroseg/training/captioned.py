@@ -25,6 +25,7 @@ from PIL import Image
 
 from zeroseg.errors import DatasetError
 from zeroseg.images import center_square, load_image
+from zeroseg.training.labels import words_of
 
 GRAMMAR = Path(__file__).with_name("grammar.txt")  # function words ("the", "with"), one a line
 MOST_WORDS = 10_000
@@ -58,6 +59,10 @@ class CaptionedFolder:
     def captions(self) -> list[str]:
         """All captions, to train a tokenizer on."""
         return [caption for _, caption in self.captioned]
+
+    def words(self) -> set[str]:
+        """All words of the captions, in lower case."""
+        return words_of(self.captions())
 
     def pairs(self, index: int, random: Random) -> list[tuple[Image.Image, str]]:
         """One pair: a random crop of image `index`, `size` x `size`, RGB, and its caption, unchanged.

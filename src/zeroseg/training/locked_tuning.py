@@ -20,9 +20,8 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, VisionTex
 from transformers import VisionTextDualEncoderModel as DualEncoder
 
 from zeroseg.errors import ConfigError
-from zeroseg.files import write_text_atomically
 from zeroseg.teacher.image_tower import image_processor
-from zeroseg.teacher.teacher import KNOWN_WORDS, choose_attention, save_whole
+from zeroseg.teacher.teacher import choose_attention, save_known_words, save_whole
 from zeroseg.training.labels import words_of
 from zeroseg.training.loop import train
 from zeroseg.training.teach import text_settings, train_tokenizer
@@ -90,8 +89,8 @@ def tune(
         return None
     processor = image_processor(list(tower.mean), list(tower.std), config.image_size)
     save_whole(dual, tokenizer, processor, run / "teacher")
-    words = sorted(words_of([*labels, *(template.format("") for template in config.templates)]))
-    write_text_atomically(run / "teacher" / KNOWN_WORDS, "".join(f"{word}\n" for word in words))
+    words = words_of([*labels, *(template.format("") for template in config.templates)])
+    save_known_words(run / "teacher", words)
     return dual
 
 

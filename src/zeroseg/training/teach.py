@@ -24,7 +24,7 @@ from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPToken
 from zeroseg.errors import ConfigError
 from zeroseg.images import to_tensor
 from zeroseg.teacher.clip import CLIP
-from zeroseg.teacher.teacher import choose_attention, save_whole
+from zeroseg.teacher.teacher import choose_attention, save_known_words, save_whole
 from zeroseg.teacher.text_encoder import LARGEST_SCALE
 from zeroseg.training.batch import Batch
 from zeroseg.training.loop import LoopConfig, Loss, Metrics, train, without_loop
@@ -41,6 +41,10 @@ class Pairs(Protocol):
 
     def captions(self) -> list[str]:
         """Captions to train a tokenizer on."""
+        ...
+
+    def words(self) -> set[str]:
+        """All words that captions may have, in lower case."""
         ...
 
     def pairs(self, index: int, random: Random) -> list[tuple[Image.Image, str]]:
@@ -220,8 +224,9 @@ class Teaching:
 def teach(source: Pairs, config: TeachConfig, run: Path, name: str, resume: bool = False) -> CLIP | None:
     """Train a CLIP on `source` and save it, in the format of `transformers`, in the folder `run / "teacher"`.
 
-    `name` identifies the source: a run cannot be resumed with another one. None if the run was interrupted. Raises
-    `TrainingError`, and `ImageError` for an image that cannot be read.
+    The words of the captions are saved beside it (`known_words.txt`). `name` identifies the source: a run cannot be
+    resumed with another one. None if the run was interrupted. Raises `TrainingError`, and `ImageError` for an image
+    that cannot be read.
     """
     torch.set_float32_matmul_precision("high")
     tokenizer = train_tokenizer(source.captions(), config.vocabulary_size)
@@ -235,4 +240,5 @@ def teach(source: Pairs, config: TeachConfig, run: Path, name: str, resume: bool
     if not train(Teaching(model, tokenizer, processor, source, name, config), run, resume=resume):
         return None
     save_whole(model, tokenizer, processor, run / "teacher")
+    save_known_words(run / "teacher", source.words())
     return model
