@@ -5,8 +5,13 @@ command line prints it without a traceback. Mistakes of a programmer (a wrong sh
 argument) raise `ValueError` or `TypeError`.
 """
 
+from __future__ import annotations
+
 import difflib
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Exception
 # └── ZeroSegError

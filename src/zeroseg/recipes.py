@@ -30,9 +30,8 @@ SMALL = StudentConfig(
     teacher="bundled",
 )
 PHOTO_BACKGROUND = (
-    "building", "house", "wall", "window", "door", "floor", "grass", "field", "tree", "forest", "bush", "leaves", "sky",
-    "water", "sea", "lake", "river", "beach", "sand", "snow", "mountain", "hill", "rock", "ground", "road", "path",
-    "fence",
+    "building", "wall", "window", "door", "floor", "grass", "tree", "sky", "water", "sand", "snow", "mountain", "rock",
+    "ground", "road", "fence",
 )  # fmt: skip
 
 
@@ -77,12 +76,14 @@ def picturebook_faithful() -> DistillConfig:
 
 
 def photos_small() -> DistillConfig:
-    """Ours, on photos, for CPUs: an EfficientNet-Lite0 whose frozen tower is also its teacher's; the bundled student.
+    """Ours, on photos, for CPUs: the first of two runs that make the bundled student `photos`.
 
-    The teacher is a LiT from `zeroseg teach --tower efficientnet_lite0`. 84 overlapping views of a square of 448
-    pixels, losses as in `picturebook`, no patches dropped.
+    The encoder is an EfficientNet-Lite0 whose frozen tower is its teacher's, a LiT from `zeroseg teach --tower
+    efficientnet_lite0`. Targets are 84 overlapping views of a square of 448 pixels, losses as in `picturebook`, no patches
+    dropped. From 5,216 photos, 12 minutes on one CPU core, and an hour on one for the cache; mIoU of .54 on every fourth
+    validation photo of MSRC-21, without refinement. `photos_small_dense` goes on from there.
     """
-    rule, region = Margin(2.0), SMALLEST_REGION
+    rule, region = Margin(0.0), SMALLEST_REGION
     read_out = ReadOut("patches", rule, PHOTO_BACKGROUND, keep_mean=False, refinement=10, smallest_region=region)
     student = StudentConfig(
         encoder="efficientnet_lite0",
@@ -109,6 +110,24 @@ def photos_small() -> DistillConfig:
         encoder_from_teacher=True,
         trainable_blocks=0,
         loop=LoopConfig(steps=500, batch_size=32, optimiser=OptimiserConfig("muon", learning_rate=3e-3)),
+    )
+
+
+def photos_small_dense() -> DistillConfig:
+    """The second run for the bundled student `photos`: `--start-from` the student of `photos_small`.
+
+    At 320 pixels; the teacher's own dense map of the picture is a target beside the views. What the two know is
+    different: their mean names more places right than either. From 5,216 photos, 17 minutes on one CPU core; mIoU of .565
+    on every fourth validation photo of MSRC-21 without refinement, .600 on all 296 with it.
+    """
+    first = photos_small()
+    return replace(
+        first,
+        student=replace(first.student, image_size=320),
+        losses=replace(first.losses, dense=2.0, window=2.0),
+        windows=WindowsConfig(side=320, method="maskclip"),
+        encoder_from_teacher=False,
+        loop=replace(first.loop, steps=350, optimiser=OptimiserConfig("muon", learning_rate=2e-3)),
     )
 
 
@@ -195,6 +214,7 @@ def photos_vitb16() -> DistillConfig:
 RECIPES: dict[str, Callable[[], DistillConfig]] = {
     "imagenet_vitb16": imagenet_vitb16,
     "photos_small": photos_small,
+    "photos_small_dense": photos_small_dense,
     "photos_vitb16": photos_vitb16,
     "picturebook": picturebook,
     "picturebook_faithful": picturebook_faithful,

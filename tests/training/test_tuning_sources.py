@@ -91,6 +91,7 @@ def test_components_without_variance_stay_finite():
 def test_crops_count():
     """Crops that differ where the whole squares do not decide the first component."""
     features = torch.zeros(50, 3, 8)
+    features[..., 0] = 10  # the common part, which is dropped
     features[:, 0, 1], features[:, 1:, 2] = noise(50), 5 * noise(50, 2, seed=1)
     projection = first_projection([Source(features.half(), [("a",)] * 50)], 1, 0.25)
     assert abs(float(projection[0, 2])) > 0.9

@@ -24,7 +24,6 @@ class Cost:
     examples:
       zeroseg cost --recipe imagenet_vitb16
       zeroseg cost --recipe photos_vitb16
-      zeroseg distill --recipe photos_vitb16 --images photos/ --dry-run
     """
 
     recipe: RecipeName = "imagenet_vitb16"
