@@ -79,9 +79,9 @@ def photos_small() -> DistillConfig:
     """Ours, on photos, for CPUs: the first of two runs that make the bundled student `photos`.
 
     The encoder is an EfficientNet-Lite0 whose frozen tower is its teacher's, a LiT from `zeroseg teach --tower
-    efficientnet_lite0`. Targets are 84 overlapping views of a square of 448 pixels, losses as in `picturebook`, no patches
-    dropped. From 5,216 photos, 12 minutes on one CPU core, and an hour on one for the cache; mIoU of .54 on every fourth
-    validation photo of MSRC-21, without refinement. `photos_small_dense` goes on from there.
+    efficientnet_lite0`. Targets are 84 overlapping views of a square of 448 pixels, losses as in `picturebook`, no
+    patches dropped. From 5,216 photos, 12 minutes on one CPU core, and an hour on one for the cache; mIoU of .54 on
+    every fourth validation photo of MSRC-21, without refinement. `photos_small_dense` goes on from there.
     """
     rule, region = Margin(0.0), SMALLEST_REGION
     read_out = ReadOut("patches", rule, PHOTO_BACKGROUND, keep_mean=False, refinement=10, smallest_region=region)
@@ -117,8 +117,8 @@ def photos_small_dense() -> DistillConfig:
     """The second run for the bundled student `photos`: `--start-from` the student of `photos_small`.
 
     At 320 pixels; the teacher's own dense map of the picture is a target beside the views. What the two know is
-    different: their mean names more places right than either. From 5,216 photos, 17 minutes on one CPU core; mIoU of .565
-    on every fourth validation photo of MSRC-21 without refinement, .600 on all 296 with it.
+    different: their mean names more places right than either. From 5,216 photos, 17 minutes on one CPU core; mIoU of
+    .565 on every fourth validation photo of MSRC-21 without refinement, .600 on all 296 with it.
     """
     first = photos_small()
     return replace(
