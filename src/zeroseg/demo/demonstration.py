@@ -69,7 +69,7 @@ def next_commands(run_folder: Path) -> list[tuple[str, str]]:
         (
             "Segment scenes by words of your own:",
             f"{zeroseg} picturebook write --split validation --count 5 --side 384 --out scenes && "
-            f'{zeroseg} segment scenes --labels "cat, tree, water" --out masks',
+            f'{zeroseg} segment scenes --model picturebook --labels "cat, tree, water" --out masks',
         ),
         (
             "Evaluate the student that was just trained, on more scenes:",
