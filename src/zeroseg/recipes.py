@@ -29,6 +29,7 @@ SMALL = StudentConfig(
     inference_size=96,
     teacher="bundled",
 )
+WITHOUT_THE_PAPERS = LossWeights(reconstruction=0.0, distillation=0.0, matching=0.0)
 PHOTO_BACKGROUND = (
     "building", "wall", "window", "door", "floor", "grass", "tree", "sky", "water", "sand", "snow", "mountain", "rock",
     "ground", "road", "fence",
@@ -182,16 +183,8 @@ def photos_vitb16() -> DistillConfig:
     return DistillConfig(
         student=student,
         views=ViewsConfig(side=448, grids=(1, 3, 4), overlapping=True),
-        losses=LossWeights(
-            reconstruction=0.0,
-            distillation=0.0,
-            matching=0.0,
-            overlap=5.0,
-            patch_view=5.0,
-            dense=5.0,
-            dense_cosine=0.5,
-            window=10.0,
-            window_cosine=1.0,
+        losses=replace(
+            WITHOUT_THE_PAPERS, overlap=5.0, patch_view=5.0, dense=5.0, dense_cosine=0.5, window=10.0, window_cosine=1.0
         ),
         mask_ratio=0.0,
         flips=True,

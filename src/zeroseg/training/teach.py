@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Float, Int, UInt8
 from PIL import Image
 from tokenizers import Tokenizer, models, trainers
 from tokenizers.pre_tokenizers import ByteLevel
@@ -156,20 +156,10 @@ def contrastive_loss(
 
     `captions`: numbers, equal for equal captions. `scale`: the factor on cosines.
     """
-    return matched_loss(images, texts, captions[:, None] == captions[None, :], scale)
-
-
-def matched_loss(
-    images: Float[Tensor, "B D"], texts: Float[Tensor, "B D"], right: Bool[Tensor, "B B"], scale: Float[Tensor, ""]
-) -> Float[Tensor, ""]:
-    """CLIP's symmetric loss with several correct texts for an image.
-
-    `right`: which texts (columns) are correct for which images (rows), at least one in each row and each column. They
-    share the probability. `scale`: the factor on cosines.
-    """
     logits = scale * F.normalize(images, dim=-1) @ F.normalize(texts, dim=-1).T
-    of_images, of_texts = (matches.float() / matches.sum(dim=1, keepdim=True) for matches in (right, right.T))
-    return (F.cross_entropy(logits, of_images) + F.cross_entropy(logits.T, of_texts)) / 2
+    same = (captions[:, None] == captions[None, :]).float()
+    truth = same / same.sum(dim=1, keepdim=True)
+    return (F.cross_entropy(logits, truth) + F.cross_entropy(logits.T, truth)) / 2
 
 
 class Teaching:
