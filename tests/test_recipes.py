@@ -55,12 +55,12 @@ print(json.dumps({"loss": loss.value.item(), "parts": sorted(loss.parts), "peak"
 
 def rebuilt(values: dict[str, Any]) -> DistillConfig:
     """A recipe from plain JSON values."""
-    views, loop = values["views"], values["loop"]
+    views, windows, loop = values["views"], values["windows"], values["loop"]
     parts = {
         "student": StudentConfig.from_json(values["student"]),
         "views": ViewsConfig(**views | {"grids": tuple(views["grids"])}),
         "losses": LossWeights(**values["losses"]),
-        "windows": WindowsConfig(**values["windows"]),
+        "windows": WindowsConfig(**windows | {"scales": tuple(windows.get("scales", (1.0,)))}),
         "loop": LoopConfig(**loop | {"optimiser": OptimiserConfig(**loop["optimiser"])}),
     }
     return DistillConfig(**values | parts)

@@ -104,6 +104,27 @@ def test_labels_for_stuff_keep_the_margin_that_they_have_as_background_words():
     assert bare.argmax(dim=1).tolist() == [1]
 
 
+def test_a_label_without_one_sure_region_is_absent_and_one_lets_the_others_in():
+    """Leads over the background: of the first label 9 and 1, of the second 1 and 4, of the third (stuff) 0 and 1."""
+    given_scores = scores(
+        [[29.0, 21.0, 20.0], [21.0, 24.0, 21.0]], [20.0, 20.0], (0.0, 0.0, 0.0), (False, False, True)
+    )  # fmt: skip
+    found = Margin(presence=5.0).logits(given_scores)
+    assert_rows(
+        found, *(softmax([value / 5 for value in row]) for row in ([20, 29, -math.inf, 20], [20, 21, -math.inf, 21]))
+    )
+    assert Margin(presence=4.0).logits(given_scores)[:, 2].min() > 0
+    raised = Margin(1.0, presence=5.0).logits(given_scores)  # the margin counts: 9 is not 1 + 9
+    assert raised[:, 1].min() > 0
+    assert Margin(1.0, presence=9.0).logits(given_scores)[:, 1].tolist() == [0.0, 0.0]
+    assert torch.equal(Margin(presence=0.0).logits(given_scores), Margin().logits(given_scores))
+
+
+def test_if_every_label_is_absent_all_is_background():
+    found = Margin(presence=50.0).logits(scores([[26.0, 20.0], [25.0, 24.9]], [20.0, 21.0]))
+    assert found.tolist() == [[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
+
+
 def test_softmax_takes_a_background_word_or_the_threshold():
     """Cosines of .3, .2 and .1 at a scale of 40; then without any background word."""
     similarities = torch.tensor([[30.0, 20.0, 10.0], [10.0, 20.0, 30.0], [0.0, 0.0, 0.0]])  # the last: the image

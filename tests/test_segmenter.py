@@ -266,6 +266,28 @@ def test_words_for_the_background_are_the_models_unless_a_vocabulary_has_its_own
     assert ours.embed(make_vocabulary("dog, cat"), replace(PATCHES, background_words=("tree",)))[1] == [0, 1, -1]
 
 
+def test_background_words_that_are_like_a_label_stand_down_and_make_it_stuff():
+    """Of two background words the one that is nearer to a label stands down at a limit between the two cosines."""
+    words = ["dog", "cat", "sky", "wall"]
+    embedded = torch.nn.functional.normalize(segmenter(PATCHES).words(words, make_vocabulary("dog").templates), dim=-1)
+    cosines = embedded @ embedded.T
+    near = cosines[:2, 2:].amax(dim=0)
+    first, second = near.argsort(descending=True).tolist()
+    limit = float(near.mean())
+    assert float(near[second]) < limit < float(near[first])
+    ours = segmenter(replace(PATCHES, background_words=("sky", "wall"), background=Margin(5.0), alike=limit))
+    vocabulary = make_vocabulary("dog, cat")
+    left, class_ids = ours.embed(vocabulary)
+    assert class_ids == [0, 1, -1]
+    torch.testing.assert_close(left[2], ours.words([words[2 + second]], vocabulary.templates)[0])
+    scores = ours._scores(ours.encode(photo()), vocabulary, ours.read_out)
+    assert scores.is_stuff.tolist() == (cosines[:2, 2 + first] > limit).tolist()
+    assert any(scores.is_stuff.tolist())
+    all_stay = ours.reading(alike=1.0)
+    assert all_stay.embed(vocabulary)[1] == [0, 1, -1, -1]
+    assert ours.reading(alike=-1.0).embed(vocabulary)[1] == [0, 1]
+
+
 def test_lead_over_background_by_hand():
     """Of each region the best label's cosine, less the best background word's, times 100."""
     cells = teacher().embed_texts(["dog", "sky", "red"])

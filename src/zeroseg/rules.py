@@ -134,23 +134,34 @@ class Margin(BackgroundRule):
     """The best label must score higher than the best background word by at least the threshold (cosine x 100).
 
     Labels that are also background words get the threshold added to their scores. Without background words the
-    threshold is the score that a label must reach.
+    threshold is the score that a label must reach. A label is absent from an image in which no region has it higher by
+    the threshold and `presence`: one sure region lets the others in, as in a threshold with hysteresis (Canny 1986).
     """
 
     threshold: float = 0.0
+    presence: float = 0.0
 
     name: ClassVar[RuleName] = "margin"
     candidates: ClassVar[tuple[float, ...]] = MARGINS
-    saved_as: ClassVar[Mapping[str, str]] = {"threshold": "margin"}
+    saved_as: ClassVar[Mapping[str, str]] = {"threshold": "margin", "presence": "presence"}
+    ranges: ClassVar[Ranges] = {"threshold": OF_COSINES, "presence": (0.0, OF_COSINES[1])}
 
     def logits(self, scores: ClassScores) -> Float[Tensor, "R K"]:
         """Scores as soft probabilities, which may be averaged over places."""
         labels = scores.labels + scoring.label_offsets(scores.is_stuff, self.threshold)
-        return scoring.probabilities(scoring.with_margin_background(labels, scores.background, self.threshold))
+        level = scoring.with_margin_background(labels, scores.background, self.threshold)
+        if self.presence:
+            level = scoring.without_absent(level, self.presence, scores.is_stuff)
+        return scoring.probabilities(level)
 
     def describe(self) -> str:
         """The rule in words."""
-        return f"best label under the best background word + {self.threshold:g} (cosine x 100)"
+        presence = f"; a label is absent that nowhere exceeds it by {self.presence:g} more" if self.presence else ""
+        return f"best label under the best background word + {self.threshold:g} (cosine x 100){presence}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Name and fields as in every rule; `presence` only if it is used, as in older configs."""
+        return {key: value for key, value in super().to_json().items() if key != "presence" or value}
 
     def without_background(self) -> NoBackground:
         """Labels that are background words keep the margin that is added to their scores."""

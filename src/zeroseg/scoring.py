@@ -66,6 +66,15 @@ def with_margin_background(
     return torch.cat([level[:, None], scores], dim=1)
 
 
+def without_absent(scores: Float[Tensor, "R C1"], presence: float, always: Bool[Tensor, " C"]) -> Float[Tensor, "R C1"]:
+    """Labels that exceed the background (column 0) nowhere by `presence` score -inf everywhere; not those in `always`.
+
+    -inf over a temperature is the probability 0.
+    """
+    absent = ((scores[:, 1:] - scores[:, :1]).amax(dim=0) < presence) & ~always
+    return torch.where(F.pad(absent, (1, 0)), -torch.inf, scores)
+
+
 def softmax_score(similarities: Float[Tensor, "R W"], scale: float) -> Float[Tensor, "R W"]:
     """The probability of every word, background words included, 0..1: softmax of `scale` x cosine (SCLIP)."""
     return (similarities * (scale / SCALE)).softmax(dim=1)

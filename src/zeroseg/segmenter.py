@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from zeroseg import scoring
@@ -149,15 +149,35 @@ class Segmenter:
 
     def _scores(self, encoded: Encoded, vocabulary: Vocabulary, read_out: ReadOut) -> ClassScores:
         """The scores of the classes in the regions."""
-        words, class_ids = self.embed(vocabulary, read_out)
-        stuff = set(map(label_key, read_out.background_words))
-        is_stuff = torch.tensor([label_key(label) in stuff for label in vocabulary.labels], device=words.device)
+        words, class_ids, is_stuff = self._embedded(vocabulary, read_out)
         return read_out.background.class_scores(encoded.similarities(words, read_out), class_ids, is_stuff)
 
     def embed(self, vocabulary: Vocabulary, read_out: ReadOut | None = None) -> tuple[Float[Tensor, "W D"], list[int]]:
-        """Word embeddings (mean over the templates) and the class of each word, -1 for background words."""
-        rows = vocabulary.words((read_out or self.read_out).background_words)
-        return self.words([word for word, _ in rows], vocabulary.templates), [number for _, number in rows]
+        """Word embeddings (mean over the templates) and the class of each word, -1 for background words.
+
+        Background words that are too much like a label (`ReadOut.alike`) are left out.
+        """
+        return self._embedded(vocabulary, read_out or self.read_out)[:2]
+
+    def _embedded(
+        self, vocabulary: Vocabulary, read_out: ReadOut
+    ) -> tuple[Float[Tensor, "W D"], list[int], Bool[Tensor, " C"]]:
+        """Word embeddings, the class of each word, and which labels are stuff.
+
+        These are labels that are background words of the read-out, and labels for which one of these stands down.
+        """
+        rows = vocabulary.words(read_out.background_words)
+        words, class_ids = self.words([word for word, _ in rows], vocabulary.templates), [number for _, number in rows]
+        stuff = set(map(label_key, read_out.background_words))
+        is_stuff = torch.tensor([label_key(label) in stuff for label in vocabulary.labels], device=words.device)
+        if read_out.alike < 1:
+            of_labels = len(class_ids) - class_ids.count(-1)
+            others = words[of_labels:]
+            cosines = scoring.best_words(scoring.similarities(others, words), class_ids, len(vocabulary.labels))[0]
+            alike = cosines > scoring.SCALE * read_out.alike
+            words = torch.cat([words[:of_labels], others[~alike.any(dim=1)]])
+            class_ids, is_stuff = class_ids[: len(words)], is_stuff | alike.any(dim=0)
+        return words, class_ids, is_stuff
 
     @torch.inference_mode()
     def lead_over_background(self, encoded: Encoded, vocabulary: Vocabulary) -> Float[np.ndarray, " R"]:

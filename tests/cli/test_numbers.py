@@ -37,7 +37,7 @@ COMMANDS: dict[str, tuple[list[str], list[type]]] = {
 }
 
 
-SEVERAL = ("--shares",)  # options that take several numbers
+SEVERAL = ("--shares", "--windows.scales")  # options that take several numbers
 
 
 def options(command: Any, kind: type, prefix: str = "") -> Iterator[str]:

@@ -91,6 +91,11 @@ def test_read_out_can_be_chosen(call: Call, models: Models, picture: Path, tmp_p
         assert call(*words, "--background", rule, "--threshold", 0.25, "--out", tmp_path / rule).code == 0
         read = json.loads((tmp_path / rule / "picture.json").read_text())["read_out"]
         assert (read["background"], read[field]) == (rule, 0.25)
+    assert call(*words, "--presence", 9, "--out", tmp_path / "sure").code == 0
+    read = json.loads((tmp_path / "sure/picture.json").read_text())["read_out"]
+    assert (read["background"], read["margin"], read["presence"]) == ("margin", 0.0, 9.0)
+    assert_one_sentence(call(*words, "--presence", 9, "--background", "none"), 2, "--presence goes with --background")
+    assert_one_sentence(call(*words, "--presence", -1), 1, "presence must be a number from 0 to 200, not -1")
     assert_one_sentence(call(*words, "--margin", 2, "--threshold", 0.5), 2, "goes with --background")
     for rule in ("none", "margin"):
         said = call(*words, "--background", rule, "--threshold", 0.5)

@@ -26,9 +26,12 @@ from zeroseg.reproduce.photos import (
     time_recorded,
 )
 from zeroseg.reproduce.photos_table import UNMEASURED, photo_records, photos_table
+from zeroseg.rules import Margin
 from zeroseg.segmenter import Segmenter
+from zeroseg.student.config import ReadOut
 
 WORDS = ("grass", "sky")
+READ = ReadOut(background=Margin(3.0, presence=2.0), background_words=WORDS, alike=0.7)
 
 
 @pytest.fixture
@@ -39,7 +42,7 @@ def sets(tmp_path: Path) -> PhotoSets:
 def subjects() -> list[Subject]:
     return [
         student_subject(0, Segmenter.of(student(PATCH_STUDENT), teacher())),
-        next(one for one in read_outs(teacher(), WORDS) if one.name == "crops"),
+        next(one for one in read_outs(teacher(), READ) if one.name == "crops"),
     ]
 
 
@@ -77,9 +80,10 @@ def test_other_weights_are_another_student():
     assert student_subject(0, Segmenter.of(model, teacher())).fingerprint != before
 
 
-def test_read_outs_have_the_students_words_for_the_background():
-    assert [one.name for one in read_outs(teacher(), WORDS)] == ["windows", "crops", "maskclip"]
-    assert {one.segmenter.read_out.background_words for one in read_outs(teacher(), WORDS)} == {WORDS}
+def test_read_outs_have_the_students_background():
+    assert [one.name for one in read_outs(teacher(), READ)] == ["windows", "crops", "maskclip"]
+    found = [one.segmenter.read_out for one in read_outs(teacher(), READ)]
+    assert {(read.background, read.background_words, read.alike) for read in found} == {(READ.background, WORDS, 0.7)}
 
 
 def test_equal_pixels_are_encoded_once_and_as_without_memory(monkeypatch: pytest.MonkeyPatch):

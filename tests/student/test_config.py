@@ -55,6 +55,15 @@ def test_smallest_region_is_a_fraction(fraction: object):
         ReadOut.from_json({"smallest_region": fraction})
 
 
+def test_the_limit_of_likeness_is_a_cosine_and_saved_only_where_it_changes_something():
+    assert "alike" not in ReadOut().to_json()
+    chosen = ReadOut(alike=0.4)
+    assert ReadOut.from_json(json.loads(json.dumps(chosen.to_json()))) == chosen
+    for value in (1.1, -2, True, "much", float("nan")):
+        with pytest.raises(ConfigError, match="alike must be a cosine, -1 to 1"):
+            ReadOut.from_json({"alike": value})
+
+
 def test_the_text_fingerprint_is_saved_if_there_is_one():
     """Without it nothing is saved: settings and records of earlier versions must stay equal to today's."""
     config = StudentConfig(text_fingerprint="cafe")

@@ -80,7 +80,7 @@ def starts(length: int, side: int, step: int) -> list[int]:
     return [min(number * step, length - side) for number in range(ceil((length - side) / step) + 1)]
 
 
-def covered_fractions(places: Sequence[int], side: int, length: int, cells: int) -> Float[Tensor, "I G"]:
+def covered_fractions(places: Sequence[float], side: float, length: int, cells: int) -> Float[Tensor, "I G"]:
     """The fraction of each cell, 0..1, that each window covers, along one axis; all lengths in pixels."""
     edges, begin = torch.linspace(0, length, cells + 1), torch.tensor(places)[:, None]
     common = torch.minimum(edges[1:], begin + side) - torch.maximum(edges[:-1], begin)

@@ -22,9 +22,11 @@ HELP = {
     "naming": "Whether a pixel takes the name of its segment (the paper's) or of its patch.",
     "background": "When a pixel is none of the labels (see `zeroseg segment --help`).",
     "margin": "Of the rule margin; under none, the offset of labels for stuff. Cosine x 100.",
+    "presence": "Of the rule margin: how much more than the margin a label must lead by somewhere in a picture.",
     "threshold": "Of the rule softmax.",
     "keep_mean": "Whether embeddings keep the teacher's mean when they are compared with words.",
     "background_words": "Words for the background.",
+    "alike": "Background words whose cosine with a label exceeds this stand down for it; 1: none.",
     "refinement": "Iterations in which masks follow the picture's edges.",
     "smallest_region": "Smaller areas, as fractions of the picture, take the class around them.",
 }
@@ -38,9 +40,11 @@ def read_out_options(info: StructTypeInfo) -> StructConstructorSpec | None:
     if info.type is not ReadOut:
         return None
     default = info.default if isinstance(info.default, ReadOut) else ReadOut()
+    presence = getattr(default.background, "presence", 0.0)
+    seldom = {"smallest_region": default.smallest_region, "alike": default.alike, "presence": presence}
     options = tuple(
         StructFieldSpec(name, TYPES.get(name, float), value, HELP.get(name, f"Of the rule {name.split('_')[0]}."))
-        for name, value in {**default.to_json(), "smallest_region": default.smallest_region}.items()
+        for name, value in {**default.to_json(), **seldom}.items()
     )
     return StructConstructorSpec(_build, options)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
 from typing import Annotated, Literal
@@ -70,6 +70,8 @@ class Segment:
     """0 to 1, for product, softmax or sigmoid; then --background is product if it is not given."""
     margin: Annotated[float | None, arg(help_behavior_hint=OWN)] = None
     """Cosine times 100; then --background is margin."""
+    presence: Annotated[float | None, arg(help_behavior_hint=OWN)] = None
+    """With the rule margin: labels that nowhere in a photo exceed the margin by this (cosine times 100) are absent."""
     naming: Annotated[Naming | None, arg(help_behavior_hint=OWN)] = None
     """Whether a pixel takes the name of its segment (the paper's) or of its patch."""
     refinement: Annotated[
@@ -135,6 +137,8 @@ class Segment:
         """Raise `UsageError` for thresholds that do not fit the background rule."""
         if self.margin is not None and (self.threshold is not None or self.background not in (None, "margin")):
             raise UsageError("--margin goes with --background margin: leave --threshold and other rules out.")
+        if self.presence is not None and (self.threshold is not None or self.background not in (None, "margin")):
+            raise UsageError("--presence goes with --background margin: leave --threshold and other rules out.")
         if self.threshold is not None and self.background in NOT_BY_THRESHOLD:
             raise UsageError(f"--threshold does not go with --background {self.background}: choose another rule.")
         if self.threshold is not None and not 0 <= self.threshold <= 1:
@@ -146,12 +150,13 @@ class Segment:
 
         words, smallest = self.background_words, segmenter.read_out.without_specks().smallest_region
         name, threshold = self.background, self.threshold if self.margin is None else self.margin
-        if name is None and threshold is not None:
-            name = "product" if self.margin is None else "margin"
+        if name is None and (threshold is not None or self.presence is not None):
+            name = "product" if self.margin is None and self.presence is None else "margin"
         rule = segmenter.read_out.background if name is None else segmenter.rule(name)
+        rule = rule if threshold is None else rule.at(threshold)
         changes = {
             "naming": self.naming,
-            "background": rule if threshold is None else rule.at(threshold),
+            "background": rule if self.presence is None else replace(rule, presence=self.presence),
             "refinement": self.refinement,
             "smallest_region": smallest if self.smallest_region is None else self.smallest_region,
             "background_words": tuple(word for line in words for word in parse_labels(line)) if words else None,

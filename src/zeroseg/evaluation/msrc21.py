@@ -5,7 +5,8 @@ Two layouts are read. The prepared one has {validation,test}/{images/*.jpg, mask
 colours in `COLOURS`; a colour that is not in the table is void, as in published readers of these files.
 
 591 images of about 320 x 213 pixels; in the order of their names the first, third ... are `validation` (296), the
-others `test` (295). The lists of Shotton et al. 2006 (TextonBoost: 276 to train on, 59, and 256 to test on) are not
+others `test` (295). In a split they are ordered by their numbers in a scene, then by scene, so that its first images
+show all classes. The lists of Shotton et al. 2006 (TextonBoost: 276 to train on, 59, and 256 to test on) are not
 used: nothing is trained on these images, and 59 are too few to choose on.
 
 Void pixels (black; many lie along edges) are ignored. So are horse and mountain, as in TextonBoost: they are too rare.
@@ -15,6 +16,7 @@ parts of a person: the head, and the rest), and makes building, grass, tree, sky
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -76,7 +78,8 @@ def _classes(names: ClassNames, objects: bool) -> dict[str, int]:
 def _prepared(root: Download, split: str, size: int | None, classes: Mapping[str, int]) -> list[Item]:
     images, masks = root.files(".jpg", f"{split}/images"), root.files(".png", f"{split}/masks")
     pairs = root.pairs(sorted(images.keys() | masks.keys()), images, masks)
-    return masked_items(pairs[:size], Numbering({number: classes[name] for name, number in NUMBERS.items()}))
+    numbering = Numbering({number: classes[name] for name, number in NUMBERS.items()})
+    return masked_items(sorted(pairs, key=_turn)[:size], numbering)
 
 
 def _is_original(folder: Path) -> bool:
@@ -91,10 +94,16 @@ def _original(root: Download, split: str, size: int | None, classes: Mapping[str
             f"{root.name}: {str(root.folder / 'Images')!r} has {len(pairs)} images, not {EVERY_IMAGE}: its splits "
             f"would be other ones; {root.remedy}."
         )
-    own = pairs[split == "test" :: 2][:size]
+    own = sorted(pairs[split == "test" :: 2], key=_turn)[:size]
     numbering = Numbering({_code(*COLOURS[name]): number for name, number in classes.items()}, others=IGNORE)
     text = repr(numbering)
     return [Item(name, image, mask, partial(_read_colours, mask, numbering), text, True) for name, image, mask in own]
+
+
+def _turn(pair: tuple[str, Path, Path]) -> tuple[list[int], str]:
+    """The place of an image in the order of its split: of 12_3_s, the third image of scene 12, [3, 12]."""
+    scene, *number = [int(digits) for digits in re.findall(r"\d+", pair[0])] or [0]
+    return [*number, scene], pair[0]
 
 
 def _read_colours(path: Path, numbering: Numbering) -> UInt16[np.ndarray, "H W"]:

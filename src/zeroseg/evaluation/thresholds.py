@@ -94,7 +94,7 @@ def tune_margin(
     which is fast and hardly changes the best value; then, with refinement, two values on each side are tried.
     `vocabulary` replaces the data set's own words for the same classes.
     """
-    rule = Margin() if dataset.has_background else NoBackground()
+    rule = segmenter.rule(Margin.name) if dataset.has_background else NoBackground()
     refinement = segmenter.read_out.refinement
     plain = segmenter.reading(background=rule, refinement=0)
     best = sweep_finely(plain, dataset, margins, vocabulary=vocabulary).best
@@ -115,7 +115,7 @@ def calibrate_margin(segmenter: Segmenter, images: Iterable[ImageSource], vocabu
     found = [segmenter.lead_over_background(segmenter.encode(image), vocabulary) for image in images]
     if not found:
         raise ConfigError("a margin can only be calibrated on images: name at least one.")
-    return segmenter.reading(background=Margin(round(otsu(np.concatenate(found)), 2)))
+    return segmenter.reading(background=segmenter.rule(Margin.name).at(round(otsu(np.concatenate(found)), 2)))
 
 
 def otsu(values: Float[np.ndarray, " N"]) -> float:

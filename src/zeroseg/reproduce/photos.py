@@ -27,6 +27,7 @@ from zeroseg.experiments import Record
 from zeroseg.experiments.records import Metrics, find_record, short
 from zeroseg.method_names import BaselineName, Naming
 from zeroseg.segmenter import Segmenter
+from zeroseg.student.config import ReadOut
 from zeroseg.teacher import Teacher
 from zeroseg.versions import versions
 
@@ -65,12 +66,12 @@ class Subject:
     namings: tuple[Naming, ...] = ("patches",)
 
 
-def read_outs(teacher: Teacher, background_words: tuple[str, ...]) -> list[Subject]:
-    """All read-outs of a teacher, with a student's words for the background."""
+def read_outs(teacher: Teacher, own: ReadOut) -> list[Subject]:
+    """All read-outs of a teacher, with a student's background: its rule, and its words with their limit of likeness."""
     segmenters = {name: baseline_segmenter(name, teacher) for name in READ_OUTS}
+    background = {"background": own.background, "background_words": own.background_words, "alike": own.alike}
     return [
-        Subject(name, 0, segmenter.reading(background_words=background_words), teacher.fingerprint)
-        for name, segmenter in segmenters.items()
+        Subject(name, 0, segmenter.reading(**background), teacher.fingerprint) for name, segmenter in segmenters.items()
     ]
 
 

@@ -30,7 +30,8 @@ class ReadOut:
     `naming`: a pixel takes the class of its segment token (the paper), or of its patch embedding.
     `background`: decides when a pixel is none of the labels (`rules.py`).
     `background_words`: words for the background, if a vocabulary has none of its own. If one of them is also a label,
-    some rules add an offset to its score.
+    some rules add an offset to its score. `alike`: background words whose cosine with a label exceeds this, -1..1,
+    stand down for it: those that mean nearly the same. 1, with which none does, is not saved.
     `keep_mean`: whether the mean of the teacher's embeddings, which training subtracts, is added again before they are
     compared with words. `refinement`: iterations of refinement, in which masks follow the picture's edges (`refine.py`;
     0 in the paper). `smallest_region`: what refinement leaves smaller than this fraction of the picture, 0..1, is given
@@ -45,6 +46,7 @@ class ReadOut:
     keep_mean: bool = True
     refinement: int = 0
     smallest_region: float = 0.0
+    alike: float = 1.0
 
     def __post_init__(self) -> None:
         _check_read_out(vars(self))
@@ -64,6 +66,7 @@ class ReadOut:
             "background_words": self.background_words,
             "refinement": self.refinement,
             **({"smallest_region": self.smallest_region} if self.smallest_region else {}),
+            **({"alike": self.alike} if self.alike != 1.0 else {}),
         }
 
     @classmethod
@@ -188,6 +191,9 @@ def _check_read_out(values: Mapping[str, object]) -> None:
     region = values.get("smallest_region", 0.0)
     if isinstance(region, bool) or not isinstance(region, int | float) or not 0 <= region < 1:
         raise ConfigError(f"smallest_region must be a fraction of the picture, 0 or more and below 1, not {region!r}.")
+    alike = values.get("alike", 1.0)
+    if isinstance(alike, bool) or not isinstance(alike, int | float) or not -1 <= alike <= 1:
+        raise ConfigError(f"alike must be a cosine, -1 to 1, not {alike!r}.")
     if not isinstance(values.get("keep_mean", True), bool):
         raise ConfigError(f"keep_mean must be true or false, not {values['keep_mean']!r}.")
     if not isinstance(words, tuple) or not all(isinstance(word, str) for word in cast(tuple[object, ...], words)):

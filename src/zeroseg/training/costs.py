@@ -14,6 +14,7 @@ from typing import Any
 from zeroseg.models import bundled
 from zeroseg.student.config import StudentConfig
 from zeroseg.student.cost import count_parameters, training_flops, transformer_flops
+from zeroseg.training.dense_targets import WindowsConfig
 from zeroseg.training.distillation import DistillConfig
 
 HALF, FLOAT = 2, 4  # bytes of a number: in caches, saved weights and activations; in training
@@ -115,7 +116,7 @@ def run_cost(config: DistillConfig, teacher: TowerSizes | None, cached: bool) ->
     return RunCost(
         parameters=parameters,
         student_flops=training_flops(config.student, config.mask_ratio, config.trainable_blocks),
-        window_flops=windows * (teacher.flops(config.windows.side) if teacher else 0.0),
+        window_flops=windows * (_read_flops(config.windows, teacher) if teacher else 0.0),
         view_flops=views * (teacher.flops(teacher.image_size) if teacher else 0.0),
         cached=cached,
         images=loop.steps * loop.batch_size,
@@ -124,6 +125,12 @@ def run_cost(config: DistillConfig, teacher: TowerSizes | None, cached: bool) ->
         student_bytes=HALF * parameters,
         cache_bytes_an_image=HALF * views * config.student.embedding_width if cached else 0,
     )
+
+
+def _read_flops(windows: WindowsConfig, teacher: TowerSizes) -> float:
+    """Operations for a window in a step: the mean over the scales, of which one is drawn, or all of them."""
+    flops = [teacher.flops(round(windows.side * scale)) for scale in windows.scales]
+    return sum(flops) / (len(flops) if windows.moved else 1)
 
 
 def activation_bytes(config: StudentConfig, mask_ratio: float) -> float:

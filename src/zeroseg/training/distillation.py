@@ -24,7 +24,7 @@ from zeroseg.student.encoder import gather, random_keep
 from zeroseg.student.model import patch_pixels
 from zeroseg.teacher import Teacher
 from zeroseg.training import diagnostics
-from zeroseg.training.dense_targets import DenseTargets, WindowsConfig
+from zeroseg.training.dense_targets import DenseTargets, Sight, WindowsConfig
 from zeroseg.training.loop import LoopConfig, Loss, Metrics, without_loop
 from zeroseg.training.loss_weights import LossWeights
 from zeroseg.training.sampling import hflip
@@ -154,10 +154,10 @@ class Distillation:
         config = self.config
         weights = config.losses if progress >= config.pretraining else PRETRAINING
         keep = random_keep(len(batch.images), config.student.grid**2, config.mask_ratio, generator)
-        shift = self.dense.draw(generator) if self.dense is not None else 0
+        sight = self.dense.draw(generator) if self.dense is not None else None
         kept = keep.tensor_split(self.loop.micro_batches)
         for part, some, fractions in zip(batch.split(len(kept)), kept, self._fractions(kept), strict=True):
-            yield self._loss(weights, part, some, fractions, shift, generator)
+            yield self._loss(weights, part, some, fractions, sight, generator)
 
     def _fractions(self, kept: Sequence[Int[Tensor, "_ K"]]) -> list[tuple[float, Tensor | float]]:
         """The fraction of the batch in each micro-batch: of its images, and of its views that show a kept patch."""
@@ -174,13 +174,13 @@ class Distillation:
         batch: ViewBatch,
         keep: Int[Tensor, "B K"],
         fractions: tuple[float, Tensor | float],
-        shift: int,
+        sight: Sight | None,
         generator: torch.Generator,
     ) -> Loss:
         """What a micro-batch adds to the loss of the batch: its own losses, times its fraction of the batch."""
         images, views = self._flipped(batch)
         views = self.targets(views)
-        windows = None if self.dense is None else gather(self._centred(self.dense(images, shift)), keep)
+        windows = None if self.dense is None else gather(self._centred(self.dense(images, sight)), keep)
         output = self.student(images, keep, generator)
         rebuilt = self.student.reconstruct(output.tokens, keep) if weights.reconstruction else None
         of_images, of_shown = fractions
