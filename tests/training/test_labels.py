@@ -5,7 +5,7 @@ import re
 import pytest
 
 from zeroseg.training.imagenet_words import imagenet_words
-from zeroseg.training.labels import TABLE, caption_words, is_name, labels_of_name, labels_of_sentences, words_of
+from zeroseg.training.labels import TABLE, caption_words, groups_of_sentences, is_name, labels_of_name, words_of
 
 
 @pytest.mark.parametrize("text", ["dog", "Tench", "great white shark", "sulphur-crested cockatoo", "car side"])
@@ -34,10 +34,19 @@ def test_an_unknown_name_is_its_only_label():
     assert labels_of_name("Yin Yang") == ("yin yang",)
 
 
-def test_sentences_give_the_labels_of_their_words_once():
-    said = labels_of_sentences(["A pigeon and two Dogs on the grass .", "A dog and trees"])
-    assert sorted(said) == ["animal", "bird", "dog", "grass", "tree"]
-    assert labels_of_sentences(["It is very quiet ."]) == ()
+def test_sentences_give_the_labels_of_each_of_their_words_once():
+    said = groups_of_sentences(["A pigeon and two Dogs on the grass .", "A dog and trees"])
+    assert said == (("dog", "animal"), ("grass",), ("bird", "animal"), ("tree",))
+    assert groups_of_sentences(["It is very quiet ."]) == ()
+
+
+def test_kinds_of_stuff_are_named_with_it():
+    """And not what only goes with it (a ski is no snow), nor two words that are kinds of each other."""
+    kinds = caption_words().kinds
+    assert {("woman", "person"), ("people", "person"), ("lake", "water"), ("street", "road")} <= set(kinds)
+    assert not {("ski", "snow"), ("football", "person"), ("face", "person"), ("dog", "animal")} & set(kinds)
+    assert not {(of, kind) for kind, of in kinds} & set(kinds)
+    assert all(of in caption_words().stuff and kind != of for kind, of in kinds)
 
 
 def test_words_are_lower_case_without_punctuation():

@@ -181,7 +181,8 @@ def toy(tower: Tower) -> WordTuning:
     one.features[:, 1] = 1
     classes = Source(torch.full((2, 1, 32), 7.0).half(), [("tench",), ("cat",)])
     seen = torch.arange(20.0).view(5, 4, 1).expand(5, 4, 32).half()
-    photos = Source(seen, [("sky",), ("grass", "dog"), ("sky", "grass"), ("cat",), ("dog",)])
+    said = [(("sky",),), (("grass",), ("dog", "animal")), (("sky",), ("grass",)), (("cat", "animal"),), (("dog",),)]
+    photos = Source.of_photos(seen, said)
     words = ["dog", "cat", "tench", "animal", "sky", "grass"]
     tokenizer = train_tokenizer(words, 600)
     config = replace(SHORT, shares=(3.0, 1.0), words_at_once=5)
@@ -204,6 +205,9 @@ def test_a_batch_draws_views_of_each_source(tower: Tower):
     assert torch.equal(again.tokens, batch.tokens)
     assert torch.equal(again.views, batch.views)
     assert not torch.equal(other.views, batch.views)
+    for said, groups in zip(batch.said, batch.groups, strict=True):
+        assert torch.equal(groups.sum(dim=0) > 0, said)
+        assert set(groups.sum(dim=1).tolist()) <= {0.0, 1.0}
 
 
 def test_the_words_of_a_batch_are_its_labels_and_others(tower: Tower):
@@ -238,6 +242,21 @@ def test_a_name_says_nothing_of_stuff(tower: Tower):
     for part in ("named", "words"):
         torch.testing.assert_close(before.parts[part], after.parts[part])
     assert abs(before.parts["views"] - after.parts["views"]) > 1e-4
+
+
+def test_words_for_kinds_of_stuff_are_in_every_batch(tower: Tower):
+    """Pairs whose two words are known; of a source without sentences as well."""
+    named = [Source(torch.zeros(4, 1, 32).half(), [("woman", "person"), ("lake", "water"), ("grass",), ("street",)])]
+    words = ["woman", "person", "lake", "water", "grass", "street"]
+    tokenizer = train_tokenizer(words, 600)
+    config = replace(SHORT, words_at_once=1, loop=replace(SHORT.loop, batch_size=1))
+    tuning = WordTuning(build_lit(tower, tokenizer, config), tokenizer, named, None, 1, "toy", config)
+    assert tuning.kinds == [("lake", "water"), ("woman", "person")]
+    batch = tuning.batch(0)
+    assert len(batch.tokens) >= 4
+    assert batch.kinds.shape == (2, 2)
+    (loss,) = tuning.losses(batch, 0.0, torch.Generator())
+    assert 0 < float(loss.parts["kinds"]) < 2
 
 
 def test_only_the_text_side_is_trained(tower: Tower, pairs: Described, tmp_path: Path):

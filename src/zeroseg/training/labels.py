@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 
 from zeroseg.training.imagenet_words import all_words, words_by_name
@@ -29,6 +30,8 @@ class CaptionWords:
     """Words that are labels themselves where they are the name of an image."""
     stuff: frozenset[str]
     """Labels of things that are in many images whose name does not say so: grass, sky, person, clothes."""
+    kinds: tuple[tuple[str, str], ...]
+    """Labels that are kinds of stuff, with that stuff: (woman, person), (lake, water)."""
 
 
 @cache
@@ -45,7 +48,10 @@ def caption_words() -> CaptionWords:
             words = left.split("; ")
             labels |= dict.fromkeys(words, tuple(right.split("; ")))
             kept.update(words if sign == ">" else ())
-    return CaptionWords(labels, frozenset(kept), frozenset(stuff))
+    chains = [(*([word] if word in kept and word not in some else []), *some) for word, some in labels.items()
+              if " " not in word]  # fmt: skip
+    kinds = {(kind, of) for chain in chains for kind, of in combinations(chain, 2) if of in stuff}
+    return CaptionWords(labels, frozenset(kept), frozenset(stuff), tuple(sorted(kinds)))
 
 
 def labels_of_name(name: str) -> tuple[str, ...]:
@@ -57,10 +63,10 @@ def labels_of_name(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*own, *table.labels.get(key, ())]))
 
 
-def labels_of_sentences(sentences: Iterable[str]) -> tuple[str, ...]:
-    """The labels of all words in sentences that are about one image."""
-    words = sorted(words_of(sentences))
-    return tuple(dict.fromkeys(label for word in words for label in caption_words().labels.get(word, ())))
+def groups_of_sentences(sentences: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+    """The labels of each word in sentences that are about one image, without repetitions."""
+    table = caption_words().labels
+    return tuple(dict.fromkeys(table[word] for word in sorted(words_of(sentences)) if word in table))
 
 
 def is_name(text: str) -> bool:

@@ -29,6 +29,7 @@ from zeroseg.training.tower_features import Crops, embed_crops
 from zeroseg.training.towers import Tower
 from zeroseg.training.tuning_sources import (
     Described,
+    Grouped,
     Labelled,
     Source,
     check_labels,
@@ -95,7 +96,7 @@ def tune(
 
 
 def _embed(
-    tower: Tower, named: Sequence[Labelled], photos: Labelled, config: LockedTuningConfig, run: Path, counting: Counting
+    tower: Tower, named: Sequence[Labelled], photos: Grouped, config: LockedTuningConfig, run: Path, counting: Counting
 ) -> tuple[list[Source], Source]:
     """The named images of each folder, and the photos with sentences."""
     names = [path for some in named for path, _ in some]
@@ -107,7 +108,7 @@ def _embed(
         seen = embed_crops(tower, [path for path, _ in photos], views, run / "features" / "sentences", progress)
     parts = features.split([len(some) for some in named])
     sources = [Source(part, [labels for _, labels in some]) for part, some in zip(parts, named, strict=True)]
-    return sources, Source(seen, [labels for _, labels in photos])
+    return sources, Source.of_photos(seen, [groups for _, groups in photos])
 
 
 def _check(tower: Tower, folders: int, config: LockedTuningConfig) -> None:

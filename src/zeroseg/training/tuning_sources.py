@@ -16,7 +16,7 @@ from torch import Tensor
 
 from zeroseg.errors import DatasetError
 from zeroseg.training.imagenet_words import imagenet_words
-from zeroseg.training.labels import is_name, labels_of_name, labels_of_sentences
+from zeroseg.training.labels import groups_of_sentences, is_name, labels_of_name
 from zeroseg.training.towers import Tower
 
 AT_ONCE = 4096  # features whose products are added up at once
@@ -26,6 +26,8 @@ Described = Sequence[tuple[Path, tuple[str, ...]]]
 """Images with all their texts."""
 Labelled = Sequence[tuple[Path, tuple[str, ...]]]
 """Images with their labels."""
+Grouped = Sequence[tuple[Path, tuple[tuple[str, ...], ...]]]
+"""Photos with the labels of each word of their sentences."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,13 @@ class Source:
     features: Float16[Tensor, "N R E"]
     """The whole square of each image, then its crops."""
     labels: Sequence[tuple[str, ...]]
+    groups: Sequence[tuple[tuple[str, ...], ...]] = ()
+    """Of photos with sentences: the labels of each word."""
+
+    @classmethod
+    def of_photos(cls, features: Float16[Tensor, "N R E"], groups: Sequence[tuple[tuple[str, ...], ...]]) -> Source:
+        """Photos with sentences, whose labels are those of all their words."""
+        return cls(features, [tuple(dict.fromkeys(label for some in own for label in some)) for own in groups], groups)
 
 
 def named_images(pairs: Described) -> Labelled:
@@ -44,13 +53,13 @@ def named_images(pairs: Described) -> Labelled:
             for path, texts in named]  # fmt: skip
 
 
-def sentence_photos(pairs: Described) -> Labelled:
+def sentence_photos(pairs: Described) -> Grouped:
     """The images of a folder that have a sentence, with their labels; those without any label are left out."""
-    photos = [(path, labels_of_sentences(texts)) for path, texts in pairs if not all(map(is_name, texts))]
-    return [(path, labels) for path, labels in photos if labels]
+    photos = [(path, groups_of_sentences(texts)) for path, texts in pairs if not all(map(is_name, texts))]
+    return [(path, groups) for path, groups in photos if groups]
 
 
-def check_labels(named: Sequence[Labelled], photos: Labelled) -> None:
+def check_labels(named: Sequence[Labelled], photos: Grouped) -> None:
     """Raise `DatasetError` if no image has a label."""
     if not photos and not any(named):
         raise DatasetError(

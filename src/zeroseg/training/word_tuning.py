@@ -1,12 +1,13 @@
 """What a text tower learns from features of images whose labels are known: the objective of `locked_tuning`.
 
-Letters: B named image, W word, T token, Q photo with sentences, V view, E width of the tower, N image of any kind.
+Letters: B named image, W word, T token, Q photo with sentences, V view, G group of labels, K kind, E width of the
+tower, N image of any kind.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
@@ -25,7 +26,7 @@ from zeroseg.training.loop import LoopConfig, Loss, Metrics, without_loop
 from zeroseg.training.optimiser import OptimiserConfig
 from zeroseg.training.sampling import numbers_of
 from zeroseg.training.tuning_sources import Source
-from zeroseg.training.word_losses import label_cross_entropy, views_explained
+from zeroseg.training.word_losses import kinds_apart, label_cross_entropy, views_explained
 
 LIT = Any  # the annotations of these models in transformers are not correct
 
@@ -64,6 +65,9 @@ class LockedTuningConfig:
     """Views of each of them in a step."""
     sentences: float = 1.0
     """Weight of their loss."""
+    kinds: float = 0.25
+    """Weight of the distance between words for kinds of stuff and the word for it: a woman is a person, too. The few
+    photos that show a kind alone do not say so."""
     words_at_once: int = 512
     """Words in a step at least: the labels of its images, and random other ones."""
     templates: tuple[str, ...] = ("{}", "{}", "a {}", "the {}", "a photo of a {}", "a picture of a {}")
@@ -90,7 +94,7 @@ class LockedTuningConfig:
             raise ConfigError('every template needs one place for the name, "{}".')
 
     def _check_fractions(self) -> None:
-        for name in ("crops", "views", "sentences", "whitening"):
+        for name in ("crops", "views", "sentences", "kinds", "whitening"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} must be 0 or more, not {getattr(self, name):g}.")
         for name in ("smallest_crop", "smallest_view"):
@@ -111,6 +115,10 @@ class WordBatch(Batch):
     views: Float[Tensor, "Q V E"]
     said: Bool[Tensor, "Q W"]
     """Which words are labels of which photos."""
+    groups: Float[Tensor, "Q G W"]
+    """Of each word of a photo's sentences the labels, with equal weights that add up to 1; 0 after the last word."""
+    kinds: Int[Tensor, "K 2"]
+    """Words for kinds of stuff, and the word for that stuff."""
     stuff: Bool[Tensor, " W"]
     """Which words name things that are in many images whose name does not say so."""
     tokens: Int[Tensor, "W T"]
@@ -147,6 +155,7 @@ class WordTuning:
         self.config, self.loop = config, config.loop
         sources = [*named, *([] if photos is None else [photos])]
         self.words = sorted({label for source in sources for labels in source.labels for label in labels})
+        self.kinds = [pair for pair in caption_words().kinds if set(pair) <= set(self.words)]
         weights = config.shares or (1.0,) * len(named)
         weights = [share if source.labels else 0.0 for share, source in zip(weights, named, strict=True)]
         self.shares = split_batch(self.loop.batch_size, weights)
@@ -171,25 +180,30 @@ class WordTuning:
                 features.append(source.features[n, view])
                 owned.append(source.labels[n])
                 whole.append(view == 0 and number < self.images)
-        views, said = self._views(step, random)
-        words = self._draw_words({label for labels in [*owned, *said] for label in labels}, random)
+        views, drawn = self._views(step, random)
+        said = [self.photos.labels[n] for n in drawn] if self.photos else []
+        needed = [*owned, *said, *self.kinds]
+        words = self._draw_words({label for labels in needed for label in labels}, random)
+        places = {word: place for place, word in enumerate(words)}
         put = [random.choice(self.config.templates).format(word) for word in words]
         longest, stuff = self.config.longest_text, caption_words().stuff
         tokens = self.tokenizer(put, padding=True, truncation=True, max_length=longest, return_tensors="pt")
         width = views.shape[2]
         return WordBatch(
             torch.stack(features).float() if features else torch.zeros(0, width),
-            _marked(owned, words),
+            _marked(owned, places),
             torch.tensor(whole, dtype=torch.bool),
             views,
-            _marked(said, words),
+            _marked(said, places),
+            _grouped([self.photos.groups[n] for n in drawn] if self.photos else [], places),
+            torch.tensor([[places[kind], places[of]] for kind, of in self.kinds], dtype=torch.long).view(-1, 2),
             torch.tensor([word in stuff for word in words]),
             tokens["input_ids"],
             names=[labels[0] for labels in [*owned, *said]],
         )
 
-    def _views(self, step: int, random: Random) -> tuple[Float[Tensor, "Q V E"], list[tuple[str, ...]]]:
-        """The photos of a step: features of some of their views, and their labels."""
+    def _views(self, step: int, random: Random) -> tuple[Float[Tensor, "Q V E"], list[int]]:
+        """The photos of a step: features of some of their views, and their numbers."""
         if self.photos is None:
             return torch.zeros(0, 1, self.model.visual_projection.in_features), []
         features, labels = self.photos.features, self.photos.labels
@@ -198,7 +212,7 @@ class WordTuning:
         )
         count = min(self.config.views_at_once, features.shape[1])
         views = [features[n, random.sample(range(features.shape[1]), count)] for n in drawn]
-        return torch.stack(views).float(), [labels[n] for n in drawn]
+        return torch.stack(views).float(), list(drawn)
 
     def _draw_words(self, labels: set[str], random: Random) -> list[str]:
         others = [word for word in self.words if word not in labels]
@@ -222,23 +236,33 @@ class WordTuning:
             parts = {
                 "named": label_cross_entropy(named, batch.labels, unnamed),
                 "words": label_cross_entropy(named.T[things], batch.labels.T[things], nowhere),
-                "views": views_explained(views, batch.said, unsaid, scale * self.model.nothing)
+                "views": views_explained(views, batch.groups, unsaid, scale * self.model.nothing)
                 if len(batch.views) else words.new_zeros(()),
+                "kinds": kinds_apart(words, batch.kinds),
             }  # fmt: skip
-        loss = parts["named"] + parts["words"] + self.config.sentences * parts["views"]
+        loss = parts["named"] + parts["words"]
+        loss = loss + self.config.sentences * parts["views"] + self.config.kinds * parts["kinds"]
         nearest = named.detach().masked_fill(unnamed, -math.inf).argmax(dim=1, keepdim=True)
         right = batch.labels.gather(1, nearest)[:, 0] & batch.whole
         accuracy = right.sum() / batch.whole.sum().clamp(min=1)
         yield Loss(loss, {name: part.detach() for name, part in parts.items()} | {"accuracy": accuracy})
 
 
-def _marked(owned: Sequence[tuple[str, ...]], words: Sequence[str]) -> Bool[Tensor, "N W"]:
-    """Which words (columns) are labels of which images (rows)."""
-    places = {word: place for place, word in enumerate(words)}
-    marked = torch.zeros(len(owned), len(words), dtype=torch.bool)
+def _marked(owned: Sequence[tuple[str, ...]], places: Mapping[str, int]) -> Bool[Tensor, "N W"]:
+    """Which words (columns, by their `places`) are labels of which images (rows)."""
+    marked = torch.zeros(len(owned), len(places), dtype=torch.bool)
     for row, labels in zip(marked, owned, strict=True):
         row[[places[label] for label in labels]] = True
     return marked
+
+
+def _grouped(owned: Sequence[tuple[tuple[str, ...], ...]], places: Mapping[str, int]) -> Float[Tensor, "Q G W"]:
+    """The weights of the labels of each group of each photo."""
+    weights = torch.zeros(len(owned), max(map(len, owned), default=0), len(places))
+    for photo, groups in zip(weights, owned, strict=True):
+        for row, labels in zip(photo, groups, strict=False):
+            row[[places[label] for label in labels]] = 1 / len(labels)
+    return weights
 
 
 def split_batch(size: int, shares: Sequence[float]) -> list[int]:
