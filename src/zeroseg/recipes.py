@@ -82,7 +82,7 @@ def photos_small() -> DistillConfig:
 
     The encoder is an EfficientNet-Lite0 whose frozen tower is its teacher's, a LiT from `zeroseg teach --tower
     efficientnet_lite0`. Targets are 84 overlapping views of a square of 448 pixels, losses as in `picturebook`, no
-    patches dropped. From 5,216 photos, 12 minutes on one CPU core, and an hour on one for the cache; mIoU of .54 on
+    patches dropped. From 7,219 photos, ten minutes on one CPU core, and an hour on one for the cache; mIoU of .54 on
     every fourth validation photo of MSRC-21, without refinement. `photos_small_dense` goes on from there.
     """
     read_out = ReadOut(
@@ -120,9 +120,10 @@ def photos_small() -> DistillConfig:
 def photos_small_dense() -> DistillConfig:
     """The second run for the bundled student `photos`: `--start-from` the student of `photos_small`.
 
-    At 320 pixels; the teacher's own dense map of the picture is a target beside the views. What the two know is
-    different: their mean names more places right than either. From 5,216 photos, 17 minutes on one CPU core; mIoU of
-    .565 on every fourth validation photo of MSRC-21 without refinement, .600 on all 296 with it.
+    At 320 pixels; the main target is the teacher's own dense map of the picture, at four scales, of which a step draws
+    one, smoothed over what looks alike. From 7,219 photos, 20 to 25 minutes on one CPU core; mIoU of .59 on every
+    fourth validation photo of MSRC-21 without refinement, .62 with it. The bundled weights are of an earlier form of
+    this recipe, with one scale and 5,216 photos: .565, .600 (docs/log.md).
     """
     first = photos_small()
     return replace(
