@@ -82,7 +82,7 @@ def photos_small() -> DistillConfig:
 
     The encoder is an EfficientNet-Lite0 whose frozen tower is its teacher's, a LiT from `zeroseg teach --tower
     efficientnet_lite0`. Targets are 84 overlapping views of a square of 448 pixels, losses as in `picturebook`, no
-    patches dropped. From 7,219 photos, ten minutes on one CPU core, and an hour on one for the cache; mIoU of .54 on
+    patches dropped. From 7,219 photos, 10 minutes on one CPU core, and an hour on one for the cache; mIoU of .54 on
     every fourth validation photo of MSRC-21, without refinement. `photos_small_dense` goes on from there.
     """
     read_out = ReadOut(
