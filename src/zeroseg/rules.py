@@ -64,6 +64,8 @@ class BackgroundRule(ABC):
     """The names of the rule's fields in saved configs, which have one flat table for all rules."""
     ranges: ClassVar[Ranges] = {"threshold": OF_COSINES}
     """The least and the greatest value of each field."""
+    unsaved: ClassVar[Mapping[str, float]] = {}
+    """Values, by their saved names, that are not saved: fields that older configs do not have, at their defaults."""
 
     def __post_init__(self) -> None:
         for field, saved in self.saved_as.items():
@@ -86,7 +88,7 @@ class BackgroundRule(ABC):
 
     def probabilities(self, scores: ClassScores) -> Float[Tensor, "R K"]:
         """The probability of each class in each region, 0..1: a softmax at CLIP's scale."""
-        return _beside(scores.background, scores.labels).softmax(dim=1)
+        return torch.cat([scores.background[:, None], scores.labels], dim=1).softmax(dim=1)
 
     @abstractmethod
     def describe(self) -> str:
@@ -102,7 +104,8 @@ class BackgroundRule(ABC):
 
     def to_json(self) -> dict[str, Any]:
         """Name and fields as saved configs have them: `{"background": "margin", "margin": 7.0}`."""
-        return {"background": self.name} | {saved: getattr(self, field) for field, saved in self.saved_as.items()}
+        values = {saved: getattr(self, field) for field, saved in self.saved_as.items()}
+        return {"background": self.name} | {k: value for k, value in values.items() if self.unsaved.get(k) != value}
 
 
 @dataclass(frozen=True)
@@ -145,23 +148,18 @@ class Margin(BackgroundRule):
     candidates: ClassVar[tuple[float, ...]] = MARGINS
     saved_as: ClassVar[Mapping[str, str]] = {"threshold": "margin", "presence": "presence"}
     ranges: ClassVar[Ranges] = {"threshold": OF_COSINES, "presence": (0.0, OF_COSINES[1])}
+    unsaved: ClassVar[Mapping[str, float]] = {"presence": 0.0}
 
     def logits(self, scores: ClassScores) -> Float[Tensor, "R K"]:
         """Scores as soft probabilities, which may be averaged over places."""
         labels = scores.labels + scoring.label_offsets(scores.is_stuff, self.threshold)
-        level = scoring.with_margin_background(labels, scores.background, self.threshold)
-        if self.presence:
-            level = scoring.without_absent(level, self.presence, scores.is_stuff)
-        return scoring.probabilities(level)
+        every = scoring.with_margin_background(labels, scores.background, self.threshold)
+        return scoring.probabilities(scoring.without_absent(every, self.presence, scores.is_stuff))
 
     def describe(self) -> str:
         """The rule in words."""
-        presence = f"; a label is absent that nowhere exceeds it by {self.presence:g} more" if self.presence else ""
+        presence = f"; labels are absent that nowhere exceed it by {self.presence:g} more" if self.presence else ""
         return f"best label under the best background word + {self.threshold:g} (cosine x 100){presence}"
-
-    def to_json(self) -> dict[str, Any]:
-        """Name and fields as in every rule; `presence` only if it is used, as in older configs."""
-        return {key: value for key, value in super().to_json().items() if key != "presence" or value}
 
     def without_background(self) -> NoBackground:
         """Labels that are background words keep the margin that is added to their scores."""
@@ -196,7 +194,7 @@ class Softmax(BackgroundRule):
 
     def probabilities(self, scores: ClassScores) -> Float[Tensor, "R K"]:
         """The scores, which are probabilities."""
-        return _beside(scores.background, scores.labels)
+        return torch.cat([scores.background[:, None], scores.labels], dim=1)
 
     def describe(self) -> str:
         """The rule in words."""
@@ -220,6 +218,7 @@ class Sigmoid(BackgroundRule):
         "threshold": "sigmoid_threshold", "slope": "sigmoid_slope", "middle": "sigmoid_middle",
     }  # fmt: skip
     ranges: ClassVar[Ranges] = {"threshold": PROBABILITY, "slope": SCALE, "middle": (-10.0, 10.0)}
+    unsaved: ClassVar[Mapping[str, float]] = {"sigmoid_slope": 10.0, "sigmoid_middle": 0.25}
 
     @classmethod
     def of_teacher(cls, logit_scale: float, logit_bias: float, threshold: float = 0.5) -> Sigmoid:
@@ -237,11 +236,6 @@ class Sigmoid(BackgroundRule):
         """The rule in words."""
         whose = "TCL's" if (self.slope, self.middle) == (10.0, 0.25) else "the teacher's own scale"
         return f"no label reaches {self.threshold:g}, or a background word fits better ({whose})"
-
-    def to_json(self) -> dict[str, Any]:
-        """Name and fields as in every rule; slope and middle only if they are not TCL's, as in older configs."""
-        usual = {"sigmoid_slope": 10.0, "sigmoid_middle": 0.25}
-        return {key: value for key, value in super().to_json().items() if usual.get(key) != value}
 
 
 @dataclass(frozen=True)
@@ -283,10 +277,8 @@ def rule_named(name: str, own: BackgroundRule | None = None) -> BackgroundRule:
     """
     if name not in RULES:
         raise ConfigError(f"there is no background rule {name!r}: choose one of {', '.join(RULES)}.")
-    if own is not None and own.name == name:
-        return own
-    if own is not None and name == NoBackground.name:
-        return own.without_background()
+    if own is not None and name in (own.name, NoBackground.name):
+        return own if name == own.name else own.without_background()
     return RULES[name]()
 
 
@@ -305,7 +297,3 @@ def rule_from_json(values: Mapping[str, Any]) -> BackgroundRule:
 def _check_number(name: str, value: object, least: float, greatest: float) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= greatest:
         raise ConfigError(f"{name} must be a number from {least:g} to {greatest:g}, not {value!r}.")
-
-
-def _beside(background: Float[Tensor, " R"], labels: Float[Tensor, "R C"]) -> Float[Tensor, "R K"]:
-    return torch.cat([background[:, None], labels], dim=1)

@@ -69,8 +69,10 @@ def with_margin_background(
 def without_absent(scores: Float[Tensor, "R C1"], presence: float, always: Bool[Tensor, " C"]) -> Float[Tensor, "R C1"]:
     """Labels that exceed the background (column 0) nowhere by `presence` score -inf everywhere; not those in `always`.
 
-    -inf over a temperature is the probability 0.
+    A softmax makes that 0. With a presence of 0 all scores stay.
     """
+    if not presence:
+        return scores
     absent = ((scores[:, 1:] - scores[:, :1]).amax(dim=0) < presence) & ~always
     return torch.where(F.pad(absent, (1, 0)), -torch.inf, scores)
 
