@@ -135,10 +135,9 @@ class Segment:
 
     def _check_rule(self) -> None:
         """Raise `UsageError` for thresholds that do not fit the background rule."""
-        if self.margin is not None and (self.threshold is not None or self.background not in (None, "margin")):
-            raise UsageError("--margin goes with --background margin: leave --threshold and other rules out.")
-        if self.presence is not None and (self.threshold is not None or self.background not in (None, "margin")):
-            raise UsageError("--presence goes with --background margin: leave --threshold and other rules out.")
+        for option, value in (("--margin", self.margin), ("--presence", self.presence)):
+            if value is not None and (self.threshold is not None or self.background not in (None, "margin")):
+                raise UsageError(f"{option} goes with --background margin: leave --threshold and other rules out.")
         if self.threshold is not None and self.background in NOT_BY_THRESHOLD:
             raise UsageError(f"--threshold does not go with --background {self.background}: choose another rule.")
         if self.threshold is not None and not 0 <= self.threshold <= 1:
