@@ -20,8 +20,8 @@ from zeroseg.training.loop import LoopConfig
 def differences(one: dict[str, object], other: dict[str, object], place: str = "") -> set[str]:
     """The paths of the settings in which two configs differ."""
     found: set[str] = set()
-    for name, value in one.items():
-        theirs = other[name]
+    for name in one | other:
+        value, theirs = one.get(name), other.get(name)
         if isinstance(value, dict) and isinstance(theirs, dict):
             found |= differences(value, theirs, f"{place}{name}.")
         elif value != theirs:
@@ -35,6 +35,9 @@ def differences(one: dict[str, object], other: dict[str, object], place: str = "
         ("last-2", {"trainable_blocks", "loop.optimiser.encoder_rate"}),
         ("last-5", {"trainable_blocks", "loop.optimiser.encoder_rate"}),
         ("no-centre", {"centre"}),
+        ("dense-map", {"losses.window", "windows.method"}),
+        ("dense-map-alone", {"losses.window", "losses.dense", "windows.method"}),
+        ("dense-map-scales", {"losses.window", "windows.method", "windows.scales", "windows.smoothing"}),
         ("mask-0.5", {"mask_ratio"}),
         ("pixels-320", {"student.image_size"}),
     ],
@@ -47,7 +50,8 @@ def test_a_variant_changes_one_thing(name: str, changed: set[str]):
 
 def test_every_variant_is_in_that_list_or_the_base():
     assert [variant.name for variant in PHOTOS.variants] == [
-        "base", "last-2", "last-5", "no-centre", "mask-0.5", "pixels-320"
+        "base", "last-2", "last-5", "no-centre", "dense-map", "dense-map-alone", "dense-map-scales", "mask-0.5",
+        "pixels-320",
     ]  # fmt: skip
 
 

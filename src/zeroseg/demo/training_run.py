@@ -53,7 +53,7 @@ def draw_images(folder: Path, by: Teacher, config: DemoConfig, log: Log) -> list
     pace = embedding_pace(_scenes_in(folder)[: 2 * PROBED], by, config.recipe.views)
     count = round(min(max(pace * config.caching_seconds, config.fewest_images), config.most_images))
     log.say(
-        f"The teacher embeds {len(config.recipe.views.boxes())} views each of {pace:.0f} images a second here: "
+        f"The teacher embeds {len(config.recipe.views.boxes())} views each of {pace:.1f} images a second here: "
         f"{count:,} scenes, without any label, are drawn."
     )
     with log.bar("drawing", count) as advance:

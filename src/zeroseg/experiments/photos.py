@@ -8,6 +8,7 @@ from pathlib import Path
 from zeroseg.experiments import changes
 from zeroseg.experiments.design import Column, Experiment, Variant
 from zeroseg.recipes import photos_small
+from zeroseg.training.dense_targets import WindowsConfig
 from zeroseg.training.distillation import DistillConfig
 
 ALL, OBJECTS = "msrc21", "msrc21-objects"
@@ -38,13 +39,30 @@ def _last_blocks(count: int) -> Variant:
     )
 
 
+ONE_WINDOW = WindowsConfig(side=SIDE, method="maskclip")
+SEVERAL_SCALES = replace(ONE_WINDOW, scales=(0.7, 1.0, 1.4, 2.0), smoothing=0.12)
+
+
+def _dense_map(name: str, title: str, windows: WindowsConfig, **weights: float) -> Variant:
+    return Variant(
+        name, title, changes.together(changes.settings(windows=windows), changes.losses(window=4.0, **weights))
+    )
+
+
 PHOTOS = Experiment(
     name="photos",
     recipe=photos_short,
     base=Variant("base", "encoder frozen, crops as targets, centred, all patches seen, 224 pixels"),
     groups={
         "Encoder": (_last_blocks(2), _last_blocks(5)),
-        "Targets": (Variant("no-centre", "targets neither centred nor scaled", changes.settings(centre=False)),),
+        "Targets": (
+            Variant("no-centre", "targets neither centred nor scaled", changes.settings(centre=False)),
+            _dense_map("dense-map", "the teacher's own dense map is a target, too", ONE_WINDOW),
+            _dense_map("dense-map-alone", "the same, and patches have no targets from crops", ONE_WINDOW, dense=0.0),
+            _dense_map(
+                "dense-map-scales", "a dense map too: at four scales, smoothed over what looks alike", SEVERAL_SCALES
+            ),
+        ),
         "Patches and pixels": (
             Variant("mask-0.5", "half of the patches dropped in training", changes.settings(mask_ratio=0.5)),
             Variant("pixels-320", "trained on 320 pixels, not 224", changes.student(image_size=320)),
