@@ -104,4 +104,5 @@ CATALOGUE = (
         "facebook/metaclip-b16-400m", 149_620_737, "CC-BY-NC-4.0", "400 million images of CommonCrawl, English", False
     ),
 )
-"""Licences: of the model cards and of openai/CLIP; sizes: of the architectures."""
+"""Licences: of the model cards and of openai/CLIP; sizes: of the architectures. EVA-CLIPs are missing: on the hub they
+are in the format of `transformers` with code of their own only, and code from the hub is never run."""

@@ -12,6 +12,7 @@ from zeroseg.errors import ConfigError
 from zeroseg.feature_cache import FeatureCache, build_cache
 from zeroseg.losses import shown_views
 from zeroseg.student.encoder import random_keep
+from zeroseg.training.dense_targets import DenseTargets, WindowsConfig
 from zeroseg.training.distillation import Distillation, DistillConfig, LossWeights
 from zeroseg.training.loop import LoopConfig, Loss
 from zeroseg.training.view_data import ViewBatch, ViewData
@@ -49,6 +50,23 @@ def test_a_flipped_image_goes_with_its_flipped_views(data: ViewData):
     )
     one, other = (loss_of(distillation, given).value.detach() for given in (batch, by_hand))
     assert float(one) == pytest.approx(float(other), rel=1e-5)
+
+
+def test_a_flipped_image_goes_with_its_flipped_window_targets(data: ViewData, monkeypatch: pytest.MonkeyPatch):
+    """The teacher reads the image as it is, and its targets are flipped: the same as flipping both by hand."""
+    weights = LossWeights(reconstruction=0.0, matching=0.0, distillation=0.0, window=1.0)
+    config = replace(CONFIG, losses=weights, windows=WindowsConfig(side=PATCH_STUDENT.image_size, moved=False))
+    distillation = Distillation(student(PATCH_STUDENT), config, data, teacher())
+    batch = replace(data.batch(0), flipped=torch.tensor([True, True]))
+    one = loss_of(distillation, batch).value.detach()
+    reads, grid = distillation.dense, PATCH_STUDENT.grid
+    assert reads is not None
+    targets = reads(batch.images.float() / 255).view(2, grid, grid, -1)
+    by_hand = ViewBatch(batch.images.flip(-1), batch.features, torch.tensor([False, False]), names=batch.names)
+    for flipped, same in ((targets.flip(2), True), (targets, False)):
+        monkeypatch.setattr(DenseTargets, "__call__", lambda *_, known=flipped: known.flatten(1, 2))
+        other = loss_of(distillation, by_hand).value.detach()
+        assert (float(one) == pytest.approx(float(other), rel=1e-5)) is same
 
 
 def test_targets_are_normalised_centred_and_scaled(data: ViewData):

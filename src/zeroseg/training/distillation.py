@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from zeroseg import losses
@@ -131,6 +131,8 @@ class Distillation:
             self.dense = DenseTargets(teacher, config.windows, config.student.grid)
         device = student.target_mean.device
         self.flipped_views = hflip_order(config.views).to(device)
+        grid = config.student.grid
+        self.flipped_patches = torch.arange(grid**2, device=device).view(grid, grid).flip(1).flatten()
         self.local = torch.tensor(config.views.is_local(), device=device)
         self.coverage = patch_coverage(config.views, config.student.grid).to(device)
         self.relevance = patch_relevance(config.views, config.student.grid, config.focus).to(device)
@@ -178,9 +180,10 @@ class Distillation:
         generator: torch.Generator,
     ) -> Loss:
         """What a micro-batch adds to the loss of the batch: its own losses, times its fraction of the batch."""
-        images, views = self._flipped(batch)
-        views = self.targets(views)
-        windows = None if self.dense is None else gather(self._centred(self.dense(images, sight)), keep)
+        squares = self._squares(batch)
+        images = hflip(squares, batch.flipped)
+        views = self.targets(self._views(batch, images))
+        windows = None if self.dense is None else gather(self._windows(self.dense(squares, sight), batch.flipped), keep)
         output = self.student(images, keep, generator)
         rebuilt = self.student.reconstruct(output.tokens, keep) if weights.reconstruction else None
         of_images, of_shown = fractions
@@ -206,14 +209,20 @@ class Distillation:
     def _centred(self, features: Float[Tensor, "B N D"]) -> Float[Tensor, "B N D"]:
         return (features - self.student.target_mean) / self.student.target_scale
 
-    def _flipped(self, batch: ViewBatch) -> tuple[Float[Tensor, "B 3 S S"], Float[Tensor, "B V D"]]:
-        images = batch.images.float() / 255
-        size = self.config.student.image_size
-        images = hflip(resize(images, (size, size)) if images.shape[-1] != size else images, batch.flipped)
+    def _squares(self, batch: ViewBatch) -> Float[Tensor, "B 3 S S"]:
+        """The images as they are, at the student's size."""
+        images, size = batch.images.float() / 255, self.config.student.image_size
+        return resize(images, (size, size)) if images.shape[-1] != size else images
+
+    def _views(self, batch: ViewBatch, images: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B V D"]:
+        """The embeddings of the views of flipped images: those of the images as they are, in another order."""
         if not batch.features.shape[1]:
-            return images, self._embedded(images)
-        features = torch.where(batch.flipped[:, None, None], batch.features[:, self.flipped_views], batch.features)
-        return images, features
+            return self._embedded(images)
+        return torch.where(batch.flipped[:, None, None], batch.features[:, self.flipped_views], batch.features)
+
+    def _windows(self, targets: Float[Tensor, "B P D"], flipped: Bool[Tensor, " B"]) -> Float[Tensor, "B P D"]:
+        """The targets of the patches of flipped images, from those of the images as they are."""
+        return self._centred(torch.where(flipped[:, None, None], targets[:, self.flipped_patches], targets))
 
     def _embedded(self, images: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B V D"]:
         """The teacher's embeddings of the views, computed now; no views if no loss needs them."""
