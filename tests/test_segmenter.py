@@ -17,6 +17,7 @@ from tests.tiny import MEAN, PATCH_STUDENT, STD, STUDENT, clip, photo, student, 
 from zeroseg.components import components
 from zeroseg.encoding import KEPT, Encoded, Size, StudentEncoder
 from zeroseg.errors import ImageError, VocabularyError, WeightsError
+from zeroseg.known_words import KnownWords
 from zeroseg.rules import BackgroundRule, Margin, NoBackground, Product, Sigmoid, Softmax
 from zeroseg.segmenter import MOST_UNKNOWN, REFINED_SIDE, Segmenter, working_size
 from zeroseg.student import Student, StudentConfig
@@ -534,16 +535,31 @@ def test_every_rule_does_without_background_words(rule: BackgroundRule):
 # --- words that the teacher has never seen ------------------------------------------------------------
 
 
+def knowing(known: KnownWords) -> Segmenter:
+    told = ClipTeacher(clip(), tokenizer(), MEAN, STD)
+    told.known_words = known
+    ours = segmenter(PATCHES)
+    return Segmenter(ours.encoder, told, ours.read_out)
+
+
 def test_unknown_words_are_warned_of_and_change_nothing():
-    ours, told = segmenter(PATCHES), segmenter(PATCHES)
-    told.teacher = ClipTeacher(clip(), tokenizer(), MEAN, STD)
-    told.teacher.known_words = frozenset({"cat"})
+    told = knowing(KnownWords(frozenset({"cat"})))
     with pytest.warns(UnknownWordsWarning, match="never read 'zebra'") as caught:
-        warned = told(photo(), "cats, zebra")
+        warned = told(photo(), "cat, zebra")
     assert len(caught) == 1
-    np.testing.assert_array_equal(warned.class_map, ours(photo(), "cats, zebra").class_map)
+    np.testing.assert_array_equal(warned.class_map, segmenter(PATCHES)(photo(), "cat, zebra").class_map)
     many = told.unknown_words(make_vocabulary([f"zebra{letter}" for letter in "abcdefghijkl"]))
     assert len(many) == MOST_UNKNOWN
+
+
+def test_words_are_read_in_the_form_that_the_teacher_has_learned():
+    """A text tower that has learned "cat" alone may know nothing of "cats"; the label keeps the user's spelling."""
+    told = knowing(KnownWords(frozenset({"cat", "dog"}), {"puppy": "dog"}))
+    with pytest.warns(UnknownWordsWarning, match="reads it as 'dog'") as caught:
+        found = told(photo(), "Cats, puppy")
+    assert len(caught) == 1
+    np.testing.assert_array_equal(found.class_map, segmenter(PATCHES)(photo(), "cat, dog").class_map)
+    assert found.labels[-2:] == ("Cats", "puppy")
 
 
 def test_teachers_that_do_not_say_what_they_know_are_believed():

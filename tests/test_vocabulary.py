@@ -18,7 +18,6 @@ from zeroseg.vocabulary import (
     parse_label_lines,
     parse_labels,
     same_tokens,
-    unknown_words,
 )
 
 WORD = st.text(st.characters(exclude_characters=',;"', exclude_categories=("C", "Z")), min_size=1, max_size=8)
@@ -219,29 +218,3 @@ def test_equal_vocabularies_are_one_key():
     assert hash(make_vocabulary("dog, cat")) == hash(make_vocabulary(["dog", "cat", "Dog"]))
     assert make_vocabulary("dog, cat") == make_vocabulary(["dog ", " cat"])
     assert make_vocabulary("dog, cat") != make_vocabulary("cat, dog")
-
-
-# --- words that a text tower has never seen ---------------------------------------------------------
-
-KNOWN = {"a", "cow", "cherry", "leaf", "knife", "woman", "boxes", "dogs", "traffic", "light", "t-shirt", "straße"}
-
-
-@pytest.mark.parametrize(
-    "label",
-    ["cow", "Cows", "cherries", "leaves", "knives", "women", "box", "dog", "traffic lights", "a cow", "T-shirt", "7",
-     "Straße"],
-)  # fmt: skip
-def test_singulars_plurals_and_known_labels_are_known(label: str):
-    assert unknown_words([label], KNOWN) == []
-
-
-def test_unknown_words_are_named_with_similar_ones():
-    found = unknown_words(["zebra", "cow", "zebra light", "Knight"], KNOWN)
-    assert [(one.label, one.words) for one in found] == [
-        ("zebra", ("zebra",)), ("zebra light", ("zebra",)), ("Knight", ("knight",)),
-    ]  # fmt: skip
-    zebra, zebra_light, knight = (one.sentence(KNOWN) for one in found)
-    assert "has never read 'zebra', so" in zebra
-    assert "similar" not in zebra
-    assert "has never read 'zebra light' ('zebra'), so" in zebra_light
-    assert knight.endswith("similar words that it knows: light.")

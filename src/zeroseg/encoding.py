@@ -145,7 +145,10 @@ class WordEmbedder:
         self._lock = threading.Lock()
 
     def __call__(self, words: Sequence[str], templates: Sequence[str]) -> Float[Tensor, "W D"]:
-        """For each word the mean of its embeddings in all templates (such as "a photo of a {}"); not normalised."""
+        """For each word the mean of its embeddings in all templates (such as "a photo of a {}"); not normalised.
+
+        A word is read in the form that the teacher has learned (`Teacher.reading`).
+        """
         key = (tuple(words), tuple(templates))
         with self._lock:
             if key not in self._kept:
@@ -157,5 +160,5 @@ class WordEmbedder:
 
     @torch.inference_mode()
     def _embed(self, words: tuple[str, ...], templates: tuple[str, ...]) -> Float[Tensor, "W D"]:
-        prompts = [template.format(word) for word in words for template in templates]
+        prompts = [template.format(self.teacher.reading(word)) for word in words for template in templates]
         return rearrange(self.teacher.embed_texts(prompts), "(w t) d -> w t d", t=len(templates)).mean(dim=1)

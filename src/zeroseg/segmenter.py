@@ -24,6 +24,7 @@ from zeroseg.components import without_small_components
 from zeroseg.encoding import Encoded, ImageEncoder, Size, StudentEncoder, WordEmbedder
 from zeroseg.errors import WeightsError
 from zeroseg.images import ImageSource, load_image, resize, to_tensor
+from zeroseg.known_words import said_of_labels
 from zeroseg.models import DEFAULT
 from zeroseg.refine import refine
 from zeroseg.rules import BackgroundRule, ClassScores, Sigmoid, rule_named
@@ -31,7 +32,7 @@ from zeroseg.segmentation import BACKGROUND, Segmentation
 from zeroseg.student import Student
 from zeroseg.student.config import ReadOut, StudentConfig
 from zeroseg.teacher import Teacher
-from zeroseg.vocabulary import UnknownWordsWarning, Vocabulary, label_key, make_vocabulary, unknown_words
+from zeroseg.vocabulary import UnknownWordsWarning, Vocabulary, label_key, make_vocabulary
 
 LARGEST_ASPECT = 6  # longer pictures are compressed to it: position embeddings do not extend that far
 MOST_UNKNOWN = 8  # labels that a warning names
@@ -84,7 +85,7 @@ class Segmenter:
         `image`: anything that `load_image` takes. `labels`: a list, one line with commas, or a `Vocabulary`.
         `read_out`: replaces the segmenter's own.
 
-        Warns (`UnknownWordsWarning`) of labels with words that the teacher has never read, if it says which it has.
+        Warns (`UnknownWordsWarning`) of labels that the teacher has not learned, if it says which it has.
         Raises `ImageError`, `VocabularyError`, and `WeightsError` for a naming that the model does not have.
         """
         vocabulary = labels if isinstance(labels, Vocabulary) else make_vocabulary(labels)
@@ -93,13 +94,11 @@ class Segmenter:
         return self.name(self.encode(image), vocabulary, read_out)
 
     def unknown_words(self, vocabulary: Vocabulary) -> list[str]:
-        """One sentence for each label with words that the teacher's text tower has never seen: at most `MOST_UNKNOWN`.
+        """One sentence for each label that the teacher has not learned, or reads as another: at most `MOST_UNKNOWN`.
 
         Empty for teachers that do not say which words they know, such as those of the hub.
         """
-        known = self.teacher.known_words
-        unknown = [] if known is None else unknown_words(vocabulary.labels, known)
-        return [one.sentence(known or ()) for one in unknown[:MOST_UNKNOWN]]
+        return said_of_labels(vocabulary.labels, self.teacher.known_words)[:MOST_UNKNOWN]
 
     def encode(self, image: ImageSource) -> Encoded:
         """The regions of an image, ready for any number of vocabularies. Raises `ImageError`."""

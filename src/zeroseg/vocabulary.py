@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from zeroseg.errors import VocabularyError
@@ -20,9 +19,6 @@ BACKGROUND_WORDS = (
 MOST_LABELS = 65_535  # class maps are uint16, and the background needs one number
 FIELD = re.compile(r'[^\S\n]*"(?P<quoted>(?:[^"]|"")*)"[^\S\n]*(?=[,;\n]|$)|[^,;\n]*')
 COMMENT = "#"
-WORD = re.compile(r"[^\W\d_]+")
-ENDINGS = (("s", ""), ("es", ""), ("ies", "y"), ("ves", "f"), ("ves", "fe"), ("men", "man"))  # of plurals, singulars
-MOST_NEAR = 3  # known words that are shown beside an unknown one
 
 
 @dataclass(frozen=True)
@@ -124,42 +120,7 @@ def same_tokens(labels: Sequence[str], tokens: Sequence[Sequence[int]]) -> list[
 
 
 class UnknownWordsWarning(UserWarning):
-    """A label has words that the teacher's text tower has never seen: its masks may be anything."""
-
-
-@dataclass(frozen=True)
-class UnknownWords:
-    """A label, and those of its words that a text tower has never seen."""
-
-    label: str
-    words: tuple[str, ...]
-
-    def sentence(self, known: Collection[str]) -> str:
-        """What to tell the user, with the words of `known` that are spelled most similarly."""
-        near = dict.fromkeys(
-            found for word in self.words for found in difflib.get_close_matches(word, sorted(known), MOST_NEAR)
-        )
-        words = "" if self.words == (self.label.lower(),) else f" ({', '.join(map(repr, self.words))})"
-        similar = f"; similar words that it knows: {', '.join(near)}" if near else ""
-        return f"the teacher has never read {self.label!r}{words}, so the masks of this label may be wrong{similar}."
-
-
-def unknown_words(labels: Iterable[str], known: Collection[str]) -> list[UnknownWords]:
-    """The labels with words that are not in `known` (lower case), neither as they are nor as singular or plural."""
-    found = (
-        UnknownWords(label, tuple(word for word in WORD.findall(label.lower()) if not _is_known(word, known)))
-        for label in labels
-        if label.lower() not in known
-    )
-    return [unknown for unknown in found if unknown.words]
-
-
-def _is_known(word: str, known: Collection[str]) -> bool:
-    forms = [word]
-    for plural, singular in ENDINGS:
-        forms += [word.removesuffix(plural) + singular] if word.endswith(plural) else []
-        forms += [word.removesuffix(singular) + plural] if word.endswith(singular) else []
-    return any(form in known for form in forms)
+    """The teacher has not learned a label: its masks may be wrong, or those of another word."""
 
 
 def make_vocabulary(labels: str | Iterable[str], background: Sequence[str] | None = None) -> Vocabulary:

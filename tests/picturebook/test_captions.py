@@ -2,6 +2,7 @@
 
 from random import Random
 
+from zeroseg.known_words import KnownWords
 from zeroseg.models import BUNDLED
 from zeroseg.picturebook import PicturebookPairs, caption_words
 from zeroseg.teacher import Teacher
@@ -19,4 +20,4 @@ def test_the_bundled_teacher_knows_the_words_of_captions():
     """Its list is `"".join(f"{word}\\n" for word in caption_words())`."""
     saved = (BUNDLED["picturebook"].teacher / KNOWN_WORDS).read_text(encoding="utf-8")
     assert saved.splitlines() == caption_words()
-    assert Teacher.from_pretrained("picturebook").known_words == set(caption_words())
+    assert Teacher.from_pretrained("picturebook").known_words == KnownWords(frozenset(caption_words()))

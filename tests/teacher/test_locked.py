@@ -25,6 +25,7 @@ from tests.tiny import LITE_STUDENT, image_tower, locked, locked_folder, locked_
 from zeroseg.baselines import DenseReadOut
 from zeroseg.efficientnet_lite import EfficientNetLite
 from zeroseg.errors import TeacherError, TrainingError
+from zeroseg.known_words import KnownWords
 from zeroseg.method_names import DenseMethod
 from zeroseg.teacher import LockedTeacher, Teacher
 from zeroseg.teacher.image_tower import image_processor, stride_of, with_hidden_size
@@ -130,7 +131,7 @@ def test_a_text_tower_of_another_kind_with_its_own_tokenizer(tmp_path: Path):
 def test_known_words_are_read_from_the_folder(folder: Path, tmp_path: Path):
     known = shutil.copytree(folder, tmp_path / "known")
     (known / "known_words.txt").write_text("dog\ncat\n犬\n", encoding="utf-8")
-    assert Teacher.from_pretrained(known).known_words == {"dog", "cat", "犬"}
+    assert Teacher.from_pretrained(known).known_words == KnownWords(frozenset({"dog", "cat", "犬"}))
 
 
 # --- dense read-outs --------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from transformers import VisionTextDualEncoderModel
 
 from tests.tiny import COLOURS, colour_pairs, lite_package, tower_folder
 from zeroseg.errors import ConfigError, DatasetError, TeacherError, TrainingError
+from zeroseg.known_words import KnownWords
 from zeroseg.teacher import LockedTeacher, Teacher
 from zeroseg.training.captioned import read_described
 from zeroseg.training.locked_tuning import build_lit, tune
@@ -105,10 +106,10 @@ def test_names_of_new_pictures_are_found(tower: Tower, pairs: Described, tmp_pat
     assert Tower("saved", saved.vision_model, (), ()).fingerprint == fingerprint
 
 
-def test_the_words_of_labels_and_templates_are_known(tower: Tower, pairs: Described, tmp_path: Path):
+def test_labels_are_known(tower: Tower, pairs: Described, tmp_path: Path):
     tune(tower, [pairs], SHORT, tmp_path / "run")
     known = Teacher.from_pretrained(tmp_path / "run" / "teacher").known_words
-    assert known == {*COLOURS, "leaves", "a", "the", "photo", "of", "picture"}
+    assert known == KnownWords(frozenset({*COLOURS, "leaves"}), {"foliage": "leaves"})
 
 
 def test_progress_is_shown_and_features_stay(tower: Tower, pairs: Described, tmp_path: Path):
@@ -172,7 +173,7 @@ def test_the_classes_of_a_tower_are_learnt_too(pairs: Described, tmp_path: Path,
     assert tower is not None
     assert tower.form == "efficientnet_lite0"
     assert teacher.known_words is not None
-    assert {"tench", "animal", "ruby"} < teacher.known_words
+    assert {"tench", "animal", "ruby"} < teacher.known_words.names
 
 
 def toy(tower: Tower) -> WordTuning:

@@ -19,6 +19,7 @@ from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 from tests.tiny import CAPTIONS, TEACH, photo, tokenizer
 from zeroseg.errors import TrainingError
 from zeroseg.images import to_tensor
+from zeroseg.known_words import KnownWords
 from zeroseg.models import BUNDLED
 from zeroseg.picturebook import PicturebookPairs
 from zeroseg.teacher import Teacher
@@ -194,7 +195,7 @@ def test_teacher_reads_what_was_taught(taught: tuple[CLIPModel, Path]):
 def test_words_of_captions_are_known(taught: tuple[CLIPModel, Path]):
     """Labels with other words are warned of."""
     _, run = taught
-    assert Teacher.from_pretrained(run / "teacher").known_words == Photos().words()
+    assert Teacher.from_pretrained(run / "teacher").known_words == KnownWords(frozenset(Photos().words()))
 
 
 def test_steps_change_the_weights_and_are_logged(taught: tuple[CLIPModel, Path]):

@@ -227,7 +227,8 @@ def _warn_of_same_tokens(vocabulary: zeroseg.Vocabulary, segmenter: zeroseg.Segm
     """Print which labels the teacher cannot distinguish."""
     from zeroseg.vocabulary import same_tokens
 
-    for first, *others in same_tokens(vocabulary.labels, segmenter.teacher.token_ids(vocabulary.labels)):
+    read = [segmenter.teacher.reading(label) for label in vocabulary.labels]
+    for first, *others in same_tokens(vocabulary.labels, segmenter.teacher.token_ids(read)):
         shown = ", ".join(map(repr, others[:LABELS_SHOWN]))
         say(f"the teacher reads {first!r} and {shown} as the same tokens: all their pixels go to {first!r}.")
 

@@ -6,7 +6,7 @@ Letters: B image, C text, T token, P patch, D embedding width, H W pixels, S the
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ from zeroseg.errors import TeacherError
 from zeroseg.files import write_text_atomically
 from zeroseg.hub import folder_of
 from zeroseg.images import resize
+from zeroseg.known_words import KnownWords
 from zeroseg.method_names import DenseMethod
 from zeroseg.models import DEFAULT
 from zeroseg.precision import mixed_precision, plain_attention
@@ -50,8 +51,8 @@ class Teacher(ABC):
     """The values of `model_type` in the config.json of its models."""
     dense_methods: ClassVar[tuple[DenseMethod, ...]] = get_args(DenseMethod)
     """The dense read-outs that its models have. With "maskclip" alone, `patch_embeddings` does not use `attend`."""
-    known_words: frozenset[str] | None = None
-    """All words of the texts that it was trained on, in lower case; None if its folder has no known_words.txt."""
+    known_words: KnownWords | None = None
+    """The words that its text tower has learned; None if its folder has no known_words.txt."""
 
     def __init__(
         self,
@@ -113,6 +114,10 @@ class Teacher(ABC):
     def text_fingerprint(self) -> str:
         """A hash of the text tower's weights and of its tokenizer, which identifies the teacher of a student."""
         return text_fingerprint(self._model, self.token_ids(PROBE))
+
+    def reading(self, label: str) -> str:
+        """The text that it reads for a label: the label itself, or the form of it that it has learned."""
+        return label if self.known_words is None else self.known_words.reading(label)
 
     @property
     def device(self) -> torch.device:
@@ -233,13 +238,13 @@ def save_whole(model: Any, tokenizer: Any, processor: Any, folder: Path) -> None
     processor.save_pretrained(folder)
 
 
-def save_known_words(folder: Path, words: Iterable[str]) -> None:
-    """Write the words of the texts that a teacher was trained on, in lower case, sorted, one a line."""
-    write_text_atomically(folder / KNOWN_WORDS, "".join(f"{word}\n" for word in sorted(words)))
+def save_known_words(folder: Path, words: KnownWords) -> None:
+    """Write the words that a teacher has learned into its folder."""
+    write_text_atomically(folder / KNOWN_WORDS, words.text())
 
 
-def _read_known_words(path: Path) -> frozenset[str] | None:
-    return frozenset(path.read_text(encoding="utf-8").split()) if path.is_file() else None
+def _read_known_words(path: Path) -> KnownWords | None:
+    return KnownWords.parse(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def _families(base: type[Teacher]) -> Generator[type[Teacher]]:

@@ -13,11 +13,11 @@ from functools import cache
 from itertools import combinations
 from pathlib import Path
 
+from zeroseg.known_words import ARTICLES, KnownWords
 from zeroseg.training.imagenet_words import all_words, words_by_name
 
 TABLE = Path(__file__).with_name("caption_words.txt")
 LONGEST_NAME = 3  # words: longer texts are sentences, unless the table of ImageNet's classes has them
-ARTICLES = ("a", "an", "the")
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,13 @@ def groups_of_sentences(sentences: Iterable[str]) -> tuple[tuple[str, ...], ...]
     """The labels of each word in sentences that are about one image, without repetitions."""
     table = caption_words().labels
     return tuple(dict.fromkeys(table[word] for word in sorted(words_of(sentences)) if word in table))
+
+
+def known_words(labels: Iterable[str]) -> KnownWords:
+    """What a text tower knows that has learned these labels: a special word of the table is read as a general one."""
+    names, table = frozenset(label.lower() for label in labels), caption_words()
+    read_as = {word: [label for label in table.labels[word] if label in names] for word in table.kept - names}
+    return KnownWords(names, {word: known[0] for word, known in read_as.items() if known})
 
 
 def is_name(text: str) -> bool:

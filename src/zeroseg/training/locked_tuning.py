@@ -22,7 +22,7 @@ from transformers import VisionTextDualEncoderModel as DualEncoder
 from zeroseg.errors import ConfigError
 from zeroseg.teacher.image_tower import image_processor
 from zeroseg.teacher.teacher import choose_attention, save_known_words, save_whole
-from zeroseg.training.labels import words_of
+from zeroseg.training.labels import known_words
 from zeroseg.training.loop import train
 from zeroseg.training.teach import text_settings, train_tokenizer
 from zeroseg.training.tower_features import Crops, embed_crops
@@ -90,8 +90,7 @@ def tune(
         return None
     processor = image_processor(list(tower.mean), list(tower.std), config.image_size)
     save_whole(dual, tokenizer, processor, run / "teacher")
-    words = words_of([*labels, *(template.format("") for template in config.templates)])
-    save_known_words(run / "teacher", words)
+    save_known_words(run / "teacher", known_words(labels))
     return dual
 
 

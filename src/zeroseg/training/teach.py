@@ -23,6 +23,7 @@ from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPToken
 
 from zeroseg.errors import ConfigError
 from zeroseg.images import to_tensor
+from zeroseg.known_words import KnownWords
 from zeroseg.teacher.clip import CLIP
 from zeroseg.teacher.teacher import choose_attention, save_known_words, save_whole
 from zeroseg.teacher.text_encoder import LARGEST_SCALE
@@ -230,5 +231,5 @@ def teach(source: Pairs, config: TeachConfig, run: Path, name: str, resume: bool
     if not train(Teaching(model, tokenizer, processor, source, name, config), run, resume=resume):
         return None
     save_whole(model, tokenizer, processor, run / "teacher")
-    save_known_words(run / "teacher", source.words())
+    save_known_words(run / "teacher", KnownWords(frozenset(source.words())))
     return model
