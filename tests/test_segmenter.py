@@ -284,9 +284,21 @@ def test_background_words_that_are_like_a_label_stand_down_and_make_it_stuff():
     stuff = {word for word, cosine in zip(words, cosines[:2, 2 + first].tolist(), strict=False) if cosine > limit}
     always = ours.reading(background=NoBackground(200.0))  # lifts labels for stuff above all others
     assert set(always(photo(), vocabulary).present) <= stuff
+    things = ours.reading(background=NoBackground(200.0), background_things=(words[2 + first],))
+    plain = ours.reading(background=NoBackground())
+    np.testing.assert_array_equal(things(photo(), vocabulary).class_map, plain(photo(), vocabulary).class_map)
+    assert things.embed(vocabulary)[1] == [0, 1, -1]
     all_stay = ours.reading(alike=1.0)
     assert all_stay.embed(vocabulary)[1] == [0, 1, -1, -1]
     assert ours.reading(alike=-1.0).embed(vocabulary)[1] == [0, 1]
+
+
+def test_a_label_that_is_a_background_word_for_a_thing_is_no_stuff():
+    ours = segmenter(replace(PATCHES, background_words=("dog", "sky"), background_things=("Dog",)))
+    lifted = ours.reading(background=NoBackground(200.0))
+    assert lifted(photo(), "sky, dog").present == ("sky",)
+    plain = ours.reading(background=NoBackground())
+    np.testing.assert_array_equal(lifted(photo(), "cat, dog").class_map, plain(photo(), "cat, dog").class_map)
 
 
 def test_lead_over_background_by_hand():

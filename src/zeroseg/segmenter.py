@@ -163,11 +163,13 @@ class Segmenter:
     ) -> tuple[Float[Tensor, "W D"], list[int], Bool[Tensor, " C"]]:
         """Word embeddings, the class of each word, and which labels are stuff.
 
-        These are labels that are background words of the read-out, and labels for which one of these stands down.
+        These are labels that are background words of the read-out, and labels for which one of these stands down; words
+        for things among them do not count.
         """
+        things = set(map(label_key, read_out.background_things))
+        stuff = set(map(label_key, read_out.background_words)) - things
         rows = vocabulary.words(read_out.background_words)
         words, class_ids = self.words([word for word, _ in rows], vocabulary.templates), [number for _, number in rows]
-        stuff = set(map(label_key, read_out.background_words))
         is_stuff = torch.tensor([label_key(label) in stuff for label in vocabulary.labels], device=words.device)
         if read_out.alike < 1:
             of_labels = len(class_ids) - class_ids.count(-1)
@@ -175,7 +177,8 @@ class Segmenter:
             cosines = scoring.best_words(scoring.similarities(others, words), class_ids, len(vocabulary.labels))[0]
             alike = cosines > scoring.SCALE * read_out.alike
             words = torch.cat([words[:of_labels], others[~alike.any(dim=1)]])
-            class_ids, is_stuff = class_ids[: len(words)], is_stuff | alike.any(dim=0)
+            apart = torch.tensor([label_key(word) in things for word, _ in rows[of_labels:]], dtype=torch.bool)
+            class_ids, is_stuff = class_ids[: len(words)], is_stuff | alike[~apart].any(dim=0)
         return words, class_ids, is_stuff
 
     @torch.inference_mode()

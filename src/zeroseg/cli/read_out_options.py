@@ -15,6 +15,7 @@ TYPES: dict[str, Any] = {
     "background": RuleName,
     "keep_mean": bool,
     "background_words": tuple[str, ...],
+    "background_things": tuple[str, ...],
     "refinement": int,
     "smallest_region": float,
 }  # all others are thresholds and scales
@@ -26,6 +27,7 @@ HELP = {
     "threshold": "Of the rule softmax.",
     "keep_mean": "Whether embeddings keep the teacher's mean when they are compared with words.",
     "background_words": "Words for the background.",
+    "background_things": "Those of them that are things: labels for them are no stuff.",
     "alike": "Background words whose cosine with a label exceeds this stand down for it; 1: none.",
     "refinement": "Iterations in which masks follow the picture's edges.",
     "smallest_region": "Smaller areas, as fractions of the picture, take the class around them.",
@@ -41,7 +43,8 @@ def read_out_options(info: StructTypeInfo) -> StructConstructorSpec | None:
         return None
     default = info.default if isinstance(info.default, ReadOut) else ReadOut()
     presence = getattr(default.background, "presence", 0.0)
-    seldom = {"smallest_region": default.smallest_region, "alike": default.alike, "presence": presence}
+    names = ("smallest_region", "alike", "background_things")
+    seldom = {name: getattr(default, name) for name in names} | {"presence": presence}
     options = tuple(
         StructFieldSpec(name, TYPES.get(name, float), value, HELP.get(name, f"Of the rule {name.split('_')[0]}."))
         for name, value in {**default.to_json(), **seldom}.items()

@@ -69,7 +69,8 @@ class Subject:
 def read_outs(teacher: Teacher, own: ReadOut) -> list[Subject]:
     """All read-outs of a teacher, with a student's background: its rule, and its words with their limit of likeness."""
     segmenters = {name: baseline_segmenter(name, teacher) for name in READ_OUTS}
-    background = {"background": own.background, "background_words": own.background_words, "alike": own.alike}
+    names = ("background", "background_words", "alike", "background_things")
+    background = {name: getattr(own, name) for name in names}
     return [
         Subject(name, 0, segmenter.reading(**background), teacher.fingerprint) for name, segmenter in segmenters.items()
     ]

@@ -30,8 +30,9 @@ class ReadOut:
     `naming`: a pixel takes the class of its segment token (the paper), or of its patch embedding.
     `background`: decides when a pixel is none of the labels (`rules.py`).
     `background_words`: words for the background, if a vocabulary has none of its own. If one of them is also a label,
-    some rules add an offset to its score. `alike`: background words whose cosine with a label exceeds this, -1..1,
-    stand down for it: those that mean nearly the same. 1, with which none does, is not saved.
+    some rules add an offset to its score: it is stuff. `alike`: background words whose cosine with a label exceeds it,
+    -1..1, stand down for it, and it is stuff, too: they mean nearly the same. 1, with which none does, is not saved.
+    `background_things`: those of the background words that make no label stuff. Without any they are not saved.
     `keep_mean`: whether the mean of the teacher's embeddings, which training subtracts, is added again before they are
     compared with words. `refinement`: iterations of refinement, in which masks follow the picture's edges (`refine.py`;
     0 in the paper). `smallest_region`: what refinement leaves smaller than this fraction of the picture, 0..1, is given
@@ -47,6 +48,7 @@ class ReadOut:
     refinement: int = 0
     smallest_region: float = 0.0
     alike: float = 1.0
+    background_things: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_read_out(vars(self))
@@ -67,6 +69,7 @@ class ReadOut:
             "refinement": self.refinement,
             **({"smallest_region": self.smallest_region} if self.smallest_region else {}),
             **({"alike": self.alike} if self.alike != 1.0 else {}),
+            **({"background_things": self.background_things} if self.background_things else {}),
         }
 
     @classmethod
@@ -183,7 +186,7 @@ class StudentConfig:
 
 def _check_read_out(values: Mapping[str, object]) -> None:
     """Raise `ConfigError` for values of a read-out that are of another kind or out of range."""
-    naming, iterations, words = values.get("naming"), values.get("refinement", 0), values.get("background_words", ())
+    naming, iterations = values.get("naming"), values.get("refinement", 0)
     if "naming" in values and naming not in get_args(Naming):
         raise ConfigError(f"there is no naming by {naming!r}: choose one of {', '.join(get_args(Naming))}.")
     if isinstance(iterations, bool) or not isinstance(iterations, int) or iterations < 0:
@@ -196,8 +199,10 @@ def _check_read_out(values: Mapping[str, object]) -> None:
         raise ConfigError(f"alike must be a cosine, -1 to 1, not {alike!r}.")
     if not isinstance(values.get("keep_mean", True), bool):
         raise ConfigError(f"keep_mean must be true or false, not {values['keep_mean']!r}.")
-    if not isinstance(words, tuple) or not all(isinstance(word, str) for word in cast(tuple[object, ...], words)):
-        raise ConfigError(f"background_words must be a list of words, not {words!r}.")
+    for name in ("background_words", "background_things"):
+        words = values.get(name, ())
+        if not isinstance(words, tuple) or not all(isinstance(word, str) for word in cast(tuple[object, ...], words)):
+            raise ConfigError(f"{name} must be a list of words, not {words!r}.")
 
 
 def plain_settings(config: Any) -> dict[str, Any]:
