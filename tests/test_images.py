@@ -1,5 +1,6 @@
 """Whatever a picture was stored as, it comes out as upright RGB, or one sentence says why not."""
 
+import inspect
 import os
 import struct
 import zlib
@@ -71,6 +72,33 @@ def test_other_formats_are_not_even_tried():
     """PPM stands for the forty decoders that nobody audits."""
     with pytest.raises(ImageError, match="not a picture"):
         load_image(stored(gradient(), "PPM"))
+
+
+def test_arrays_are_pictures():
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 4), np.uint8)
+    np.testing.assert_array_equal(np.asarray(load_image(pixels[..., :3])), pixels[..., :3])
+    np.testing.assert_array_equal(np.asarray(load_image(pixels[:, ::2, 0]))[..., 1], pixels[:, ::2, 0])
+    assert load_image(pixels).size == (7, 5)
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        (np.zeros((5, 7, 3)), r"an array of float64 with the shape \[5, 7, 3\] is no picture: give uint8"),
+        (np.zeros((3, 5, 7), np.uint8), r"an array of uint8 with the shape \[3, 5, 7\] is no picture"),
+        (np.zeros((0, 7, 3), np.uint8), "has no pixels"),
+    ],
+)
+def test_other_arrays_are_no_pictures(source: np.ndarray, complaint: str):
+    with pytest.raises(ImageError, match=complaint):
+        load_image(source)
+
+
+@pytest.mark.parametrize("source", [None, torch.zeros(3, 5, 7)])
+def test_other_objects_are_no_pictures(source: Any):
+    """Outside the tests no types are checked."""
+    with pytest.raises(ImageError, match=f"cannot be read from {type(source).__name__}: give a path"):
+        inspect.unwrap(load_image)(source)
 
 
 def test_given_pillow_image_is_copied_and_left_alone():

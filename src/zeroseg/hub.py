@@ -161,6 +161,13 @@ def _downloaded(name: str, part: Part) -> Path:
     return folder
 
 
+def expect_reachable(name: str, part: Part) -> None:
+    """Raise within `SECONDS` if a model is no folder, not in the hub's cache, and there is no connection to the hub."""
+    with contextlib.suppress(HFValidationError):
+        if not Path(name).exists() and not isinstance(try_to_load_from_cache(name, CONFIG), str):
+            _expect_connection(name, part)
+
+
 def _expect_connection(name: str, part: Part) -> None:
     """Raise within `SECONDS` if there is no connection to the hub."""
     endpoint = constants.ENDPOINT

@@ -25,7 +25,7 @@ from zeroseg.errors import ImageError
 
 T = TypeVar("T")
 BinaryFile = BytesIO | BufferedReader | IO[bytes]
-ImageSource = str | os.PathLike[str] | bytes | BinaryFile | Image.Image
+ImageSource = str | os.PathLike[str] | bytes | BinaryFile | Image.Image | np.ndarray
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
@@ -46,8 +46,9 @@ UPRIGHT = {  # EXIF orientation -> the transposition that undoes it
 def load_image(source: ImageSource, name: str = "The given data") -> Image.Image:
     """Read one picture as upright 8-bit RGB, whatever its stored form.
 
-    `source` is a path, the bytes of a file, a binary file object or a Pillow image (which is not
-    changed). Formats: JPEG, PNG, WebP, TIFF, BMP, GIF; the first frame of an animation. EXIF
+    `source` is a path, the bytes of a file, a binary file object, a Pillow image (which is not
+    changed) or an array of uint8, [H W] or [H W 3], or with transparency [H W 4]. Formats: JPEG, PNG,
+    WebP, TIFF, BMP, GIF; the first frame of an animation. EXIF
     rotation is applied, transparent pixels are blended with white, CMYK and palettes are converted,
     16-bit values are scaled by 255/65535. Integer ("I") and float ("F") pictures do not state their
     range: it is the smallest of 0..1 (floats only), 0..255 and 0..65535 that holds all values, else
@@ -57,7 +58,8 @@ def load_image(source: ImageSource, name: str = "The given data") -> Image.Image
 
     Raises:
         ImageError: if there is no such file, or it is a folder, empty, not a picture, truncated, or
-            over `MAX_PIXELS` (checked before decoding); the sentence says which file and what to do.
+            over `MAX_PIXELS` (checked before decoding), or an array of another kind; the sentence says
+            which file and what to do.
     """
     with _pillow_limit_lifted():
         if isinstance(source, Image.Image):
@@ -66,8 +68,26 @@ def load_image(source: ImageSource, name: str = "The given data") -> Image.Image
             path = Path(source)
             with _opened(path) as file:
                 return _upright_rgb(_recognised(file, repr(str(path))), repr(str(path)))
+        if isinstance(source, np.ndarray):
+            return _upright_rgb(_of_array(source), "The given array")
+        if not isinstance(source, bytes) and not hasattr(source, "read"):
+            raise ImageError(
+                f"a picture cannot be read from {type(source).__name__}: give a path, the bytes of a file, a Pillow "
+                "image, or an array of uint8, [H W 3]."
+            )
         data = source if isinstance(source, bytes) else source.read()
         return _upright_rgb(_recognised(BytesIO(data), name), name)
+
+
+def _of_array(pixels: np.ndarray) -> Image.Image:
+    if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))):
+        raise ImageError(
+            f"an array of {pixels.dtype} with the shape {list(pixels.shape)} is no picture: give uint8, [H W 3] or "
+            "[H W]."
+        )
+    if not pixels.size:
+        raise ImageError(f"an array with the shape {list(pixels.shape)} has no pixels.")
+    return Image.fromarray(np.ascontiguousarray(pixels))
 
 
 def load_label_map(path: str | os.PathLike[str]) -> Integer[np.ndarray, "H W"]:

@@ -1,6 +1,7 @@
 """A text tower that learns the names of what a frozen image tower tells apart."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -123,6 +124,16 @@ def test_progress_is_shown_and_features_stay(tower: Tower, pairs: Described, tmp
     tune(tower, [pairs], SHORT, tmp_path / "run", counting=counting)
     assert shown == [("embedding", 18), 16, 2]  # two sentences name a leaf, which the table knows
     assert (tmp_path / "run" / "features" / "names" / "000000.npy").is_file()
+
+
+def test_a_run_that_was_interrupted_while_embedding_is_resumed(tower: Tower, pairs: Described, tmp_path: Path):
+    """It has features but no checkpoint; a folder with neither has nothing to resume, which is said at once."""
+    tune(tower, [pairs], SHORT, tmp_path / "whole")
+    shutil.copytree(tmp_path / "whole" / "features", tmp_path / "parts" / "features")
+    assert tune(tower, [pairs], SHORT, tmp_path / "parts", resume=True) is not None
+    with pytest.raises(TrainingError, match="nothing to resume"):
+        tune(tower, [pairs], SHORT, tmp_path / "other", resume=True)
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_resumed_run_is_the_same_bit_for_bit(
@@ -319,6 +330,7 @@ def test_shares_of_a_batch_add_up_to_it(shares: tuple[float, ...], expected: lis
         ({"templates": ("a photo",)}, r'^every template needs one place for the name, "\{\}"\.$'),
         ({"templates": ()}, r'^every template needs one place for the name, "\{\}"\.$'),
         ({"image_size": 0}, r"^image_size must be 1 or more, not 0\.$"),
+        ({"vocabulary_size": 513}, r"^vocabulary_size must be 514 or more, not 513: bytes take that\.$"),
         ({"loop": LoopConfig(micro_batches=2)}, "its batches cannot be split"),
     ],
 )

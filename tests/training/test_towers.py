@@ -11,6 +11,7 @@ import torch
 from transformers import ResNetConfig, ResNetModel, ViTConfig, ViTForImageClassification, ViTMAEConfig, ViTMAEModel
 
 from tests.tiny import image_tower, lite_package, pixels_of, tower_folder
+from zeroseg import hub
 from zeroseg.efficientnet_lite import MEAN, STD
 from zeroseg.errors import ConfigError, TeacherError
 from zeroseg.teacher.image_tower import image_processor
@@ -82,9 +83,14 @@ def test_a_package_with_other_weights(path: Path, damage: str):
 def test_what_is_no_tower(tmp_path: Path):
     expected = "^no image tower could be loaded from .*: name a folder or a hub model with .*, efficientnet_lite2"
     with pytest.raises(TeacherError, match=expected):
-        open_tower(str(tmp_path / "nowhere"))
-    with pytest.raises(TeacherError, match=expected):
         open_tower(str(tmp_path))
+
+
+def test_a_name_that_is_not_on_this_machine_is_said_at_once_without_a_connection(monkeypatch: pytest.MonkeyPatch):
+    """Without asking the hub many times, which takes a minute."""
+    monkeypatch.setattr(hub, "_connects", lambda *_: False)
+    with pytest.raises(TeacherError, match=r"'facebook/dinov2-small' is not on this machine, and .* does not answer"):
+        open_tower("facebook/dinov2-small")
 
 
 def test_a_pooled_output_that_was_not_trained_is_refused(tmp_path: Path):

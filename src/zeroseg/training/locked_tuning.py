@@ -22,6 +22,8 @@ from transformers import VisionTextDualEncoderModel as DualEncoder
 from zeroseg.errors import ConfigError
 from zeroseg.teacher.image_tower import image_processor
 from zeroseg.teacher.teacher import choose_attention, save_known_words, save_whole
+from zeroseg.training.checkpoint import NAME as CHECKPOINT
+from zeroseg.training.checkpoint import load_checkpoint
 from zeroseg.training.labels import known_words
 from zeroseg.training.loop import train
 from zeroseg.training.teach import text_settings, train_tokenizer
@@ -69,6 +71,10 @@ def tune(
     """
     torch.set_float32_matmul_precision("high")
     _check(tower, len(pairs), config)
+    if resume and not (run / CHECKPOINT).exists():
+        if not (run / "features").is_dir():
+            load_checkpoint(run)  # raises: there is nothing to resume
+        resume = False  # it was interrupted while images were embedded
     named = [named_images(some) for some in pairs]
     photos = [photo for some in pairs for photo in sentence_photos(some)]
     check_labels(named, photos)

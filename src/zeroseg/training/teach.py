@@ -53,6 +53,9 @@ class Pairs(Protocol):
         ...
 
 
+SMALLEST_VOCABULARY = 2 * len(ByteLevel.alphabet()) + 2  # each byte, also at the end of a word; two special tokens
+
+
 @dataclass(frozen=True)
 class TeachConfig:
     """A small CLIP and its training; the defaults are the bundled teacher's."""
@@ -82,6 +85,7 @@ class TeachConfig:
                      "embedding_width", "vocabulary_size", "longest_text"):  # fmt: skip
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be 1 or more, not {getattr(self, name)}.")
+        check_vocabulary_size(self.vocabulary_size)
         if self.image_size % self.patch_size:
             raise ConfigError(f"image_size must be a multiple of patch_size, {self.patch_size}, not {self.image_size}.")
         if self.vision_width % self.heads or self.text_width % self.heads:
@@ -95,6 +99,12 @@ class PairBatch(Batch):
     images: UInt8[Tensor, "B 3 H W"]
     tokens: Int[Tensor, "B T"]
     captions: Int[Tensor, " B"]
+
+
+def check_vocabulary_size(size: int) -> None:
+    """Raise `ConfigError` if a byte-level BPE with so few tokens cannot encode any text."""
+    if size < SMALLEST_VOCABULARY:
+        raise ConfigError(f"vocabulary_size must be {SMALLEST_VOCABULARY} or more, not {size}: bytes take that.")
 
 
 def train_tokenizer(captions: list[str], size: int) -> CLIPTokenizer:

@@ -24,6 +24,7 @@ from transformers import AutoModel
 
 from zeroseg.efficientnet_lite import MEAN, STD, folded
 from zeroseg.errors import ConfigError, TeacherError
+from zeroseg.hub import expect_reachable
 from zeroseg.precision import mixed_precision
 from zeroseg.teacher.fingerprints import fingerprint
 from zeroseg.teacher.image_tower import ImageTower, read_pixel_settings, with_hidden_size
@@ -119,6 +120,7 @@ def _packaged(name: str, variant: str) -> Tower:
 
 
 def _of_transformers(name: str) -> Tower:
+    expect_reachable(name, "teacher")
     files = "config.json, model.safetensors and preprocessor_config.json of a vision model"
     with explained(name, "image tower", f"{files}, or one of {', '.join(PACKAGED)}"):
         mean, std, _ = read_pixel_settings(name)

@@ -25,6 +25,7 @@ from zeroseg.training.labels import caption_words
 from zeroseg.training.loop import LoopConfig, Loss, Metrics, without_loop
 from zeroseg.training.optimiser import OptimiserConfig
 from zeroseg.training.sampling import numbers_of
+from zeroseg.training.teach import check_vocabulary_size
 from zeroseg.training.tuning_sources import Source
 from zeroseg.training.word_losses import kinds_apart, label_cross_entropy, views_explained
 
@@ -85,6 +86,7 @@ class LockedTuningConfig:
                      "longest_text", "photos_at_once", "views_at_once", "words_at_once"):  # fmt: skip
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be 1 or more, not {getattr(self, name)}.")
+        check_vocabulary_size(self.vocabulary_size)
         if self.text_width % self.heads:
             raise ConfigError(f"text_width must be a multiple of heads, {self.heads}, not {self.text_width}.")
         self._check_fractions()
