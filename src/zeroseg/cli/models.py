@@ -39,6 +39,7 @@ class Models:
         table = Table("name", "part", "where", "MB", "licence", "knows")
         table.columns[0].min_width = max(len(model["name"]) for models in rows.values() for model in models)
         table.columns[3].justify = "right"
+        table.columns[5].overflow = "fold"
         for where, models in rows.items():
             for model in models:
                 words = (model["name"], model["part"], where, f"{model['bytes'] / 1e6:,.0f}")
