@@ -22,7 +22,6 @@ from zeroseg.errors import ImageError
 from zeroseg.images import (
     MAX_PIXELS,
     UPRIGHT,
-    center_square,
     find_images,
     load_image,
     load_label_map,
@@ -84,9 +83,9 @@ def test_arrays_are_pictures():
 @pytest.mark.parametrize(
     ("source", "complaint"),
     [
-        (np.zeros((5, 7, 3)), r"an array of float64 with the shape \[5, 7, 3\] is no picture: give uint8"),
-        (np.zeros((3, 5, 7), np.uint8), r"an array of uint8 with the shape \[3, 5, 7\] is no picture"),
-        (np.zeros((0, 7, 3), np.uint8), "has no pixels"),
+        (np.zeros((5, 7, 3)), r"an array of float64, \[5, 7, 3\], is no picture: give uint8"),
+        (np.zeros((3, 5, 7), np.uint8), r"an array of uint8, \[3, 5, 7\], is no picture"),
+        (np.zeros((0, 7, 3), np.uint8), r"an array of uint8, \[0, 7, 3\], is no picture"),
     ],
 )
 def test_other_arrays_are_no_pictures(source: np.ndarray, complaint: str):
@@ -97,7 +96,7 @@ def test_other_arrays_are_no_pictures(source: np.ndarray, complaint: str):
 @pytest.mark.parametrize("source", [None, torch.zeros(3, 5, 7)])
 def test_other_objects_are_no_pictures(source: Any):
     """Outside the tests no types are checked."""
-    with pytest.raises(ImageError, match=f"cannot be read from {type(source).__name__}: give a path"):
+    with pytest.raises(ImageError, match=f"^a {type(source).__name__} is no picture: give a path"):
         inspect.unwrap(load_image)(source)
 
 
@@ -431,11 +430,6 @@ def test_resize_to_its_own_size_changes_nothing():
     tensor = to_tensor(gradient())
     torch.testing.assert_close(resize(tensor, (16, 24)) * 255, tensor.float())
     assert resize(tensor.double() / 255, (8, 8)).dtype == torch.float64
-
-
-def test_center_square_cuts_the_middle():
-    assert_close(center_square(gradient()), gradient().crop((4, 0, 20, 16)))
-    assert center_square(Image.new("RGB", (1, 900))).size == (1, 1)
 
 
 # --- pictures whose numbers are labels -------------------------------------------------------------

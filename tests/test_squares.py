@@ -8,7 +8,7 @@ from PIL import Image
 
 from zeroseg.errors import ImageError
 from zeroseg.image_index import image_key
-from zeroseg.squares import read_square, square_of_file
+from zeroseg.squares import center_square, read_square, square_of_file
 
 
 @pytest.mark.parametrize("size", [(50, 32), (32, 50), (100, 64)])
@@ -21,6 +21,10 @@ def test_square_is_the_middle_of_the_picture(size: tuple[int, int], tmp_path: Pa
     assert square.shape == (3, 32, 32)
     assert square.dtype == torch.uint8
     assert square.flatten(1).unique(dim=1).T.tolist() == [[0, 0, 255]]
+
+
+def test_the_square_of_a_narrow_picture():
+    assert center_square(Image.new("RGB", (1, 900))).size == (1, 1)
 
 
 def test_a_file_is_named_where_it_is_no_picture_or_not_the_one_with_the_key(tmp_path: Path):

@@ -58,8 +58,7 @@ def load_image(source: ImageSource, name: str = "The given data") -> Image.Image
 
     Raises:
         ImageError: if there is no such file, or it is a folder, empty, not a picture, truncated, or
-            over `MAX_PIXELS` (checked before decoding), or an array of another kind; the sentence says
-            which file and what to do.
+            over `MAX_PIXELS` (checked before decoding), or another array; the sentence says what to do.
     """
     with _pillow_limit_lifted():
         if isinstance(source, Image.Image):
@@ -71,23 +70,16 @@ def load_image(source: ImageSource, name: str = "The given data") -> Image.Image
         if isinstance(source, np.ndarray):
             return _upright_rgb(_of_array(source), "The given array")
         if not isinstance(source, bytes) and not hasattr(source, "read"):
-            raise ImageError(
-                f"a picture cannot be read from {type(source).__name__}: give a path, the bytes of a file, a Pillow "
-                "image, or an array of uint8, [H W 3]."
-            )
+            kind = type(source).__name__
+            raise ImageError(f"a {kind} is no picture: give a path, bytes, a Pillow image or an array of uint8.")
         data = source if isinstance(source, bytes) else source.read()
         return _upright_rgb(_recognised(BytesIO(data), name), name)
 
 
 def _of_array(pixels: np.ndarray) -> Image.Image:
-    if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))):
-        raise ImageError(
-            f"an array of {pixels.dtype} with the shape {list(pixels.shape)} is no picture: give uint8, [H W 3] or "
-            "[H W]."
-        )
-    if not pixels.size:
-        raise ImageError(f"an array with the shape {list(pixels.shape)} has no pixels.")
-    return Image.fromarray(np.ascontiguousarray(pixels))
+    if pixels.dtype == np.uint8 and pixels.size and (pixels.ndim == 2 or pixels.shape[2:] in ((3,), (4,))):
+        return Image.fromarray(np.ascontiguousarray(pixels))
+    raise ImageError(f"an array of {pixels.dtype}, {list(pixels.shape)}, is no picture: give uint8, [H W 3] or [H W].")
 
 
 def load_label_map(path: str | os.PathLike[str]) -> Integer[np.ndarray, "H W"]:
@@ -164,13 +156,6 @@ def resize(
     flat = pixels.reshape(-1, *pixels.shape[-3:])
     resized = functional.interpolate(flat, size, mode="bicubic", antialias=True).clamp(0, 1)
     return resized.reshape(*pixels.shape[:-2], *size)
-
-
-def center_square(image: Image.Image) -> Image.Image:
-    """Crop a picture to its largest centred square."""
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    return image.crop((left, top, left + side, top + side))
 
 
 # --- from files to pictures ---------------------------------------------------------------------

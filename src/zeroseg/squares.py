@@ -6,10 +6,11 @@ from pathlib import Path
 
 import torch
 from jaxtyping import UInt8
+from PIL import Image
 from torch import Tensor
 
 from zeroseg.image_index import read_image_file
-from zeroseg.images import center_square, load_image, resize, to_tensor
+from zeroseg.images import load_image, resize, to_tensor
 
 
 def square_of_file(path: Path, side: int, key: str | None = None) -> UInt8[Tensor, "3 side side"]:
@@ -27,3 +28,10 @@ def read_square(data: bytes, side: int, name: str = "The given data") -> UInt8[T
     if image.size == (side, side):
         return pixels
     return (resize(pixels, (side, side)) * 255).round().to(torch.uint8)
+
+
+def center_square(image: Image.Image) -> Image.Image:
+    """Crop a picture to its largest centred square."""
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side))

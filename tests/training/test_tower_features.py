@@ -11,7 +11,8 @@ from PIL import Image
 
 from tests.tiny import colour_pairs, tower_folder, write_photos
 from zeroseg.errors import ImageError, TrainingError
-from zeroseg.images import center_square, load_image, resize, to_tensor
+from zeroseg.images import load_image, resize, to_tensor
+from zeroseg.squares import center_square
 from zeroseg.training import tower_features
 from zeroseg.training.tower_features import Crops, embed_crops
 from zeroseg.training.towers import Tower, open_tower

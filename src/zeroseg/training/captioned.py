@@ -24,7 +24,8 @@ from typing import TypeVar
 from PIL import Image
 
 from zeroseg.errors import DatasetError
-from zeroseg.images import center_square, load_image
+from zeroseg.images import load_image
+from zeroseg.squares import center_square
 from zeroseg.training.labels import words_of
 
 GRAMMAR = Path(__file__).with_name("grammar.txt")  # function words ("the", "with"), one a line

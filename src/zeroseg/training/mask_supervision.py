@@ -22,8 +22,9 @@ from PIL import Image
 from torch import Tensor
 
 from zeroseg.errors import ConfigError
-from zeroseg.images import center_square, resize, to_tensor
+from zeroseg.images import resize, to_tensor
 from zeroseg.precision import full_precision
+from zeroseg.squares import center_square
 from zeroseg.student import Student, StudentConfig
 from zeroseg.student.encoder import gather, random_keep
 from zeroseg.teacher import Teacher

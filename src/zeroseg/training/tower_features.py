@@ -22,7 +22,8 @@ from torch import Tensor
 
 from zeroseg.errors import TrainingError
 from zeroseg.files import atomic_path, write_text_atomically
-from zeroseg.images import center_square, load_image, to_tensor
+from zeroseg.images import load_image, to_tensor
+from zeroseg.squares import center_square
 from zeroseg.training.captioned import crop_of
 from zeroseg.training.towers import Tower
 
