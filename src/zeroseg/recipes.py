@@ -122,7 +122,7 @@ def photos_small_dense() -> DistillConfig:
 
     (Without that, it starts from the teacher's tower, as that does.) At 320 pixels; the main target is the teacher's
     own dense map of the picture, the mean of four scales, smoothed over what looks alike. The encoder's last two blocks
-    are trained, too. From 7,219 photos, 50 minutes on one CPU core; mIoU of .61 on every fourth validation photo of
+    are trained, too. From 7,219 photos, 60 minutes on one CPU core; mIoU of .61 on every fourth validation photo of
     MSRC-21 without refinement, .63 with it.
     """
     first = photos_small()
