@@ -45,6 +45,14 @@ def test_rounds_are_those_of_a_naive_loop(height: int, width: int):
     torch.testing.assert_close(refine(maps, pixels, 2).double(), expected, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("contrast", [0.0, 0.002, 0.02])
+def test_faint_pictures_have_the_weights_of_a_naive_loop(contrast: float):
+    """There deviations are differences of almost equal numbers, and one pixel stands out."""
+    maps, pixels = random(2, 8, 9), 0.9 + contrast * random(3, 8, 9, seed=1)
+    pixels[:, 3, 4] = 0.1
+    torch.testing.assert_close(refine(maps, pixels, 1).double(), naive_round(maps, pixels), atol=1e-4, rtol=1e-3)
+
+
 def test_coarse_maps_are_interpolated_first():
     maps, pixels = random(2, 3, 4), random(3, 24, 32, seed=1)
     large = F.interpolate(maps[None], size=(24, 32), mode="bilinear")[0]

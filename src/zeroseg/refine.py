@@ -43,11 +43,24 @@ def refine(maps: Float[Tensor, "M h w"], pixels: Float[Tensor, "3 H W"], iterati
 
 
 def affinities(pixels: Float[Tensor, "3 H W"]) -> Float[Tensor, "N H W"]:
-    """The weight of each neighbour for each pixel: a softmax over all neighbours, so the weights sum to 1."""
-    neighbours = torch.stack(_neighbours(pixels))
-    deviation = torch.cat([neighbours, pixels[None]]).std(dim=0).clamp(min=SMALLEST_DEVIATION)
-    difference = (neighbours - pixels).abs() / (SPREAD * deviation)
-    return (-difference.mean(dim=1)).softmax(dim=0)
+    """The weight of each neighbour for each pixel: a softmax over all neighbours, so the weights sum to 1.
+
+    Neighbours are visited one after the other: all their colours at once would be 150 times the picture, and slower.
+    """
+    neighbours, difference = _neighbours(pixels), torch.empty_like(pixels)
+    total, squares = torch.zeros_like(pixels), torch.zeros_like(pixels)
+    for neighbour in neighbours:
+        torch.sub(neighbour, pixels, out=difference)
+        total += difference
+        squares.addcmul_(difference, difference)
+    count = len(neighbours) + 1  # with the pixel itself
+    variance = (squares - total.square() / count) / (count - 1)
+    scale = -1 / (SPREAD * variance.clamp(min=SMALLEST_DEVIATION**2).sqrt() * len(pixels))
+    likeness = pixels.new_empty(len(neighbours), *pixels.shape[1:])
+    for neighbour, alike in zip(neighbours, likeness, strict=True):
+        torch.sub(neighbour, pixels, out=difference)
+        torch.sum(difference.abs_().mul_(scale), dim=0, out=alike)
+    return likeness.softmax(dim=0)
 
 
 def _neighbours(maps: Float[Tensor, "M H W"]) -> list[Float[Tensor, "M H W"]]:

@@ -9,8 +9,7 @@ import torch
 
 from tests.evaluation.miniature import write_msrc21
 from tests.experiments.toy import silent
-from tests.tiny import PATCH_STUDENT, photo, student, teacher
-from zeroseg.baselines import GridCrops
+from tests.tiny import PATCH_STUDENT, student, teacher
 from zeroseg.experiments import Record, read_records
 from zeroseg.reproduce import photos
 from zeroseg.reproduce.photos import (
@@ -18,7 +17,6 @@ from zeroseg.reproduce.photos import (
     NAME,
     OBJECTS,
     PhotoSets,
-    Remembered,
     Subject,
     measure_missing,
     read_outs,
@@ -84,21 +82,6 @@ def test_read_outs_have_the_students_background():
     assert [one.name for one in read_outs(teacher(), READ)] == ["windows", "crops", "maskclip"]
     found = [one.segmenter.read_out for one in read_outs(teacher(), READ)]
     assert {(read.background, read.background_words, read.alike) for read in found} == {(READ.background, WORDS, 0.7)}
-
-
-def test_equal_pixels_are_encoded_once_and_as_without_memory(monkeypatch: pytest.MonkeyPatch):
-    crops = GridCrops(teacher(), 32, n=2)
-    memory, calls, real = Remembered(crops), list[int](), crops.encode
-    monkeypatch.setattr(crops, "encode", lambda pixels, sizes: calls.append(len(pixels)) or real(pixels, sizes))
-    images = [photo(32, 32, seed=1), photo(32, 32, seed=2), photo(32, 32, seed=1)]
-    read_out = subjects()[1].segmenter.read_out
-    found = Segmenter(memory, teacher(), read_out).encode_batch(images)
-    assert calls == [1, 1]
-    for image, encoded in zip(images, found, strict=True):
-        alone = Segmenter(crops, teacher(), read_out).encode(image)
-        assert encoded.patches is not None
-        assert alone.patches is not None
-        torch.testing.assert_close(encoded.patches, alone.patches)
 
 
 def test_seconds_are_added_to_records_and_do_not_make_them_stale(sets: PhotoSets, tmp_path: Path):

@@ -19,6 +19,7 @@ from zeroseg.evaluation import (
     tune_margin,
     under_protocol,
 )
+from zeroseg.evaluation.remembering import remembering
 from zeroseg.experiments.design import REFINED, Column, Experiment
 from zeroseg.experiments.records import Metrics, Scores, short
 from zeroseg.rules import Margin, NoBackground
@@ -94,7 +95,7 @@ def measure_columns(
     is missing.
     """
     iterations = segmenter.read_out.refinement
-    plain = segmenter.reading(refinement=0)
+    plain = remembering(segmenter).reading(refinement=0)
     names = dict.fromkeys(column.reading for column in columns)
     readings = {name: plain.reading(**experiment.readings[name]) for name in names}
     own = experiment.protocol == "own"  # the other protocols have fixed thresholds

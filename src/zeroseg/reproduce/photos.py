@@ -16,13 +16,12 @@ from statistics import median
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from zeroseg.baselines import ITERATIONS, baseline_segmenter
-from zeroseg.encoding import Encoded, ImageEncoder, Size, StudentEncoder
+from zeroseg.encoding import StudentEncoder
 from zeroseg.evaluation import Counting, Dataset, Result, evaluate, iou_per_class, open_dataset, tune_margin
 from zeroseg.evaluation.cost import encoding_flops
+from zeroseg.evaluation.remembering import remembering
 from zeroseg.experiments import Record
 from zeroseg.experiments.records import Metrics, find_record, short
 from zeroseg.method_names import BaselineName, Naming
@@ -85,24 +84,6 @@ def student_subject(seed: int, segmenter: Segmenter) -> Subject:
     return Subject(STUDENT, seed, segmenter, digest.hexdigest()[:16], ("patches", "segments"))
 
 
-class Remembered:
-    """An encoder that encodes equal pixels once: read-outs of many windows take seconds an image."""
-
-    def __init__(self, encoder: ImageEncoder) -> None:
-        self.encoder = encoder
-        self.shorter_side, self.multiple = encoder.shorter_side, encoder.multiple
-        self._known: dict[tuple[str, Size], Encoded] = {}
-
-    def encode(self, pixels: Float[Tensor, "B 3 H W"], sizes: Sequence[Size]) -> list[Encoded]:
-        """The regions of each image (see `ImageEncoder`)."""
-        digests = [hashlib.sha256(one.cpu().numpy().tobytes()).hexdigest() for one in pixels]
-        keys = list(zip(digests, sizes, strict=True))
-        for key, one in zip(keys, pixels, strict=True):
-            if key not in self._known:
-                self._known[key] = self.encoder.encode(one[None], [key[1]])[0]
-        return [self._known[key] for key in keys]
-
-
 def measure_missing(subjects: Sequence[Subject], sets: PhotoSets, records: Path, counting: Counting) -> None:
     """Measure and record all subjects without a record of the same weights and images. Raises `DatasetError`."""
     for subject in subjects:
@@ -138,7 +119,7 @@ def _settings(subject: Subject, sets: PhotoSets) -> dict[str, Any]:
 def _measured(subject: Subject, sets: PhotoSets, settings: Mapping[str, Any], counting: Counting) -> Record:
     own, test = subject.segmenter, {name: sets.open(name, "test") for name in (ALL, OBJECTS)}
     others = sets.open(OBJECTS, "validation")
-    segmenter = Segmenter(Remembered(own.encoder), own.teacher, own.read_out)
+    segmenter = remembering(own)
     scores: dict[str, dict[str, Metrics]] = {name: {} for name in test}
     images = len(test[ALL])
     total = len(subject.namings) * (len(others) + 4 * images) + (images if subject.name == STUDENT else 0)
