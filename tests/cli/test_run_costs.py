@@ -14,7 +14,7 @@ from zeroseg.recipes import RECIPES
 def test_every_recipe_says_what_its_run_needs_and_trains_nothing(recipe: str, call: Call, tmp_path: Path):
     said = call("distill", "--recipe", recipe, "--dry-run", "--out", tmp_path / "run")
     assert (said.code, said.err) == (0, "")
-    for words in ("parameters", "GFLOP", "hours on one RTX 4090 (24 GB)", "40% of the peak", "memory: about", "disk:"):
+    for words in ("parameters", "GFLOP", "on one RTX 4090 (24 GB)", "40% of the peak", "memory: about", "disk:"):
         assert words in said.out
     assert not (tmp_path / "run").exists()
     assert "in all" in call("cost", "--recipe", recipe).out
@@ -35,6 +35,27 @@ def test_photos_and_a_cache_change_the_sum(call: Call, tmp_path: Path):
 def test_the_sizes_of_a_teacher_that_is_not_here_are_left_out(call: Call):
     said = call("distill", "--recipe", "photos_vitb16", "--dry-run", "--teacher", "some/clip").out
     assert "the sizes of some/clip are not on this machine" in said
+
+
+def test_what_runs_on_a_cpu_is_given_in_minutes_of_a_core(call: Call):
+    said = call("cost", "--recipe", "photos_small").out
+    assert "9 minutes on one CPU core" in said
+    assert "less than a minute on one H100" in said
+    assert "GFLOP for an image, once, for the cache" in said  # the bundled teacher's tower is counted
+    assert "CPU core" not in call("cost", "--recipe", "imagenet_vitb16").out
+
+
+@pytest.mark.parametrize(
+    ("teacher", "words"),
+    [("photos", "efficientnet_lite0"), ("openai/clip-vit-large-patch14", "width is 768")],
+    ids=["other form", "other sizes"],
+)
+def test_a_run_that_would_be_refused_has_no_price(teacher: str, words: str, call: Call):
+    said = call("distill", "--recipe", "photos_vitb16", "--dry-run", "--teacher", teacher)
+    assert_one_sentence(said, 1, words)
+    assert said.out == ""
+    free = ["distill", "--recipe", "photos_vitb16", "--dry-run", "--teacher", teacher, "--no-encoder-from-teacher"]
+    assert call(*free, "--start-from", "some/student").code == 0
 
 
 @pytest.mark.parametrize("folder", [clip_folder, siglip_folder], ids=["clip", "siglip"])

@@ -9,9 +9,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPModel, SiglipModel
 
-from tests.tiny import clip, clip_folder, siglip, siglip_folder
+from tests.tiny import clip, clip_folder, locked_folder, siglip, siglip_folder
 from zeroseg.recipes import RECIPES
 from zeroseg.student.cost import training_flops
+from zeroseg.teacher import Teacher
 from zeroseg.training.costs import GPUS, KNOWN, UTILISATION, activation_bytes, run_cost, tower_sizes
 
 
@@ -23,6 +24,23 @@ def test_a_tower_has_the_operations_that_torch_counts(side: int, tmp_path: Path)
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         clip().get_image_features(pixel_values=pixels, interpolate_pos_encoding=True)
     assert sizes.flops(side) == pytest.approx(counter.get_total_flops(), rel=0.01)
+
+
+def test_the_photo_teacher_has_the_operations_that_torch_counts():
+    """Convolutions, with biases and padding, which the counter leaves out as well."""
+    sizes, teacher = tower_sizes("photos"), Teacher.from_pretrained("photos")
+    assert sizes is not None
+    assert (sizes.image_size, sizes.embedding_width, sizes.form) == (teacher.size, teacher.width, "efficientnet_lite0")
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        teacher.embed_images(torch.zeros(1, 3, teacher.size, teacher.size))
+    assert sizes.flops(teacher.size) == pytest.approx(counter.get_total_flops(), rel=0.01)
+    assert sizes.flops(2 * teacher.size) == pytest.approx(4 * sizes.flops(teacher.size), rel=0.01)
+
+
+def test_a_locked_vit_has_the_size_that_its_images_have(tmp_path: Path):
+    sizes, teacher = tower_sizes(str(locked_folder(tmp_path, "vit"))), Teacher.from_pretrained(tmp_path)
+    assert sizes is not None
+    assert (sizes.image_size, sizes.embedding_width) == (teacher.size, teacher.width)
 
 
 def test_sizes_are_read_from_a_folder_of_either_family(tmp_path: Path):

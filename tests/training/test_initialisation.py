@@ -248,6 +248,22 @@ def test_a_student_may_be_read_in_another_way_than_its_start(tmp_path: Path):
     torch.testing.assert_close(model.target_mean, first.target_mean)
 
 
+@pytest.mark.parametrize("theirs", ["", "ours", "another"])
+def test_targets_of_another_teacher_keep_their_own_mean_and_scale(theirs: str, tmp_path: Path):
+    """Its embeddings have another mean. A student of an earlier version does not say which teacher it had."""
+    first = student(replace(PATCH_STUDENT, text_fingerprint=theirs))
+    first.target_mean.fill_(0.25)
+    first.save_pretrained(tmp_path)
+    model = Student(replace(PATCH_STUDENT, text_fingerprint="ours"))
+    model.target_mean.fill_(0.5)
+    model.target_scale.fill_(3.0)
+    start_from_student(model, str(tmp_path))
+    mean, scale = (0.5, 3.0) if theirs == "another" else (0.25, 1.0)
+    assert (set(model.target_mean.tolist()), float(model.target_scale)) == ({mean}, scale)
+    name = "encoder.positions"
+    assert torch.equal(model.state_dict()[name], first.state_dict()[name].half().float())
+
+
 def test_a_start_of_another_form_is_refused(tmp_path: Path):
     saved_student(tmp_path)
     with pytest.raises(TrainingError, match="segment_tokens"):

@@ -51,15 +51,38 @@ def test_the_whole_square_comes_first_and_crops_differ(tower: Tower, photos: lis
     assert len({tuple(row) for row in features.flatten(0, 1).tolist()}) == 15
 
 
-def test_what_is_there_is_not_computed_again(tower: Tower, photos: list[Path], tmp_path: Path):
-    """An image that is gone is not missed: only the file that is missing is made again, with the same values."""
+def files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.npy"))
+
+
+def test_what_is_there_is_not_computed_again(
+    tower: Tower, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Only the file that is missing is made again, with the same values."""
     folder = tmp_path / "features"
     features, _ = embed(tower, photos, folder)
-    (folder / "000001.npy").unlink()
-    photos[0].unlink()
+    files(folder)[1].unlink()
+    seen: list[Path] = []
+    monkeypatch.setattr(tower_features, "load_image", lambda path: seen.append(path) or load_image(path))
     again, done = embed(tower, photos, folder)
     assert torch.equal(again, features)
     assert done == [2, 2, 1]
+    assert seen == photos[2:4]
+
+
+def test_a_changed_image_has_new_features_and_the_old_ones_are_deleted(
+    tower: Tower, photos: list[Path], tmp_path: Path
+):
+    folder = tmp_path / "features"
+    features, _ = embed(tower, photos, folder)
+    former = files(folder)
+    Image.new("RGB", (48, 48), "red").save(photos[2])
+    changed, _ = embed(tower, photos, folder)
+    assert [not torch.equal(a, b) for a, b in zip(features, changed, strict=True)] == [False, False, True, False, False]
+    assert [one in former for one in files(folder)] == [True, False, True]
+    fewer, _ = embed(tower, photos[:2], folder)
+    assert torch.equal(fewer, features[:2])
+    assert files(folder) == former[:1]
 
 
 def test_crops_depend_on_the_seed(tower: Tower, photos: list[Path], tmp_path: Path):
@@ -73,7 +96,7 @@ def test_an_image_that_cannot_be_read_stops_with_its_name(tower: Tower, photos: 
     photos[3].write_bytes(b"no picture")
     with pytest.raises(ImageError, match="photo03"):
         embed(tower, photos, tmp_path / "features")
-    assert [path.name for path in sorted((tmp_path / "features").glob("*.npy"))] == ["000000.npy"]
+    assert [path.name[:7] for path in files(tmp_path / "features")] == ["000000-"]
     Image.new("RGB", (48, 48), "red").save(photos[3])
     assert embed(tower, photos, tmp_path / "features")[0].shape == (5, 3, 32)
 
@@ -82,21 +105,20 @@ def test_features_of_something_else_are_refused(tower: Tower, photos: list[Path]
     folder = tmp_path / "features"
     embed(tower, photos, folder)
     other = open_tower(str(tower_folder(tmp_path / "dinov2", "dinov2")))
-    for images, crops, model in (
-        (photos[:4], CROPS, tower), (photos, replace(CROPS, side=40), tower), (photos, CROPS, other)
-    ):  # fmt: skip
-        with pytest.raises(TrainingError, match=r"holds features of other images, of another tower or with"):
-            embed(model, images, folder, crops)
+    for crops, model in ((replace(CROPS, side=40), tower), (CROPS, other)):
+        with pytest.raises(TrainingError, match=r"holds features of another tower or of other crops"):
+            embed(model, photos, folder, crops)
 
 
 def test_damaged_features_are_named(tower: Tower, photos: list[Path], tmp_path: Path):
     folder = tmp_path / "features"
     embed(tower, photos, folder)
-    np.save(folder / "000001.npy", np.zeros((2, 3, 31), np.float16))
-    with pytest.raises(TrainingError, match=r"000001\.npy' is damaged: delete it and run again"):
+    second = files(folder)[1]
+    np.save(second, np.zeros((2, 3, 31), np.float16))
+    with pytest.raises(TrainingError, match=r"000001-\w+\.npy' is damaged: delete it and run again"):
         embed(tower, photos, folder)
-    (folder / "000001.npy").write_bytes(b"")
-    with pytest.raises(TrainingError, match=r"000001\.npy' is damaged: delete it and run again"):
+    second.write_bytes(b"")
+    with pytest.raises(TrainingError, match=r"000001-\w+\.npy' is damaged: delete it and run again"):
         embed(tower, photos, folder)
     (folder / "settings.json").write_text("{", encoding="utf-8")
     with pytest.raises(TrainingError, match=r"settings\.json' is damaged: delete its folder and start again"):

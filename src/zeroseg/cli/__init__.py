@@ -2,13 +2,14 @@
 
 This module chooses the command and loads nothing else: `zeroseg --help` prints at once, and torch is only loaded by
 commands that need it. An error is one sentence on stderr and an exit code: 1 if something failed, 2 for wrong
-arguments, 130 if interrupted.
+arguments, 130 if interrupted. SIGTERM interrupts like Ctrl-C, so what a command saves then it saves in both cases.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -53,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; `arguments` are those of this process by default. Returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     _prepare()
+    if arguments is None:  # this process is the command's own
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = _run([word for word in given if word != "--debug"])
         sys.stdout.flush()  # here, where it may fail

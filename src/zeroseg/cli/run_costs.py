@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from zeroseg.training.costs import GPUS, UTILISATION, RunCost, run_cost, tower_sizes
+from zeroseg.training.costs import CORE_FLOPS, GPUS, UTILISATION, RunCost, expect_tower, run_cost, tower_sizes
 from zeroseg.training.distillation import DistillConfig
 
 GIGA = 1e9
+MOST_CORE_HOURS = 1000  # runs that need more are for GPUs
 
 
 def cost_lines(config: DistillConfig, teacher: str, cached: bool, photos: int | None = None) -> list[str]:
-    """Operations, hours, memory and disk of a run. `photos`: how many images there are, if that is known."""
+    """Operations, hours, memory and disk of a run. `photos`: how many images there are, if that is known.
+
+    Raises `TrainingError` for a run that would start from a teacher's tower of another form.
+    """
     sizes = tower_sizes(teacher)
+    if sizes is not None:
+        expect_tower(config, sizes)
     cost, loop = run_cost(config, sizes, cached), config.loop
     learnt = None if photos is None else max(0, min(photos - config.probe, config.first_images or photos))
     return [
@@ -18,7 +24,7 @@ def cost_lines(config: DistillConfig, teacher: str, cached: bool, photos: int | 
         f"  student: {cost.parameters:,} parameters, {cost.student_flops / GIGA:,.0f} GFLOP for an image of a step",
         *_of_teacher(config, cost, teacher, sizes is not None),
         f"  in all {cost.flops:.3g} FLOP: {_hours(cost.flops)}",
-        f"  (at {UTILISATION:.0%} of the peak that their maker gives for bfloat16)",
+        f"  (at {UTILISATION:.0%} of the peak that their maker gives for bfloat16){_on_core(cost.flops)}",
         f"memory: about {cost.memory_bytes / GIGA:.1f} GB for weights, gradients, moments, the activations of "
         f"{-(-loop.batch_size // loop.micro_batches)} images and the teacher; 1 to 2 GB more for the rest",
         f"disk: checkpoint {cost.checkpoint_bytes / GIGA:.2f} GB, {'3 students of' if config.probe else 'student'} "
@@ -42,8 +48,8 @@ def _of_teacher(config: DistillConfig, cost: RunCost, name: str, is_known: bool)
     if config.losses.use_windows:
         count = windows.count(config.student.image_size)
         lines.append(
-            f"  teacher, {count} windows of {windows.side} pixels at most: {cost.window_flops / GIGA:,.0f} GFLOP for "
-            "an image of every step"
+            f"  teacher, {count} window{'s' * (count > 1)} of {windows.side} pixels at most: "
+            f"{cost.window_flops / GIGA:,.0f} GFLOP for an image of every step"
         )
     if config.losses.use_views:
         when = "once, for the cache (not in the sum)" if cost.cached else "in every step, without a cache"
@@ -52,7 +58,21 @@ def _of_teacher(config: DistillConfig, cost: RunCost, name: str, is_known: bool)
 
 
 def _hours(flops: float) -> str:
-    return ", ".join(f"{gpu.hours(flops):,.1f} hours on one {gpu.name}" for gpu in GPUS)
+    return ", ".join(f"{_duration(gpu.hours(flops))} on one {gpu.name}" for gpu in GPUS)
+
+
+def _on_core(flops: float) -> str:
+    hours = flops / CORE_FLOPS / 3600
+    if hours > MOST_CORE_HOURS:
+        return ""
+    return f", {_duration(hours)} on one CPU core (at {CORE_FLOPS / GIGA:,.0f} GFLOP a second)"
+
+
+def _duration(hours: float) -> str:
+    if hours >= 1:
+        return f"{hours:,.1f} hours"
+    minutes = round(60 * hours)
+    return f"{minutes} minutes" if minutes > 1 else "a minute" if minutes else "less than a minute"
 
 
 def _cache(cost: RunCost, photos: int | None) -> str:

@@ -86,6 +86,11 @@ def transformer_flops(tokens: int, width: int, layers: int) -> float:
     return float(layers * _block(tokens, width))
 
 
+def convolutional_flops(side: int, variant: str) -> float:
+    """Operations of an EfficientNet-Lite ("lite0", "lite1", "lite2") on side x side pixels, without its classifier."""
+    return float(sum(_convolutions(side, variant)[0]))
+
+
 def _product(rows: int, inner: int, columns: int) -> int:
     """A matrix product: rows x inner by inner x columns."""
     return 2 * rows * inner * columns
@@ -129,7 +134,7 @@ def _encoder(config: StudentConfig, kept: int) -> list[int]:
     """What precedes the encoder's blocks, each block, what follows them, and what a teacher's tower does not have."""
     patches = config.grid**2
     if config.encoder == "efficientnet_lite0":
-        convolutions, last = _convolutions(config.image_size)
+        convolutions, last = _convolutions(config.image_size, "lite0")
         # every place is projected, then some are dropped; the last features are projected before they are upsampled
         return [*convolutions, _linear(patches, FINE, config.width) + _linear(last, LAST, config.width)]
     # every patch is embedded, then some are dropped; the class token joins the others
@@ -140,10 +145,10 @@ def _encoder(config: StudentConfig, kept: int) -> list[int]:
     return [_linear(patches, 3 * config.patch_size**2, config.width), *blocks, 0, 0]
 
 
-def _convolutions(side: int) -> tuple[list[int], int]:
-    """First layer, blocks and last layer of EfficientNet-Lite0 on side x side pixels, and its last positions."""
+def _convolutions(side: int, variant: str) -> tuple[list[int], int]:
+    """First layer, blocks and last layer of an EfficientNet-Lite on side x side pixels, and its last positions."""
     with torch.device("meta"):
-        tower = EfficientNetLite("lite0")
+        tower = EfficientNetLite(variant)
     steps = list[int]()
     for part in (tower.stem, *tower.blocks, tower.last):
         steps.append(0)

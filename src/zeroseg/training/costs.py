@@ -11,16 +11,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zeroseg.errors import TeacherError
 from zeroseg.models import bundled
 from zeroseg.student.config import StudentConfig
-from zeroseg.student.cost import count_parameters, training_flops, transformer_flops
+from zeroseg.student.cost import convolutional_flops, count_parameters, training_flops, transformer_flops
+from zeroseg.teacher.image_tower import read_pixel_settings
+from zeroseg.teacher.lite_tower import EfficientNetLiteConfig
+from zeroseg.teacher.locked import LockedTeacher
 from zeroseg.training.dense_targets import WindowsConfig
 from zeroseg.training.distillation import DistillConfig
+from zeroseg.training.initialisation import expect_form, other_form
 
 HALF, FLOAT = 2, 4  # bytes of a number: in caches, saved weights and activations; in training
 MOMENTS = {"adamw": 2, "muon": 1}  # of each parameter in the optimiser; Muon has two for parameters outside matrices
 LAYER_BYTES = 34  # kept of a transformer layer for each value of its tokens, in 16 bits (Korthikanti et al. 2022)
+LITE, CONVOLUTIONAL = (
+    EfficientNetLiteConfig.model_type,
+    "efficientnet_",
+)  # the latter: how the forms of EfficientNet-Lites begin
 UTILISATION = 0.4  # of a GPU's peak: what training ViTs in 16 bits usually reaches
+
+
+CORE_FLOPS = 1e11  # a second, of one CPU core with 512-bit vectors in `photos_small`: 31 images a second
 
 
 @dataclass(frozen=True)
@@ -48,12 +60,16 @@ class TowerSizes:
     layers: int
     embedding_width: int
     parameters: int
+    form: str = "vit"  # or "efficientnet_lite0", which has layers of its own
 
     def flops(self, side: int) -> float:
         """Operations for one picture of `side` x `side` pixels, with one embedding."""
+        projected = 2 * self.width * self.embedding_width
+        if self.form != "vit":
+            return convolutional_flops(side, self.form.removeprefix(CONVOLUTIONAL)) + projected
         patches = (side // self.patch_size) ** 2
-        embedded = 2 * patches * 3 * self.patch_size**2 * self.width + 2 * self.width * self.embedding_width
-        return embedded + transformer_flops(patches + 1, self.width, self.layers)
+        embedded = 2 * patches * 3 * self.patch_size**2 * self.width
+        return embedded + transformer_flops(patches + 1, self.width, self.layers) + projected
 
 
 KNOWN = {
@@ -64,22 +80,30 @@ KNOWN = {
 
 
 def tower_sizes(teacher: str) -> TowerSizes | None:
-    """The sizes of a teacher's tower: of a well-known hub model, or of a folder with a ViT; None for any other one.
+    """The sizes of a teacher's tower: of a well-known hub model, or of a folder; None for any other one.
 
-    Nothing is fetched.
+    Of LiTs those are known whose tower is an EfficientNet-Lite or has the sizes of a ViT. Nothing is fetched.
     """
     if teacher in KNOWN:
         return KNOWN[teacher]
     model = bundled(teacher)
-    path = (Path(teacher) if model is None else model.teacher) / "config.json"
+    folder = Path(teacher) if model is None else model.teacher
     try:
-        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         vision = config["vision_config"]
-        size, patch, width = vision["image_size"], vision["patch_size"], vision["hidden_size"]
-        embedded = config.get("projection_dim", width) if config["model_type"] == "clip" else width
-        weights = (path.parent / "model.safetensors").stat().st_size // HALF
-        return TowerSizes(size, patch, width, vision["num_hidden_layers"], embedded, weights)
-    except (OSError, ValueError, KeyError, TypeError):
+        locked, lite = config["model_type"] in LockedTeacher.model_types, vision.get("model_type") == LITE
+        return TowerSizes(
+            image_size=read_pixel_settings(str(folder))[2] if locked else vision["image_size"],
+            patch_size=vision["patch_size"],
+            width=vision["hidden_size"],
+            layers=0 if lite else vision["num_hidden_layers"],
+            embedding_width=config["projection_dim"]
+            if locked or config["model_type"] == "clip"
+            else vision["hidden_size"],
+            parameters=(folder / "model.safetensors").stat().st_size // HALF,
+            form=CONVOLUTIONAL + vision["variant"] if lite else "vit",
+        )
+    except (OSError, ValueError, KeyError, TypeError, TeacherError):
         return None
 
 
@@ -131,6 +155,22 @@ def _read_flops(windows: WindowsConfig, teacher: TowerSizes) -> float:
     """Operations for a window in a step: the mean over the scales, of which one is drawn, or all of them."""
     flops = [teacher.flops(round(windows.side * scale)) for scale in windows.scales]
     return sum(flops) / (len(flops) if windows.moved else 1)
+
+
+def expect_tower(config: DistillConfig, teacher: TowerSizes) -> None:
+    """Raise `TrainingError` if a run starts from its teacher's tower and that has other sizes than its student."""
+    student = config.student
+    if config.start_from or not config.encoder_from_teacher:
+        return
+    expect_form(student, teacher.form)
+    sizes = {"width": teacher.width, "patch_size": teacher.patch_size} if student.encoder == "vit" else {}
+    if student.patch_projection != "mlp":
+        sizes["layers"] = teacher.layers
+    different = [
+        f"{name} is {getattr(student, name)}" for name, size in sizes.items() if getattr(student, name) != size
+    ]
+    if different:
+        raise other_form(different)
 
 
 def activation_bytes(config: StudentConfig, mask_ratio: float) -> float:

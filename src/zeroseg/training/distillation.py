@@ -65,7 +65,7 @@ class DistillConfig:
     """Start the encoder from the teacher's own vision tower, and the patch projection if it has the teacher's form."""
     trainable_blocks: int | None = None
     """Train only the last blocks of the encoder, this many, and what follows them; 0: the encoder stays as it started,
-    but for what is new in it. None: the whole encoder, as with the number of all its blocks."""
+    but for what is new in it. The number of all its blocks, or None in Python: the whole encoder."""
     start_from: str = ""
     """Start from all weights of this student (a bundled name, a folder, a hub name), not from random ones."""
     pretraining: float = 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -17,12 +17,15 @@ from zeroseg.teacher import Teacher, VisionTower
 
 NOT_OF_THE_FORM = ("teacher", "text_fingerprint", "read_out", "inference_size")
 """Settings that may differ from the other student's."""
+TARGET_STATISTICS = ("target_mean", "target_scale")
 NOT_CONVOLUTIONAL = ("layers", "activation", "input_norm")
 """Settings that say nothing of a convolutional encoder."""
 
 
 def start_from_student(student: Student, name: str) -> None:
-    """Copy all weights of another student (a bundled name, a folder, a hub name), with mean and scale of its targets.
+    """Copy all weights of another student (a bundled name, a folder, a hub name).
+
+    Mean and scale of its targets come with them, unless it learned from another teacher than `student` will.
 
     Raises `WeightsError` if there is none, `TrainingError` if it has another form.
     """
@@ -35,6 +38,8 @@ def start_from_student(student: Student, name: str) -> None:
             f"the student {name} has another form than the recipe's ({', '.join(different[:3])}): start from one with "
             "the same form, or change these settings."
         )
+    if config.text_fingerprint and config.text_fingerprint != student.config.text_fingerprint:
+        tensors |= {name: getattr(student, name).clone() for name in TARGET_STATISTICS}
     weights.fill(student, tensors, name)
 
 
@@ -59,24 +64,34 @@ def start_from_teacher(student: Student, teacher: Teacher) -> None:
             "turn encoder_from_teacher off, or start from another student."
         )
     config, encoder = student.config, student.encoder
-    if tower.form != config.encoder:
-        raise TrainingError(
-            f"the teacher's vision tower is a {tower.form} and the student's encoder a {config.encoder}: choose the "
-            f"encoder {tower.form}, or turn encoder_from_teacher off."
-        )
+    expect_form(config, tower.form)
     tensors, own = encoder.from_tower(tower.tensors), encoder.pretrained()
     whole = config.patch_head and config.patch_projection != "mlp"
     different = _other_settings(config, tower) + (_other_projection(student, tower) if whole else [])
     different += [name for name in own if name not in tensors or own[name].shape != tensors[name].shape]
     if different:
-        raise TrainingError(
-            "the student's encoder does not have the form of the teacher's vision tower "
-            f"({', '.join(different[:3])}): give both the same form, or turn encoder_from_teacher off."
-        )
+        raise other_form(different)
     if whole:
         tensors |= teacher_pixels(tensors, teacher)
         student.patch_projection.load_state_dict(dict(tower.projection), strict=True)
     encoder.load_state_dict(encoder.state_dict() | tensors, strict=True)
+
+
+def expect_form(config: StudentConfig, form: str) -> None:
+    """Raise `TrainingError` for a teacher's tower whose form is not that of the student's encoder."""
+    if form != config.encoder:
+        raise TrainingError(
+            f"the teacher's vision tower is a {form} and the student's encoder a {config.encoder}: choose the encoder "
+            f"{form}, or turn encoder_from_teacher off."
+        )
+
+
+def other_form(different: Sequence[str]) -> TrainingError:
+    """The error for a student's encoder that differs from its teacher's tower in these settings."""
+    return TrainingError(
+        "the student's encoder does not have the form of the teacher's vision tower "
+        f"({', '.join(different[:3])}): give both the same form, or turn encoder_from_teacher off."
+    )
 
 
 def as_tower_of(config: StudentConfig, teacher: Teacher) -> StudentConfig:

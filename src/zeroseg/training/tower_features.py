@@ -1,7 +1,7 @@
 """The features of a frozen image tower, computed once: of every image its whole square and a few random crops.
 
-They are in a folder, in files of `IMAGES_A_FILE` images. Each file is written completely or not at all, so the same
-command continues where it stopped.
+They are in a folder, in files of `IMAGES_A_FILE` images, which are named by the contents of these images. Each file is
+written completely or not at all, so the same command continues where it stopped, and embeds again what has changed.
 
 Letters: N image, R crop (the whole square first), E width of the tower, S side in pixels.
 """
@@ -22,6 +22,7 @@ from torch import Tensor
 
 from zeroseg.errors import TrainingError
 from zeroseg.files import atomic_path, write_text_atomically
+from zeroseg.image_index import ImageIndex
 from zeroseg.images import load_image, to_tensor
 from zeroseg.squares import center_square
 from zeroseg.training.captioned import crop_of
@@ -56,23 +57,28 @@ def embed_crops(
 ) -> Float16[Tensor, "N R E"]:
     """Pooled features of the crops of `images`; those that `folder` does not hold yet are computed and written there.
 
-    `progress` is called with numbers of images. Raises `ImageError` for an image that cannot be read, `TrainingError`
-    if the folder holds features of other images, crops or another tower.
+    Files of images that have changed or are no longer asked for are deleted. `progress` is called with numbers of
+    images. Raises `ImageError` for an image that cannot be read, `TrainingError` if the folder holds features of other
+    crops or another tower.
     """
-    listed = hashlib.sha256("\n".join(map(str, images)).encode()).hexdigest()[:16]
-    _check(folder / SETTINGS, {"tower": tower.fingerprint, "images": listed} | asdict(crops))
-    parts: list[Tensor] = []
+    _check(folder / SETTINGS, {"tower": tower.fingerprint} | asdict(crops))
+    keys = ImageIndex(folder).keys(images)
+    parts: dict[Path, Tensor] = {}
     for first in range(0, len(images), IMAGES_A_FILE):
-        path, some = folder / f"{first // IMAGES_A_FILE:06d}.npy", images[first : first + IMAGES_A_FILE]
+        chosen = slice(first, first + IMAGES_A_FILE)
+        contents = hashlib.sha256(" ".join(keys[chosen]).encode()).hexdigest()[:16]
+        path, some = folder / f"{first // IMAGES_A_FILE:06d}-{contents}.npy", images[chosen]
         shape = (len(some), 1 + crops.count, tower.width)
         if not path.exists():
             seen = torch.cat([crops.of(image, place) for place, image in enumerate(some, first)])
             features = torch.cat([tower.pooled(part.float() / 255).half().cpu() for part in seen.split(AT_ONCE)])
             with atomic_path(path) as temporary:
                 np.save(temporary, features.view(shape).numpy())
-        parts.append(_read(path, shape))
+        parts[path] = _read(path, shape)
         progress(len(some))
-    return torch.cat(parts) if parts else torch.zeros(0, 1 + crops.count, tower.width, dtype=torch.float16)
+    for path in set(folder.glob("*.npy")) - parts.keys():
+        path.unlink()
+    return torch.cat([*parts.values()]) if parts else torch.zeros(0, 1 + crops.count, tower.width, dtype=torch.float16)
 
 
 def _check(path: Path, settings: Mapping[str, object]) -> None:
@@ -86,8 +92,8 @@ def _check(path: Path, settings: Mapping[str, object]) -> None:
         raise TrainingError(f"{str(path)!r} is damaged: delete its folder and start again.") from error
     if former != settings:
         raise TrainingError(
-            f"{str(path.parent)!r} holds features of other images, of another tower or with other crops: name another "
-            "--out, or delete that folder."
+            f"{str(path.parent)!r} holds features of another tower or of other crops: name another --out, or delete "
+            "that folder."
         )
 
 
