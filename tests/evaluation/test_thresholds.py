@@ -87,6 +87,23 @@ def test_a_margin_that_is_calibrated_without_labels_finds_the_things():
         assert confusion[0, 0] == confusion[0].sum()
 
 
+def test_images_without_any_label_do_not_move_a_calibrated_margin(monkeypatch: pytest.MonkeyPatch):
+    """Their regions lie far below those around things, so Otsu would divide the images, not the regions."""
+    leads = [np.array(some, np.float32) for some in ((-20, -18, 15, 17), (-21, 14), (-90, -88, -86, -85, -89))]
+
+    def calibrated(presence: float, count: int = 3) -> float:
+        rest = iter(leads[-count:])
+        monkeypatch.setattr(Segmenter, "lead_over_background", lambda *_: next(rest))
+        reading = segmenter().reading(background=Margin(0.0, presence=presence))
+        images = [sample.image for sample in Blots()][:count]
+        return calibrate_margin(reading, images, Blots().vocabulary).read_out.background.threshold
+
+    assert calibrated(presence=0.0) < -21
+    assert -18 < calibrated(presence=10.0) < 14
+    with pytest.raises(ConfigError, match="in none of the 1 images does any label lead"):
+        calibrated(presence=10.0, count=1)
+
+
 def test_there_is_nothing_to_calibrate_without_background_words_or_images():
     with pytest.raises(ConfigError, match="background words"):
         calibrate_margin(segmenter(), [], replace(Blots().vocabulary, background=()))
