@@ -64,7 +64,7 @@ def test_the_base_is_fixed_whatever_the_recipe_is(monkeypatch: pytest.MonkeyPatc
     base = photos_short()
     assert (base.trainable_blocks, base.centre, base.mask_ratio, base.student.image_size) == (0, True, 0.0, 224)
     assert base.focus == 3.0
-    assert base.loop.steps == 200
+    assert base.loop.steps == 150
 
 
 def test_it_is_measured_on_msrc_21_and_margins_come_from_objects():
