@@ -31,7 +31,7 @@ def test_a_label_is_read_in_the_form_that_is_known(label: str, read: str):
 @pytest.mark.parametrize(("label", "read"), [("kitten", "cat"), ("Kittens", "cat"), ("t-shirt kid", "t-shirt person")])
 def test_a_word_that_stands_for_a_known_one_is_read_as_that_and_said_to_be(label: str, read: str):
     assert KNOWN.reading(label) == read
-    assert KNOWN.said_of(label) == f"the teacher has not learned {label!r}, and reads it as {read!r}."
+    assert KNOWN.said_of(label) == f"the model has not learned {label!r}, and reads it as {read!r}."
 
 
 def test_words_that_only_look_like_plurals_are_unknown():
@@ -54,8 +54,8 @@ def test_a_part_of_a_name_alone_is_unknown_but_may_describe(label: str, unknown:
 
 def test_what_is_said_of_unknown_words():
     zebra, zebra_light, knights, light = (KNOWN.said_of(label) for label in ("Zebra", "zebra light", "lihgt", "light"))
-    assert zebra == "the teacher has never read 'Zebra', so the masks of this label may be wrong."
-    assert "has never read 'zebra light' ('zebra'), so" in zebra_light
+    assert zebra == "the model has never read 'Zebra', and will hardly find it."
+    assert "has never read 'zebra light' ('zebra'), and" in zebra_light
     assert knights.endswith("similar words that it knows: light.")
     assert light == ""
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from zeroseg.errors import VocabularyError
-from zeroseg.segmentation import Segmentation
+from zeroseg.segmentation import Segmentation, percentage
 
 CLASS_MAP = np.array([[0, 0, 2], [2, 2, 2]])
 SCORES = np.array([0.5, 0.0, 0.25])
@@ -57,9 +57,24 @@ def test_summary_survives_json():
     assert [row["label"] for row in summary["labels"]] == list(LABELS)
 
 
+def test_absent_labels_are_those_that_have_no_pixel_but_for_the_background():
+    assert example().absent == ("dog",)
+    nothing = Segmentation(("background", "dog", "cat"), np.zeros((2, 2), int), np.zeros(3), has_background=True)
+    everywhere = Segmentation(("background", "dog"), np.ones((2, 2), int), np.zeros(2), has_background=True)
+    own = Segmentation(("dog", "background"), np.ones((2, 2), int), np.zeros(2))
+    assert (nothing.absent, everywhere.absent, own.absent) == (("dog", "cat"), (), ("dog",))
+
+
+@pytest.mark.parametrize(
+    ("fraction", "words"), [(0.0049, "< 1%"), (0.005, "< 1%"), (0.0, "0%"), (0.0051, "1%"), (0.254, "25%"), (1, "100%")]
+)
+def test_nothing_that_occurs_is_said_to_be_0_per_cent(fraction: float, words: str):
+    assert percentage(fraction) == words
+
+
 def test_repr_is_short_even_for_large_results():
     shown = repr(Segmentation(tuple(map(str, range(500))), np.arange(500).reshape(20, 25), np.ones(500)))
-    assert shown == "Segmentation(25x20, 500 labels: 0 0%, 1 0%, 2 0%, ...)"
+    assert shown == "Segmentation(25x20, 500 labels: 0 < 1%, 1 < 1%, 2 < 1%, ...)"
 
 
 def test_later_changes_of_the_callers_arrays_do_not_reach_in():

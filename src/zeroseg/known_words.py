@@ -68,8 +68,8 @@ class KnownWords:
             near = dict.fromkeys(found for word in unknown for found in self._similar(word))
             words = "" if unknown == (_key(label),) else f" ({', '.join(map(repr, unknown))})"
             similar = f"; similar words that it knows: {', '.join(near)}" if near else ""
-            return f"the teacher has never read {label!r}{words}, so the masks of this label may be wrong{similar}."
-        return f"the teacher has not learned {label!r}, and reads it as {read!r}." if stands_in else ""
+            return f"the model has never read {label!r}{words}, and will hardly find it{similar}."
+        return f"the model has not learned {label!r}, and reads it as {read!r}." if stands_in else ""
 
     def _looked_up(self, label: str) -> tuple[str, bool]:
         """The text to embed for a label, and whether it is another word that stands in."""

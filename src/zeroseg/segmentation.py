@@ -81,6 +81,13 @@ class Segmentation:
         """Names of the labels that occur, largest area first; equal areas in label order."""
         return tuple(self.labels[index] for index in self.present_indices)
 
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Names of the labels that do not occur, in label order; the background is not one of them."""
+        present = set(self.present_indices)
+        names = enumerate(self.labels)
+        return tuple(name for index, name in names if index not in present and not (index == 0 and self.has_background))
+
     def mask(self, label: str) -> Bool[np.ndarray, "H W"]:
         """The pixels of `label`; all False if it does not occur.
 
@@ -109,9 +116,15 @@ class Segmentation:
     def __repr__(self) -> str:
         """Size, number of labels and the three largest with their fractions."""
         width, height = self.size
-        shown = [f"{self.labels[i]} {self.fractions[i]:.0%}" for i in self.present_indices[:3]]
+        shown = [f"{self.labels[i]} {percentage(self.fractions[i])}" for i in self.present_indices[:3]]
         more = "" if len(self.present_indices) <= len(shown) else ", ..."
         return f"Segmentation({width}x{height}, {len(self.labels)} labels: {', '.join(shown)}{more})"
+
+
+def percentage(fraction: float) -> str:
+    """A fraction of a picture in words: "12%", and "< 1%" for what would be rounded to nothing."""
+    rounded = f"{fraction:.0%}"
+    return "< 1%" if fraction and rounded == "0%" else rounded
 
 
 def _some(labels: tuple[str, ...]) -> str:

@@ -29,7 +29,14 @@ def test_photos_and_a_cache_change_the_sum(call: Call, tmp_path: Path):
     assert "once, for the cache" in cached
     assert "cache 77 kB an image" in cached
     assert "144 windows" in live
-    assert "hold out all images" in call(*words[:-3], 30).out
+    assert_one_sentence(call(*words[:-3], 30), 1, "the probe holds out 30 images, and there are 30", "--probe")
+    assert_one_sentence(
+        call(*words[:4], "--images", tmp_path, "--out", tmp_path / "run", "--teacher", "some/clip"), 1, "--probe"
+    )
+    small = call(
+        "distill", "--recipe", "photos_small", "--dry-run", "--images", tmp_path, "--cache", tmp_path / "none"
+    ).out
+    assert "once, for the cache (not in the sum): 30 images, less than a minute on one CPU core" in small
 
 
 def test_the_sizes_of_a_teacher_that_is_not_here_are_left_out(call: Call):
@@ -39,7 +46,7 @@ def test_the_sizes_of_a_teacher_that_is_not_here_are_left_out(call: Call):
 
 def test_what_runs_on_a_cpu_is_given_in_minutes_of_a_core(call: Call):
     said = call("cost", "--recipe", "photos_small").out
-    assert "9 minutes on one CPU core" in said
+    assert "14 minutes on one CPU core" in said
     assert "less than a minute on one H100" in said
     assert "GFLOP for an image, once, for the cache" in said  # the bundled teacher's tower is counted
     assert "CPU core" not in call("cost", "--recipe", "imagenet_vitb16").out

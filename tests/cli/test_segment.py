@@ -70,6 +70,15 @@ def test_every_photo_gets_a_mask_an_overlay_and_figures(
     ]
 
 
+def test_what_is_not_found_is_said(call: Call, picture: Path, tmp_path: Path):
+    """Else nobody knows whether a word is absent or misspelt. The bundled model and a picture without anything."""
+    words = ["segment", picture, "--labels", "zebra, elephant", "--out", tmp_path / "out"]
+    said = call(*words).out
+    assert said.startswith(f"{picture}: background 100%; not found: zebra, elephant -> ")
+    many = ", ".join(f"zebra {number}" for number in range(12))
+    assert "and 4 more -> " in call(*words[:3], many, *words[4:]).out
+
+
 def test_read_out_can_be_chosen(call: Call, models: Models, picture: Path, tmp_path: Path):
     words = ["segment", picture, "--model", models.student, "--labels", LABELS]
     choices = {

@@ -194,7 +194,7 @@ def test_a_run_of_before_there_were_other_encoders_is_resumed(
     del settings["distill"]["trainable_blocks"]
     del settings["loop"]["optimiser"]["encoder_rate"]
     path.write_text(json.dumps(settings), encoding="utf-8")
-    with pytest.raises(TrainingError, match=r"other settings \(distill\)"):
+    with pytest.raises(TrainingError, match=r"other settings \(distill\."):
         distill(images, cache, replace(OURS, trainable_blocks=1), tmp_path / "run", resume=True, quiet=True)
     assert distill(images, cache, OURS, tmp_path / "run", resume=True, quiet=True) is not None
 

@@ -159,7 +159,7 @@ def test_a_resumed_run_is_the_same_bit_for_bit(
     for name in ("model.safetensors", "config.json", "tokenizer.json", "preprocessor_config.json", "known_words.txt"):
         whole, parts = (tmp_path / run / "teacher" / name for run in ("whole", "parts"))
         assert whole.read_bytes() == parts.read_bytes(), name
-    with pytest.raises(TrainingError, match=r"was started with other settings \(tuning\)"):
+    with pytest.raises(TrainingError, match=r"was started with other settings \(tuning\."):
         tune(fresh(), [pairs], replace(SHORT, templates=("{}",)), tmp_path / "parts", resume=True)
     with pytest.raises(TrainingError, match="already holds a run"):
         tune(fresh(), [pairs], SHORT, tmp_path / "parts")

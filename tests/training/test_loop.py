@@ -221,11 +221,11 @@ def test_an_error_in_a_worker_is_one_sentence_and_ends_the_process(kind: str, sa
 def test_other_settings_are_refused_by_name(tmp_path: Path):
     assert not Toy(on_step=stop_at(2)).run(tmp_path / "run")
     changed = replace(LOOP, optimiser=replace(LOOP.optimiser, learning_rate=0.01))
-    with pytest.raises(TrainingError, match=r"other settings \(loop\)"):
+    with pytest.raises(TrainingError, match=r"other settings \(loop\.optimiser\.learning_rate 0\.\d+, now 0\.01\)"):
         Toy().run(tmp_path / "run", changed, resume=True)
-    with pytest.raises(TrainingError, match=r"other settings \(toy\)"):
+    with pytest.raises(TrainingError, match=r"other settings \(toy 1, now 2\)"):
         Toy().run(tmp_path / "run", settings={"toy": 2}, resume=True)
-    with pytest.raises(TrainingError, match=r"other settings \(images\)"):
+    with pytest.raises(TrainingError, match=r"other settings \(images None, now 3\)"):
         Toy().run(tmp_path / "run", settings={"toy": 1, "images": 3}, resume=True)
 
 

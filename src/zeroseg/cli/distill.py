@@ -28,7 +28,7 @@ from zeroseg.training.distill import distill
 from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.initialisation import as_tower_of
 from zeroseg.training.monitor import read_log
-from zeroseg.training.probe import CHOSEN_BY
+from zeroseg.training.probe import CHOSEN_BY, expect_rest
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,8 @@ class Distill:
         name, config = self.teacher or config.student.teacher, replace(config, loop=self.short.over(config.loop))
         if self.dry_run:
             photos = len(find_images(self.images)) if self.images else None
+            if photos is not None and config.probe:
+                expect_rest(photos, config.probe)
             cached = config.losses.use_views and (self.cache is not None or config.centre)
             print("\n".join(cost_lines(config, name, cached, photos)))
             return 0
@@ -90,6 +92,8 @@ class Distill:
                 "(see `zeroseg distill --help`)."
             )
         images = find_images(self.images)
+        if config.probe:
+            expect_rest(len(images), config.probe)  # before a teacher is fetched
         if self.cache is not None or config.centre:
             self._expect_cache(name)
         cache = None if self.cache is None else FeatureCache(self.cache)

@@ -22,7 +22,7 @@ def cost_lines(config: DistillConfig, teacher: str, cached: bool, photos: int | 
     return [
         f"the run: {loop.steps:,} steps of {loop.batch_size:,} images{_epochs(cost, learnt)}",
         f"  student: {cost.parameters:,} parameters, {cost.student_flops / GIGA:,.0f} GFLOP for an image of a step",
-        *_of_teacher(config, cost, teacher, sizes is not None),
+        *_of_teacher(config, cost, teacher, sizes is not None, learnt),
         f"  in all {cost.flops:.3g} FLOP: {_hours(cost.flops)}",
         f"  (at {UTILISATION:.0%} of the peak that their maker gives for bfloat16){_on_core(cost.flops)}",
         f"memory: about {cost.memory_bytes / GIGA:.1f} GB for weights, gradients, moments, the activations of "
@@ -35,12 +35,10 @@ def cost_lines(config: DistillConfig, teacher: str, cached: bool, photos: int | 
 def _epochs(cost: RunCost, photos: int | None) -> str:
     if photos is None:
         return f", {cost.images:,} in all"
-    if not photos:
-        return f", {cost.images:,} in all; the probe would hold out all images that there are"
     return f", {cost.images / photos:,.1f} epochs of {photos:,}"
 
 
-def _of_teacher(config: DistillConfig, cost: RunCost, name: str, is_known: bool) -> list[str]:
+def _of_teacher(config: DistillConfig, cost: RunCost, name: str, is_known: bool, photos: int | None) -> list[str]:
     if not is_known:
         return [f"  teacher: the sizes of {name} are not on this machine, so that its operations are left out"]
     windows, views = config.windows, len(config.views.boxes())
@@ -52,7 +50,10 @@ def _of_teacher(config: DistillConfig, cost: RunCost, name: str, is_known: bool)
             f"{cost.window_flops / GIGA:,.0f} GFLOP for an image of every step"
         )
     if config.losses.use_views:
-        when = "once, for the cache (not in the sum)" if cost.cached else "in every step, without a cache"
+        when = "in every step, without a cache"
+        if cost.cached:
+            when = "once, for the cache (not in the sum)"
+            when += f": {photos:,} images{_on_core(photos * cost.view_flops)}" if photos else ""
         lines.append(f"  teacher, {views} views: {cost.view_flops / GIGA:,.0f} GFLOP for an image, {when}")
     return lines
 

@@ -248,10 +248,18 @@ def _read_labels(file: Path) -> tuple[str, ...]:
 
 
 def _found(segmentation: zeroseg.Segmentation) -> str:
-    """The labels that occur with their fractions of the picture, largest first."""
+    """The labels that occur with their fractions of the picture, largest first; then those that do not."""
+    from zeroseg.segmentation import percentage
+
     present = segmentation.present_indices
-    words = [f"{segmentation.labels[index]} {segmentation.fractions[index]:.0%}" for index in present[:LABELS_SHOWN]]
-    return ", ".join(words) + (f" and {len(present) - LABELS_SHOWN} more" if len(present) > LABELS_SHOWN else "")
+    found = [f"{segmentation.labels[index]} {percentage(segmentation.fractions[index])}" for index in present]
+    absent = segmentation.absent
+    return _some(found) + (f"; not found: {_some(absent)}" if absent else "")
+
+
+def _some(words: Sequence[str]) -> str:
+    more = len(words) - LABELS_SHOWN
+    return ", ".join(words[:LABELS_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -11,7 +11,7 @@ from PIL import Image
 from zeroseg.demo.log import Log
 from zeroseg.drawing import colours_by_name, overlay, save_image
 from zeroseg.images import load_image
-from zeroseg.segmentation import Segmentation
+from zeroseg.segmentation import Segmentation, percentage
 from zeroseg.segmenter import Segmenter
 from zeroseg.vocabulary import parse_labels
 
@@ -68,5 +68,5 @@ def segment_pictures(segmenter: Segmenter, folder: Path, out: Path, log: Log) ->
 
 def found(segmentation: Segmentation) -> str:
     """The labels that occur with their fractions of the picture, the largest first."""
-    shown = [f"{segmentation.labels[k]} {segmentation.fractions[k]:.0%}" for k in segmentation.present_indices]
+    shown = [f"{segmentation.labels[k]} {percentage(segmentation.fractions[k])}" for k in segmentation.present_indices]
     return ", ".join(shown)

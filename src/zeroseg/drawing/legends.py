@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from zeroseg.drawing.lettering import latin_font, legible
 from zeroseg.drawing.palettes import INK, NO_TINT, PAPER, RGB
-from zeroseg.segmentation import Segmentation
+from zeroseg.segmentation import Segmentation, percentage
 
 LEGEND_ROWS = 24
 
@@ -62,8 +62,7 @@ def _legend_rows(segmentation: Segmentation, colours: dict[int, RGB], text_size:
     rows: list[_Row] = []
     for index in present[:LEGEND_ROWS]:
         label, font = legible(segmentation.labels[index], f"#{index}", text_size, 14 * text_size)
-        fraction = float(segmentation.fractions[index])
-        percent = f"{fraction:.0%}" if fraction >= 0.005 else "< 1%"
+        percent = percentage(float(segmentation.fractions[index]))
         rows.append(_Row(colours.get(index, NO_TINT), label, percent, font))
     if len(present) > LEGEND_ROWS:
         rows.append(_Row(None, f"+ {len(present) - LEGEND_ROWS} more", "", latin_font(text_size)))

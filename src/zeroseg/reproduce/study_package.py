@@ -24,7 +24,7 @@ from zeroseg.drawing.palettes import PAPER, RGB
 from zeroseg.errors import DatasetError, OutputError
 from zeroseg.files import atomic_folder, write_text_atomically
 from zeroseg.report.html import STYLE
-from zeroseg.segmentation import Segmentation
+from zeroseg.segmentation import Segmentation, percentage
 from zeroseg.vocabulary import Vocabulary
 
 Segments = Callable[[Image.Image, Vocabulary], Segmentation]  # a `Segmenter`, or anything else that does this
@@ -195,7 +195,7 @@ def _colours_of_both(pair: tuple[Segmentation, Segmentation]) -> dict[str, RGB]:
 
 def _in_words(segmentation: Segmentation) -> str:
     some = segmentation.present_indices[:NAMED]
-    return ", ".join(f"{segmentation.labels[index]} {segmentation.fractions[index]:.0%}" for index in some)
+    return ", ".join(f"{segmentation.labels[index]} {percentage(segmentation.fractions[index])}" for index in some)
 
 
 def _fingerprint(pictures: Path) -> str:

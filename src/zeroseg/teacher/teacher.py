@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from safetensors import SafetensorError
 from torch import Tensor
 from transformers import PreTrainedConfig
+from transformers.utils import logging
 
 from zeroseg.errors import TeacherError
 from zeroseg.files import write_text_atomically
@@ -210,9 +211,22 @@ def choose_attention(model: Any) -> None:
         model.set_attn_implementation("eager")
 
 
+@contextmanager
+def _without_bars() -> Generator[None]:
+    """Within this context `transformers` shows no bar for weights, which are loaded in a moment."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
 def load_whole(model_class: Any, name: str) -> Any:
     """Load a model of `transformers` in float32. Raises `TeacherError` if some of its weights are missing."""
-    model, loaded = model_class.from_pretrained(name, dtype=torch.float32, output_loading_info=True)
+    with _without_bars():
+        model, loaded = model_class.from_pretrained(name, dtype=torch.float32, output_loading_info=True)
     if loaded["missing_keys"] or loaded["mismatched_keys"]:
         raise TeacherError(
             f"the weights in {name!r} are not a complete teacher: {len(loaded['missing_keys'])} tensors missing, "

@@ -45,15 +45,20 @@ WORDS = (
 """Words of photos, things and stuff: the student should give a patch the one that its teacher gives it."""
 
 
+def expect_rest(images: int, held_out: int) -> None:
+    """Raise `TrainingError` if a probe would hold out all images."""
+    if held_out >= images:
+        raise TrainingError(
+            f"the probe holds out {held_out} images, and there are {images}: give more images, or a smaller --probe."
+        )
+
+
 def held_out(images: Sequence[Path], count: int, seed: int) -> tuple[list[Path], list[Path]]:
     """The images to train on, and `count` others for the probe, drawn by the seed.
 
     Raises `TrainingError` if none would be left to train on.
     """
-    if count >= len(images):
-        raise TrainingError(
-            f"the probe holds out {count} images, and there are {len(images)}: give more images, or a smaller --probe."
-        )
+    expect_rest(len(images), count)
     chosen = set(np.random.default_rng([seed, 11]).permutation(len(images))[:count].tolist())
     return (
         [path for number, path in enumerate(images) if number not in chosen],

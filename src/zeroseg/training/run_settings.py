@@ -11,6 +11,7 @@ from zeroseg.files import write_text_atomically
 
 NAME = "settings.json"
 FREE_TO_CHANGE = ("workers", "micro_batches")  # settings of the loop that change only speed and memory
+MOST_SAID, LONGEST_VALUES = 3, 40  # settings, and letters, in a message
 LATER = {"encoder": "vit", "trainable_blocks": None, "encoder_rate": 1.0}
 """Settings that runs of earlier versions do not name, with the values that these runs have."""
 
@@ -34,9 +35,23 @@ def expect_same(run: Path, settings: Settings) -> None:
             former["loop"][name] = settings["loop"][name]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TrainingError(f"{path} is missing or damaged: delete the folder and start again.") from error
-    changed = sorted(key for key in former.keys() | settings.keys() if former.get(key) != settings.get(key))
+    changed = _changes(former, settings)
     if changed:
-        raise TrainingError(f"{run} was started with other settings ({', '.join(changed)}): resume with the same ones.")
+        said = ", ".join(changed[:MOST_SAID]) + (" .." if len(changed) > MOST_SAID else "")
+        raise TrainingError(f"{run} was started with other settings ({said}): resume with the same ones.")
+
+
+def _changes(former: Settings, settings: Settings, place: str = "") -> list[str]:
+    """The settings that differ, with both values where these are short."""
+    found: list[str] = []
+    for key in sorted(former.keys() | settings.keys()):
+        old, new, name = former.get(key), settings.get(key), f"{place}{key}"
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += _changes(old, new, f"{name}.")
+        elif old != new:
+            values = f" {old}, now {new}"
+            found.append(name + (values if len(values) < LONGEST_VALUES else ""))
+    return found
 
 
 def _with_later(former: Settings, settings: Settings) -> Settings:
