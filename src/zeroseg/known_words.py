@@ -66,9 +66,11 @@ class KnownWords:
         unknown, (read, stands_in) = self.unknown(label), self._looked_up(label)
         if unknown:
             near = dict.fromkeys(found for word in unknown for found in self._similar(word))
-            words = "" if unknown == (_key(label),) else f" ({', '.join(map(repr, unknown))})"
             similar = f"; similar words that it knows: {', '.join(near)}" if near else ""
-            return f"the model has never read {label!r}{words}, and will hardly find it{similar}."
+            if unknown == (_key(label),):
+                return f"the model has never read {label!r}, and will hardly find it{similar}."
+            words = ", ".join(map(repr, dict.fromkeys(unknown)))
+            return f"the model has never read {words} of {label!r}, so that the mask may be of something else{similar}."
         return f"the model has not learned {label!r}, and reads it as {read!r}." if stands_in else ""
 
     def _looked_up(self, label: str) -> tuple[str, bool]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor
 
 DILATIONS = (1, 2, 4, 8, 12, 24)  # distances of the eight neighbours of each ring, pixels: the authors' values
@@ -42,11 +42,13 @@ def refine(maps: Float[Tensor, "M h w"], pixels: Float[Tensor, "3 H W"], iterati
     return maps
 
 
-def affinities(pixels: Float[Tensor, "3 H W"]) -> Float[Tensor, "N H W"]:
+@torch.no_grad()
+def affinities(pixels: Float[Tensor, "3 H W"]) -> Float32[Tensor, "N H W"]:
     """The weight of each neighbour for each pixel: a softmax over all neighbours, so the weights sum to 1.
 
     Neighbours are visited one after the other: all their colours at once would be 150 times the picture, and slower.
     """
+    pixels = pixels.float()
     neighbours, difference = _neighbours(pixels), torch.empty_like(pixels)
     total, squares = torch.zeros_like(pixels), torch.zeros_like(pixels)
     for neighbour in neighbours:

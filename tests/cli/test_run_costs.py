@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Call, Models, assert_one_sentence
-from tests.tiny import clip_folder, siglip_folder, write_photos
+from tests.tiny import clip_folder, locked_folder, siglip_folder, write_photos
 from zeroseg.recipes import RECIPES
 
 
@@ -41,13 +41,13 @@ def test_photos_and_a_cache_change_the_sum(call: Call, tmp_path: Path):
 
 def test_the_sizes_of_a_teacher_that_is_not_here_are_left_out(call: Call):
     said = call("distill", "--recipe", "photos_vitb16", "--dry-run", "--teacher", "some/clip").out
-    assert "the sizes of some/clip are not on this machine" in said
+    assert "the sizes of some/clip are not known here" in said
 
 
 def test_what_runs_on_a_cpu_is_given_in_minutes_of_a_core(call: Call):
     said = call("cost", "--recipe", "photos_small").out
     assert "14 minutes on one CPU core" in said
-    assert "less than a minute on one H100" in said
+    assert "less than a minute on one RTX 4090 (24 GB), A100, H100 SXM" in said
     assert "GFLOP for an image, once, for the cache" in said  # the bundled teacher's tower is counted
     assert "CPU core" not in call("cost", "--recipe", "imagenet_vitb16").out
 
@@ -61,8 +61,24 @@ def test_a_run_that_would_be_refused_has_no_price(teacher: str, words: str, call
     said = call("distill", "--recipe", "photos_vitb16", "--dry-run", "--teacher", teacher)
     assert_one_sentence(said, 1, words)
     assert said.out == ""
-    free = ["distill", "--recipe", "photos_vitb16", "--dry-run", "--teacher", teacher, "--no-encoder-from-teacher"]
-    assert call(*free, "--start-from", "some/student").code == 0
+    assert (
+        call("distill", "--recipe", "photos_vitb16", "--dry-run", "--teacher", teacher, "--start-from", "a/b").code == 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--student.layers", 6], "blocks.4"),
+        (["--teacher", "LIT"], "the vision tower of a LiT, which has another form"),
+        (["--start-from", "photos"], "another form than the recipe's"),
+    ],
+    ids=["more layers", "a LiT of a ViT", "another student"],
+)
+def test_a_dry_run_tries_the_start_of_a_run(words: list[object], said: str, call: Call, tmp_path: Path):
+    lit = locked_folder(tmp_path, "vit")
+    given = [lit if word == "LIT" else word for word in words]
+    assert_one_sentence(call("distill", "--recipe", "picturebook", "--dry-run", *given), 1, said)
 
 
 @pytest.mark.parametrize("folder", [clip_folder, siglip_folder], ids=["clip", "siglip"])

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from tests.tiny import photo, teacher
-from zeroseg.baselines import GridCrops, baseline_segmenter
-from zeroseg.evaluation.remembering import Remembering, remembering
+from zeroseg.baselines import DenseReadOut, GridCrops, baseline_segmenter
+from zeroseg.evaluation.remembering import RememberingEncoder, remembering
 
 
 @pytest.mark.parametrize(("most", "expected"), [(9, [1, 1]), (1, [1, 1, 1])])
@@ -13,7 +13,7 @@ def test_equal_pixels_are_encoded_once_and_as_without_memory(
     monkeypatch: pytest.MonkeyPatch, most: int, expected: list[int]
 ):
     crops = GridCrops(teacher(), 32, n=2)
-    memory, calls, real = Remembering(crops, most), list[int](), crops.encode
+    memory, calls, real = RememberingEncoder(crops, most), list[int](), crops.encode
     monkeypatch.setattr(crops, "encode", lambda pixels, sizes: calls.append(len(pixels)) or real(pixels, sizes))
     pixels = torch.stack([torch.full((3, 32, 32), 0.2), torch.rand(3, 32, 32), torch.full((3, 32, 32), 0.2)])
     pixels = pixels[[0, 2, 1]]
@@ -25,6 +25,12 @@ def test_equal_pixels_are_encoded_once_and_as_without_memory(
         assert encoded.patches is not None
         assert alone.patches is not None
         torch.testing.assert_close(encoded.patches, alone.patches)
+
+
+def test_a_grey_picture_is_not_its_turned_one():
+    memory = RememberingEncoder(DenseReadOut(teacher(), 32, "maskclip"))
+    grids = [memory.encode(torch.full((1, 3, *size), 0.5), [size])[0].grid for size in ((32, 64), (64, 32))]
+    assert grids[0] == grids[1][::-1] != grids[1]
 
 
 def test_a_remembering_segmenter_finds_the_same_classes():

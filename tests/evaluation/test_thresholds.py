@@ -100,8 +100,7 @@ def test_images_without_any_label_do_not_move_a_calibrated_margin(monkeypatch: p
 
     assert calibrated(presence=0.0) < -21
     assert -18 < calibrated(presence=10.0) < 14
-    with pytest.raises(ConfigError, match="in none of the 1 images does any label lead"):
-        calibrated(presence=10.0, count=1)
+    assert -90 < calibrated(presence=10.0, count=1) < -85  # nothing better is known
 
 
 def test_there_is_nothing_to_calibrate_without_background_words_or_images():

@@ -43,6 +43,14 @@ def test_a_locked_vit_has_the_size_that_its_images_have(tmp_path: Path):
     assert (sizes.image_size, sizes.embedding_width) == (teacher.size, teacher.width)
 
 
+@pytest.mark.parametrize(
+    "config", ['{"model_type": "clip", "vision_config": null}', '{"model_type": "clip"}', "[]", "{"]
+)
+def test_a_config_without_sizes_is_unknown(config: str, tmp_path: Path):
+    (tmp_path / "config.json").write_text(config, encoding="utf-8")
+    assert tower_sizes(str(tmp_path)) is None
+
+
 def test_sizes_are_read_from_a_folder_of_either_family(tmp_path: Path):
     for name in ("clip", "siglip"):
         (tmp_path / name).mkdir()

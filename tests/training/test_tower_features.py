@@ -85,6 +85,25 @@ def test_a_changed_image_has_new_features_and_the_old_ones_are_deleted(
     assert files(folder) == former[:1]
 
 
+def test_what_others_write_there_is_left_alone(tower: Tower, photos: list[Path], tmp_path: Path):
+    """Another process may be writing to the same folder."""
+    folder = tmp_path / "features"
+    embed(tower, photos, folder)
+    others = [folder / ".zeroseg-abc.npy", folder / "notes.npy"]
+    for path in others:
+        path.touch()
+    embed(tower, photos[:2], folder)
+    assert all(path.exists() for path in others)
+
+
+def test_settings_of_an_earlier_version_are_understood(tower: Tower, photos: list[Path], tmp_path: Path):
+    folder = tmp_path / "features"
+    features, _ = embed(tower, photos, folder)
+    path = folder / "settings.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"images": "abc"}), encoding="utf-8")
+    assert torch.equal(embed(tower, photos, folder)[0], features)
+
+
 def test_crops_depend_on_the_seed(tower: Tower, photos: list[Path], tmp_path: Path):
     one, _ = embed(tower, photos, tmp_path / "one")
     other, _ = embed(tower, photos, tmp_path / "other", replace(CROPS, seed=4))

@@ -20,15 +20,16 @@ from zeroseg.errors import CacheError
 from zeroseg.evaluation import evaluate, open_dataset
 from zeroseg.feature_cache import MANIFEST, FeatureCache
 from zeroseg.images import find_images
-from zeroseg.models import is_picturebook
+from zeroseg.models import bundled, is_picturebook
 from zeroseg.segmenter import Segmenter
 from zeroseg.student import Student
 from zeroseg.teacher import Teacher
-from zeroseg.training.distill import distill
+from zeroseg.training.costs import expect_tower, tower_sizes
+from zeroseg.training.distill import build_student, distill
 from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.initialisation import as_tower_of
 from zeroseg.training.monitor import read_log
-from zeroseg.training.probe import CHOSEN_BY, expect_rest
+from zeroseg.training.probe import CHOSEN_BY, expect_enough
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ class Distill:
         if self.dry_run:
             photos = len(find_images(self.images)) if self.images else None
             if photos is not None and config.probe:
-                expect_rest(photos, config.probe)
+                expect_enough(photos, config.probe)
+            config = _tried(config, name)
             cached = config.losses.use_views and (self.cache is not None or config.centre)
             print("\n".join(cost_lines(config, name, cached, photos)))
             return 0
@@ -93,15 +95,14 @@ class Distill:
             )
         images = find_images(self.images)
         if config.probe:
-            expect_rest(len(images), config.probe)  # before a teacher is fetched
+            expect_enough(len(images), config.probe)  # before a teacher is fetched
         if self.cache is not None or config.centre:
             self._expect_cache(name)
         cache = None if self.cache is None else FeatureCache(self.cache)
         teacher = load_teacher(name)
         if cache is not None:
             cache.check(teacher, config.views)
-        student = replace(config.student, teacher=lasting_name(name), embedding_width=teacher.width)
-        config = replace(config, student=as_tower_of(student, teacher))
+        config = _for_teacher(config, name, teacher)
         if distill(images, cache, config, self.out, teacher, self._validation(name, teacher), self.resume) is None:
             say("continue with --resume.")
             return INTERRUPTED
@@ -132,6 +133,33 @@ class Distill:
             return {"miou": result.miou, "upper_bound_miou": result.upper_bound_miou}
 
         return figures
+
+
+def _for_teacher(config: DistillConfig, name: str, teacher: Teacher) -> DistillConfig:
+    """The settings with name and sizes of the teacher."""
+    student = replace(config.student, teacher=lasting_name(name), embedding_width=teacher.width)
+    return replace(config, student=as_tower_of(student, teacher))
+
+
+def _tried(config: DistillConfig, name: str) -> DistillConfig:
+    """The settings of a run whose student can start as they say; models that are not on this machine are not fetched.
+
+    Raises `TeacherError`, `WeightsError` and `TrainingError` as the run would.
+    """
+    start, sizes = config.start_from, tower_sizes(name)
+    if not _is_here(name):
+        if sizes is not None:
+            expect_tower(config, sizes)
+        return config
+    teacher = load_teacher(name)
+    config = _for_teacher(config, name, teacher)
+    if not start or _is_here(start):
+        build_student(replace(config, centre=False), None, teacher)
+    return config
+
+
+def _is_here(name: str) -> bool:
+    return bundled(name) is not None or Path(name).is_dir()
 
 
 def _said_of_probe(run: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zeroseg.training.costs import CORE_FLOPS, GPUS, UTILISATION, RunCost, expect_tower, run_cost, tower_sizes
+from zeroseg.training.costs import CORE_FLOPS, GPUS, UTILISATION, RunCost, run_cost, tower_sizes
 from zeroseg.training.distillation import DistillConfig
 
 GIGA = 1e9
@@ -10,25 +10,20 @@ MOST_CORE_HOURS = 1000  # runs that need more are for GPUs
 
 
 def cost_lines(config: DistillConfig, teacher: str, cached: bool, photos: int | None = None) -> list[str]:
-    """Operations, hours, memory and disk of a run. `photos`: how many images there are, if that is known.
-
-    Raises `TrainingError` for a run that would start from a teacher's tower of another form.
-    """
+    """Operations, hours, memory and disk of a run. `photos`: how many images there are, if that is known."""
     sizes = tower_sizes(teacher)
-    if sizes is not None:
-        expect_tower(config, sizes)
     cost, loop = run_cost(config, sizes, cached), config.loop
     learnt = None if photos is None else max(0, min(photos - config.probe, config.first_images or photos))
     return [
         f"the run: {loop.steps:,} steps of {loop.batch_size:,} images{_epochs(cost, learnt)}",
         f"  student: {cost.parameters:,} parameters, {cost.student_flops / GIGA:,.0f} GFLOP for an image of a step",
-        *_of_teacher(config, cost, teacher, sizes is not None, learnt),
+        *_of_teacher(config, cost, teacher, sizes is not None, photos),
         f"  in all {cost.flops:.3g} FLOP: {_hours(cost.flops)}",
         f"  (at {UTILISATION:.0%} of the peak that their maker gives for bfloat16){_on_core(cost.flops)}",
         f"memory: about {cost.memory_bytes / GIGA:.1f} GB for weights, gradients, moments, the activations of "
         f"{-(-loop.batch_size // loop.micro_batches)} images and the teacher; 1 to 2 GB more for the rest",
         f"disk: checkpoint {cost.checkpoint_bytes / GIGA:.2f} GB, {'3 students of' if config.probe else 'student'} "
-        f"{cost.student_bytes / GIGA:.2f} GB{_cache(cost, learnt)}",
+        f"{cost.student_bytes / GIGA:.2f} GB{_cache(cost, photos)}",
     ]
 
 
@@ -40,7 +35,7 @@ def _epochs(cost: RunCost, photos: int | None) -> str:
 
 def _of_teacher(config: DistillConfig, cost: RunCost, name: str, is_known: bool, photos: int | None) -> list[str]:
     if not is_known:
-        return [f"  teacher: the sizes of {name} are not on this machine, so that its operations are left out"]
+        return [f"  teacher: the sizes of {name} are not known here, so that its operations are left out"]
     windows, views = config.windows, len(config.views.boxes())
     lines = list[str]()
     if config.losses.use_windows:
@@ -59,7 +54,10 @@ def _of_teacher(config: DistillConfig, cost: RunCost, name: str, is_known: bool,
 
 
 def _hours(flops: float) -> str:
-    return ", ".join(f"{_duration(gpu.hours(flops))} on one {gpu.name}" for gpu in GPUS)
+    times = {gpu.name: _duration(gpu.hours(flops)) for gpu in GPUS}
+    if len(set(times.values())) == 1:
+        return f"{next(iter(times.values()))} on one {', '.join(times)}"
+    return ", ".join(f"{time} on one {name}" for name, time in times.items())
 
 
 def _on_core(flops: float) -> str:

@@ -13,20 +13,20 @@ from zeroseg.baselines.reference import BackgroundOnly, TrueRegions
 from zeroseg.encoding import Encoded, ImageEncoder, Size
 from zeroseg.segmenter import Segmenter
 
-MOST = 1000  # images; at 320 pixels and 256 dimensions they take about 600 kB each
+MOST_IMAGES = 1000  # at 320 pixels and 256 dimensions one takes about 600 kB, at 448 and 512 about 1.6 MB
 
 
 def remembering(segmenter: Segmenter) -> Segmenter:
     """The same segmenter, which encodes equal images once. The two references have nothing to remember."""
     if isinstance(segmenter.encoder, TrueRegions | BackgroundOnly):
         return segmenter
-    return Segmenter(Remembering(segmenter.encoder), segmenter.teacher, segmenter.read_out, segmenter.words)
+    return Segmenter(RememberingEncoder(segmenter.encoder), segmenter.teacher, segmenter.read_out, segmenter.words)
 
 
-class Remembering:
+class RememberingEncoder:
     """An encoder that encodes equal pixels once, for the first `most` images; further ones are encoded every time."""
 
-    def __init__(self, encoder: ImageEncoder, most: int = MOST) -> None:
+    def __init__(self, encoder: ImageEncoder, most: int = MOST_IMAGES) -> None:
         self.encoder, self.most = encoder, most
         self.shorter_side, self.multiple = encoder.shorter_side, encoder.multiple
         self._known: dict[str, Encoded] = {}
@@ -35,7 +35,7 @@ class Remembering:
         """The regions of each image (see `ImageEncoder`)."""
         found: list[Encoded] = []
         for one, size in zip(pixels, sizes, strict=True):
-            key = hashlib.sha256(one.cpu().numpy().tobytes()).hexdigest()
+            key = hashlib.sha256(repr(one.shape).encode() + one.cpu().numpy().tobytes()).hexdigest()
             encoded = self._known.get(key)
             if encoded is None:
                 encoded = self.encoder.encode(one[None], [size])[0]

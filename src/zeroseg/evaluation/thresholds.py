@@ -108,8 +108,8 @@ def calibrate_margin(segmenter: Segmenter, images: Iterable[ImageSource], vocabu
     """The segmenter with a margin from unlabelled images: it divides their leads over background in two (`otsu`).
 
     In regions with things the best label scores much higher than the best background word, in others it scores lower.
-    An image without a label that leads anywhere by the rule's presence does not count: in it there is one group only.
-    Raises `ConfigError` for a vocabulary without background words, no images, or none that counts.
+    So images count in which a label leads by the rule's presence somewhere; all of them, if there is none such.
+    Raises `ConfigError` for a vocabulary without background words, or no images.
     """
     rule = segmenter.rule(Margin.name)
     presence = rule.presence if isinstance(rule, Margin) else 0.0
@@ -118,13 +118,8 @@ def calibrate_margin(segmenter: Segmenter, images: Iterable[ImageSource], vocabu
     found = [segmenter.lead_over_background(segmenter.encode(image), vocabulary) for image in images]
     if not found:
         raise ConfigError("a margin can only be calibrated on images: name at least one.")
-    present = [lead for lead in found if not presence or lead.max() >= presence]
-    if not present:
-        raise ConfigError(
-            f"in none of the {len(found)} images does any label lead over the background by {presence:g}: a margin can "
-            "only be calibrated on images that show some of the labels."
-        )
-    return segmenter.reading(background=rule.at(round(otsu(np.concatenate(present)), 2)))
+    counted = [lead for lead in found if not presence or lead.max() >= presence] or found
+    return segmenter.reading(background=rule.at(round(otsu(np.concatenate(counted)), 2)))
 
 
 def otsu(values: Float[np.ndarray, " N"]) -> float:

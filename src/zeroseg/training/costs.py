@@ -20,18 +20,14 @@ from zeroseg.teacher.lite_tower import EfficientNetLiteConfig
 from zeroseg.teacher.locked import LockedTeacher
 from zeroseg.training.dense_targets import WindowsConfig
 from zeroseg.training.distillation import DistillConfig
-from zeroseg.training.initialisation import expect_form, other_form
+from zeroseg.training.initialisation import expect_form, form_error
 
 HALF, FLOAT = 2, 4  # bytes of a number: in caches, saved weights and activations; in training
 MOMENTS = {"adamw": 2, "muon": 1}  # of each parameter in the optimiser; Muon has two for parameters outside matrices
 LAYER_BYTES = 34  # kept of a transformer layer for each value of its tokens, in 16 bits (Korthikanti et al. 2022)
-LITE, CONVOLUTIONAL = (
-    EfficientNetLiteConfig.model_type,
-    "efficientnet_",
-)  # the latter: how the forms of EfficientNet-Lites begin
+LITE = EfficientNetLiteConfig.model_type
+CONVOLUTIONAL = "efficientnet_"  # how the forms of EfficientNet-Lites begin
 UTILISATION = 0.4  # of a GPU's peak: what training ViTs in 16 bits usually reaches
-
-
 CORE_FLOPS = 6e10  # a second, of one CPU core with 512-bit vectors: what `photos_small_dense` and its cache reached
 
 
@@ -60,7 +56,7 @@ class TowerSizes:
     layers: int
     embedding_width: int
     parameters: int
-    form: str = "vit"  # or "efficientnet_lite0", which has layers of its own
+    form: str = "vit"  # or "efficientnet_lite0", "efficientnet_lite1" .., which have layers of their own
 
     def flops(self, side: int) -> float:
         """Operations for one picture of `side` x `side` pixels, with one embedding."""
@@ -103,7 +99,7 @@ def tower_sizes(teacher: str) -> TowerSizes | None:
             parameters=(folder / "model.safetensors").stat().st_size // HALF,
             form=CONVOLUTIONAL + vision["variant"] if lite else "vit",
         )
-    except (OSError, ValueError, KeyError, TypeError, TeacherError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, TeacherError):
         return None
 
 
@@ -158,19 +154,22 @@ def _read_flops(windows: WindowsConfig, teacher: TowerSizes) -> float:
 
 
 def expect_tower(config: DistillConfig, teacher: TowerSizes) -> None:
-    """Raise `TrainingError` if a run starts from its teacher's tower and that has other sizes than its student."""
+    """Raise `TrainingError` if a run starts from its teacher's tower, and that has other sizes than its student.
+
+    For a teacher that is not on this machine; of another one the tower itself can be tried.
+    """
     student = config.student
     if config.start_from or not config.encoder_from_teacher:
         return
     expect_form(student, teacher.form)
     sizes = {"width": teacher.width, "patch_size": teacher.patch_size} if student.encoder == "vit" else {}
-    if student.patch_projection != "mlp":
+    if student.patch_projection != "mlp" or student.layers > teacher.layers:
         sizes["layers"] = teacher.layers
     different = [
         f"{name} is {getattr(student, name)}" for name, size in sizes.items() if getattr(student, name) != size
     ]
     if different:
-        raise other_form(different)
+        raise form_error(different)
 
 
 def activation_bytes(config: StudentConfig, mask_ratio: float) -> float:

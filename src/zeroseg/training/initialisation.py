@@ -25,7 +25,7 @@ NOT_CONVOLUTIONAL = ("layers", "activation", "input_norm")
 def start_from_student(student: Student, name: str) -> None:
     """Copy all weights of another student (a bundled name, a folder, a hub name).
 
-    Mean and scale of its targets come with them, unless it learned from another teacher than `student` will.
+    Mean and scale of its targets come with them, unless both students name their teachers, and these differ.
 
     Raises `WeightsError` if there is none, `TrainingError` if it has another form.
     """
@@ -38,7 +38,7 @@ def start_from_student(student: Student, name: str) -> None:
             f"the student {name} has another form than the recipe's ({', '.join(different[:3])}): start from one with "
             "the same form, or change these settings."
         )
-    if config.text_fingerprint and config.text_fingerprint != student.config.text_fingerprint:
+    if "" != config.text_fingerprint != student.config.text_fingerprint != "":
         tensors |= {name: getattr(student, name).clone() for name in TARGET_STATISTICS}
     weights.fill(student, tensors, name)
 
@@ -70,7 +70,7 @@ def start_from_teacher(student: Student, teacher: Teacher) -> None:
     different = _other_settings(config, tower) + (_other_projection(student, tower) if whole else [])
     different += [name for name in own if name not in tensors or own[name].shape != tensors[name].shape]
     if different:
-        raise other_form(different)
+        raise form_error(different)
     if whole:
         tensors |= teacher_pixels(tensors, teacher)
         student.patch_projection.load_state_dict(dict(tower.projection), strict=True)
@@ -81,12 +81,12 @@ def expect_form(config: StudentConfig, form: str) -> None:
     """Raise `TrainingError` for a teacher's tower whose form is not that of the student's encoder."""
     if form != config.encoder:
         raise TrainingError(
-            f"the teacher's vision tower is a {form} and the student's encoder a {config.encoder}: choose the encoder "
-            f"{form}, or turn encoder_from_teacher off."
+            f"the teacher's vision tower has the form {form} and the student's encoder {config.encoder}: choose the "
+            f"encoder {form}, or turn encoder_from_teacher off."
         )
 
 
-def other_form(different: Sequence[str]) -> TrainingError:
+def form_error(different: Sequence[str]) -> TrainingError:
     """The error for a student's encoder that differs from its teacher's tower in these settings."""
     return TrainingError(
         "the student's encoder does not have the form of the teacher's vision tower "

@@ -45,7 +45,7 @@ WORDS = (
 """Words of photos, things and stuff: the student should give a patch the one that its teacher gives it."""
 
 
-def expect_rest(images: int, held_out: int) -> None:
+def expect_enough(images: int, held_out: int) -> None:
     """Raise `TrainingError` if a probe would hold out all images."""
     if held_out >= images:
         raise TrainingError(
@@ -58,7 +58,7 @@ def held_out(images: Sequence[Path], count: int, seed: int) -> tuple[list[Path],
 
     Raises `TrainingError` if none would be left to train on.
     """
-    expect_rest(len(images), count)
+    expect_enough(len(images), count)
     chosen = set(np.random.default_rng([seed, 11]).permutation(len(images))[:count].tolist())
     return (
         [path for number, path in enumerate(images) if number not in chosen],

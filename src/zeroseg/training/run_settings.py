@@ -11,7 +11,7 @@ from zeroseg.files import write_text_atomically
 
 NAME = "settings.json"
 FREE_TO_CHANGE = ("workers", "micro_batches")  # settings of the loop that change only speed and memory
-MOST_SAID, LONGEST_VALUES = 3, 40  # settings, and letters, in a message
+MOST_SAID, LONGEST_VALUES = 3, 100  # settings, and letters, in a message
 LATER = {"encoder": "vit", "trainable_blocks": None, "encoder_rate": 1.0}
 """Settings that runs of earlier versions do not name, with the values that these runs have."""
 
@@ -37,7 +37,7 @@ def expect_same(run: Path, settings: Settings) -> None:
         raise TrainingError(f"{path} is missing or damaged: delete the folder and start again.") from error
     changed = _changes(former, settings)
     if changed:
-        said = ", ".join(changed[:MOST_SAID]) + (" .." if len(changed) > MOST_SAID else "")
+        said = "; ".join(changed[:MOST_SAID]) + (" .." if len(changed) > MOST_SAID else "")
         raise TrainingError(f"{run} was started with other settings ({said}): resume with the same ones.")
 
 
@@ -49,7 +49,7 @@ def _changes(former: Settings, settings: Settings, place: str = "") -> list[str]
         if isinstance(old, dict) and isinstance(new, dict):
             found += _changes(old, new, f"{name}.")
         elif old != new:
-            values = f" {old}, now {new}"
+            values = f" {old!r}, now {new!r}"
             found.append(name + (values if len(values) < LONGEST_VALUES else ""))
     return found
 

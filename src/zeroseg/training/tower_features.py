@@ -1,7 +1,7 @@
 """The features of a frozen image tower, computed once: of every image its whole square and a few random crops.
 
-They are in a folder, in files of `IMAGES_A_FILE` images, which are named by the contents of these images. Each file is
-written completely or not at all, so the same command continues where it stopped, and embeds again what has changed.
+They are in a folder, in files of `IMAGES_A_FILE` images. A file's name has a hash of its images, and it is written
+completely or not at all. So the same command continues where it stopped, and embeds again what has changed.
 
 Letters: N image, R crop (the whole square first), E width of the tower, S side in pixels.
 """
@@ -29,6 +29,7 @@ from zeroseg.training.captioned import crop_of
 from zeroseg.training.towers import Tower
 
 IMAGES_A_FILE, AT_ONCE = 32, 128
+NUMBERED = "[0-9]" * 6 + "-*.npy"
 SETTINGS = "settings.json"
 
 
@@ -76,7 +77,7 @@ def embed_crops(
                 np.save(temporary, features.view(shape).numpy())
         parts[path] = _read(path, shape)
         progress(len(some))
-    for path in set(folder.glob("*.npy")) - parts.keys():
+    for path in set(folder.glob(NUMBERED)) - parts.keys():
         path.unlink()
     return torch.cat([*parts.values()]) if parts else torch.zeros(0, 1 + crops.count, tower.width, dtype=torch.float16)
 
@@ -87,8 +88,9 @@ def _check(path: Path, settings: Mapping[str, object]) -> None:
         write_text_atomically(path, json.dumps(dict(settings), indent=2) + "\n")
         return
     try:
-        former: object = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        former: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+        former.pop("images", None)  # of an earlier version
+    except (OSError, ValueError, AttributeError, TypeError) as error:
         raise TrainingError(f"{str(path)!r} is damaged: delete its folder and start again.") from error
     if former != settings:
         raise TrainingError(
