@@ -83,8 +83,9 @@ def _beside(found: Mapping[str, Sequence[Record]], where: str, dataset: str) -> 
         for name, records in found.items()
     }
     rival = max(READ_OUTS, key=lambda name: best[name])
-    flops = {name: mean(record.settings["flops"] for record in found[name]) for name in (STUDENT, rival)}
+    ours, theirs = (mean(record.settings["flops"] for record in found[name]) for name in (STUDENT, rival))
+    operations = f"{theirs / ours:,.1f} times fewer" if theirs > ours else f"{ours / theirs:,.1f} times the"
     return (
         f"{where} the students reach {best[STUDENT]:.1f}, {best[STUDENT] - best[rival]:+.1f} beside the best read-out "
-        f"of their teacher (`{rival}`), with {flops[rival] / flops[STUDENT]:,.1f} times fewer operations."
+        f"of their teacher (`{rival}`), with {operations} operations."
     )
