@@ -185,7 +185,7 @@ def test_an_efficientnet_is_handed_over_with_its_own_names():
 
 
 def test_a_students_vit_cannot_start_from_it(kind: str):
-    said = "tower is a efficientnet_lite0 and the student's encoder a vit" if kind == "lite" else "tower of a LiT"
+    said = "tower has the form efficientnet_lite0 and the student's encoder vit" if kind == "lite" else "tower of a LiT"
     with pytest.raises(TrainingError, match=said):
         start_from_teacher(student(), locked_teacher(kind))
 

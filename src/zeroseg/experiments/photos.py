@@ -12,7 +12,7 @@ from zeroseg.training.dense_targets import WindowsConfig
 from zeroseg.training.distillation import DistillConfig
 
 ALL, OBJECTS = "msrc21", "msrc21-objects"
-STEPS, EVALUATE_EVERY, SIDE = 150, 50, 224
+STEPS, SIDE = 150, 224
 ENCODER_RATE = 0.2  # of the head's rate, for blocks that start pretrained
 
 
@@ -28,7 +28,7 @@ def photos_short() -> DistillConfig:
         trainable_blocks=0,
         centre=True,
         mask_ratio=0.0,
-        loop=replace(recipe.loop, steps=STEPS, evaluate_every=EVALUATE_EVERY),
+        loop=replace(recipe.loop, steps=STEPS),
     )
 
 
