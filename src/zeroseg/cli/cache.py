@@ -28,7 +28,8 @@ class Cache:
     also adds new images. Images that cannot be read are listed in quarantine.jsonl.
 
     examples:
-      zeroseg cache photos/ --out cache
+      zeroseg cache photos/ --recipe photos_small --out cache
+      zeroseg cache scenes/ --out cache
       zeroseg cache photos/ --recipe imagenet_vitb16 --teacher openai/clip-vit-large-patch14 --out cache
       zeroseg cache photos/ --grids 1 2 3 --side 192 --out cache
     """

@@ -45,18 +45,18 @@ class Distill:
     command with --resume then continues, with the same result as without the interruption.
 
     examples:
-      zeroseg distill --images photos/ --cache cache --out run
-      zeroseg distill --recipe picturebook --images photos/ --cache cache --out run --steps 2000 --losses.dense 0.5
-      zeroseg distill --images photos/ --cache cache --out run --resume
-      zeroseg distill --recipe photos_vitb16 --images photos/ --cache cache --out run
+      zeroseg distill --recipe photos_small --images photos/ --cache cache --out run
+      zeroseg distill --recipe photos_small --images photos/ --cache cache --out run --resume
+      zeroseg distill --images scenes/ --cache cache --out run --steps 2000 --losses.dense 0.5
+      zeroseg distill --recipe photos_vitb16 --images photos/ --out run
       zeroseg distill --recipe photos_vitb16 --images photos/ --dry-run
     """
 
-    images: Annotated[tuple[Path, ...], arg(metavar="IMAGES...", help_behavior_hint="(required)")] = ()
+    images: Annotated[tuple[Path, ...], arg(metavar="IMAGES...", help_behavior_hint="(required to train)")] = ()
     """Pictures, or folders of them."""
     cache: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(default: none)")] = None
     """Their embedded views, as `zeroseg cache` made them."""
-    out: Annotated[Path | None, arg(metavar="RUN", help_behavior_hint="(required)")] = None
+    out: Annotated[Path | None, arg(metavar="RUN", help_behavior_hint="(required to train)")] = None
     """The run's folder."""
     recipe: RecipeName = DEFAULT_RECIPE
     """Where all other settings come from."""

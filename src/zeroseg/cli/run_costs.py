@@ -6,6 +6,7 @@ from zeroseg.training.costs import CORE_FLOPS, GPUS, UTILISATION, RunCost, run_c
 from zeroseg.training.distillation import DistillConfig
 
 GIGA = 1e9
+UNITS = ((1e18, "EFLOP"), (1e15, "PFLOP"), (1e12, "TFLOP"), (1e9, "GFLOP"))
 MOST_CORE_HOURS = 1000  # runs that need more are for GPUs
 
 
@@ -18,7 +19,7 @@ def cost_lines(config: DistillConfig, teacher: str, cached: bool, photos: int | 
         f"the run: {loop.steps:,} steps of {loop.batch_size:,} images{_epochs(cost, learnt)}",
         f"  student: {cost.parameters:,} parameters, {cost.student_flops / GIGA:,.0f} GFLOP for an image of a step",
         *_of_teacher(config, cost, teacher, sizes is not None, photos),
-        f"  in all {cost.flops:.3g} FLOP: {_hours(cost.flops)}",
+        f"  in all {_operations(cost.flops)}: {_hours(cost.flops)}",
         f"  (at {UTILISATION:.0%} of the peak that their maker gives for bfloat16){_on_core(cost.flops)}",
         f"memory: about {cost.memory_bytes / GIGA:.1f} GB for weights, gradients, moments, the activations of "
         f"{-(-loop.batch_size // loop.micro_batches)} images and the teacher; 1 to 2 GB more for the rest",
@@ -51,6 +52,11 @@ def _of_teacher(config: DistillConfig, cost: RunCost, name: str, is_known: bool,
             when += f": {photos:,} images{_on_core(photos * cost.view_flops)}" if photos else ""
         lines.append(f"  teacher, {views} views: {cost.view_flops / GIGA:,.0f} GFLOP for an image, {when}")
     return lines
+
+
+def _operations(flops: float) -> str:
+    exponent, unit = next(((power, unit) for power, unit in UNITS if flops >= power), UNITS[-1])
+    return f"{flops / exponent:.3g} {unit}"
 
 
 def _hours(flops: float) -> str:
