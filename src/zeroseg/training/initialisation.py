@@ -38,7 +38,8 @@ def start_from_student(student: Student, name: str) -> None:
             f"the student {name} has another form than the recipe's ({', '.join(different[:3])}): start from one with "
             "the same form, or change these settings."
         )
-    if "" != config.text_fingerprint != student.config.text_fingerprint != "":
+    teachers = {config.text_fingerprint, student.config.text_fingerprint}
+    if len(teachers) == 2 and "" not in teachers:
         tensors |= {name: getattr(student, name).clone() for name in TARGET_STATISTICS}
     weights.fill(student, tensors, name)
 
