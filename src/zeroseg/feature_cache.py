@@ -297,7 +297,4 @@ def _check(folder: Path, made_by: str, made_with: ViewsConfig, teacher: Teacher,
 
 def _check_teacher(folder: Path, made_by: str, teacher: Teacher) -> None:
     if made_by != teacher.fingerprint:
-        raise CacheError(
-            f"the cache {folder} was made with another teacher: name that teacher (--teacher, or its --recipe), or "
-            "another folder."
-        )
+        raise CacheError(f"{folder} was made with another teacher: name it (--teacher, --recipe), or another folder.")

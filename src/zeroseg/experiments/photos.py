@@ -19,7 +19,7 @@ ENCODER_RATE = 0.2  # of the head's rate, for blocks that start pretrained
 def photos_short() -> DistillConfig:
     """`photos_small` with 150 steps on 224 pixels, a frozen encoder, centred targets, and all patches seen.
 
-    With batches of 32, about five minutes on one thread of a CPU core.
+    With batches of 32, three to twelve minutes on one thread of a CPU core that does other work (docs/photos.md).
     """
     recipe = photos_small()
     return replace(
