@@ -41,7 +41,7 @@ GUMBEL = math.pi / math.sqrt(6)  # standard deviation of the noise
 
 def main() -> None:
     """Print a line for each kind of tokens, and the lines on views and assignment."""
-    teacher = Teacher.from_pretrained()
+    teacher = Teacher.from_pretrained("picturebook")
     scenes = [draw_scene("validation", number) for number in range(SCENES)]
     images = torch.stack([to_tensor(scene.image) for scene in scenes]).float() / 255
     views = F.normalize(embed_views(teacher, VIEWS, images), dim=-1)[:, torch.tensor(VIEWS.is_local())]

@@ -12,7 +12,6 @@ from tests.tiny import LITE_STUDENT, PATCH_STUDENT, STUDENT, photo, student, tea
 from zeroseg.baselines import BaselineName, open_baseline
 from zeroseg.encoding import KEPT, Encoded, ImageEncoder, StudentEncoder, WordEmbedder
 from zeroseg.errors import WeightsError
-from zeroseg.evaluation.windowed import Windowed
 from zeroseg.images import to_tensor
 from zeroseg.rules import NoBackground
 from zeroseg.segmenter import Segmenter
@@ -28,15 +27,12 @@ def pixels_of(count: int, height: int = 32, width: int = 48) -> torch.Tensor:
 
 
 def assert_alike(one: Encoded, other: Encoded) -> None:
-    assert (one.grid, one.size, len(one.windows)) == (other.grid, other.size, len(other.windows))
+    assert (one.grid, one.size) == (other.grid, other.size)
     for part in ("image", "patches", "segments", "masks", "mean"):
         ours, theirs = getattr(one, part), getattr(other, part)
         assert (ours is None) == (theirs is None), part
         if ours is not None:
             torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
-    for ours, theirs in zip(one.windows, other.windows, strict=True):
-        assert (ours.top, ours.left) == (theirs.top, theirs.left)
-        assert_alike(ours.encoded, theirs.encoded)
 
 
 def assert_batches_are_pictures_one_by_one(encoder: ImageEncoder) -> None:
@@ -61,32 +57,6 @@ def test_a_student_sees_a_batch_as_one_by_one(config: StudentConfig):
 @pytest.mark.parametrize("name", get_args(BaselineName))
 def test_every_baseline_sees_a_batch_as_one_by_one(name: BaselineName):
     assert_batches_are_pictures_one_by_one(open_baseline(name, teacher()))
-
-
-@pytest.mark.parametrize(("window", "stride"), [(None, None), (32, 16), (16, 16)])
-def test_windows_of_a_batch_are_those_of_each_picture(window: int | None, stride: int | None):
-    encoder = Windowed(StudentEncoder(student(PATCH_STUDENT)), 32, window, stride)
-    assert_batches_are_pictures_one_by_one(encoder)
-
-
-def test_a_cell_in_two_windows_has_the_mean_of_what_they_say():
-    """48 x 32 pixels in windows of 32 every 16: the two columns of cells in the middle stand in both."""
-    inner = open_baseline("maskclip", teacher())
-    pixels = pixels_of(1)
-    with torch.inference_mode():
-        (encoded,) = Windowed(inner, 32, 32, 16).encode(pixels, [(32, 48)])
-        words = teacher().embed_texts(["dog", "sky"])
-        read_out = ReadOut("patches", NoBackground())
-        found = encoded.similarities(words, read_out)
-        left, right = (inner.encode(pixels[..., x : x + 32], [(32, 32)])[0] for x in (0, 16))
-        one, other = (side.similarities(words, read_out) for side in (left, right))
-    assert [(window.top, window.left) for window in encoded.windows] == [(0, 0), (0, 2)]
-    assert encoded.count("patches") == encoded.count("segments") == 4 * 6
-    cells, (first, second) = found[:-1].view(4, 6, 2), (some[:-1].view(4, 4, 2) for some in (one, other))
-    torch.testing.assert_close(cells[:, :2], first[:, :2], atol=1e-3, rtol=1e-4)
-    torch.testing.assert_close(cells[:, 2:4], (first[:, 2:] + second[:, :2]) / 2, atol=1e-3, rtol=1e-4)
-    torch.testing.assert_close(cells[:, 4:], second[:, 2:], atol=1e-3, rtol=1e-4)
-    torch.testing.assert_close(found[-1], (one[-1] + other[-1]) / 2, atol=1e-3, rtol=1e-4)
 
 
 def test_similarities_are_cosines_of_regions_and_last_of_the_picture():

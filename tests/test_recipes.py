@@ -48,7 +48,7 @@ with mixed_precision(torch.device("cpu"), config.loop.precision == "bf16"):
 loss.value.backward()
 optimiser.step()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-moved = bool((student.encoder.positions != before).any())
+moved = bool((student.encoder.class_token != before).any())
 print(json.dumps({"loss": loss.value.item(), "parts": sorted(loss.parts), "peak": peak, "moved": moved}))
 """
 

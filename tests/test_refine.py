@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zeroseg.refine import DILATIONS, OFFSETS, SMALLEST_DEVIATION, SPREAD, affinities, refine
+from zeroseg.refine import DILATIONS, SPREAD, TINY, affinities, refine
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -30,8 +30,9 @@ def naive_round(maps: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
                 if dy or dx
             ]
             colours = [pixels[:, row, column] for row, column in places]
-            deviation = torch.stack([*colours, pixels[:, y, x]]).std(dim=0).clamp(min=SMALLEST_DEVIATION)
-            alike = [-float(((c - pixels[:, y, x]).abs() / (SPREAD * deviation)).mean()) for c in colours]
+            rings = [*colours, *[pixels[:, y, x]] * len(DILATIONS)]  # 3 x 3 colours of each ring: 54 in all
+            deviation = torch.stack(rings).std(dim=0)
+            alike = [-float(((c - pixels[:, y, x]).abs() / (SPREAD * deviation + TINY)).mean()) for c in colours]
             powers = [math.exp(value - max(alike)) for value in alike]
             for power, (row, column) in zip(powers, places, strict=True):
                 result[:, y, x] += power / sum(powers) * maps[:, row, column]
@@ -51,6 +52,17 @@ def test_faint_pictures_have_the_weights_of_a_naive_loop(contrast: float):
     maps, pixels = random(2, 8, 9), 0.9 + contrast * random(3, 8, 9, seed=1)
     pixels[:, 3, 4] = 0.1
     torch.testing.assert_close(refine(maps, pixels, 1).double(), naive_round(maps, pixels), atol=1e-4, rtol=1e-3)
+
+
+def test_weights_are_those_of_the_authors_formula_in_whole_arrays():
+    """Every ring's 3 x 3 colours by unfolding, deviation over all 54, softmax over the 48 others: to 3e-6."""
+    pixels = random(3, 40, 33)
+    padded = [F.pad(pixels.double()[None], [far] * 4, mode="replicate") for far in DILATIONS]
+    rings = [F.unfold(some, 3, dilation=far).view(3, 9, 40, 33) for some, far in zip(padded, DILATIONS, strict=True)]
+    deviation = torch.cat(rings, dim=1).std(dim=1, keepdim=True)
+    others = torch.cat([ring[:, [0, 1, 2, 3, 5, 6, 7, 8]] for ring in rings], dim=1)
+    likeness = (-(others - pixels[:, None]).abs() / (0.1 * deviation + 1e-8)).mean(dim=0)
+    torch.testing.assert_close(affinities(pixels).double(), likeness.softmax(dim=0), atol=3e-6, rtol=0)
 
 
 def test_coarse_maps_are_interpolated_first():
@@ -77,7 +89,7 @@ def test_weights_sum_to_one_also_where_the_picture_is_flat():
     pixels = random(3, 10, 10)
     pixels[:, :, :6] = 0.5
     weights = affinities(pixels)
-    assert weights.shape == (len(OFFSETS), 10, 10) == (48, 10, 10)
+    assert weights.shape == (48, 10, 10)
     torch.testing.assert_close(weights.sum(dim=0), torch.ones(10, 10))
 
 

@@ -22,6 +22,7 @@ from zeroseg.rules import (
     Product,
     Sigmoid,
     Softmax,
+    Top5,
     rule_from_json,
     rule_named,
 )
@@ -81,6 +82,34 @@ def test_product_score_and_its_threshold():
     high = Product(0.95).logits(given_scores)  # the cap: the best region keeps its label
     assert high.argmax(dim=1).tolist() == [1, 0]
     assert float(high[0, 0]) == pytest.approx(sure[0] ** 2, abs=1e-5)
+
+
+def test_product_score_without_a_background_keeps_the_images_best_five():
+    """GroupViT's code has the five best in both cases: the best label of a region may not be among them."""
+    labels = [[9.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]]
+    image = [0.0, 5.0, 6.0, 7.0, 8.0, 1.0, 9.0]  # the first is only the seventh
+    given_scores = ClassScores(
+        torch.tensor(labels), torch.zeros(1), torch.tensor(image), torch.zeros(7, dtype=torch.bool)
+    )
+    assert Top5().logits(given_scores).argmax(dim=1).tolist() == [6]
+    assert NoBackground().logits(given_scores).argmax(dim=1).tolist() == [0]
+    assert float(Top5().logits(given_scores)[0, 0]) == 0.0
+
+
+def test_softmax_takes_out_labels_of_a_small_area():
+    """Two labels win nine regions and one of ten: with an area of .1 the second is not larger than that (SCLIP)."""
+    labels = [[90.0, 10.0]] * 9 + [[50.0, 60.0]]
+    whole = torch.tensor([*labels, [0.0, 0.0]])
+    rows = torch.cat([whole, torch.tensor([[20.0]] * 9 + [[55.0], [0.0]])], dim=1)
+
+    def labelled(area: float) -> list[int]:
+        rule = Softmax(0.1, 100.0, area)
+        found = rule.class_scores(rows, [0, 1, -1], torch.tensor([False, False]))
+        return rule.logits(found).argmax(dim=1).tolist()
+
+    assert labelled(0.0) == [1] * 9 + [2]
+    assert labelled(0.1) == [1] * 9 + [0]  # the background's word is the next best there
+    assert labelled(0.09) == [1] * 9 + [2]
 
 
 def test_margin_over_the_best_background_word():
@@ -209,13 +238,14 @@ def test_thresholds_to_try_are_in_order_and_each_once(rule: BackgroundRule):
     [
         (Margin(7.0), NoBackground(7.0)),
         (NoBackground(7.0), NoBackground(7.0)),
-        (Product(0.4), NoBackground(0.0)),
+        (Product(0.4), Top5()),
+        (Top5(), Top5()),
         (Softmax(0.4, 65.0), NoBackground(0.0)),
         (Sigmoid(0.4), NoBackground(0.0)),
     ],
     ids=lambda rule: rule.name,
 )
-def test_without_background_a_margin_stays_the_lead_of_stuff(rule: BackgroundRule, without: NoBackground):
+def test_without_background_a_margin_stays_the_lead_of_stuff(rule: BackgroundRule, without: BackgroundRule):
     assert rule.without_background() == without
 
 
@@ -234,7 +264,9 @@ def test_no_background_by_name_keeps_the_lead_of_stuff():
 
 @pytest.mark.parametrize("make", [rule_named, lambda name: rule_from_json({"background": name})])
 def test_a_rule_that_there_is_not(make: Any):
-    with pytest.raises(ConfigError, match="no background rule 'otsu': choose one of product, margin, softmax, sigmoid"):
+    with pytest.raises(
+        ConfigError, match="no background rule 'otsu': choose one of product, margin, softmax, sigmoid, none, top5"
+    ):
         make("otsu")
 
 
@@ -254,6 +286,7 @@ def test_what_is_named_everywhere_says_so():
 MARGIN, CHANCE, SCALE = st.floats(-200, 200), st.floats(0, 1), st.floats(0.001, 10_000)
 ANY = st.one_of(
     st.builds(Product, CHANCE),
+    st.just(Top5()),
     st.builds(Margin, MARGIN),
     st.builds(Softmax, CHANCE, SCALE),
     st.builds(Sigmoid, CHANCE, SCALE, st.floats(-10, 10)),

@@ -81,6 +81,18 @@ def test_threshold_lets_at_least_one_region_live(threshold: float, sharpness: fl
     assert int(logits.argmax()) // 7 == int(score.argmax()) // 6  # the best region is among the living
 
 
+def test_the_best_region_alone_lives_however_small_all_scores_are():
+    """With many labels all scores may be under a millionth; the others are still background."""
+    score = torch.tensor([[3e-8, 1e-9], [2.9e-8, 0.0], [0.0, 0.0]])
+    assert scoring.with_product_background(score, 0.95).argmax(dim=1).tolist() == [1, 0, 0]
+
+
+def test_a_score_that_just_reaches_the_threshold_lives():
+    """GroupViT: background where the score is smaller."""
+    score = torch.tensor([[0.9, 0.0], [0.35, 0.0], [0.3499999, 0.0]])
+    assert scoring.with_product_background(score, float(score[1, 0])).argmax(dim=1).tolist() == [1, 1, 0]
+
+
 def test_threshold_below_the_best_score_stands_as_it_is():
     score = torch.tensor([[0.9, 0.0], [0.3, 0.1], [0.2, 0.34]])
     logits = scoring.with_product_background(score, 0.35)

@@ -76,8 +76,9 @@ STUDENT = StudentConfig(
     teacher="tiny",
 )
 PATCH_STUDENT = replace(
-    STUDENT, decoder_layers=0, assignment="cosine", patch_head=True, read_out=ReadOut("patches", Margin())
-)
+    STUDENT, positions="learned", grouping="light", decoder_layers=0, assignment="cosine", patch_head=True,
+    read_out=ReadOut("patches", Margin()),
+)  # fmt: skip
 LITE_STUDENT = replace(PATCH_STUDENT, encoder="efficientnet_lite0", patch_size=16, image_size=64, inference_size=64)
 
 

@@ -29,20 +29,10 @@ KEPT = 16  # lists of words whose embeddings are kept
 
 
 @dataclass(frozen=True)
-class Window:
-    """A part of a picture that was encoded separately; `top` and `left` count cells of the whole picture's grid."""
-
-    top: int
-    left: int
-    encoded: Encoded
-
-
-@dataclass(frozen=True)
 class Encoded:
     """What a network found in one image: embeddings in the teacher's space, for any vocabulary and read-out.
 
-    `patches` are the cells of `grid`, row by row; `segments` have soft `masks`. A network has one or both. With
-    `windows` the regions are the cells of the whole grid, by patch and by segment.
+    `patches` are the cells of `grid`, row by row; `segments` have soft `masks`. A network has one or both.
     `mean` is the mean of the teacher's embeddings (0 where the network does not know it). Every embedding contains it.
     """
 
@@ -54,7 +44,6 @@ class Encoded:
     grid: Size
     size: Size  # of the picture
     pixels: Float[Tensor, "3 H W"] | None = None  # of the picture, 0..1, small: refinement follows them
-    windows: tuple[Window, ...] = ()  # parts of the picture, whose patches replace those of the whole picture
 
     def regions(self, naming: Naming) -> Float[Tensor, "R D"]:
         """The embeddings that get names. Raises `WeightsError` if the network has none of that kind."""
@@ -65,34 +54,17 @@ class Encoded:
 
     def count(self, naming: Naming) -> int:
         """The number of regions that get names. Raises `WeightsError` like `regions`."""
-        return self.grid[0] * self.grid[1] if self.windows else len(self.regions(naming))
+        return len(self.regions(naming))
 
     def similarities(self, words: Float[Tensor, "W D"], read_out: ReadOut) -> Float[Tensor, "R1 W"]:
         """Cosines x 100 with all words: of each region and, in the last row, of the whole picture.
 
-        Over windows they are averaged. Raises `WeightsError` like `regions`.
+        Raises `WeightsError` like `regions`.
         """
-        if self.windows:
-            return self._averaged(words, read_out)
         taken_out = torch.zeros_like(self.mean) if read_out.keep_mean else self.mean
         regions = self.regions(read_out.naming) - taken_out
         embeddings = torch.cat([regions, (self.image - taken_out)[None]])
         return scoring.similarities(embeddings, words)
-
-    def _averaged(self, words: Float[Tensor, "W D"], read_out: ReadOut) -> Float[Tensor, "R1 W"]:
-        """Every cell's mean over the windows that show it. By segment, a cell has the similarities of its segment."""
-        total = words.new_zeros(*self.grid, len(words))
-        times = words.new_zeros(*self.grid, 1)
-        pictures: list[Tensor] = []
-        for window in self.windows:
-            h, w = window.encoded.grid
-            found = window.encoded.similarities(words, read_out)
-            masks = window.encoded.masks if read_out.naming == "segments" else None
-            cells = found[:-1] if masks is None else found[masks.argmax(dim=0).flatten()]
-            total[window.top : window.top + h, window.left : window.left + w] += cells.view(h, w, -1)
-            times[window.top : window.top + h, window.left : window.left + w] += 1
-            pictures.append(found[-1])
-        return torch.cat([(total / times).flatten(0, 1), torch.stack(pictures).mean(dim=0)[None]])
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ from typing import Literal
 
 Naming = Literal["segments", "patches"]
 EncoderName = Literal["vit", "efficientnet_lite0"]
-RuleName = Literal["product", "margin", "softmax", "sigmoid", "none"]
+RuleName = Literal["product", "margin", "softmax", "sigmoid", "none", "top5"]
 DenseMethod = Literal["maskclip", "sclip", "naclip", "clearclip"]
 BaselineName = Literal[DenseMethod, "crops", "windows", "background", "true-regions"]
-ProtocolName = Literal["own", "paper", "tcl", "scliplike"]
+ProtocolName = Literal["own", "paper", "tcl", "sclip", "naclip", "clearclip"]

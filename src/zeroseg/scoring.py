@@ -42,12 +42,14 @@ def product_score(scores: Float[Tensor, "R C"], image_scores: Float[Tensor, " C"
 
 
 def with_product_background(score: Float[Tensor, "R C"], threshold: float) -> Float[Tensor, "R C1"]:
-    """A background column before the classes: `threshold`, but at most the best score of the image.
+    """A background column before the classes: a little less than `threshold`, and than the best score of the image.
 
-    The limit is GroupViT's: so at least one region keeps its label.
+    The limit is GroupViT's: so at least one region keeps its label. A label keeps a region where it just reaches the
+    limit; therefore the column is the next smaller number.
     """
-    level = torch.full_like(score[:, :1], min(threshold, float(score.max()) - 1e-6))
-    return torch.cat([level, score], dim=1)
+    limit = score.max().clamp(max=threshold)
+    level = torch.nextafter(limit, torch.full_like(limit, -torch.inf))
+    return torch.cat([level.expand(len(score), 1), score], dim=1)
 
 
 def label_offsets(is_stuff: Bool[Tensor, " C"], margin: float) -> Float[Tensor, " C"]:
@@ -92,6 +94,17 @@ def with_level_background(
 ) -> Float[Tensor, "R C1"]:
     """A background column before the classes: the score of the best background word, but at least `level`."""
     return torch.cat([background.clamp(min=level)[:, None], scores], dim=1)
+
+
+def without_small_classes(
+    labels: Float[Tensor, "R C"], background: Float[Tensor, " R"], area: float
+) -> Float[Tensor, "R C"]:
+    """Scores, 0 for labels that win at most the fraction `area` of all regions that any label wins (SCLIP)."""
+    if not area:
+        return labels
+    winners = torch.cat([background[:, None], labels], dim=1).argmax(dim=1)
+    won = torch.bincount(winners, minlength=labels.shape[1] + 1)[1:]
+    return labels * (won > area * won.sum())
 
 
 def class_map(

@@ -26,7 +26,8 @@ class Vocabulary:
     """Labels to choose from. `aliases[k]` are further words for `labels[k]`: the best of them counts.
 
     `background` are words for the background: a region that fits one of them better than any label is background. With
-    None the model's own are used (`ReadOut.background_words`). A word that is also a label is not a background word.
+    None the model's own are used (`ReadOut.background_words`). A word that is also a label is not a background word,
+    unless `contested`: then it competes with the label.
     Labels that differ only in case, blanks, or in the encoding of accents are one label, in its first spelling.
     Raises `VocabularyError` if there are no labels or too many, or if one is blank.
     """
@@ -35,6 +36,7 @@ class Vocabulary:
     aliases: tuple[tuple[str, ...], ...] = ()
     background: tuple[str, ...] | None = None
     templates: tuple[str, ...] = TEMPLATES
+    contested: bool = False
 
     def __post_init__(self) -> None:
         first_spelling: dict[str, str] = {}
@@ -58,10 +60,10 @@ class Vocabulary:
         object.__setattr__(self, "labels", labels)
 
     def background_words(self, usual: Sequence[str] = ()) -> tuple[str, ...]:
-        """The words for the background: the vocabulary's own, or the `usual` ones; labels are left out."""
+        """The words for the background: the vocabulary's own, or the `usual` ones; mostly without labels."""
         asked = {label_key(word) for words in (self.labels, *self.aliases) for word in words}
         words = usual if self.background is None else self.background
-        return tuple(word for word in words if label_key(word) not in asked)
+        return tuple(word for word in words if self.contested or label_key(word) not in asked)
 
     def words(self, usual: Sequence[str] = ()) -> list[tuple[str, int]]:
         """Every word to embed, with the number of its class; `background_words` have class -1."""

@@ -222,7 +222,13 @@ def test_every_command_of_the_page_can_be_parsed(call: Call, monkeypatch: pytest
 
 @pytest.mark.parametrize(
     ("protocol", "rule"),
-    [("paper", "product score under 0.95"), ("tcl", "no label reaches 0.4"), ("scliplike", "nothing reaches 0.1")],
+    [
+        ("paper", "product score under 0.95"),
+        ("tcl", "no label reaches 0.4"),
+        ("sclip", "nothing reaches 0.1"),
+        ("naclip", "nothing reaches 0.1"),
+        ("clearclip", "nothing reaches 0.5"),
+    ],
 )
 def test_every_protocol_is_printed_and_saved_with_its_result(
     protocol: str, rule: str, call: Call, voc: Path, models: Models, tmp_path: Path
@@ -235,7 +241,7 @@ def test_every_protocol_is_printed_and_saved_with_its_result(
     assert rule in said.out
     saved = json.loads(path.read_text())["protocol"]
     assert (saved["name"], saved["dataset"]) == (protocol, "voc21")
-    assert saved["shorter_side"] == {"paper": 448, "tcl": 448, "scliplike": 336}[protocol]
+    assert saved["shorter_side"] == {"paper": 448, "tcl": 448, "sclip": 336, "naclip": 336, "clearclip": 448}[protocol]
 
 
 def test_a_report_has_everything_and_a_sweep_has_its_curve(call: Call, voc: Path, models: Models, tmp_path: Path):

@@ -15,9 +15,10 @@ from zeroseg.cli.parsing import parse, with_new_names
 from zeroseg.cli.picturebook import Write
 from zeroseg.cli.segment import Segment
 from zeroseg.evaluation import DATASETS, PROTOCOLS
+from zeroseg.method_names import RuleName
 from zeroseg.picturebook import SPLITS
 from zeroseg.recipes import RECIPES
-from zeroseg.rules import RULES, BackgroundRule, Margin, NoBackground, Product, RuleName, Sigmoid, Softmax
+from zeroseg.rules import RULES, BackgroundRule, Margin, NoBackground, Product, Sigmoid, Softmax
 from zeroseg.student.config import Naming
 from zeroseg.training.distillation import DistillConfig
 

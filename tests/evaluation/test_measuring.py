@@ -23,8 +23,8 @@ from zeroseg.evaluation import (
     tune_margin,
     under_protocol,
 )
+from zeroseg.evaluation.sliding import SlidingSegmenter
 from zeroseg.evaluation.templates import TCL_TEMPLATES
-from zeroseg.evaluation.windowed import Windowed
 from zeroseg.rules import Margin, Sigmoid
 from zeroseg.segmenter import Segmenter
 
@@ -110,8 +110,8 @@ def test_a_protocol_lays_down_sizes_rule_and_words():
     protocol = replace(protocol_for("tcl", "voc21"), shorter_side=64, window=32, stride=16)
     model = baseline_segmenter("maskclip", teacher())
     measured = measure(model, Blots(), protocol)
-    assert isinstance(measured.segmenter.encoder, Windowed)
-    assert (measured.segmenter.encoder.shorter_side, measured.segmenter.encoder.window) == (64, 32)
+    assert isinstance(measured.segmenter, SlidingSegmenter)
+    assert (measured.segmenter.sliding.shorter_side, measured.segmenter.sliding.window) == (64, 32)
     assert measured.segmenter.words is model.words  # embedded once for all
     assert measured.segmenter.read_out.background == Sigmoid(0.4)
     assert measured.vocabulary.templates == TCL_TEMPLATES

@@ -1,23 +1,20 @@
-"""Protocols: what they lay down, and that windows are averaged as the field does it."""
+"""Protocols: what they lay down, number by number and word by word, and that every method can be measured."""
 
 from dataclasses import replace
 from typing import get_args
 
-import numpy as np
 import pytest
-import torch
 
 from tests.evaluation.test_benchmark import Blots
-from tests.tiny import PATCH_STUDENT, photo, student, teacher
+from tests.tiny import photo, teacher
 from zeroseg.baselines import READ_OUT, BaselineName, DenseReadOut, baseline_segmenter
-from zeroseg.encoding import StudentEncoder
 from zeroseg.errors import ConfigError
 from zeroseg.evaluation import evaluate
+from zeroseg.evaluation.class_names import read_table
 from zeroseg.evaluation.protocols import PROTOCOLS, protocol_for
+from zeroseg.evaluation.sliding import Sliding, SlidingSegmenter
 from zeroseg.evaluation.templates import CLIP_TEMPLATES, TCL_TEMPLATES
-from zeroseg.evaluation.windowed import Windowed
-from zeroseg.images import resize, to_tensor
-from zeroseg.rules import Margin, NoBackground, Product, Sigmoid, Softmax
+from zeroseg.rules import Margin, NoBackground, Product, Sigmoid, Softmax, Top5
 from zeroseg.segmenter import Segmenter
 from zeroseg.student.config import ReadOut
 from zeroseg.vocabulary import Vocabulary
@@ -45,16 +42,101 @@ def test_the_fields_two_protocols_number_by_number():
     assert tcl.adapt_read_out(ReadOut()).background == Sigmoid(0.4, slope=10.0, middle=0.25)
     assert len(TCL_TEMPLATES) == 9
     assert set(TCL_TEMPLATES) - set(CLIP_TEMPLATES) == {"a photo of {}s."}
-    sides = {name: protocol_for("scliplike", name).shorter_side for name in ("voc21", "coco-stuff", "cityscapes")}
+    sides = {name: protocol_for("sclip", name).shorter_side for name in ("voc21", "coco-stuff", "cityscapes")}
     assert sides == {"voc21": 336, "coco-stuff": 448, "cityscapes": 560}
     assert len(set(CLIP_TEMPLATES)) == 80
-    assert protocol_for("scliplike", "context60").background_words == ("background",)
-    rules = [protocol_for("scliplike", name).background for name in ("voc21", "coco-object", "ade20k")]
-    assert rules == [Softmax(0.1, 65.0), Softmax(0.1, 50.0), Softmax(0.1, 40.0)]
+    assert protocol_for("sclip", "context60").background_words == ("background",)
+    rules = [protocol_for("sclip", name).background for name in ("voc21", "coco-object", "ade20k")]
+    assert rules == [Softmax(0.1, 65.0, area=0.1), Softmax(0.1, 50.0), Softmax(0.1, 40.0)]
+    assert protocol_for("sclip", "voc21").sliding == Sliding(pads=False, position_offset=0.1)
+    assert tcl.sliding == Sliding(scores=Sigmoid(0.4))
+
+
+def test_naclips_protocol_number_by_number():
+    """Its configs: VOC is seen whole; all at 336 but Cityscapes; scale 40; refined with (8, 16), ten times."""
+    sizes = {
+        name: (found.shorter_side, found.window, found.stride)
+        for name in ("voc21", "voc20", "context60", "coco-object", "coco-stuff", "ade20k", "cityscapes")
+        for found in [protocol_for("naclip", name)]
+    }
+    assert sizes.pop("voc21") == sizes.pop("voc20") == (336, None, None)
+    assert sizes.pop("cityscapes") == (560, 224, 112)
+    assert set(sizes.values()) == {(336, 224, 112)}
+    for name in ("voc21", "context60", "coco-object"):
+        found = protocol_for("naclip", name)
+        assert (found.background, found.refinement) == (Softmax(0.1, 40.0), 10)
+        assert found.sliding == Sliding(pads=False, dilations=(8, 16), position_offset=0.1)
+        assert found.words == protocol_for("sclip", name).words
+        assert found.background_words == protocol_for("sclip", name).background_words
+    assert protocol_for("naclip", "voc21", refined=False).refinement == 0
+
+
+def test_clearclips_protocol_number_by_number():
+    """Its configs: windows of 448 every 224, of Cityscapes 224; scale 50; a word for the background, and thresholds."""
+    found = {name: protocol_for("clearclip", name) for name in ("voc21", "context60", "coco-object", "cityscapes")}
+    assert {p.shorter_side for p in found.values()} == {448}
+    assert [(p.window, p.stride) for p in found.values()] == [(448, 224)] * 3 + [(224, 224)]
+    assert [found[name].background for name in ("voc21", "context60", "coco-object")] == [
+        Softmax(0.5, 50.0), Softmax(0.15, 50.0), Softmax(0.4, 50.0),
+    ]  # fmt: skip
+    assert {p.background_words for p in found.values()} == {("background",)}
+    assert {p.sliding for p in found.values()} == {Sliding(position_offset=0.1)}
+    assert {p.refinement for p in found.values()} == {0}
+
+
+def spoken(protocol: str, dataset: str, table: str, count: int | None = None) -> list[str]:
+    """What a protocol says for each class, with its aliases."""
+    names = read_table(table)
+    vocabulary = replace(names.vocabulary(has_background=False), templates=("{}",))
+    found = protocol_for(protocol, dataset).adapt_vocabulary(vocabulary)
+    aliases = found.aliases or ((),) * len(found.labels)
+    return [", ".join((label, *also)) for label, also in zip(found.labels, aliases, strict=True)][:count]
+
+
+def test_sclips_words_are_those_of_its_class_files():
+    """Compound names are written together in COCO-Stuff, ADE20K, Cityscapes and Context, but not in COCO-Object."""
+    stuff, names = spoken("sclip", "coco-stuff", "coco_stuff"), read_table("coco_stuff")
+    assert stuff == [name.replace(" ", "") for name in names.names]
+    assert sum(word != phrase for word, phrase in zip(stuff, names.words, strict=True)) == 46
+    assert {"trafficlight", "teddybear", "wall-brick", "playingfield", "window-other"} <= set(stuff)
+    ade = spoken("sclip", "ade20k", "ade20k")
+    assert sum(word != phrase for word, phrase in zip(ade, read_table("ade20k").words, strict=True)) == 15
+    assert {"swimmingpool", "crtscreen", "arcademachine"} <= set(ade)
+    assert {"trafficlight", "trafficsign"} <= set(spoken("sclip", "cityscapes", "cityscapes"))
+    assert {"pottedplant", "tvmonitor"} <= set(spoken("sclip", "context60", "context"))
+    objects = spoken("sclip", "coco-object", "coco_stuff", 80)
+    assert objects[0].endswith("person in jacket, body")
+    assert {"traffic light", "potted plant", "hot dog"} <= set(objects)
+    voc = spoken("sclip", "voc21", "voc")
+    assert [voc[k] for k in (3, 10, 15)] == ["ship", "table", "pottedplant"]
+    assert voc[19] == "television monitor, tv monitor, monitor, television, screen"
+
+
+def test_clearclip_has_no_aliases():
+    voc = spoken("clearclip", "voc21", "voc")
+    assert [voc[k] for k in (3, 10, 14, 15, 19)] == ["ship", "table", "person", "pottedplant", "tvmonitor"]
+    assert spoken("clearclip", "coco-stuff", "coco_stuff") == spoken("sclip", "coco-stuff", "coco_stuff")
+
+
+def test_the_paper_asks_as_groupvit_does():
+    voc, context = spoken("paper", "voc21", "voc"), spoken("paper", "context60", "context")
+    assert [voc[k] for k in (0, 10, 15, 19)] == ["aeroplane", "table", "plant", "monitor"]
+    assert {"airplane", "plant", "monitor", "table"} <= set(context)
+    assert protocol_for("paper", "voc21").templates == ("a photo of the {}.",)
+    without = protocol_for("paper", "ade20k", has_background=False)
+    assert without.background == Top5()  # one of the five best, as with a background
+
+
+def test_a_word_for_the_background_that_is_also_a_label_competes_with_it():
+    """COCO-Object has the class "bed", and SCLIP's words for the background have it, too: the background wins ties."""
+    protocol = protocol_for("sclip", "coco-object")
+    vocabulary = protocol.adapt_vocabulary(Vocabulary(("bed", "dog"), background=()))
+    assert ("bed", -1) in vocabulary.words()
+    assert ("bed", 0) in vocabulary.words()
 
 
 def test_words_stand_in_for_a_class_and_its_place_stays():
-    spoken = protocol_for("scliplike", "voc21").adapt_vocabulary(Vocabulary(("boat", "person", "dog"), background=()))
+    spoken = protocol_for("sclip", "voc21").adapt_vocabulary(Vocabulary(("boat", "person", "dog"), background=()))
     assert spoken.labels == ("ship", "person", "dog")
     assert spoken.aliases[0] == spoken.aliases[2] == ()
     assert "person in jeans" in spoken.aliases[1]
@@ -66,10 +148,10 @@ def test_words_stand_in_for_a_class_and_its_place_stays():
 def test_tcl_asks_in_the_names_of_the_data_set():
     phrases = Vocabulary(("dining table", "dog"), background=())
     assert protocol_for("tcl", "voc21").adapt_vocabulary(phrases).labels == ("diningtable", "dog")
-    assert protocol_for("paper", "voc21").adapt_vocabulary(phrases).labels == ("dining table", "dog")
+    assert protocol_for("paper", "voc21").adapt_vocabulary(phrases).labels == ("table", "dog")
 
 
-@pytest.mark.parametrize("name", ["paper", "tcl", "scliplike"])
+@pytest.mark.parametrize("name", ["tcl", "sclip", "naclip", "clearclip"])
 def test_without_a_background_every_pixel_gets_the_best_class_and_the_record_says_so(name: str):
     """No threshold, no words for it, and no lead that a student's own read-out gives to words for stuff."""
     protocol = protocol_for(name, "ade20k", has_background=False)
@@ -85,85 +167,30 @@ def test_a_models_own_words_stand_for_its_background_in_real_data_sets():
     assert own.adapt_vocabulary(Vocabulary(("dog",), background=())).background_words(words) == ()
     scenes = protocol_for("own", "picturebook-voc")
     assert scenes.adapt_vocabulary(WORDS).background_words(words) == WORDS.background
-    assert "sky" in protocol_for("scliplike", "voc21").adapt_vocabulary(Vocabulary(("dog",))).background_words(words)
+    assert "sky" in protocol_for("sclip", "voc21").adapt_vocabulary(Vocabulary(("dog",))).background_words(words)
 
 
 def test_the_models_own_protocol_changes_nothing():
     own, read_out = protocol_for("own", "voc21"), ReadOut(refinement=7)
     encoder = dense()
-    assert own.adapt_encoder(encoder) is encoder
+    assert own.adapt(Segmenter(encoder, teacher(), read_out)).encoder is encoder
     assert own.adapt_read_out(read_out) == read_out
     assert own.adapt_vocabulary(WORDS) == WORDS
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_scenes_of_the_picturebook_are_seen_as_the_model_sees_them(name: str):
-    encoder = dense()
-    assert protocol_for(name, "picturebook-voc").adapt_encoder(encoder) is encoder
+    model = protocol_for(name, "picturebook-voc").adapt(Segmenter(dense(), teacher(), READ_OUT))
+    assert model.encoder.shorter_side == 32
+    if isinstance(model, SlidingSegmenter):
+        assert (model.sliding.shorter_side, model.sliding.window) == (None, None)
 
 
 def test_a_protocol_that_there_is_not():
-    with pytest.raises(ConfigError, match=r"there is no protocol 'mine': choose one of own, paper, tcl, scliplike\."):
+    with pytest.raises(
+        ConfigError, match=r"there is no protocol 'mine': choose one of own, paper, tcl, sclip, naclip, "
+    ):
         protocol_for("mine", "voc21")
-
-
-def test_windows_are_averaged_cosine_by_cosine_like_a_loop_over_the_grid():
-    """56 x 32 pixels in windows of 32 every 16: at 0, 16 and 24, where the last one ends with the picture."""
-    inner, picture = dense(), photo(56, 32)
-    segmenter = Segmenter(
-        Windowed(inner, 32, 32, 16), teacher(), replace(READ_OUT, background=NoBackground(), refinement=0)
-    )
-    encoded = segmenter.encode(picture)
-    assert [(window.top, window.left) for window in encoded.windows] == [(0, 0), (0, 2), (0, 3)]
-    words, _ = segmenter.embed(WORDS)
-    unit = torch.nn.functional.normalize(words, dim=-1)
-    pixels = resize(to_tensor(picture), (32, 56))
-    total, times = np.zeros((4, 7, len(words))), np.zeros((4, 7, 1))
-    for left in (0, 16, 24):
-        patches = inner.patches(pixels[None, :, :, left : left + 32])[0]
-        for number, patch in enumerate(patches):
-            row, column = number // 4, number % 4 + left // 8
-            total[row, column] += 100 * (patch / patch.norm() @ unit.T).numpy()
-            times[row, column] += 1
-    best = (total / times)[..., :3].argmax(axis=2)
-    on_the_grid = segmenter.name(replace(encoded, size=encoded.grid), WORDS).class_map
-    assert (on_the_grid == best).all()
-
-
-def test_one_window_over_all_is_no_window():
-    picture = photo(40, 40)
-    plain = Segmenter(dense(), teacher(), READ_OUT)(picture, WORDS)
-    seen = Segmenter(Windowed(dense(), 32, 32, 32), teacher(), READ_OUT)(picture, WORDS)
-    assert (plain.class_map == seen.class_map).all()
-
-
-@pytest.mark.parametrize(("window", "stride"), [(30, 8), (32, 12), (16, 24)])
-def test_windows_that_do_not_fit_the_patches_are_refused(window: int, stride: int):
-    with pytest.raises(ConfigError, match="do not fit cells of 8"):
-        Windowed(dense(), 32, window, stride)
-
-
-def test_segments_in_windows_are_averaged_like_patches_that_all_say_what_their_segment_does():
-    """Two windows of 32 pixels every 16 over 48: in the middle, the mean of both."""
-    encoder, picture = StudentEncoder(student(PATCH_STUDENT)), photo(48, 32)
-    read_out = ReadOut("segments", NoBackground())
-    segmenter = Segmenter(Windowed(encoder, 32, 32, 16), teacher(), read_out)
-    encoded = segmenter.encode(picture)
-    words, _ = segmenter.embed(WORDS)
-    unit = torch.nn.functional.normalize(words, dim=-1)
-    total, times = np.zeros((4, 6, len(words))), np.zeros((4, 6, 1))
-    for window in encoded.windows:
-        masks, segments = window.encoded.masks, window.encoded.segments
-        assert masks is not None
-        assert segments is not None
-        for row, column in np.ndindex(4, 4):
-            segment = segments[int(masks[:, row, column].argmax())]
-            total[row, window.left + column] += (segment / segment.norm() @ unit.T).numpy()
-            times[row, window.left + column] += 1
-    assert times.max() == 2
-    best = (total / times)[..., :3].argmax(axis=2)
-    assert (segmenter.name(replace(encoded, size=encoded.grid), WORDS).class_map == best).all()
-    assert segmenter.region_map(encoded).max() < encoded.count("segments") == 4 * 6
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
@@ -176,7 +203,7 @@ def test_every_baseline_is_measured_under_every_protocol(method: BaselineName, h
     small = replace(protocol, shorter_side=protocol.shorter_side and 64, window=protocol.window and 32)
     small = replace(small, stride=protocol.stride and 16)
     model = baseline_segmenter(method, teacher())
-    segmenter = Segmenter(small.adapt_encoder(model.encoder), teacher(), small.adapt_read_out(model.read_out))
+    segmenter = small.adapt(model)
     result = evaluate(segmenter, blots, vocabulary=small.adapt_vocabulary(blots.vocabulary))
     assert 0 <= result.miou <= 1
     if method == "background" and has_background:
@@ -185,10 +212,10 @@ def test_every_baseline_is_measured_under_every_protocol(method: BaselineName, h
         assert small.for_encoder(model.encoder).settings().keys().isdisjoint(("shorter_side", "window", "stride"))
 
 
-@pytest.mark.parametrize("name", ["paper", "tcl", "scliplike"])
+@pytest.mark.parametrize("name", ["paper", "tcl", "sclip", "naclip", "clearclip"])
 def test_a_picture_of_any_shape_is_segmented_under_every_protocol(name: str):
     protocol = protocol_for(name, "voc21")
     small = replace(protocol, shorter_side=64, window=protocol.window and 32, stride=protocol.stride and 16)
-    segmenter = Segmenter(small.adapt_encoder(dense()), teacher(), small.adapt_read_out(READ_OUT))
+    segmenter = small.adapt(Segmenter(dense(), teacher(), READ_OUT))
     for size in ((90, 50), (20, 70)):
         assert segmenter(photo(*size), small.adapt_vocabulary(WORDS)).size == size

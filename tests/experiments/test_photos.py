@@ -11,10 +11,12 @@ from tests.tiny import locked_teacher, write_photos
 from zeroseg.experiments import ExperimentContext, Scenes, photos, plan, run_variant
 from zeroseg.experiments.photos import PHOTOS, photos_short
 from zeroseg.feature_cache import FeatureCache, build_cache
-from zeroseg.recipes import photos_small
+from zeroseg.recipes import photos_small, photos_small_faithful
 from zeroseg.student.config import plain_settings
 from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.loop import LoopConfig
+
+PAPERS = ("faithful", "faithful-longer", "faithful-cosine", "faithful-cosine-no-matching")
 
 
 def differences(one: dict[str, object], other: dict[str, object], place: str = "") -> set[str]:
@@ -51,8 +53,29 @@ def test_a_variant_changes_one_thing(name: str, changed: set[str]):
 def test_every_variant_is_in_that_list_or_the_base():
     assert [variant.name for variant in PHOTOS.variants] == [
         "base", "last-2", "last-5", "no-centre", "dense-map", "dense-map-alone", "dense-map-scales", "mask-0.5",
-        "pixels-320",
+        "pixels-320", *PAPERS,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_the_papers_recipe_keeps_the_length_and_the_words_of_the_base(name: str):
+    """Head, losses, assignment and optimiser are the recipe's; so that figures can be compared, its words are not."""
+    base, recipe = photos_short(), photos_small_faithful()
+    config = next(variant for variant in PHOTOS.variants if variant.name == name).change(base)
+    assert config.student.read_out == replace(base.student.read_out, naming="segments")
+    assert config.student.grouping == "groupvit"
+    changed = differences(plain_settings(recipe), plain_settings(config))
+    changed -= {path for path in changed if path.startswith("student.read_out")} | {"loop.steps"}
+    assert (
+        changed
+        == {
+            "faithful": set[str](),
+            "faithful-longer": set[str](),
+            "faithful-cosine": {"student.assignment", "centre"},
+            "faithful-cosine-no-matching": {"student.assignment", "centre", "losses.matching"},
+        }[name]
+    )
+    assert config.loop.steps == base.loop.steps * (4 if name == "faithful-longer" else 1)
 
 
 def test_the_base_is_fixed_whatever_the_recipe_is(monkeypatch: pytest.MonkeyPatch):

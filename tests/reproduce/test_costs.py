@@ -46,16 +46,16 @@ def test_a_caption_costs_what_the_text_encoder_does_for_it():
     assert caption_flops(SIZES) == pytest.approx(counted(lambda: model.get_text_features(input_ids=tokens)), rel=0.01)
 
 
-def test_the_papers_run_takes_its_hours_at_thirty_teraflops():
-    """88.62 GFLOP for each of 25,022 x 4,096 images; 30 views of 1.28 million images at 162 GFLOP."""
+def test_the_papers_run_takes_its_hours_at_31_teraflops():
+    """92.35 GFLOP for each of 25,022 x 4,096 images; 30 views of 1.28 million images at 162 GFLOP."""
     found = budget(imagenet_vitb16(), 1_281_167, CLIP_VIT_L14)
-    assert found.hours(30.0) == pytest.approx(84.1, abs=0.1)
+    assert found.hours(31.0) == pytest.approx(84.8, abs=0.1)
     assert found.cache_flops == pytest.approx(30 * 1_281_167 * 162.03e9, rel=1e-3)
     assert found.cache_bytes == 1_281_167 * 30 * 768 * 2
-    assert found.student_bytes == 2 * 192_267_008
-    assert found.checkpoint_bytes == 12 * 192_267_008  # weights and two moments of AdamW
+    assert found.student_bytes == 2 * 192_068_016
+    assert found.checkpoint_bytes == 12 * 192_068_016  # weights and two moments of AdamW
     by_captions = budget(imagenet_vitb16(), 1_281_167, CLIP_VIT_L14, captions=1)
-    assert by_captions.student_bytes == 2 * (192_267_008 + 427_616_513)  # a CLIP learns with it, and is kept
+    assert by_captions.student_bytes == 2 * (192_068_016 + 427_616_513)  # a CLIP learns with it, and is kept
 
 
 def test_the_papers_teacher_has_its_known_size():

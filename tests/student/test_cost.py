@@ -32,7 +32,16 @@ SMALL = StudentConfig(
     embedding_width=20,
     inference_size=32,
 )
-OURS = replace(SMALL, assignment="cosine", patch_head=True, decoder_layers=0, input_norm=True)
+OURS = replace(
+    SMALL,
+    positions="learned",
+    grouping="light",
+    assignment="cosine",
+    patch_head=True,
+    decoder_layers=0,
+    input_norm=True,
+)
+LIGHT_WITH_DECODER = replace(SMALL, grouping="light")
 MEANS = replace(OURS, segment_embedding="mean")
 TOWER = replace(OURS, class_token=False, last_attention="own", patch_projection="linear")
 POOLED = replace(OURS, last_attention="own", patch_projection="pooled")
@@ -70,8 +79,8 @@ def measured_flops(config: StudentConfig, mask_ratio: float, images: int = 1) ->
 @pytest.mark.parametrize("mask_ratio", [0.0, 0.3, MASK_RATIO])
 @pytest.mark.parametrize(
     "config",
-    [SMALL, OURS, MEANS, TOWER, POOLED, UNEVEN, LITE, LITE_WITH_DECODER],
-    ids=["paper", "ours", "means", "tower", "pooled", "uneven", "lite", "lite with decoder"],
+    [SMALL, OURS, MEANS, TOWER, POOLED, UNEVEN, LITE, LITE_WITH_DECODER, LIGHT_WITH_DECODER],
+    ids=["paper", "ours", "means", "tower", "pooled", "uneven", "lite", "lite with decoder", "light with decoder"],
 )
 def test_flops_are_those_that_torch_counts(config: StudentConfig, mask_ratio: float):
     assert count_flops(config, mask_ratio) == measured_flops(config, mask_ratio, images=3)
@@ -183,10 +192,10 @@ def test_convolutions_are_those_that_hooks_count(side: int):
     assert count_flops(config, 0.0)["encoder"] == sum(counted) + projections
 
 
-def hand_counts() -> dict[str, tuple[int, int]]:
-    """The table of the hand count in docs/method.md: part -> (parameters, operations forward)."""
-    rows = re.findall(r"^\| (\w+) \| ([\d,]+) \| ([\d,]+) \|$", _method(), re.M)
-    return {part: (int(p.replace(",", "")), int(f.replace(",", ""))) for part, p, f in rows}
+def hand_counts() -> dict[str, list[int]]:
+    """The hand count in docs/method.md: part -> parameters, operations forward, and both for the light head."""
+    rows = re.findall(r"^\| (\w+)((?: \| [\d,]+){4}) \|$", _method(), re.M)
+    return {part: [int(count.replace(",", "")) for count in counts.split(" | ")[1:]] for part, counts in rows}
 
 
 def _method() -> str:
@@ -195,10 +204,12 @@ def _method() -> str:
 
 @pytest.mark.parametrize("part", [*PARTS, "total"])
 def test_paper_size_is_the_hand_count(part: str):
-    parameters, flops = hand_counts()[part]
+    heads = (StudentConfig(), StudentConfig(grouping="light"))
+    counts = [
+        f(head, *also)[part] for head in heads for f, also in ((count_parameters, ()), (count_flops, (MASK_RATIO,)))
+    ]
 
-    assert count_parameters(StudentConfig())[part] == parameters
-    assert count_flops(StudentConfig(), MASK_RATIO)[part] == flops
+    assert counts == hand_counts()[part]
 
 
 def test_training_step_is_the_hand_count():

@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from transformers import CLIPImageProcessorPil, CLIPModel, CLIPVisionConfig, CLIPVisionModel
 
 from tests.tiny import MEAN, STD, TEACH, clip, clip_folder, photo, pixels_of, shake, teacher, tokenizer
+from zeroseg.baselines import DenseReadOut
 from zeroseg.student import StudentConfig
 from zeroseg.student.encoder import Encoder
 from zeroseg.teacher import ClipTeacher, LastAttention, Teacher
-from zeroseg.teacher.clip import encoder_tensors
+from zeroseg.teacher.clip import encoder_tensors, enlarged_positions
 from zeroseg.training.teach import train_tokenizer
 
 TEXTS = ["a photo of a dog", "a picture of a cat on grass", "собака", "犬"]
@@ -136,7 +137,7 @@ def tower_and_encoder(activation: Activation, layers: int) -> tuple[CLIPVisionMo
     shake(tower, seed=2)
     state = {key.removeprefix("vision_model."): value for key, value in tower.state_dict().items()}
     sizes: dict[str, Any] = {"image_size": 32, "patch_size": 8, "width": 32, "layers": layers, "heads": 4}
-    encoder = Encoder(StudentConfig(**sizes, activation=activation, input_norm=True)).eval()
+    encoder = Encoder(StudentConfig(**sizes, positions="learned", activation=activation, input_norm=True)).eval()
     encoder.load_state_dict(encoder_tensors(state, layers), strict=True)
     return tower, encoder
 
@@ -201,3 +202,42 @@ def test_the_factor_on_cosines_is_capped_in_training():
     with torch.no_grad():
         encoder.model.logit_scale.fill_(6.0)
     assert float(encoder.logit_scale().detach()) == 100.0
+
+
+# --- positions as in the code of read-outs ------------------------------------------------------------
+
+
+def cubic(distance: float) -> float:
+    """The kernel of torch's bicubic interpolation (Keys 1981, a = -.75)."""
+    x = abs(distance)
+    if x <= 1:
+        return 1.25 * x**3 - 2.25 * x**2 + 1
+    return -0.75 * (x**3 - 5 * x**2 + 8 * x - 4) if x < 2 else 0.0
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.1])
+def test_positions_are_enlarged_by_size_or_as_if_there_were_a_tenth_of_a_patch_more(offset: float):
+    """Of a grid of 4 x 4 to 7 x 9: place (n + .5) x 4 / (count + offset) - .5, in float64, place by place."""
+    own = torch.randn(17, 5, generator=torch.Generator().manual_seed(0))
+    ours = enlarged_positions(own, (7, 9), offset)
+    assert ours.shape == (1 + 63, 5)
+    torch.testing.assert_close(ours[0], own[0])
+    square = own[1:].double().numpy().reshape(4, 4, 5)
+    for row, column in np.ndindex(7, 9):
+        down, across = ((n + 0.5) * 4 / (count + offset) - 0.5 for n, count in ((row, 7), (column, 9)))
+        expected = sum(
+            cubic(down - y) * cubic(across - x) * square[min(max(y, 0), 3), min(max(x, 0), 3)]
+            for y in range(int(np.floor(down)) - 1, int(np.floor(down)) + 3)
+            for x in range(int(np.floor(across)) - 1, int(np.floor(across)) + 3)
+        )
+        np.testing.assert_allclose(ours[1 + 9 * row + column], expected, atol=1e-5)
+    torch.testing.assert_close(enlarged_positions(own, (4, 4), offset), own)
+
+
+def test_an_offset_of_positions_reaches_the_patches():
+    """Only beyond the tower's own grid, where the authors' code interpolates, too."""
+    plain = DenseReadOut(teacher(), 32, "clearclip")
+    moved = plain.with_position_offset(0.1)
+    own, larger = pixels_of(32, 32, 1), pixels_of(40, 56, 1)
+    torch.testing.assert_close(moved.patches(own), plain.patches(own), rtol=0, atol=0)
+    assert not torch.allclose(moved.patches(larger), plain.patches(larger), atol=1e-4)

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from transformers import (
     SiglipVisionModel,
 )
 
-from tests.tiny import CAPTIONS, photo, pixels_of, siglip, siglip_folder, siglip_teacher, student
+from tests.tiny import CAPTIONS, STUDENT, photo, pixels_of, siglip, siglip_folder, siglip_teacher, student
 from zeroseg.errors import TeacherError, TrainingError
 from zeroseg.teacher import SiglipTeacher, Teacher
 from zeroseg.training.initialisation import start_from_teacher
@@ -208,7 +209,7 @@ def test_a_new_text_encoder_has_other_weights_and_learns_texts_alone(naflex: boo
 
 def test_a_student_with_a_class_token_cannot_start_from_its_tower():
     with pytest.raises(TrainingError, match=r"class_token"):
-        start_from_teacher(student(), siglip_teacher())
+        start_from_teacher(student(replace(STUDENT, positions="learned")), siglip_teacher())
 
 
 # --- what is no SigLIP ------------------------------------------------------------------------------

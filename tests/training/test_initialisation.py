@@ -47,6 +47,7 @@ def towers_form() -> Student:
         layers=vision.num_hidden_layers,
         heads=vision.num_attention_heads,
         input_norm=True,
+        positions="learned",
     )
     return Student(config)
 
@@ -78,6 +79,12 @@ def test_another_activation_is_refused():
     model.config = replace(model.config, activation="quick_gelu")
     with pytest.raises(TrainingError, match="activation"):
         start_from_teacher(model, teacher())
+
+
+def test_sine_positions_are_refused():
+    """The tower's own positions would be lost."""
+    with pytest.raises(TrainingError, match="positions is sine"):
+        start_from_teacher(Student(replace(towers_form().config, positions="sine")), teacher())
 
 
 def test_another_width_is_refused():

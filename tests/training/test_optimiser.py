@@ -41,7 +41,7 @@ def test_no_warmup_still_takes_one_step():
     assert learning_rate(0, 10, OptimiserConfig(learning_rate=1.0, warmup=0.0)) == 1.0
 
 
-FREE = ("bias", "class_token", "mask_token", "segment_tokens", "positions", "log_scale", "logit_scale")
+FREE = ("bias", "class_token", "mask_token", "segment_tokens", "first_tokens", "positions", "log_scale", "logit_scale")
 
 
 def groups(model: nn.Module) -> tuple[set[str], set[str]]:
@@ -66,7 +66,8 @@ def test_biases_norms_tokens_positions_and_scalars_of_a_student_go_free(config: 
     assert free == expected
     assert all(model.get_parameter(name).ndim > 1 for name in decayed)
     kinds = {name.rsplit(".")[-1] for name in free}
-    assert {"class_token", "segment_tokens", "positions", "bias", "weight"} <= kinds
+    tokens = {"segment_tokens", "positions"} if config.grouping == "light" else {"first_tokens"}
+    assert {"class_token", "bias", "weight"} | tokens <= kinds
 
 
 def test_class_token_scale_biases_and_norms_of_a_teacher_go_free():

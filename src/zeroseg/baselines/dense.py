@@ -35,8 +35,13 @@ NEAR = 5.0  # standard deviation of NACLIP's neighbourhood, patches: the authors
 class DenseReadOut:
     """One embedding for each patch, by one of four methods, at any resolution. An `ImageEncoder`."""
 
-    def __init__(self, teacher: Teacher, shorter_side: int, method: DenseMethod = "maskclip") -> None:
+    def __init__(
+        self, teacher: Teacher, shorter_side: int, method: DenseMethod = "maskclip", position_offset: float = 0.0
+    ) -> None:
         """`shorter_side`: of the resized images, pixels; positions are interpolated.
+
+        `position_offset`: positions of a CLIP are enlarged to n patches a side as if there were n + `position_offset`.
+        The code of SCLIP, NACLIP and ClearCLIP has .1 here.
 
         Raises `ConfigError` for an unknown method, or a side shorter than a patch; `TeacherError` for a method that the
         teacher does not have.
@@ -56,7 +61,11 @@ class DenseReadOut:
             )
         self.teacher = teacher
         self.method: DenseMethod = method
-        self.shorter_side, self.multiple = shorter_side, patch
+        self.shorter_side, self.multiple, self.position_offset = shorter_side, patch, position_offset
+
+    def with_position_offset(self, offset: float) -> DenseReadOut:
+        """The same with another offset of positions."""
+        return DenseReadOut(self.teacher, self.shorter_side, self.method, offset)
 
     def encode(self, pixels: Float[Tensor, "B 3 H W"], sizes: Sequence[Size]) -> list[Encoded]:
         """One embedding for each patch (see `ImageEncoder`); the image's is the teacher's own."""
@@ -67,7 +76,7 @@ class DenseReadOut:
     def patches(self, pixels: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B P D"]:
         """Patch embeddings in the shared space, row by row, not normalised."""
         attend, keep_residual = RULES[self.method]
-        return self.teacher.patch_embeddings(pixels, attend, keep_residual)
+        return self.teacher.patch_embeddings(pixels, attend, keep_residual, self.position_offset)
 
 
 def maskclip(last: LastAttention) -> Float[Tensor, "B N T K"]:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:  # torch is loaded for a measurement, not for --help
     from zeroseg.evaluation.masks import MaskOptions
 
 EXAMPLES = 4  # of the best and of the worst pictures, in a report
-TCL_ITERATIONS = 10
-RENAMED = {("--method", "oracle"): "true-regions"}
+REFINING, ROUNDS = ("tcl", "naclip"), 10  # protocols with refinement
+RENAMED = {("--method", "oracle"): "true-regions", ("--protocol", "scliplike"): "sclip"}
 Names = dict[str, Any]  # of model and teacher
 OWN = "(default: the model's own)"
 BY_DATASET = f"(default: picturebook for its data sets, else {DEFAULT})"
@@ -53,7 +53,7 @@ class Evaluate:
       zeroseg evaluate --dataset picturebook-context --model run/student --json result.json
       zeroseg evaluate --dataset picturebook-voc --method naclip --refinement 10
       zeroseg evaluate --dataset voc21 --data VOCdevkit --model run/student
-      zeroseg evaluate --dataset voc21 --data VOCdevkit --method naclip --protocol scliplike --report voc21
+      zeroseg evaluate --dataset voc21 --data VOCdevkit --method naclip --protocol naclip --report voc21
     """
 
     dataset: DatasetName = "picturebook-voc"
@@ -81,8 +81,9 @@ class Evaluate:
     ] = None
     """Whether your own masks fit the stored pixels or the upright picture, if EXIF rotates or flips a photo."""
     protocol: ProtocolName = "own"
-    """Sizes, words and background rule: the model's own, the paper's, TCL's (with --refinement 0 its column without
-    refinement) or similar to SCLIP's. Figures under different protocols cannot be compared."""
+    """Sizes, words, background rule and order of the steps: the model's own, the paper's, TCL's, SCLIP's, NACLIP's or
+    ClearCLIP's. (With --refinement 0, TCL's and NACLIP's columns without refinement.) Figures under different protocols
+    cannot be compared."""
     background: Annotated[RuleName | None, arg(help_behavior_hint=OWN)] = None
     """The student's rule for the background (see `zeroseg segment --help`)."""
     naming: Annotated[Naming | None, arg(help_behavior_hint=OWN)] = None
@@ -151,7 +152,7 @@ class Evaluate:
                 f"the protocol {self.protocol} has a background rule of its own and keeps all regions: leave "
                 "--background, --calibrate and --smallest-region out."
             )
-        known = (0, TCL_ITERATIONS) if self.protocol == "tcl" else (0,)
+        known = (0, ROUNDS) if self.protocol in REFINING else (0,)
         if self.refinement is not None and self.refinement not in known:
             allowed = " or ".join(map(str, known))
             raise UsageError(f"the protocol {self.protocol} refines in {allowed} iterations, not {self.refinement}.")
@@ -206,7 +207,7 @@ class Evaluate:
             method=self.method,
             **names,
             device=str(model.teacher.device),
-            shorter_side=measured.segmenter.encoder.shorter_side,
+            shorter_side=protocol.shorter_side or measured.segmenter.encoder.shorter_side,
             protocol=protocol,
             vocabulary=measured.vocabulary,
             margin=measured.margin,

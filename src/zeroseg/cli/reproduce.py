@@ -76,8 +76,8 @@ class Reproduce(RunOptions):
     """One seed and a sixth of the steps, measured on few scenes: a test of a few minutes."""
     dry_run: bool = False
     """Run nothing: print the cost of the runs (images, steps, operations, hours, bytes)."""
-    tflops: Annotated[float | None, arg(help_behavior_hint="(default: 30 at the paper's scale, else 0.1)")] = None
-    """The speed that a dry run assumes, in 10^12 operations a second. 30 follows from the paper's 84 V100-hours, 0.1 is
+    tflops: Annotated[float | None, arg(help_behavior_hint="(default: 31 at the paper's scale, else 0.1)")] = None
+    """The speed that a dry run assumes, in 10^12 operations a second. 31 follows from the paper's 84 V100-hours, 0.1 is
     a thread of a CPU core."""
     speed_rounds: Annotated[int | None, arg(help_behavior_hint="(default: 20, or 5 with --quick)")] = None
     """How many training steps of each row are timed for its speed-up."""

@@ -114,13 +114,8 @@ class Measurement:
 
 
 def under_protocol(segmenter: Segmenter, dataset: Dataset, protocol: Protocol) -> tuple[Segmenter, Vocabulary]:
-    """A segmenter with the pictures and the read-out of a protocol, and a data set's vocabulary with its words.
-
-    Raises `ConfigError` if the protocol's windows do not fit the encoder's patches.
-    """
-    encoder, read_out = protocol.adapt_encoder(segmenter.encoder), protocol.adapt_read_out(segmenter.read_out)
-    vocabulary = protocol.adapt_vocabulary(dataset.vocabulary)
-    return Segmenter(encoder, segmenter.teacher, read_out, segmenter.words), vocabulary
+    """A segmenter with the pictures and the read-out of a protocol, and a data set's vocabulary with its words."""
+    return protocol.adapt(segmenter), protocol.adapt_vocabulary(dataset.vocabulary)
 
 
 def measure(
@@ -145,8 +140,7 @@ def measure(
     interrupted is kept and continued (`partial_path`; only for data sets with a signature). `counting` shows
     progress, `say` is called with one sentence at a time.
 
-    Raises `DatasetError` and `ImageError` for masks and images that cannot be read, `ConfigError` for a protocol that
-    does not fit.
+    Raises `DatasetError` and `ImageError` for masks and images that cannot be read.
     """
     segmenter, vocabulary = under_protocol(segmenter, dataset, protocol)
     unit, how, tuned = unit_of(dataset.name), _origin(segmenter, protocol), None

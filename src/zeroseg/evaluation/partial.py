@@ -22,7 +22,8 @@ from zeroseg.encoding import StudentEncoder
 from zeroseg.errors import OutputError
 from zeroseg.evaluation.dataset import CheckableDataset
 from zeroseg.evaluation.metrics import mean_iou
-from zeroseg.evaluation.windowed import Windowed
+from zeroseg.evaluation.resized import Resized
+from zeroseg.evaluation.sliding import SlidingSegmenter
 from zeroseg.files import atomic_path, check_target
 from zeroseg.segmenter import Segmenter
 from zeroseg.versions import versions
@@ -40,11 +41,12 @@ def partial_path(
     to, which `say` reports in a sentence.
     """
     encoder: Any = segmenter.encoder
-    while isinstance(encoder, Windowed):
+    if isinstance(encoder, Resized):
         encoder = encoder.encoder
     weights = encoder.student.state_dict() if isinstance(encoder, StudentEncoder) else {}
     digest = hashlib.sha256(dataset.signature().encode())
-    seen = (segmenter.encoder.shorter_side, getattr(segmenter.encoder, "window", None), type(encoder).__name__)
+    sliding = segmenter.sliding if isinstance(segmenter, SlidingSegmenter) else None
+    seen = (segmenter.encoder.shorter_side, sliding, type(encoder).__name__)
     method = getattr(encoder, "method", None)
     digest.update(
         repr((seen, method, segmenter.teacher.fingerprint, segmenter.read_out, vocabulary, versions())).encode()

@@ -5,11 +5,14 @@ from zeroseg.experiments.design import Column, Experiment, Variant
 from zeroseg.experiments.faithful import FAITHFUL
 from zeroseg.experiments.page import by_variant, fill, setup_table, write_page
 from zeroseg.experiments.photos import PHOTOS
+from zeroseg.experiments.photos_tables import PHOTOS_TABLES
 from zeroseg.experiments.records import Record, read_records
 from zeroseg.experiments.running import ExperimentContext, Run, Scenes, plan, run_variant, train_run, trained_segmenter
 from zeroseg.experiments.series import Outcome, run_missing, train_missing
 
-EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in (ABLATION, FAITHFUL, PHOTOS)}
+EXPERIMENTS: dict[str, Experiment] = {
+    experiment.name: experiment for experiment in (ABLATION, FAITHFUL, PHOTOS, PHOTOS_TABLES)
+}
 
 __all__ = [
     "EXPERIMENTS",

@@ -16,6 +16,11 @@ from zeroseg.training.initialisation import NOT_OF_THE_FORM
 VOC = "picturebook-voc"
 
 MEANS = changes.together(changes.student(patch_head=True, segment_embedding="mean"), changes.losses(dense=1.0))
+FROM_TEACHER = changes.together(
+    changes.student(input_norm=True, positions="learned"), changes.settings(encoder_from_teacher=True)
+)
+WITH_ALL = changes.together(changes.student(assignment="cosine"), FROM_TEACHER, changes.settings(centre=True))
+SMALL = changes.together(changes.samples(27), changes.student(width=64, layers=2))
 
 
 def from_ours(config: DistillConfig) -> DistillConfig:
@@ -30,6 +35,10 @@ FAITHFUL = Experiment(
     recipe=picturebook_faithful,
     base=Variant("base", "the recipe `picturebook_faithful` as it is"),
     groups={
+        "Head": (
+            Variant("light", "the lighter head: no group tokens travel", changes.student(grouping="light")),
+            Variant("learned", "learned positions", changes.student(positions="learned")),
+        ),
         "Targets": (
             Variant("centred", "targets centred and scaled", changes.settings(centre=True)),
             Variant("raw-lengths", "targets not scaled to length 1", changes.settings(normalise=False)),
@@ -37,14 +46,17 @@ FAITHFUL = Experiment(
         ),
         "Matching": (
             Variant("matching-0.1", "segment matching at weight .1", changes.losses(matching=0.1)),
-            Variant("matching-10", "segment matching at weight 10", changes.losses(matching=10.0)),
             Variant(
                 "no-matching", "no segment matching: reconstruction and distillation", changes.losses(matching=0.0)
             ),
         ),
         "Batch and rate": (
-            Variant("batch-8", "batch of 8, equal samples", changes.batch_size(8)),
-            Variant("batch-128", "batch of 128, equal samples", changes.batch_size(128)),
+            Variant(
+                "batch-128",
+                "batch of 128, equal samples, learning rate times 4",
+                changes.together(changes.batch_size(128), changes.optimiser(factor=4.0)),
+            ),
+            Variant("warmup", "a quarter of the run is warm-up", changes.optimiser(warmup=0.25)),
             Variant("rate-quarter", "learning rate divided by 4", changes.optimiser(factor=0.25)),
             Variant("rate-4", "learning rate times 4", changes.optimiser(factor=4.0)),
         ),
@@ -56,14 +68,8 @@ FAITHFUL = Experiment(
                 changes.together(changes.student(assignment="cosine"), changes.losses(matching=0.0)),
             ),
             Variant(
-                "cosine-teacher-centred",
-                "cosine assignment, encoder from the teacher's, centred targets",
-                changes.together(
-                    changes.student(assignment="cosine", input_norm=True),
-                    changes.settings(encoder_from_teacher=True, centre=True),
-                ),
+                "cosine-teacher-centred", "cosine assignment, encoder from the teacher's, centred targets", WITH_ALL
             ),
-            Variant("temperature-0.3", "Gumbel temperature .3", changes.student(temperature=0.3)),
             Variant("temperature-0.1", "Gumbel temperature .1", changes.student(temperature=0.1)),
         ),
         "Segments as means of patches": (
@@ -71,19 +77,11 @@ FAITHFUL = Experiment(
             Variant(
                 "means-cosine-teacher-centred",
                 "the same with cosine assignment, encoder from the teacher's, centred targets",
-                changes.together(
-                    MEANS,
-                    changes.student(assignment="cosine", input_norm=True),
-                    changes.settings(encoder_from_teacher=True, centre=True),
-                ),
+                changes.together(MEANS, WITH_ALL),
             ),
         ),
         "Initial weights": (
-            Variant(
-                "from-teacher",
-                "encoder started from the teacher's",
-                changes.together(changes.student(input_norm=True), changes.settings(encoder_from_teacher=True)),
-            ),
+            Variant("from-teacher", "encoder started from the teacher's", FROM_TEACHER),
             Variant("mae", "the first half of the run is MAE pretraining", changes.settings(pretraining=0.5)),
             Variant("from-ours", "the bundled student goes on with the paper's losses", from_ours),
             Variant(
@@ -93,10 +91,16 @@ FAITHFUL = Experiment(
             ),
         ),
         "Longer": (
+            Variant("small-longest", "27 times the samples; width 64, 2 encoder layers", SMALL),
             Variant(
-                "small-longer",
-                "10 times the samples; width 64, 2 encoder layers",
-                changes.together(changes.samples(10), changes.student(width=64, layers=2)),
+                "small-longest-mae",
+                "the same; a fifth is MAE pretraining, a quarter warm-up; batch of 128, rate times 4",
+                changes.together(
+                    SMALL,
+                    changes.settings(pretraining=0.2),
+                    changes.batch_size(128),
+                    changes.optimiser(factor=4.0, warmup=0.25),
+                ),
             ),
         ),
     },

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from zeroseg.experiments import changes
-from zeroseg.experiments.design import Column, Experiment, Variant
-from zeroseg.recipes import photos_small
+from zeroseg.experiments.design import Change, Column, Experiment, Variant
+from zeroseg.recipes import photos_small, photos_small_faithful
 from zeroseg.training.dense_targets import WindowsConfig
 from zeroseg.training.distillation import DistillConfig
 
@@ -49,6 +49,21 @@ def _dense_map(name: str, title: str, windows: WindowsConfig, **weights: float) 
     )
 
 
+def _papers(config: DistillConfig) -> DistillConfig:
+    """The recipe `photos_small_faithful`, as long as `config` and with its background words."""
+    recipe = photos_small_faithful()
+    read_out = replace(config.student.read_out, naming="segments")
+    student = replace(recipe.student, image_size=config.student.image_size, read_out=read_out)
+    loop = replace(config.loop, optimiser=recipe.loop.optimiser)
+    return replace(recipe, student=student, loop=loop)
+
+
+def _of_papers(name: str, title: str, *more: Change) -> Variant:
+    return Variant(name, title, changes.together(_papers, *more))
+
+
+COSINE = changes.together(changes.student(assignment="cosine"), changes.settings(centre=True))
+
 PHOTOS = Experiment(
     name="photos",
     recipe=photos_short,
@@ -66,6 +81,14 @@ PHOTOS = Experiment(
         "Patches and pixels": (
             Variant("mask-0.5", "half of the patches dropped in training", changes.settings(mask_ratio=0.5)),
             Variant("pixels-320", "trained on 320 pixels, not 224", changes.student(image_size=320)),
+        ),
+        "The paper's losses and head": (
+            _of_papers("faithful", "the recipe `photos_small_faithful`"),
+            _of_papers("faithful-longer", "the same, 4 times the samples", changes.samples(4)),
+            _of_papers("faithful-cosine", "the same with cosine assignment and centred targets", COSINE),
+            _of_papers(
+                "faithful-cosine-no-matching", "the same without segment matching", COSINE, changes.losses(matching=0.0)
+            ),
         ),
     },
     readings={"patches": {}, "segments": {"naming": "segments"}},

@@ -49,16 +49,11 @@ class WordsTable:
     by_word: Mapping[str, Sequence[float]] = field(default_factory=dict[str, Sequence[float]])
 
 
-WINDOW_SCALES = {"1x1": 21.1, "1x1-2x2": 23.7, "1x1-3x3": 40.2, "1x1-4x4": 32.4, "ours": 40.8}
-LOSSES = {"loss-base": 21.1, "loss-multi-scale": 28.5, "loss-matching": 38.6, "ours": 40.8}
-MASK_RATIOS = {0: 35.6, 20: 37.6, 30: 38.7, 40: 40.4, 50: 39.8, 60: 40.8, 70: 33.3, 80: 32.8}
-"""The paper's mIoU on VOC (tables 3, 4 and 5), by row."""
 V100_HOURS = {"ours": 84.0, "captions": 768.0}  # table 7
 SPEED_UPS = {20: 15, 30: 19, 40: 26, 50: 32, 60: 36, 70: 39, 80: 43}  # table 5, per cent over no masking
 
 CAPTIONED = (37.3, 19.7, 17.8)  # ZeroSeg on the images of CC3M and COCO
 GROUPVIT = (28.1, 14.8, 12.9)  # on the same with their captions
-MASKCLIP = (None, 17.7, 11.8)
 DEIT = (53.0, 35.9, None)  # fine-tuned on masks
 IMAGENET_1K = (40.8, 20.4, 20.2)
 WITH_CC12M = (42.9, 21.8, 22.1)

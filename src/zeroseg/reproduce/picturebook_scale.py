@@ -12,7 +12,18 @@ from pathlib import Path
 from transformers import CLIPConfig
 
 from zeroseg.experiments import Column, Experiment, Variant, changes
-from zeroseg.experiments.design import Change
+from zeroseg.experiments.paper_rows import (
+    EQUATION_1,
+    GLOBAL,
+    LOSS_ROWS,
+    LOSSES,
+    MASK_RATIOS,
+    WINDOW_SCALES,
+    dropped,
+    only,
+    views_of,
+    window_scales,
+)
 from zeroseg.models import BUNDLED
 from zeroseg.picturebook import ALL_NOUNS, COMPOUNDS, STUFF_NAMES, VOC_NOUNS
 from zeroseg.recipes import picturebook
@@ -22,12 +33,8 @@ from zeroseg.reproduce.paper_table import (
     DEIT,
     GROUPVIT,
     IMAGENET_1K,
-    LOSSES,
-    MASK_RATIOS,
-    MASKCLIP,
     SPEED_UPS,
     V100_HOURS,
-    WINDOW_SCALES,
     WITH_CC12M,
     CostTable,
     Figure,
@@ -37,11 +44,10 @@ from zeroseg.reproduce.paper_table import (
     WordsTable,
     on,
 )  # fmt: skip
-from zeroseg.reproduce.ready import TRAINING_FREE, UNTRAINED, bundled, dropped, windows_of_one_size
+from zeroseg.reproduce.ready import TRAINING_FREE, UNTRAINED, bundled, windows_of_one_size
 from zeroseg.reproduce.supervised import CAPTIONS, LABELS, train_with_captions, train_with_masks, train_with_words
 from zeroseg.reproduce.supervised import WORDS as WORDS_TOO
-from zeroseg.training.distillation import DistillConfig, LossWeights
-from zeroseg.views import ViewsConfig
+from zeroseg.training.distillation import DistillConfig
 
 VOC, CONTEXT, COCO = "picturebook-voc", "picturebook-context", "picturebook-coco"
 OWN = Column("voc", VOC, "own")
@@ -50,10 +56,9 @@ BY_SEGMENT = Column("voc by segment", VOC, "segments")
 UPPER_BOUND = Column("upper bound of segments", VOC, "segments", "upper_bound_miou")
 ON_CONTEXT, ON_COCO = Column("context", CONTEXT, "own"), Column("coco", COCO, "own")
 
-STEPS = 200
+STEPS, SIDE = 200, 96
 IMAGES = 7168
 DECODER_LAYERS = 2  # of rows with reconstruction: as many as in the faithful recipe at this size
-NOTHING = LossWeights(reconstruction=0.0, distillation=0.0, matching=0.0)
 
 
 def short_recipe() -> DistillConfig:
@@ -66,21 +71,8 @@ def short_recipe() -> DistillConfig:
     return replace(
         recipe,
         student=replace(recipe.student, read_out=read_out),
-        views=_views(1, 2, 3, 4),
+        views=views_of(SIDE, 1, 2, 3, 4),
         loop=replace(recipe.loop, steps=STEPS),
-    )
-
-
-def _views(*grids: int) -> ViewsConfig:
-    return ViewsConfig(side=96, grids=grids, overlapping=True)
-
-
-def _losses(**weights: float) -> Change:
-    """Only these losses; segments are named, because no loss trains the patches."""
-    return changes.together(
-        changes.settings(losses=replace(NOTHING, **weights)),
-        changes.read_out(naming="segments"),
-        changes.student(patch_head=False),
     )
 
 
@@ -106,8 +98,6 @@ def _images(**counts: int) -> tuple[Variant, ...]:
 
 
 ALSO_REFINED = changes.read_out(refinement=picturebook().student.read_out.refinement)
-GLOBAL = changes.student(segment_embedding="global")
-WHOLE = changes.settings(multi_scale=False)
 BY_CAPTIONS = changes.together(
     changes.losses(overlap=0.0, patch_view=0.0, dense=0.0),
     changes.read_out(naming="segments"),
@@ -148,42 +138,16 @@ ROWS = Experiment(
             ),
             Variant("masks", "the true class of every pixel", ALSO_REFINED, "masks", train=train_with_masks),
         ),
-        "Window scales": (
-            Variant("1x1", "the whole image alone", changes.settings(views=_views(1))),
-            Variant("1x1-2x2", "1x1 and 2x2", changes.settings(views=_views(1, 2))),
-            Variant("1x1-3x3", "1x1 and 3x3", changes.settings(views=_views(1, 3))),
-            Variant("1x1-4x4", "1x1 and 4x4", changes.settings(views=_views(1, 4))),
-        ),
+        "Window scales": window_scales(SIDE),
         "Losses": (
-            Variant(
-                "loss-base",
-                "the global token against the whole image",
-                changes.together(_losses(distillation=1.0), GLOBAL, WHOLE),
-            ),
-            Variant(
-                "loss-multi-scale",
-                "the global token against all views",
-                changes.together(_losses(distillation=1.0), GLOBAL),
-            ),
-            Variant("loss-matching", "the base and our matching", WHOLE),
+            *LOSS_ROWS,
             Variant(
                 "loss-multi-scale-2x2",
                 "the global token against 1x1 and 2x2 alone",
-                changes.together(_losses(distillation=1.0), GLOBAL, changes.settings(views=_views(1, 2))),
+                changes.together(only(distillation=1.0), GLOBAL, changes.settings(views=views_of(SIDE, 1, 2))),
             ),
         ),
-        "Losses with equation 1": (
-            Variant(
-                "equation-1",
-                "the base and the paper's segment matching",
-                changes.together(_losses(distillation=1.0, matching=1.0), WHOLE),
-            ),
-            Variant(
-                "equation-1-multi-scale",
-                "multi-scale distillation and the paper's segment matching",
-                _losses(distillation=1.0, matching=1.0),
-            ),
-        ),
+        "Losses with equation 1": EQUATION_1,
         "Up to 40 %": dropped(0, 20, 30, 40),
         "From 50 %": dropped(50, 60, 70, 80),
         "Why every patch counts": (
@@ -207,7 +171,7 @@ ROWS = Experiment(
     by_class=(COCO, CONTEXT),
 )
 
-SUPERVISION = {"ours": CAPTIONED, "captions": GROUPVIT, "maskclip": MASKCLIP, "masks": DEIT}
+SUPERVISION = {"ours": CAPTIONED, "captions": GROUPVIT, "masks": DEIT}
 MORE_IMAGES = {"images-tenth": IMAGENET_1K, "ours": WITH_CC12M}
 EVERYTHING = (*ALL_NOUNS, *STUFF_NAMES)
 NAMED = (OWN, BY_SEGMENT, UPPER_BOUND)

@@ -1,11 +1,11 @@
-"""Rows that both scales have: baselines of the teacher, without training, and mask ratios."""
+"""Rows that both scales have: baselines of the teacher, without training."""
 
 from __future__ import annotations
 
 from functools import partial
 
 from zeroseg.baselines import READ_OUT, SlidingWindows, baseline_segmenter
-from zeroseg.experiments import ExperimentContext, Variant, changes
+from zeroseg.experiments import ExperimentContext, Variant
 from zeroseg.method_names import BaselineName
 from zeroseg.segmenter import Segmenter
 
@@ -48,8 +48,3 @@ def windows_of_one_size(*grids: int) -> tuple[Variant, ...]:
 UNTRAINED = tuple(
     Variant(name, words, learns_from="nothing", ready=partial(baseline, name)) for name, words in TRAINING_FREE.items()
 )
-
-
-def dropped(*ratios: int) -> tuple[Variant, ...]:
-    """Rows of table 5; ratios in per cent."""
-    return tuple(Variant(f"mask-{r}", f"{r} % dropped", changes.settings(mask_ratio=r / 100)) for r in ratios)

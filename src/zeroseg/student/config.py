@@ -11,6 +11,8 @@ from zeroseg.method_names import EncoderName, Naming
 from zeroseg.rules import RULES, BackgroundRule, Product, rule_from_json
 from zeroseg.vocabulary import BACKGROUND_WORDS
 
+Grouping = Literal["groupvit", "light"]
+Positions = Literal["sine", "learned"]
 Assignment = Literal["gumbel", "cosine"]
 SegmentEmbedding = Literal["token", "global", "mean"]
 Activation = Literal["gelu", "quick_gelu", "gelu_pytorch_tanh"]
@@ -19,8 +21,8 @@ PatchProjection = Literal["mlp", "linear", "pooled"]
 LITE_STRIDE, LITE_BLOCKS = 16, 16  # of EfficientNet-Lite0: pixels between its tokens, blocks
 SMALLEST_REGION = 0.0005  # of the picture: 94 pixels of 375 x 500
 NEWER = "newer"
-"""In the metadata of settings that earlier versions did not have: at its default, such a setting is not saved, so that
-runs and records of these versions stay equal to those of today."""
+"""In the metadata of settings that earlier versions did not have: the value that they worked with. A setting with this
+value is not saved, so that runs and records of these versions stay equal to those of today."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class ReadOut:
     """How masks get their names. It is saved with the weights, because good thresholds depend on them.
 
     `naming`: a pixel takes the class of its segment token (the paper), or of its patch embedding.
-    `background`: decides when a pixel is none of the labels (`rules.py`).
+    `background`: decides when a pixel is none of the labels (`rules/`).
     `background_words`: words for the background, if a vocabulary has none of its own. If one of them is also a label,
     some rules add an offset to its score: it is stuff. `alike`: background words whose cosine with a label exceeds it,
     -1..1, stand down for it, and it is stuff, too: they mean nearly the same. 1, with which none does, is not saved.
@@ -103,12 +105,17 @@ class StudentConfig:
     last_attention: LastAttention = "all"
     """What a token of the encoder's last layer attends to: "all" tokens, or its "own" value alone. "own" is MaskCLIP's
     read-out of a CLIP (Zhou et al. 2022), for encoders that start from a teacher's tower."""
+    positions: Positions = field(default="sine", metadata={NEWER: "learned"})
+    """Of the patches, in encoder and decoder: fixed sines (the paper), or learned, which can start from a tower's."""
     decoder_width: int = 512
     decoder_layers: int = 8  # 0: no reconstruction
     decoder_heads: int = 16
     head_layers: int = 5
     grouping_after: tuple[int, int] = (2, 4)
     segment_tokens: tuple[int, int] = (32, 8)
+    grouping: Grouping = field(default="groupvit", metadata={NEWER: "light"})
+    """"groupvit": as many group tokens travel through the layers before each grouping (the paper, after GroupViT).
+    "light": none do, and each block has learned segment tokens; see student/grouping.py."""
     assignment: Assignment = "gumbel"  # the paper's; "cosine" is ours, see student/grouping.py
     temperature: float = 1.0  # of "gumbel": below 1 the assignment is more decided, and its gradient larger
     segment_embedding: SegmentEmbedding = "token"
@@ -123,7 +130,7 @@ class StudentConfig:
     SigLIP's pooling head makes of one token ("pooled": a linear layer, and an MLP beside it)."""
     inference_size: int = 448  # shorter side of the image
     teacher: str = "openai/clip-vit-large-patch14"
-    text_fingerprint: str = field(default="", metadata={NEWER: True})
+    text_fingerprint: str = field(default="", metadata={NEWER: ""})
     """Of the teacher's text tower, written when the student is trained; a student without it takes any teacher."""
     read_out: ReadOut = field(default_factory=ReadOut)
 
@@ -136,6 +143,11 @@ class StudentConfig:
             f"there is no encoder {self.encoder!r}": self.encoder not in get_args(EncoderName),
             f"patch_size must be {LITE_STRIDE} for efficientnet_lite0": self.encoder == "efficientnet_lite0"
             and self.patch_size != LITE_STRIDE,
+            f"there is no grouping {self.grouping!r}": self.grouping not in get_args(Grouping),
+            f"there are no positions {self.positions!r}": self.positions not in get_args(Positions),
+            "width must be a multiple of 4 for sine positions": self.positions == "sine" and self.width % 4,
+            "decoder_width must be a multiple of 4 for sine positions": self.positions == "sine"
+            and self.decoder_width % 4,
             f"there is no assignment {self.assignment!r}": self.assignment not in get_args(Assignment),
             f"there is no segment embedding {self.segment_embedding!r}": self.segment_embedding
             not in get_args(SegmentEmbedding),
@@ -179,7 +191,7 @@ class StudentConfig:
     def from_json(cls, values: dict[str, Any]) -> StudentConfig:
         """From plain JSON values. Raises `ConfigError` for keys that no student has."""
         _expect_known(values, {f.name for f in fields(cls)})
-        plain = _with_tuples(values)
+        plain = {f.name: f.metadata[NEWER] for f in fields(cls) if NEWER in f.metadata} | _with_tuples(values)
         plain["read_out"] = ReadOut.from_json(values.get("read_out", {}))
         return cls(**plain)
 
@@ -209,7 +221,7 @@ def plain_settings(config: Any) -> dict[str, Any]:
     """All settings of a config, however deep, as dictionaries of plain values; a read-out as it is saved."""
     if isinstance(config, ReadOut):
         return config.to_json()
-    saved = (f for f in fields(config) if NEWER not in f.metadata or getattr(config, f.name) != f.default)
+    saved = (f for f in fields(config) if NEWER not in f.metadata or getattr(config, f.name) != f.metadata[NEWER])
     values = {f.name: getattr(config, f.name) for f in saved}
     return {name: plain_settings(value) if is_dataclass(value) else value for name, value in values.items()}
 

@@ -47,6 +47,7 @@ def count_flops(config: StudentConfig, mask_ratio: float) -> dict[str, float]:
     kept = _kept(config, mask_ratio)
     first, second = config.grouping_after
     segments, last = config.segment_tokens
+    groups, last_groups = (0, 0) if config.grouping == "light" else config.segment_tokens  # that travel
     are_means = config.segment_embedding == "mean"
     projections = (0 if are_means else _mlp(last, width, out)) + _block(last, width) + _mlp(1, width, out)
     if config.patch_head:
@@ -55,11 +56,14 @@ def count_flops(config: StudentConfig, mask_ratio: float) -> dict[str, float]:
         projections += of_patches[config.patch_projection] + _linear(kept, width, 1)
     counts = {
         "encoder": sum(_encoder(config, kept)),
-        "layers": first * _block(kept, width)
-        + (second - first) * _block(segments, width)
+        "layers": first * _block(kept + groups, width)
+        + (second - first) * _block(segments + last_groups, width)
         + (config.head_layers - second) * _block(last, width),
         "groupings": _grouping(kept, segments, width)
         + _grouping(segments, last, width)
+        + _mixer(groups, groups, width)
+        + _mixer(groups, last_groups, width)
+        + _mixer(last_groups, last_groups, width)
         + _product(last, segments, kept)  # both stages' assignments, composed
         + (_product(last, kept, out) if are_means else 0),
         "projections": projections,
@@ -118,11 +122,17 @@ def _block(tokens: int, width: int) -> int:
 
 
 def _grouping(tokens: int, segments: int, width: int) -> int:
-    """A grouping block: segment tokens attend to the tokens, tokens are assigned, their values are gathered."""
+    """A grouping block without mixers: segment tokens attend to tokens, these are assigned, their values gathered."""
     gather = _attention(segments, tokens, width) + _mlp(segments, width, width)
     assign = _linear(segments, width, width) + _linear(tokens, width, width) + _product(segments, width, tokens)
     mean = _linear(tokens, width, width) + _product(segments, tokens, width) + _linear(segments, width, width)
     return gather + assign + mean + _mlp(segments, width, width)
+
+
+def _mixer(tokens: int, out: int, width: int) -> int:
+    """Every channel's `tokens` values to half the width and then to `out` values."""
+    hidden = width // 2
+    return _linear(width, tokens, hidden) + _linear(width, hidden, out) if tokens else 0
 
 
 def _kept(config: StudentConfig, mask_ratio: float) -> int:

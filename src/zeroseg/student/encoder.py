@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from zeroseg.precision import plain_attention
-from zeroseg.student.config import StudentConfig
+from zeroseg.student.config import Positions, StudentConfig
 
 MEAN, STD = (0.481, 0.458, 0.408), (0.269, 0.261, 0.276)  # of the pixels: CLIP's
 
@@ -61,11 +61,12 @@ def attend(
 
 
 class MLP(nn.Module):
-    """Two layers, four times as wide in between."""
+    """Two layers, four times as wide in between if nothing else is said."""
 
-    def __init__(self, width: int, activation: str = "gelu", out: int | None = None) -> None:
+    def __init__(self, width: int, activation: str = "gelu", out: int | None = None, hidden: int | None = None) -> None:
         super().__init__()
-        self.first, self.second = nn.Linear(width, 4 * width), nn.Linear(4 * width, out or width)
+        hidden = hidden or 4 * width
+        self.first, self.second = nn.Linear(width, hidden), nn.Linear(hidden, out or width)
         self.activation = activation
 
     def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B E"]:
@@ -135,13 +136,15 @@ def train_last(whole: nn.Module, blocks: nn.ModuleList, count: int, after: nn.Mo
 class Encoder(PatchEncoder):
     """Patches, and a class token if there is one, through the layers; in training only the patches in `keep`."""
 
+    positions: Tensor
+
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
         self.config = config
         self.embedding = nn.Conv2d(3, config.width, config.patch_size, config.patch_size)
         if config.class_token:
             self.class_token = nn.Parameter(torch.randn(1, 1, config.width) * 0.02)
-        self.positions = nn.Parameter(torch.randn(1, config.grid**2, config.width) * 0.02)
+        add_positions(self, config.positions, config.grid, config.width)
         epsilon = config.norm_epsilon
         self.input_norm = nn.LayerNorm(config.width, epsilon) if config.input_norm else nn.Identity()
         self.blocks = nn.ModuleList(
@@ -191,6 +194,28 @@ def normalise_pixels(images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 3 H W
     return (images - mean) / std
 
 
+def add_positions(module: nn.Module, kind: Positions, side: int, width: int) -> None:
+    """Give a module its `positions` (1 P D): learned weights, or fixed sines, which are not saved."""
+    if kind == "sine":
+        module.register_buffer("positions", sine_positions(side, width), persistent=False)
+    else:
+        module.positions = nn.Parameter(torch.randn(1, side**2, width) * 0.02)
+
+
+def sine_positions(side: int, width: int) -> Float[Tensor, "1 P D"]:
+    """Sines and cosines of the place of each patch of a square grid, `side` patches a side, row by row.
+
+    Those of MAE (He et al. 2022), after Vaswani et al. 2017: half of the channels tell the column, half the row; of
+    each half, half are sines, half cosines, with wavelengths from 2 pi to 20,000 pi patches. `width`: a multiple of 4.
+    """
+    quarter = width // 4
+    frequencies = 10_000 ** -(torch.arange(quarter, dtype=torch.float64) / quarter)
+    angles = torch.arange(side, dtype=torch.float64)[:, None] * frequencies
+    waves = torch.cat([angles.sin(), angles.cos()], dim=1)
+    columns, rows = waves.repeat(side, 1), waves.repeat_interleave(side, dim=0)
+    return torch.cat([columns, rows], dim=1).float()[None]
+
+
 def resize_positions(positions: Float[Tensor, "1 P D"], h: int, w: int) -> Float[Tensor, "1 N D"]:
     """Position embeddings of a square grid, interpolated to h x w patches."""
     side = round(positions.shape[1] ** 0.5)
@@ -202,8 +227,11 @@ def resize_positions(positions: Float[Tensor, "1 P D"], h: int, w: int) -> Float
 
 
 def random_keep(images: int, patches: int, mask_ratio: float, generator: torch.Generator) -> Int[Tensor, "B K"]:
-    """The patches that each image keeps if `mask_ratio` of them (0..1) are dropped at random: their numbers, sorted."""
-    count = max(1, round(patches * (1 - mask_ratio)))
+    """The patches that each image keeps if `mask_ratio` of them (0..1) are dropped at random: their numbers, sorted.
+
+    Their count is rounded down, as in MAE, but is at least 1.
+    """
+    count = max(1, int(patches * (1 - mask_ratio)))
     noise = torch.rand(images, patches, generator=generator, device=generator.device)
     return noise.argsort(dim=1)[:, :count].sort(dim=1).values
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -20,8 +20,8 @@ from zeroseg.models import DEFAULT
 from zeroseg.student import weights
 from zeroseg.student.config import StudentConfig
 from zeroseg.student.convolutional import ConvolutionalEncoder
-from zeroseg.student.encoder import MLP, Block, Encoder, PatchEncoder, normalise_pixels, scatter
-from zeroseg.student.grouping import Grouping, compose
+from zeroseg.student.encoder import MLP, Block, Encoder, PatchEncoder, add_positions, normalise_pixels, scatter
+from zeroseg.student.grouping import Grouping, build_groupings, compose
 
 LARGEST_SALIENCE = 4.0  # a patch has at most e^4 times the weight of a patch with salience 0
 ENCODERS: dict[EncoderName, type[PatchEncoder]] = {"vit": Encoder, "efficientnet_lite0": ConvolutionalEncoder}
@@ -54,9 +54,7 @@ class Student(nn.Module):
         width, heads, out = config.width, config.heads, config.embedding_width
         self.encoder = ENCODERS[config.encoder](config)
         self.layers = nn.ModuleList(Block(width, heads) for _ in range(config.head_layers))
-        self.groupings = nn.ModuleList(
-            Grouping(width, heads, tokens, config.assignment, config.temperature) for tokens in config.segment_tokens
-        )
+        self.groupings = nn.ModuleList(build_groupings(config))
         if config.segment_embedding == "token":
             self.segment_projection = nn.Sequential(nn.LayerNorm(width), MLP(width, out=out))
         self.global_layer = Block(width, heads)
@@ -80,17 +78,22 @@ class Student(nn.Module):
     ) -> StudentOutput:
         """Segment tokens, global token and masks, from the patches in `keep` (from all patches without it)."""
         tokens = x = self.encoder(self.encoder.normalise(images), keep)
-        patches, salience, masks = None, None, None
-        groupings = dict(zip(self.config.grouping_after, self.groupings, strict=True))
-        for number, layer in enumerate(self.layers, 1):
-            x = layer(x)
-            if number == self.config.grouping_after[0] and self.config.patch_head:
+        patches, salience, masks, groups, done = None, None, None, x[:, :0], 0
+        for after, grouping in zip(self.config.grouping_after, self._groupings(), strict=True):
+            groups = grouping.group_tokens(groups)
+            both = torch.cat([x, groups], dim=1)
+            for layer in self.layers[done:after]:
+                both = layer(both)
+            x, groups = both.split([x.shape[1], groups.shape[1]], dim=1)
+            if not done and self.config.patch_head:
                 patches = self._patches(tokens, x)
                 salience = self.salience(x).squeeze(-1).float().clamp(-LARGEST_SALIENCE, LARGEST_SALIENCE)
-            if number in groupings:
-                x, assignment = groupings[number](x, generator)
-                masks = assignment if masks is None else compose(assignment, masks)
-        assert masks is not None  # the config has two groupings within the layers
+            x, assignment = grouping(x, groups, generator)
+            masks = assignment if masks is None else compose(assignment, masks)
+            done = after
+        for layer in self.layers[done:]:
+            x = layer(x)
+        assert masks is not None  # there are two groupings
         seen = self.global_layer(x)
         image = self.global_projection(seen.mean(dim=1)).float()
         if patches is not None and self.config.segment_embedding == "mean":
@@ -100,6 +103,10 @@ class Student(nn.Module):
         else:
             segments = self.segment_projection(x).float()
         return StudentOutput(tokens, segments, image, masks, patches, salience)
+
+    def _groupings(self) -> list[Grouping]:
+        """The blocks of both stages, with their type."""
+        return cast(list[Grouping], [*self.groupings])
 
     def _patches(self, tokens: Float[Tensor, "B K D"], layered: Float[Tensor, "B K D"]) -> Float[Tensor, "B K E"]:
         """Patch embeddings, from the encoder's tokens or from those after the head's first layers."""
@@ -158,13 +165,15 @@ class Pooled(nn.Module):
 class Decoder(nn.Module):
     """MAE's decoder: mask tokens for the dropped patches, a few narrow layers, the pixels of every patch."""
 
+    positions: Tensor
+
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
         width = config.decoder_width
         self.patches = config.grid**2
         self.embedding = nn.Linear(config.width, width)
         self.mask_token = nn.Parameter(torch.randn(1, 1, width) * 0.02)
-        self.positions = nn.Parameter(torch.randn(1, self.patches, width) * 0.02)
+        add_positions(self, config.positions, config.grid, width)
         self.blocks = nn.ModuleList(Block(width, config.decoder_heads) for _ in range(config.decoder_layers))
         self.norm = nn.LayerNorm(width)
         self.pixels = nn.Linear(width, 3 * config.patch_size**2)

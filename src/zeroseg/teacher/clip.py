@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
+from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
@@ -71,10 +73,19 @@ class ClipTeacher(Teacher):
         return self._model.get_text_features(**tokens.to(self.device)).pooler_output
 
     def _embed_patches(
-        self, pixels: Float[Tensor, "B 3 H W"], attend: Attend, keep_residual: bool, grid: tuple[int, int]
+        self,
+        pixels: Float[Tensor, "B 3 H W"],
+        attend: Attend,
+        keep_residual: bool,
+        grid: tuple[int, int],
+        position_offset: float,
     ) -> Float[Tensor, "B P D"]:
         vision = self._model.vision_model
-        tokens = vision.pre_layrnorm(vision.embeddings(pixels, interpolate_pos_encoding=True))
+        tokens = vision.embeddings(pixels, interpolate_pos_encoding=True)
+        if position_offset:
+            own = vision.embeddings.position_embedding.weight
+            tokens = tokens + (enlarged_positions(own, grid, position_offset) - enlarged_positions(own, grid, 0.0))
+        tokens = vision.pre_layrnorm(tokens)
         tokens = through_layers(vision.encoder.layers, tokens, attend, keep_residual, grid)
         return self._model.visual_projection(vision.post_layernorm(tokens[:, 1:]))
 
@@ -114,6 +125,22 @@ def tokenize(model: CLIP, tokenizer: Any, texts: list[str]) -> Any:
     """Token ids (C T) and their mask as a batch of `transformers`, padded to the longest, cut to CLIP's length."""
     longest = model.config.text_config.max_position_embeddings
     return tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
+
+
+def enlarged_positions(positions: Float[Tensor, "P1 D"], grid: tuple[int, int], offset: float) -> Float[Tensor, "T D"]:
+    """The positions of the class token and of a grid of h x w patches, from those of a square grid (bicubic).
+
+    With an `offset` they are read as on a grid of (h + offset) x (w + offset), of which the last cells stay away.
+    """
+    side = round((len(positions) - 1) ** 0.5)
+    if grid == (side, side):
+        return positions
+    square = rearrange(positions[1:], "(h w) d -> 1 d h w", h=side)
+    size: dict[str, Any] = {"size": grid}
+    if offset:
+        size = {"scale_factor": [(n + offset) / side for n in grid], "recompute_scale_factor": False}
+    patches = F.interpolate(square, mode="bicubic", align_corners=False, **size)
+    return torch.cat([positions[:1], rearrange(patches, "1 d h w -> (h w) d")])
 
 
 def encoder_tensors(vision: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:

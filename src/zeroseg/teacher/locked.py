@@ -83,9 +83,14 @@ class LockedTeacher(Teacher):
         return self._model.get_text_features(**tokens.to(self.device)).pooler_output
 
     def _embed_patches(
-        self, pixels: Float[Tensor, "B 3 H W"], attend: Attend, keep_residual: bool, grid: tuple[int, int]
+        self,
+        pixels: Float[Tensor, "B 3 H W"],
+        attend: Attend,
+        keep_residual: bool,
+        grid: tuple[int, int],
+        position_offset: float,
     ) -> Float[Tensor, "B P D"]:
-        del attend, keep_residual  # the last layer stays as it is
+        del attend, keep_residual, position_offset  # the tower stays as it is
         return self._model.visual_projection(self._tower.positions(pixels, grid))
 
 

@@ -104,8 +104,14 @@ class SiglipTeacher(Teacher):
         return self._model.get_text_features(input_ids=tokens).pooler_output
 
     def _embed_patches(
-        self, pixels: Float[Tensor, "B 3 H W"], attend: Attend, keep_residual: bool, grid: tuple[int, int]
+        self,
+        pixels: Float[Tensor, "B 3 H W"],
+        attend: Attend,
+        keep_residual: bool,
+        grid: tuple[int, int],
+        position_offset: float,
     ) -> Float[Tensor, "B P D"]:
+        del position_offset  # no published read-out of a SigLIP has one
         vision = self._model.vision_model
         any_size = {} if self._naflex else {"interpolate_pos_encoding": True}
         tokens = vision.embeddings(**self._seen(pixels), **any_size)

@@ -162,16 +162,17 @@ class Teacher(ABC):
 
     @torch.inference_mode()
     def patch_embeddings(
-        self, pixels: Float[Tensor, "B 3 H W"], attend: Attend, keep_residual: bool
+        self, pixels: Float[Tensor, "B 3 H W"], attend: Attend, keep_residual: bool, position_offset: float = 0.0
     ) -> Float[Tensor, "B P D"]:
         """One embedding a patch in the shared space, row by row, not normalised: a dense read-out.
 
         `pixels` are RGB (0..1), sides multiples of the patch size; positions are interpolated. All layers of the vision
         tower are used unchanged except the last one, in which `attend` replaces the attention. `keep_residual`: whether
-        the last layer keeps its residual connection and its MLP.
+        the last layer keeps its residual connection and its MLP. `position_offset`: see `baselines.DenseReadOut`; only
+        CLIP's towers have one.
         """
         grid = (pixels.shape[2] // self.patch_size, pixels.shape[3] // self.patch_size)
-        return self._embed_patches(self._normalise(pixels), attend, keep_residual, grid)
+        return self._embed_patches(self._normalise(pixels), attend, keep_residual, grid, position_offset)
 
     @abstractmethod
     def vision_tower(self) -> VisionTower | None:
@@ -195,7 +196,12 @@ class Teacher(ABC):
 
     @abstractmethod
     def _embed_patches(
-        self, pixels: Float[Tensor, "B 3 H W"], attend: Attend, keep_residual: bool, grid: tuple[int, int]
+        self,
+        pixels: Float[Tensor, "B 3 H W"],
+        attend: Attend,
+        keep_residual: bool,
+        grid: tuple[int, int],
+        position_offset: float,
     ) -> Float[Tensor, "B P D"]:
         """`patch_embeddings` of normalised pixels."""
 

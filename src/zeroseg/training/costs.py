@@ -162,7 +162,9 @@ def expect_tower(config: DistillConfig, teacher: TowerSizes) -> None:
     if config.start_from or not config.encoder_from_teacher:
         return
     expect_form(student, teacher.form)
-    sizes = {"width": teacher.width, "patch_size": teacher.patch_size} if student.encoder == "vit" else {}
+    sizes: dict[str, int | str] = {}
+    if student.encoder == "vit":
+        sizes = {"width": teacher.width, "patch_size": teacher.patch_size, "positions": "learned"}
     if student.patch_projection != "mlp" or student.layers > teacher.layers:
         sizes["layers"] = teacher.layers
     different = [
@@ -178,6 +180,8 @@ def activation_bytes(config: StudentConfig, mask_ratio: float) -> float:
     Attention keeps no matrix of all pairs of patches: fused kernels compute it again.
     """
     patches = config.grid**2 * (1 - mask_ratio)
-    layers = config.layers + config.grouping_after[0] + 1  # the grouping's assignment is about another layer
+    groups = config.segment_tokens[0] if config.grouping == "groupvit" else 0  # that travel with the patches
+    of_head = config.grouping_after[0] + 1  # the grouping's assignment is about another layer
+    tokens = patches * config.layers + (patches + groups) * of_head
     decoder = config.decoder_layers * config.grid**2 * config.decoder_width if config.decoder_layers else 0
-    return LAYER_BYTES * (patches * config.width * layers + decoder)
+    return LAYER_BYTES * (tokens * config.width + decoder)

@@ -45,9 +45,9 @@ class WindowsConfig:
     """The teacher's dense read-out."""
     moved: bool = True
     """Move the grid of windows in every step, draw one of the scales, and flip every second window."""
-    scales: tuple[float, ...] = field(default=(1.0,), metadata={NEWER: True})
+    scales: tuple[float, ...] = field(default=(1.0,), metadata={NEWER: (1.0,)})
     """The sizes at which the teacher reads a window, as multiples of its own; the targets are means over them."""
-    smoothing: float = field(default=0.0, metadata={NEWER: True})
+    smoothing: float = field(default=0.0, metadata={NEWER: 0.0})
     """Temperature at which patches take over the targets of others that are like them in the picture; 0: none do."""
 
     def __post_init__(self) -> None:

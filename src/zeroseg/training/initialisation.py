@@ -48,7 +48,7 @@ def _free_of_form(config: StudentConfig) -> tuple[str, ...]:
     """Further settings that may differ: a convolutional encoder has no positions; a decoder has."""
     if config.encoder == "vit":
         return ()
-    return NOT_CONVOLUTIONAL if config.decoder_layers else (*NOT_CONVOLUTIONAL, "image_size")
+    return NOT_CONVOLUTIONAL if config.decoder_layers else (*NOT_CONVOLUTIONAL, "image_size", "positions")
 
 
 def start_from_teacher(student: Student, teacher: Teacher) -> None:
@@ -135,6 +135,7 @@ def _settings_of(tower: VisionTower) -> dict[str, Any]:
         return {}
     return {
         "activation": tower.activation,
+        "positions": "learned",
         "norm_epsilon": tower.norm_epsilon,
         "class_token": "class_token" in tower.tensors,
         "input_norm": "input_norm.weight" in tower.tensors,
