@@ -16,7 +16,16 @@ from torch import Tensor
 from tests.tiny import PATCH_STUDENT, photo, student, teacher
 from zeroseg.baselines import DenseReadOut
 from zeroseg.encoding import Encoded, Size, StudentEncoder, WordEmbedder
-from zeroseg.evaluation.sliding import CELLS, Sliding, SlidingSegmenter, padded, rescaled_size, resized, windows_of
+from zeroseg.evaluation.sliding import (
+    CELLS,
+    Sliding,
+    SlidingSegmenter,
+    named,
+    padded,
+    rescaled_size,
+    resized,
+    windows_of,
+)
 from zeroseg.images import to_tensor
 from zeroseg.refine import refine
 from zeroseg.rules import BackgroundRule, NoBackground, Sigmoid, Softmax
@@ -223,6 +232,20 @@ def test_by_segment_a_patch_says_what_its_segment_does():
     on_the_grid = best[encoded.masks.argmax(dim=0)].numpy()
     slid = by_segment.encode(picture)
     assert (by_segment.name(replace(slid, size=(4, 4)), replace(WORDS, background=())).class_map == on_the_grid).all()
+
+
+@pytest.mark.parametrize("strip", [1, 200, 10_000])
+def test_strips_are_the_whole_and_the_score_of_a_class_is_its_mean_probability(strip: int):
+    maps = torch.randn(4, 5, 7, generator=torch.Generator().manual_seed(0))
+    for size in ((23, 31), (5, 7)):
+        ids, score = named(maps, size, lambda rows: (rows, rows.softmax(dim=1)), 4, strip=strip)
+        grid = stretched(maps.permute(1, 2, 0).double().numpy(), *size)
+        powers = np.exp(grid)
+        likely = powers / powers.sum(axis=2, keepdims=True)
+        assert (ids.numpy() == grid.argmax(axis=2)).all()
+        for k in range(4):
+            won = grid.argmax(axis=2) == k
+            assert float(score[k]) == pytest.approx(likely[..., k][won].mean() if won.any() else 0.0, abs=1e-5)
 
 
 # --- sizes, windows, padding -------------------------------------------------------------------------

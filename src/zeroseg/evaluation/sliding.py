@@ -14,27 +14,28 @@ The maps are cosines with all words, from which scores are computed at the very 
 scores of the classes (TCL). Refinement takes place in each window, before its map is interpolated (TCL), or after the
 last step (NACLIP).
 
-Letters: B image, W word, C class, K class with the background first if there is one, M map, H W pixels, h w patches.
+Letters: B image, W word, K class with the background first if there is one, M map, R row, H W pixels (H V where W is a
+word), h w patches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from zeroseg import scoring
 from zeroseg.baselines.windows import starts
 from zeroseg.encoding import Encoded, ImageEncoder, Size, WordEmbedder
 from zeroseg.images import ImageSource, load_image, to_tensor
 from zeroseg.method_names import Naming
 from zeroseg.refine import DILATIONS, refine
-from zeroseg.rules import BackgroundRule
+from zeroseg.rules import BackgroundRule, Softmax
+from zeroseg.scoring import STRIP, interpolation
 from zeroseg.segmentation import BACKGROUND, Segmentation
 from zeroseg.segmenter import Segmenter
 from zeroseg.student.config import ReadOut
@@ -42,6 +43,7 @@ from zeroseg.teacher import Teacher
 from zeroseg.vocabulary import Vocabulary
 
 LONGEST_SIDE = 2048  # pixels, of a resized picture
+Read = Callable[[Tensor], tuple[Tensor, Tensor]]  # from rows of maps (R M) to logits and probabilities (R K)
 CELLS = 4  # of a patch along a side: the size of the maps that TCL refines
 
 
@@ -135,43 +137,46 @@ class SlidingSegmenter(Segmenter):
         assert isinstance(encoded, SlidOver)
         read_out = read_out or self.read_out
         rule = read_out.background
-        if self.sliding.scores is None:
-            logits, likely = self._scores_last(encoded, vocabulary, read_out)
-        else:
-            logits = likely = self._scores_first(encoded, vocabulary, read_out, self.sliding.scores)
-        class_map = logits.argmax(dim=1).view(encoded.size)
+        first = self.sliding.scores is not None
+        maps, read = (self._score_maps if first else self._cosine_maps)(encoded, vocabulary, read_out)
+        at_once = isinstance(rule, Softmax) and rule.area > 0  # areas are counted over the whole picture
         labels = (BACKGROUND, *vocabulary.labels) if rule.has_background else vocabulary.labels
-        score = scoring.confidence(likely, logits, class_map)
-        ids = class_map.cpu().numpy().astype("uint16")
-        return Segmentation(labels, ids, score.cpu().numpy(), rule.has_background)
+        ids, score = named(maps, encoded.size, read, len(labels), at_once)
+        return Segmentation(labels, ids.cpu().numpy().astype("uint16"), score.cpu().numpy(), rule.has_background)
 
-    def _scores_last(
+    def _cosine_maps(
         self, encoded: SlidOver, vocabulary: Vocabulary, read_out: ReadOut
-    ) -> tuple[Float[Tensor, "HW K"], Float[Tensor, "HW K"]]:
-        """Logits and probabilities of all pixels, from cosines that were interpolated, and then refined."""
+    ) -> tuple[Float[Tensor, "W H V"], Read]:
+        """Cosines with all words, refined if the read-out says so, and the rule that reads them pixel by pixel."""
         words, class_ids, is_stuff = self._embedded(vocabulary, read_out)
         found = [part.encoded.similarities(words, read_out) for part in encoded.parts]
-        maps = [
-            _interpolated(_on_the_grid(part.encoded, rows, read_out), part.whole)
-            for part, rows in zip(encoded.parts, found, strict=True)
-        ]
-        maps = _interpolated(_averaged(encoded, maps), encoded.size)
+        image = torch.stack([rows[-1] for rows in found]).mean(dim=0)
+        maps = _averaged(
+            encoded,
+            [
+                _interpolated(_on_the_grid(part.encoded, rows, read_out), part.whole)
+                for part, rows in zip(encoded.parts, found, strict=True)
+            ],
+        )
         if read_out.refinement and encoded.pixels is not None:
             pixels = _interpolated(encoded.pixels, encoded.size)
             maps = refine(maps, pixels, read_out.refinement, self.sliding.dilations)
-        image = torch.stack([rows[-1] for rows in found]).mean(dim=0)
-        rows = torch.cat([maps.flatten(1).T, image[None]])
-        scores = read_out.background.class_scores(rows, class_ids, is_stuff)
-        return read_out.background.logits(scores), read_out.background.probabilities(scores)
+        rule = read_out.background
 
-    def _scores_first(
-        self, encoded: SlidOver, vocabulary: Vocabulary, read_out: ReadOut, rule: BackgroundRule
-    ) -> Float[Tensor, "HW K"]:
-        """Scores of all pixels, from scores of patches that were refined in each window, and then interpolated."""
+        def read(rows: Float[Tensor, "R W"]) -> tuple[Float[Tensor, "R K"], Float[Tensor, "R K"]]:
+            scores = rule.class_scores(torch.cat([rows, image[None]]), class_ids, is_stuff)
+            return rule.logits(scores), rule.probabilities(scores)
+
+        return maps, read
+
+    def _score_maps(
+        self, encoded: SlidOver, vocabulary: Vocabulary, read_out: ReadOut
+    ) -> tuple[Float[Tensor, "K H V"], Read]:
+        """Scores of the classes, refined in each window if the read-out says so; they are read as they are."""
         has_background = read_out.background.has_background
-        rule = read_out.background if has_background else rule
+        rule = read_out.background if has_background or self.sliding.scores is None else self.sliding.scores
         words, class_ids, is_stuff = self._embedded(vocabulary, read_out)
-        maps: list[Float[Tensor, "K H W"]] = []
+        maps: list[Float[Tensor, "K H V"]] = []
         for part in encoded.parts:
             rows = part.encoded.similarities(words, read_out)
             logits = rule.logits(rule.class_scores(rows, class_ids, is_stuff))
@@ -181,7 +186,33 @@ class SlidingSegmenter(Segmenter):
                 pixels = F.interpolate(part.pixels[None], fine, mode="bilinear", align_corners=True)[0]
                 found = refine(found, pixels, read_out.refinement, self.sliding.dilations)
             maps.append(_interpolated(found, part.whole))
-        return _interpolated(_averaged(encoded, maps), encoded.size).flatten(1).T
+        return _averaged(encoded, maps), lambda rows: (rows, rows)
+
+
+def named(
+    maps: Float[Tensor, "M h w"], size: Size, read: Read, classes: int, at_once: bool = False, strip: int = STRIP
+) -> tuple[Int[Tensor, "H W"], Float[Tensor, " K"]]:
+    """The class of every pixel of `size`, and the mean probability of each class where it is (0 if it is nowhere).
+
+    The maps are interpolated to `size` in strips of rows of about `strip` numbers, or all at once if `at_once`.
+    """
+    same = tuple(maps.shape[1:]) == size
+    down, across = (
+        interpolation(cells, pixels, maps.device) for cells, pixels in zip(maps.shape[1:], size, strict=True)
+    )
+    wide = maps if same else maps @ across.T
+    height = size[0] if at_once else max(1, strip // (len(maps) * size[1]))
+    ids: list[Int[Tensor, "r W"]] = []
+    total, count = maps.new_zeros(classes), maps.new_zeros(classes)
+    for top in range(0, size[0], height):
+        some = slice(top, top + height)
+        strip_maps = wide[:, some] if same else torch.einsum("oh,mhw->mow", down[some], wide)
+        logits, likely = read(strip_maps.flatten(1).T)
+        best = logits.argmax(dim=1)
+        total.index_add_(0, best, likely.gather(1, best[:, None])[:, 0])
+        count += torch.bincount(best, minlength=classes)
+        ids.append(best.view(-1, size[1]))
+    return torch.cat(ids), total / count.clamp(min=1)
 
 
 def rescaled_size(height: int, width: int, shorter_side: int) -> Size:

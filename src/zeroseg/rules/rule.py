@@ -125,5 +125,6 @@ class NoBackground(BackgroundRule):
 
 
 def check_number(name: str, value: object, least: float, greatest: float) -> None:
+    """Raise `ConfigError` for what is no number from `least` to `greatest`."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= greatest:
         raise ConfigError(f"{name} must be a number from {least:g} to {greatest:g}, not {value!r}.")
