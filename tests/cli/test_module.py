@@ -18,9 +18,12 @@ def test_the_module_is_the_command(words: list[str], code: int, said: str):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_what_ctrl_c_saves_is_saved_at_a_sigterm_too(number: signal.Signals, tmp_path: Path):
-    """A queue or a container stops commands with SIGTERM."""
+    """A queue or a container stops commands with SIGTERM. Tests in the background of a shell ignore SIGINT themselves."""
     words = ["picturebook", "write", "--count", "200000", "--out", str(tmp_path)]
-    with subprocess.Popen([sys.executable, "-m", "zeroseg.cli", *words], stderr=subprocess.PIPE, text=True) as running:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    running = subprocess.Popen([sys.executable, "-m", "zeroseg.cli", *words], stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
+    with running:
         deadline = time.monotonic() + 60
         while not list(tmp_path.glob("*.png")) and time.monotonic() < deadline:
             time.sleep(0.05)
