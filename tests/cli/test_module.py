@@ -18,7 +18,7 @@ def test_the_module_is_the_command(words: list[str], code: int, said: str):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_what_ctrl_c_saves_is_saved_at_a_sigterm_too(number: signal.Signals, tmp_path: Path):
-    """A queue or a container stops commands with SIGTERM. Tests in the background of a shell ignore SIGINT themselves."""
+    """A queue or a container stops commands with SIGTERM. Tests in the background of a shell may ignore SIGINT."""
     words = ["picturebook", "write", "--count", "200000", "--out", str(tmp_path)]
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     running = subprocess.Popen([sys.executable, "-m", "zeroseg.cli", *words], stderr=subprocess.PIPE, text=True)
