@@ -7,6 +7,7 @@ import torch
 
 from tests.tiny import PATCH_STUDENT, STUDENT, student
 from zeroseg.errors import ConfigError
+from zeroseg.student import Student
 from zeroseg.student.config import StudentConfig
 
 MEANS = replace(PATCH_STUDENT, segment_embedding="mean")
@@ -64,3 +65,19 @@ def test_segments_that_go_the_global_tokens_way_are_taught_by_it():
 def test_students_that_cannot_be_built(changes: dict[str, object], words: str):
     with pytest.raises(ConfigError, match=words):
         replace(STUDENT, **changes)
+
+
+def spread(weight: torch.Tensor) -> float:
+    return float(weight.detach().std())
+
+
+def test_wide_students_start_with_groupvits_spread_and_narrow_ones_with_a_larger_one():
+    """.02, also in mixers, whose inputs are only the group tokens; up to a width of 256 the inverse root of it."""
+    wide = Student(replace(STUDENT, width=320, heads=4, layers=1, segment_tokens=(64, 32)))
+    narrow = Student(replace(STUDENT, width=64, heads=4, layers=1, segment_tokens=(64, 32)))
+    for name in ("mix_groups.mlp.first", "mix_groups.mlp.second", "query", "out_mlp.first"):
+        found = wide.get_parameter(f"groupings.0.{name}.weight")
+        assert spread(found) == pytest.approx(0.02, rel=0.1), name
+    for name, inputs in (("mix_groups.mlp.first", 64), ("mix_groups.mlp.second", 32), ("query", 64)):
+        found = narrow.get_parameter(f"groupings.0.{name}.weight")
+        assert spread(found) == pytest.approx(inputs**-0.5, rel=0.15), name

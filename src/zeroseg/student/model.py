@@ -21,8 +21,9 @@ from zeroseg.student import weights
 from zeroseg.student.config import StudentConfig
 from zeroseg.student.convolutional import ConvolutionalEncoder
 from zeroseg.student.encoder import MLP, Block, Encoder, PatchEncoder, add_positions, normalise_pixels, scatter
-from zeroseg.student.grouping import Grouping, build_groupings, compose
+from zeroseg.student.grouping import Grouping, Mixer, build_groupings, compose
 
+SPREAD, NARROW = 0.02, 256  # of initial weights; layers up to this width have a larger one
 LARGEST_SALIENCE = 4.0  # a patch has at most e^4 times the weight of a patch with salience 0
 ENCODERS: dict[EncoderName, type[PatchEncoder]] = {"vit": Encoder, "efficientnet_lite0": ConvolutionalEncoder}
 
@@ -204,8 +205,12 @@ def _patch_projection(config: StudentConfig) -> nn.Module:
 def _initialise(module: nn.Module) -> None:
     """Truncated normal weights, zero biases.
 
-    The standard deviation is .02 as in ViT, or width^-.5 in layers up to 256 wide, for which .02 is too small.
+    The standard deviation is .02 as in ViT and GroupViT, or width^-.5 in layers up to `NARROW`, for which .02 is too
+    small. A mixer's inputs are few tokens; it counts as wide as the student that it is in.
     """
     if isinstance(module, nn.Linear):
-        nn.init.trunc_normal_(module.weight, std=0.02 if module.in_features > 256 else module.in_features**-0.5)
+        nn.init.trunc_normal_(module.weight, std=SPREAD if module.in_features > NARROW else module.in_features**-0.5)
         nn.init.zeros_(module.bias)
+    elif isinstance(module, Mixer) and 2 * module.mlp.first.out_features > NARROW:
+        for layer in (module.mlp.first, module.mlp.second):
+            nn.init.trunc_normal_(layer.weight, std=SPREAD)
