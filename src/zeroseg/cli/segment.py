@@ -65,7 +65,7 @@ class Segment:
     """When a pixel is none of the labels: GroupViT's product score is under --threshold (product, the paper's); the
     best label does not exceed the best background word by --margin (margin); a background word is most probable, or no
     label reaches --threshold (softmax, SCLIP's); no label reaches --threshold by itself, or a background word fits
-    better (sigmoid, TCL's); never (none)."""
+    better (sigmoid, TCL's); never (none; top5: by GroupViT's score)."""
     threshold: Annotated[float | None, arg(help_behavior_hint=OWN)] = None
     """0 to 1, for product, softmax or sigmoid; then --background is product if it is not given."""
     margin: Annotated[float | None, arg(help_behavior_hint=OWN)] = None
