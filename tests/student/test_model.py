@@ -30,6 +30,21 @@ def test_segments_can_be_the_mean_of_their_patches():
             torch.testing.assert_close(output.segments[image, segment], mean, atol=1e-5, rtol=1e-4)
 
 
+def test_a_segment_without_any_patch_is_a_mean_of_nothing_and_not_nan():
+    """A decided assignment leaves exact zeros: in one run the loss was not finite from then on."""
+    model = student(MEANS)
+    second = model.groupings[1]
+    second.register_forward_hook(
+        lambda _module, _inputs, output: (output[0], output[1] * torch.tensor([1.0, 1.0, 0.0])[:, None])
+    )
+    segments = model(images(MEANS)).segments
+    assert not bool(segments[:, 2].any())
+    assert bool(segments.isfinite().all())
+    segments.sum().backward()
+    gradients = [weight.grad for weight in model.groupings.parameters() if weight.grad is not None]
+    assert all(bool(gradient.isfinite().all()) for gradient in gradients)
+
+
 def test_what_is_asked_of_mean_segments_moves_masks_and_no_patch_embedding():
     model = student(MEANS)
     model(images(MEANS)).segments.square().sum().backward()

@@ -24,6 +24,7 @@ from zeroseg.student.encoder import MLP, Block, Encoder, PatchEncoder, add_posit
 from zeroseg.student.grouping import Grouping, Mixer, build_groupings, compose
 
 SPREAD, NARROW = 0.02, 256  # of initial weights; layers up to this width have a larger one
+SMALLEST = 1e-9  # sum of a mask
 LARGEST_SALIENCE = 4.0  # a patch has at most e^4 times the weight of a patch with salience 0
 ENCODERS: dict[EncoderName, type[PatchEncoder]] = {"vit": Encoder, "efficientnet_lite0": ConvolutionalEncoder}
 
@@ -98,7 +99,8 @@ class Student(nn.Module):
         seen = self.global_layer(x)
         image = self.global_projection(seen.mean(dim=1)).float()
         if patches is not None and self.config.segment_embedding == "mean":
-            segments = masks / masks.sum(dim=2, keepdim=True) @ patches.detach()  # their losses train masks alone
+            shares = masks / masks.sum(dim=2, keepdim=True).clamp(min=SMALLEST)  # a segment may have no patch at all
+            segments = shares @ patches.detach()  # their losses train masks alone
         elif self.config.segment_embedding == "global":
             segments = self.global_projection(seen).float()
         else:
