@@ -260,6 +260,7 @@ def test_a_rule_is_found_by_its_name(rule: BackgroundRule):
 def test_no_background_by_name_keeps_the_lead_of_stuff():
     assert rule_named("none", Margin(7.0)) == NoBackground(7.0)
     assert rule_named("none") == NoBackground(0.0)
+    assert rule_named("top5", Margin(7.0)) == Top5(7.0)
 
 
 @pytest.mark.parametrize("make", [rule_named, lambda name: rule_from_json({"background": name})])

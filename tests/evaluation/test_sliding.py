@@ -293,3 +293,12 @@ def test_resizing_is_without_antialiasing_and_in_bytes():
     ours = resized(to_tensor(picture), (11, 17))
     assert float((ours - in_bytes(picture, 11, 17)).abs().max()) <= 1 / 255 + 1e-6  # a half may round either way
     torch.testing.assert_close(255 * ours, (255 * ours).round(), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("pads", [True, False])
+@pytest.mark.parametrize("size", [(300, 1), (1, 300), (3, 3)])
+def test_pictures_thinner_than_a_patch_are_segmented(pads: bool, size: tuple[int, int]):
+    """At most 2048 pixels long, they may be less than a patch wide: then they are padded in any case."""
+    sliding = Sliding(4, 16, 8, pads=pads)
+    model = segmenter(sliding, Softmax(0.1, 40.0))
+    assert model(photo(*size), WORDS).size == size

@@ -21,7 +21,7 @@ from zeroseg.method_names import DenseMethod, Naming, RuleName
 from zeroseg.models import DEFAULT
 
 MASK, OVERLAY, FIGURES = ".png", ".overlay.jpg", ".json"
-NOT_BY_THRESHOLD = ("margin", "none")  # the threshold of all other rules is a probability
+NOT_BY_THRESHOLD = ("margin", "none", "top5")  # the threshold of all other rules is a probability
 OWN = "(default: the model's own)"
 LABELS_SHOWN = 8
 

@@ -34,7 +34,7 @@ from zeroseg.encoding import Encoded, ImageEncoder, Size, WordEmbedder
 from zeroseg.images import ImageSource, load_image, to_tensor
 from zeroseg.method_names import Naming
 from zeroseg.refine import DILATIONS, refine
-from zeroseg.rules import BackgroundRule, Softmax
+from zeroseg.rules import BackgroundRule
 from zeroseg.scoring import STRIP, interpolation
 from zeroseg.segmentation import BACKGROUND, Segmentation
 from zeroseg.segmenter import Segmenter
@@ -120,10 +120,9 @@ class SlidingSegmenter(Segmenter):
         parts: list[Part] = []
         for top, left, size in windows_of(pixels.shape[1], pixels.shape[2], sliding.window, sliding.stride):
             window, padding = pixels[:, top : top + size[0], left : left + size[1]], (0, 0)
-            if sliding.pads:
+            if sliding.pads or min(size) < multiple:  # without a whole patch there would be nothing to see
                 window, padding = padded(window, multiple, self.teacher.mean)
-            seen = window[:, : max(1, window.shape[1] // multiple) * multiple]
-            seen = seen[:, :, : max(1, window.shape[2] // multiple) * multiple]
+            seen = window[:, : window.shape[1] // multiple * multiple, : window.shape[2] // multiple * multiple]
             (encoded,) = self.encoder.encode(seen[None], [size])
             parts.append(Part(top, left, size, padding, encoded, window.to(encoded.image.device)))
         image = torch.stack([part.encoded.image for part in parts]).mean(dim=0)
@@ -139,7 +138,7 @@ class SlidingSegmenter(Segmenter):
         rule = read_out.background
         first = self.sliding.scores is not None
         maps, read = (self._score_maps if first else self._cosine_maps)(encoded, vocabulary, read_out)
-        at_once = isinstance(rule, Softmax) and rule.area > 0  # areas are counted over the whole picture
+        at_once = rule.sees_whole_picture
         labels = (BACKGROUND, *vocabulary.labels) if rule.has_background else vocabulary.labels
         ids, score = named(maps, encoded.size, read, len(labels), at_once)
         return Segmentation(labels, ids.cpu().numpy().astype("uint16"), score.cpu().numpy(), rule.has_background)

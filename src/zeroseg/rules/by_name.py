@@ -19,12 +19,14 @@ RULES: dict[str, type[BackgroundRule]] = {
 def rule_named(name: str, own: BackgroundRule | None = None) -> BackgroundRule:
     """A rule by name: `own` if it has that name, else one with the default threshold.
 
-    "none" keeps the offset that `own` gives to stuff. Raises `ConfigError` for an unknown name.
+    "none" and "top5" keep the offset that `own` gives to stuff. Raises `ConfigError` for an unknown name.
     """
     if name not in RULES:
         raise ConfigError(f"there is no background rule {name!r}: choose one of {', '.join(RULES)}.")
     if own is not None and name in (own.name, NoBackground.name):
         return own if name == own.name else own.without_background()
+    if own is not None and name == Top5.name:
+        return Top5(own.without_background().threshold)
     return RULES[name]()
 
 

@@ -35,6 +35,11 @@ class Margin(BackgroundRule):
     ranges: ClassVar[Ranges] = {"threshold": OF_COSINES, "presence": (0.0, OF_COSINES[1])}
     unsaved: ClassVar[Mapping[str, float]] = {"presence": 0.0}
 
+    @property
+    def sees_whole_picture(self) -> bool:
+        """With `presence`, a label may be absent from the picture."""
+        return self.presence > 0
+
     def logits(self, scores: ClassScores) -> Float[Tensor, "R K"]:
         """Scores as soft probabilities, which may be averaged over places."""
         labels = scores.labels + scoring.label_offsets(scores.is_stuff, self.threshold)

@@ -37,6 +37,11 @@ class Product(BackgroundRule):
     saved_as: ClassVar[Mapping[str, str]] = {"threshold": "product_threshold"}
     ranges: ClassVar[Ranges] = {"threshold": PROBABILITY}
 
+    @property
+    def sees_whole_picture(self) -> bool:
+        """The best region of a picture keeps its label."""
+        return True
+
     def logits(self, scores: ClassScores) -> Float[Tensor, "R K"]:
         """Product scores, and the threshold as the background's."""
         product = scoring.product_score(scores.labels, scores.image)
@@ -87,6 +92,11 @@ class Softmax(BackgroundRule):
     ranges: ClassVar[Ranges] = {"threshold": PROBABILITY, "scale": SCALE, "area": PROBABILITY}
     unsaved: ClassVar[Mapping[str, float]] = {"softmax_area": 0.0}
 
+    @property
+    def sees_whole_picture(self) -> bool:
+        """Areas are counted over the whole picture."""
+        return self.area > 0
+
     def class_scores(
         self, similarities: Float[Tensor, "R1 W"], class_ids: Sequence[int], is_stuff: Bool[Tensor, " C"]
     ) -> ClassScores:
@@ -106,7 +116,7 @@ class Softmax(BackgroundRule):
     def describe(self) -> str:
         """The rule in words."""
         small = f"; labels with at most {self.area:g} of the labelled area are taken out" if self.area else ""
-        return f"a background word is most probable, or nothing reaches {self.threshold:g} (SCLIP's){small}"
+        return f"a background word is most probable, or nothing reaches {self.threshold:g} (as in SCLIP){small}"
 
 
 @dataclass(frozen=True)

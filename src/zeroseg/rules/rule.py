@@ -54,6 +54,11 @@ class BackgroundRule(ABC):
     unsaved: ClassVar[Mapping[str, float]] = {}
     """Values, by their saved names, that are not saved: fields that older configs do not have, at their defaults."""
 
+    @property
+    def sees_whole_picture(self) -> bool:
+        """Whether the logits of a region depend on the other regions: then all must be given at once."""
+        return False
+
     def __post_init__(self) -> None:
         for field, saved in self.saved_as.items():
             check_number(saved, getattr(self, field), *self.ranges[field])

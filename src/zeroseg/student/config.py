@@ -91,8 +91,8 @@ class StudentConfig:
     """The sizes of a student; the defaults are the paper's (ViT-B/16 at 224, CLIP ViT-L/14 as teacher)."""
 
     encoder: EncoderName = "vit"
-    """"vit": the paper's. "efficientnet_lite0": convolutions, for CPUs and phones; `patch_size` must be 16, and
-    `layers`, `activation` and `input_norm` have no effect."""
+    """"vit": the paper's. "efficientnet_lite0": convolutions, for CPUs and phones; `patch_size` must be 16;
+    `layers`, `activation`, `input_norm` and, without a decoder, `positions` have no effect."""
     image_size: int = 224
     patch_size: int = 16
     width: int = 768
@@ -145,8 +145,11 @@ class StudentConfig:
             and self.patch_size != LITE_STRIDE,
             f"there is no grouping {self.grouping!r}": self.grouping not in get_args(Grouping),
             f"there are no positions {self.positions!r}": self.positions not in get_args(Positions),
-            "width must be a multiple of 4 for sine positions": self.positions == "sine" and self.width % 4,
-            "decoder_width must be a multiple of 4 for sine positions": self.positions == "sine"
+            "width must be a multiple of 4 for sine positions": self.encoder == "vit"
+            and self.positions == "sine"
+            and self.width % 4,
+            "decoder_width must be a multiple of 4 for sine positions": self.decoder_layers > 0
+            and self.positions == "sine"
             and self.decoder_width % 4,
             f"there is no assignment {self.assignment!r}": self.assignment not in get_args(Assignment),
             f"there is no segment embedding {self.segment_embedding!r}": self.segment_embedding
