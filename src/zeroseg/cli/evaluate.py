@@ -81,7 +81,7 @@ class Evaluate:
     ] = None
     """Whether your own masks fit the stored pixels or the upright picture, if EXIF rotates or flips a photo."""
     protocol: ProtocolName = "own"
-    """Sizes, words, background rule, order of steps: the model's own, the paper's, TCL's, SCLIP's, NACLIP's, ClearCLIP's
+    """Sizes, words, background rule, order of steps: the model's, the paper's, TCL's, SCLIP's, NACLIP's, ClearCLIP's
     (--refinement 0: TCL's, NACLIP's unrefined columns). Figures of different protocols cannot be compared."""
     background: Annotated[RuleName | None, arg(help_behavior_hint=OWN)] = None
     """The student's rule for the background (see `zeroseg segment --help`)."""
