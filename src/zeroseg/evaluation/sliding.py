@@ -95,7 +95,10 @@ class SlidOver(Encoded):
 
 
 class SlidingSegmenter(Segmenter):
-    """A segmenter that works in the order of a protocol's authors. Its classes are those of `name`, not of regions."""
+    """A segmenter that works in the order of a protocol's authors, from the resizing to the class of every pixel.
+
+    Only `region_map` and `paint`, for the upper bound of regions, are those of `Segmenter`, on whole patches.
+    """
 
     def __init__(
         self, encoder: ImageEncoder, teacher: Teacher, read_out: ReadOut, words: WordEmbedder | None, sliding: Sliding
