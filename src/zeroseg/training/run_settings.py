@@ -49,7 +49,8 @@ def _changes(former: Settings, settings: Settings, place: str = "") -> list[str]
         if isinstance(old, dict) and isinstance(new, dict):
             found += _changes(old, new, f"{name}.")
         elif old != new:
-            values = f" {old!r}, now {new!r}"
+            was, now = (repr(values[key]) if key in values else "not named" for values in (former, settings))
+            values = f" {was}, now {now}"
             found.append(name + (values if len(values) < LONGEST_VALUES else ""))
     return found
 
