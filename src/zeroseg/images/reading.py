@@ -1,6 +1,6 @@
-"""The only place where files become pixels and pixels become tensors.
+"""Files and arrays as upright 8-bit RGB pictures.
 
-Shapes: *B any leading dimensions, H, W height and width in pixels; channels are R, G, B.
+Shapes: H, W height and width in pixels.
 """
 
 from __future__ import annotations
@@ -8,27 +8,22 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import IO, TypeVar
 
 import numpy as np
-import torch
-from einops import rearrange
-from jaxtyping import Float, Integer, UInt8
+from jaxtyping import Integer, UInt8
 from PIL import ExifTags, Image, UnidentifiedImageError
-from torch import Tensor
-from torch.nn import functional
 
 from zeroseg.errors import ImageError
+from zeroseg.images.file_formats import FORMATS
 
 T = TypeVar("T")
 BinaryFile = BytesIO | BufferedReader | IO[bytes]
 ImageSource = str | os.PathLike[str] | bytes | BinaryFile | Image.Image | np.ndarray
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 MAX_PIXELS = 200_000_000
 ONE_CHANNEL = frozenset({"1", "L", "P", "I;16"})  # modes of PNGs that hold one number for every pixel
 
@@ -102,60 +97,6 @@ def upright_turn(path: str | os.PathLike[str]) -> Image.Transpose | None:
     """How `load_image` transposes a file's stored pixels, by its EXIF block; None if not. Raises `ImageError`."""
     with _pillow_limit_lifted(), _opened(Path(path)) as file:
         return UPRIGHT.get(_orientation(_recognised(file, repr(str(path)))))
-
-
-def find_images(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """Replace folders by the pictures in them and below them; files are kept.
-
-    The order is that of `paths`, sorted within a folder; a file that is found twice is listed once.
-    In folders, only names with one of `IMAGE_SUFFIXES` count, and hidden files and folders do not.
-
-    Raises:
-        ImageError: if a path does not exist, a folder cannot be read, or there is no picture.
-    """
-    searched = [Path(path) for path in paths]
-    found: dict[Path, None] = {}
-    for path in searched:
-        try:
-            missing, folder = not path.exists(), path.is_dir()
-        except OSError as error:  # such as a name that is too long
-            raise ImageError(f"{str(path)!r} cannot be accessed ({error.strerror}); check the path.") from error
-        if missing:
-            raise ImageError(f"There is no file or folder {str(path)!r}; check the path.")
-        found.update(dict.fromkeys(_images_below(path) if folder else [path]))
-    if not found:
-        where = ", ".join(repr(str(path)) for path in searched) or "no path at all"
-        raise ImageError(f"No picture found in {where}; supported are {', '.join(sorted(IMAGE_SUFFIXES))}.")
-    return list(found)
-
-
-def to_tensor(image: Image.Image) -> UInt8[Tensor, "3 H W"]:
-    """Copy an RGB picture into a tensor of bytes, 0..255; raises `ValueError` for another mode."""
-    if image.mode != "RGB":
-        raise ValueError(f"expected an RGB picture, as load_image returns, not {image.mode!r}")
-    return torch.from_numpy(rearrange(np.array(image), "H W C -> C H W")).contiguous()
-
-
-def to_pil(pixels: UInt8[Tensor, "3 H W"] | Float[Tensor, "3 H W"]) -> Image.Image:
-    """Convert a tensor, bytes 0..255 or floats 0..1 (clamped, rounded), to an RGB picture."""
-    if pixels.is_floating_point():
-        pixels = (pixels.detach().float().clamp(0, 1) * 255).round().to(torch.uint8)
-    return Image.fromarray(rearrange(pixels.cpu().numpy(), "C H W -> H W C").copy())
-
-
-def resize(
-    images: UInt8[Tensor, "*B 3 H W"] | Float[Tensor, "*B 3 H W"], size: tuple[int, int]
-) -> Float[Tensor, "*B 3 h w"]:
-    """Resize to `size` = (height, width), antialiased bicubic, clamped to 0..1.
-
-    Bytes 0..255 come out as float32 in 0..1; floats are taken to be in 0..1 and keep their type.
-    """
-    pixels = images if images.is_floating_point() else images.float() / 255
-    if pixels.shape[-2:] == size:
-        return pixels.clamp(0, 1)
-    flat = pixels.reshape(-1, *pixels.shape[-3:])
-    resized = functional.interpolate(flat, size, mode="bicubic", antialias=True).clamp(0, 1)
-    return resized.reshape(*pixels.shape[:-2], *size)
 
 
 # --- from files to pictures ---------------------------------------------------------------------
@@ -283,18 +224,3 @@ def _unsaid_range_to_bytes(values: np.ndarray) -> UInt8[np.ndarray, "H W"]:
         low, high = 0.0, float(next((top for top in ranges if high <= top), high))
     unit = (np.where(finite, values, low) - low) / max(high - low, 1e-12)
     return (unit.clip(0, 1) * 255).round().astype(np.uint8)
-
-
-def _images_below(folder: Path) -> list[Path]:
-    def refuse(error: OSError) -> None:
-        raise ImageError(f"The folder {error.filename!r} cannot be read ({error.strerror}).") from error
-
-    found: list[Path] = []
-    for parent, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [
-            Path(parent, name)
-            for name in names
-            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
-        ]
-    return sorted(found)
