@@ -49,9 +49,13 @@ def save_palette_png(
     """
     if Path(path).suffix.lower() != ".png":
         raise OutputError(f"Cannot write {str(path)!r}: a mask's name must end in .png.")
+    save_image(mask_image(segmentation, colours), path)
+
+
+def mask_image(segmentation: Segmentation, colours: Sequence[RGB] | None = None) -> Image.Image:
+    """The class map as a picture of mode "P" with a palette, or of mode "I;16" (see `save_palette_png`)."""
     if len(segmentation.labels) > 256:
-        save_image(Image.fromarray(segmentation.class_map), path)
-        return
+        return Image.fromarray(segmentation.class_map)
     picture = Image.fromarray(segmentation.class_map.astype(np.uint8)).convert("P")
     picture.putpalette(bytes(level for colour in colours or label_colours(segmentation) for level in colour))
-    save_image(picture, path)
+    return picture

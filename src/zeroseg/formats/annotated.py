@@ -1,0 +1,111 @@
+"""What all formats write and read: a photo's name with its segmentation; and its regions, one connected area each.
+
+ZeroSeg names pixels and does not count objects. Formats for objects receive connected areas of one label: two dogs that
+touch are one region.
+
+Letters: H W pixels of the picture, h w those of a region's box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, UInt16
+
+from zeroseg.components import components
+from zeroseg.segmentation import BACKGROUND, Segmentation
+
+Size = tuple[int, int]  # width, height
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The labels of a run, the same for all of its pictures; with `has_background` the first is "background"."""
+
+    labels: tuple[str, ...]
+    has_background: bool = False
+
+    @classmethod
+    def of(cls, segmentation: Segmentation) -> Classes:
+        """Those of a picture."""
+        return cls(segmentation.labels, segmentation.has_background)
+
+    @classmethod
+    def besides_background(cls, names: Sequence[str]) -> Classes:
+        """Names that were read from a file: what they leave over is background."""
+        return cls((BACKGROUND, *(name for name in names if name != BACKGROUND)), has_background=True)
+
+    @property
+    def named(self) -> dict[int, str]:
+        """The labels without the background, by their index in class maps."""
+        return {index: label for index, label in enumerate(self.labels) if index or not self.has_background}
+
+    def segmentation(
+        self, class_map: UInt16[np.ndarray, "H W"], scores: dict[int, float] | None = None
+    ) -> Segmentation:
+        """A segmentation with these labels. Scores of labels that are not given, but occur, are 1."""
+        present = np.bincount(class_map.ravel(), minlength=len(self.labels)) > 0
+        given = scores or {}
+        values = [given.get(index, 1.0) if occurs else 0.0 for index, occurs in enumerate(present)]
+        return Segmentation(self.labels, class_map, np.array(values, np.float32), self.has_background)
+
+
+@dataclass(frozen=True)
+class AnnotatedPhoto:
+    """A photo's name, a relative path with slashes such as "holiday/dog.jpg", and its segmentation."""
+
+    photo: str
+    segmentation: Segmentation
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A connected area of one label.
+
+    Attributes:
+        index: of the label.
+        left, top: the upper left corner of its box, in pixels.
+        mask: [h w] its pixels within the box.
+    """
+
+    index: int
+    left: int
+    top: int
+    mask: Bool[np.ndarray, "h w"]
+
+    @property
+    def area(self) -> int:
+        """The number of its pixels."""
+        return int(self.mask.sum())
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """Left, top, width and height in pixels."""
+        height, width = self.mask.shape
+        return self.left, self.top, width, height
+
+
+def regions(segmentation: Segmentation) -> Iterator[Region]:
+    """All regions of a picture but the background, in the order of their first pixels, row by row."""
+    numbers = components(segmentation.class_map)
+    count = int(numbers.max()) + 1
+    index = np.zeros(count, np.intp)
+    index[numbers.ravel()] = segmentation.class_map.ravel()
+    tops, bottoms = _ranges(numbers, count)
+    lefts, rights = _ranges(numbers.T, count)
+    for number in range(count):
+        if index[number] or not segmentation.has_background:
+            top, left = int(tops[number]), int(lefts[number])
+            within = numbers[top : bottoms[number] + 1, left : rights[number] + 1]
+            yield Region(int(index[number]), left, top, within == number)
+
+
+def _ranges(numbers: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first and the last row of each component."""
+    first, last = np.full(count, len(numbers)), np.zeros(count, np.intp)
+    for row, found in enumerate(map(np.unique, numbers)):
+        first[found] = np.minimum(first[found], row)
+        last[found] = row
+    return first, last
