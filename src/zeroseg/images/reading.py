@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 import numpy as np
-from jaxtyping import Integer, UInt8
+from jaxtyping import Integer
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from zeroseg.errors import ImageError
+from zeroseg.images.conversion import to_rgb
 from zeroseg.images.file_formats import FORMATS
 
 T = TypeVar("T")
@@ -45,7 +46,9 @@ def load_image(source: ImageSource, name: str = "The given data") -> Image.Image
     changed) or an array of uint8, [H W] or [H W 3], or with transparency [H W 4]. Formats: JPEG, PNG,
     WebP, TIFF, BMP, GIF; the first frame of an animation. EXIF
     rotation is applied, transparent pixels are blended with white, CMYK and palettes are converted,
-    16-bit values are scaled by 255/65535. Integer ("I") and float ("F") pictures do not state their
+    16-bit values are scaled by 255/65535. Colours of an embedded profile (ICC) become sRGB, the space
+    that nearly all photos have; a profile that is damaged or does not fit the picture is ignored, and
+    so are PNG's gAMA and cHRM, as in browsers. Integer ("I") and float ("F") pictures do not state their
     range: it is the smallest of 0..1 (floats only), 0..255 and 0..65535 that holds all values, else
     the picture's own minimum and maximum; values that are not finite become black. The result is a
     new picture without metadata, so loading it again changes nothing. `name`: how messages call bytes
@@ -57,7 +60,7 @@ def load_image(source: ImageSource, name: str = "The given data") -> Image.Image
     """
     with _pillow_limit_lifted():
         if isinstance(source, Image.Image):
-            return _upright_rgb(source, "The given picture")
+            return _upright_rgb(source, "The given picture", ours=False)
         if isinstance(source, str | os.PathLike):
             path = Path(source)
             with _opened(path) as file:
@@ -155,8 +158,9 @@ def _recognised(file: BytesIO | BufferedReader, name: str) -> Image.Image:
         raise ImageError(f"{name} is damaged ({error}); save or download it again.") from error
 
 
-def _upright_rgb(image: Image.Image, name: str) -> Image.Image:
-    return _loaded(image, name, _turned_rgb)
+def _upright_rgb(image: Image.Image, name: str, ours: bool = True) -> Image.Image:
+    """`ours`: the picture was read from a file, and is not used afterwards."""
+    return _loaded(image, name, lambda loaded: _turned_rgb(loaded, ours))
 
 
 def _loaded(image: Image.Image, name: str, convert: Callable[[Image.Image], T]) -> T:
@@ -178,10 +182,10 @@ def _loaded(image: Image.Image, name: str, convert: Callable[[Image.Image], T]) 
         raise ImageError(f"{name} is truncated or damaged ({error}); save or download it again.") from error
 
 
-def _turned_rgb(image: Image.Image) -> Image.Image:
-    rgb = _rgb(image)
-    rgb.info.clear()  # with its EXIF block the picture would be rotated again when it is loaded again
+def _turned_rgb(image: Image.Image, ours: bool) -> Image.Image:
     undo = UPRIGHT.get(_orientation(image))
+    rgb = to_rgb(image, ours)
+    rgb.info.clear()  # with its EXIF block the picture would be rotated again when it is loaded again
     return rgb if undo is None else rgb.transpose(undo)
 
 
@@ -195,32 +199,3 @@ def _orientation(image: Image.Image) -> int:
     with contextlib.suppress(Exception):
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     return 1
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    """Convert a loaded picture of any mode to RGB; never the same object."""
-    if image.mode.startswith("I;16"):
-        to_bytes = ((np.arange(65_536) + 128) // 257).astype(np.uint8)
-        image = Image.fromarray(to_bytes[np.asarray(image)])
-    elif image.mode in {"I", "F"}:
-        image = Image.fromarray(_unsaid_range_to_bytes(np.asarray(image)))
-    if not (image.has_transparency_data or image.mode in {"La", "RGBa"}):
-        return image.convert("RGB")
-    if image.mode == "La":
-        image = image.convert("LA")
-    layer = image.convert("RGBA")
-    white = Image.new("RGB", image.size, "white")
-    white.paste(layer, mask=layer)
-    return white
-
-
-def _unsaid_range_to_bytes(values: np.ndarray) -> UInt8[np.ndarray, "H W"]:
-    finite = np.isfinite(values)
-    if not finite.any():
-        return np.zeros(values.shape, dtype=np.uint8)
-    low, high = float(values[finite].min()), float(values[finite].max())
-    ranges = (1, 255, 65_535) if values.dtype.kind == "f" else (255, 65_535)
-    if low >= 0:
-        low, high = 0.0, float(next((top for top in ranges if high <= top), high))
-    unit = (np.where(finite, values, low) - low) / max(high - low, 1e-12)
-    return (unit.clip(0, 1) * 255).round().astype(np.uint8)

@@ -1,0 +1,72 @@
+"""Extreme sizes, and too many pixels."""
+
+import struct
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from PIL import Image
+
+from tests.images.pictures import assert_close, gradient, png_chunk, stored
+from zeroseg.errors import ImageError
+from zeroseg.images import MAX_PIXELS, load_image
+
+
+@pytest.mark.parametrize("size", [(1, 1), (20_000, 20), (1, 3000)])
+def test_extreme_shapes_are_right(size: tuple[int, int]):
+    image = Image.new("RGB", size, (1, 2, 3))
+    assert_close(load_image(stored(image, "PNG")), image)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
+def test_100_megapixels_load_without_a_warning(file_format: str):
+    """Pillow warns from 89 Mpx on (an error here); uncompressed TIFF is checked again while decoding."""
+    image = Image.new("1", (10_000, 10_000))
+    image.paste(1, (9_999, 0, 10_000, 10_000))
+    loaded = load_image(stored(image, file_format))
+    assert loaded.size == (10_000, 10_000)
+    assert loaded.getpixel((9_999, 5_000)) == (255, 255, 255)
+    assert loaded.getpixel((9_998, 5_000)) == (0, 0, 0)
+
+
+def png_header_only(width: int, height: int) -> bytes:
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IDAT", b"") + png_chunk(b"IEND", b"")
+
+
+def test_too_many_pixels_are_refused_from_the_header_alone():
+    """There are no pixels in this file: had decoding begun, the sentence would be another."""
+    for side in (20_000, 1_000_000):
+        with pytest.raises(ImageError, match="more than the 200,000,000 allowed"):
+            load_image(png_header_only(side, side))
+    with pytest.raises(ImageError, match="truncated"):
+        load_image(png_header_only(100, 100))
+    assert MAX_PIXELS >= 100_000_000
+
+
+def test_webp_that_claims_a_giant_canvas_is_refused():
+    body = b"WEBP" + b"VP8X" + struct.pack("<I", 10) + b"\x00" * 4 + b"\xff\xff\xff" * 2
+    with pytest.raises(ImageError, match="is damaged"):
+        load_image(b"RIFF" + struct.pack("<I", len(body)) + body)
+
+
+def test_given_pillow_image_is_held_to_the_limit_too():
+    with pytest.raises(ImageError, match="allowed"):
+        load_image(Image.new("1", (20_000, 10_001)))
+    with pytest.raises(ImageError, match="no pixels"):
+        load_image(Image.new("RGB", (0, 5)))
+
+
+def test_pillows_own_limit_is_as_before_also_after_failures_and_threads(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1234)
+    sources = [stored(gradient(100, 100), "PNG"), b"nonsense", png_header_only(10**6, 10**6)] * 20
+
+    def size_or_none(source: bytes) -> tuple[int, int] | None:
+        try:
+            return load_image(source).size
+        except ImageError:
+            return None
+
+    with ThreadPoolExecutor(4) as threads:
+        sizes = list(threads.map(size_or_none, sources))
+    assert sizes == [(100, 100), None, None] * 20
+    assert Image.MAX_IMAGE_PIXELS == 1234
