@@ -1,42 +1,80 @@
 """A class map from the areas of an annotation file.
 
-Letters: H W pixels.
+Letters: H W pixels of the picture, h w those of a box.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Bool
 
-from zeroseg.formats.annotated import AnnotatedPhoto, Classes, Size
+from zeroseg.formats.annotated import AnnotatedPhoto, Classes, Region, Size
+
+
+@dataclass(frozen=True, eq=False)
+class _Area:
+    region: Region
+    score: float
+    layer: int
 
 
 class Canvas:
-    """A class map that is painted area by area; larger areas first, so that a small one on a large one stays."""
+    """A class map that is painted area by area; larger areas first, so that a small one on a large one stays.
+
+    Of an area only its box is kept, so that memory does not grow with the number of areas times the picture.
+    """
 
     def __init__(self, classes: Classes, size: Size) -> None:
-        """`size`: width and height."""
+        """`size`: width and height. Raises `ValueError` for a picture without pixels."""
+        if min(size) < 1:
+            raise ValueError(f"a picture of {size[0]} x {size[1]} pixels")
         self.classes, self.size = classes, size
-        self.areas = list[tuple[int, float, Bool[np.ndarray, "H W"]]]()
+        self.areas = list[_Area]()
 
-    def add(self, index: int, mask: Bool[np.ndarray, "H W"], score: float = 1.0) -> None:
-        """An area of a label. Raises `ValueError` for a mask of another size."""
+    def add(self, index: int, mask: Bool[np.ndarray, "H W"], score: float = 1.0, layer: int = 0) -> None:
+        """An area of a label; those of higher layers lie on the others. Raises `ValueError` for a mask of another size.
+
+        The score is limited to 0..1.
+        """
         if mask.shape != self.size[::-1]:
             raise ValueError(
                 f"a mask of {mask.shape[1]} x {mask.shape[0]} pixels in a picture of {self.size[0]} x {self.size[1]}"
             )
-        self.areas.append((index, score, mask))
+        self.place(Region(index, *trimmed(0, 0, mask)), score, layer)
+
+    def place(self, region: Region, score: float = 1.0, layer: int = 0) -> None:
+        """The same for the mask of a box, which lies in the picture. Raises `ValueError` if it does not."""
+        left, top, width, height = region.box
+        if left < 0 or top < 0 or left + width > self.size[0] or top + height > self.size[1]:
+            raise ValueError(f"an area outside of the picture of {self.size[0]} x {self.size[1]} pixels")
+        if not 0 <= region.index < len(self.classes.labels):
+            raise ValueError(f"an area of the class {region.index}, which is not declared")
+        self.areas.append(_Area(region, min(max(score, 0.0), 1.0), layer))
 
     def annotated(self, photo: str) -> AnnotatedPhoto:
         """The picture. Raises `ValueError` if pixels stay without a label and there is no background."""
         class_map = np.zeros(self.size[::-1], np.uint16)
         covered, scores = np.zeros(self.size[::-1], bool), dict[int, float]()
-        for index, score, mask in sorted(self.areas, key=lambda area: -int(area[2].sum())):
-            class_map[mask] = index
-            covered |= mask
-            scores[index] = score
+        for area in sorted(self.areas, key=lambda area: (area.layer, -area.region.area)):
+            region = area.region
+            height, width = region.mask.shape
+            box = np.s_[region.top : region.top + height, region.left : region.left + width]
+            class_map[box][region.mask] = region.index
+            covered[box] |= region.mask
+            scores[region.index] = area.score
         if not (covered.all() or self.classes.has_background):
             raise ValueError("pixels without a label, and no background")
         if self.classes.has_background:
             scores.setdefault(0, 1.0)
         return AnnotatedPhoto(photo, self.classes.segmentation(class_map, scores))
+
+
+def trimmed(left: int, top: int, mask: Bool[np.ndarray, "H W"]) -> tuple[int, int, Bool[np.ndarray, "h w"]]:
+    """A mask without the empty rows and columns around it, a copy, and where it begins: left, top, mask."""
+    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
+    if not len(rows):
+        return left, top, mask[:0, :0].copy()
+    first, up = int(columns[0]), int(rows[0])
+    return left + first, top + up, mask[up : rows[-1] + 1, first : columns[-1] + 1].copy()

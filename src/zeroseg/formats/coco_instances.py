@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Bool
@@ -15,10 +15,10 @@ from jaxtyping import Bool
 from zeroseg.errors import DatasetError
 from zeroseg.formats import run_lengths
 from zeroseg.formats.annotated import AnnotatedPhoto, Classes, Region, Size, regions
-from zeroseg.formats.canvas import Canvas
-from zeroseg.formats.coco import Record, category_ids, document, image_record, read_document
+from zeroseg.formats.canvas import Canvas, trimmed
+from zeroseg.formats.coco import category_ids, document, image_record, read_document
 from zeroseg.formats.format import DatasetFormat
-from zeroseg.formats.outlines import outline, painted
+from zeroseg.formats.outlines import filled, outline
 
 FILE = "annotations.json"
 
@@ -56,8 +56,9 @@ class CocoInstances(DatasetFormat):
             try:
                 canvas = Canvas(found.classes, (int(image["width"]), int(image["height"])))
                 for annotation in areas:
-                    mask = mask_of(annotation, canvas.size)
-                    canvas.add(found.index_of[annotation["category_id"]], mask, annotation.get("score", 1.0))
+                    index, score = found.index_of[annotation["category_id"]], float(annotation.get("score", 1.0))
+                    for box in boxes_of(annotation["segmentation"], canvas.size):
+                        canvas.place(Region(index, *box), score)
                 annotated = canvas.annotated(image["file_name"])
             except (KeyError, TypeError, ValueError, IndexError) as error:
                 raise DatasetError(f"{str(path)!r}: the picture {image.get('file_name')!r}: {error}.") from error
@@ -80,12 +81,14 @@ class CocoPolygons(CocoInstances):
         return [ring.ravel().tolist()]
 
 
-def mask_of(annotation: Record, size: Size) -> Bool[np.ndarray, "H W"]:
-    """The pixels of an annotation with polygons or run lengths. Raises `ValueError`, `KeyError` or `TypeError`."""
-    shape = annotation["segmentation"]
+def boxes_of(shape: Any, size: Size) -> Iterator[tuple[int, int, Bool[np.ndarray, "h w"]]]:
+    """The pixels of COCO's polygons or run lengths: left, top and mask of a box for each.
+
+    Raises `ValueError`, `KeyError` or `TypeError`.
+    """
     if isinstance(shape, dict):
-        return run_lengths.decoded(shape)
-    mask = np.zeros(size[::-1], bool)
-    for polygon in shape:
-        mask |= painted([np.array(polygon, np.float64).reshape(-1, 2)], size)
-    return mask
+        first, mask = run_lengths.decoded_columns(shape, size)
+        yield trimmed(first, 0, mask)
+    else:
+        for polygon in shape:
+            yield filled([np.array(polygon, np.float64).reshape(-1, 2)], size)

@@ -3,7 +3,7 @@
 A pixel covers the square from (x, y) to (x + 1, y + 1). Outlines of areas run clockwise on the screen, holes the other
 way round, so that both rules of filling, even-odd and non-zero, give the same pixels.
 
-Letters: H W pixels, N corners, E edges, C crossings.
+Letters: H W pixels, h w those of a box, N corners, E edges, C crossings.
 """
 
 from __future__ import annotations
@@ -63,6 +63,20 @@ def painted(rings: Sequence[Real[np.ndarray, "_ 2"]], size: tuple[int, int]) -> 
         rows, columns = _crossings(corners, np.roll(corners, -1, axis=0), size)
         np.add.at(crossings, (rows, columns), 1)
     return np.cumsum(crossings, axis=1)[:, :width] % 2 == 1
+
+
+def filled(rings: Sequence[Real[np.ndarray, "_ 2"]], size: tuple[int, int]) -> tuple[int, int, Bool[np.ndarray, "h w"]]:
+    """The same as `painted` within the box of the rings alone: its left, its top and its mask.
+
+    Raises `ValueError` if a corner is not finite, or if there is none.
+    """
+    corners = np.concatenate([np.asarray(ring, np.float64).reshape(-1, 2) for ring in rings] or [np.zeros((0, 2))])
+    if not len(corners) or not np.isfinite(corners).all():
+        raise ValueError("a polygon without corners, or with corners that are not finite")
+    lowest = np.clip(np.floor(corners.min(axis=0)), 0, size).astype(np.intp)
+    highest = np.clip(np.ceil(corners.max(axis=0)), 0, size).astype(np.intp)
+    (left, top), (width, height) = map(int, lowest), map(int, highest - lowest)
+    return left, top, painted([np.asarray(ring, np.float64) - lowest for ring in rings], (width, height))
 
 
 def _crossings(

@@ -35,11 +35,38 @@ def decoded(run_lengths: dict[str, Any]) -> Bool[np.ndarray, "H W"]:
 
     Raises `ValueError`, `KeyError` or `TypeError` if they are malformed or do not add up to the size.
     """
+    lengths, width, height = _checked(run_lengths)
+    return _mask(lengths, width, height)
+
+
+def decoded_columns(run_lengths: dict[str, Any], size: tuple[int, int]) -> tuple[int, Bool[np.ndarray, "H w"]]:
+    """The columns from the first that is not empty to the last one: the number of the first, and their mask.
+
+    Raises as `decoded` does, and `ValueError` for another `size`: width and height of the picture.
+    """
+    lengths, width, height = _checked(run_lengths)
+    if (width, height) != size:
+        raise ValueError(f"run lengths of {width} x {height} pixels in a picture of {size[0]} x {size[1]}")
+    ends = np.cumsum(lengths)
+    if not lengths[1::2].any():
+        return 0, np.zeros((height, 0), bool)
+    runs = 2 * np.flatnonzero(lengths[1::2]) + 1  # of ones, those that have pixels
+    first, last = int(ends[runs[0] - 1]) // height, (int(ends[runs[-1]]) - 1) // height + 1
+    within = np.diff(np.clip(ends, first * height, last * height), prepend=first * height)
+    return first, _mask(within, last - first, height)
+
+
+def _checked(run_lengths: dict[str, Any]) -> tuple[Int[np.ndarray, " R"], int, int]:
+    """The lengths, and width and height."""
     height, width = map(int, run_lengths["size"])
     counts = run_lengths["counts"]
     lengths = _numbers(counts) if isinstance(counts, str) else np.array(counts, np.int64)
     if height < 0 or width < 0 or lengths.ndim != 1 or (lengths < 0).any() or lengths.sum() != height * width:
         raise ValueError(f"run lengths that do not add up to {height} x {width} pixels")
+    return lengths, width, height
+
+
+def _mask(lengths: Int[np.ndarray, " R"], width: int, height: int) -> Bool[np.ndarray, "H W"]:
     ones = np.arange(len(lengths)) % 2 == 1
     return np.repeat(ones, lengths).reshape(width, height).T
 
