@@ -3,7 +3,7 @@
 ZeroSeg names pixels and does not count objects. Formats for objects receive connected areas of one label: two dogs that
 touch are one region.
 
-Letters: H W pixels of the picture, h w those of a region's box.
+Letters: H W pixels of the picture, h w those of a region's box, N numbers.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, UInt16
+from jaxtyping import Bool, Int, Integer, UInt16
 
 from zeroseg.components import components
+from zeroseg.formats.georeference import Georeference
 from zeroseg.segmentation import BACKGROUND, Segmentation
 
 Size = tuple[int, int]  # width, height
@@ -54,10 +55,14 @@ class Classes:
 
 @dataclass(frozen=True)
 class AnnotatedPhoto:
-    """A photo's name, a relative path with slashes such as "holiday/dog.jpg", and its segmentation."""
+    """A photo's name, a relative path with slashes such as "holiday/dog.jpg", and its segmentation.
+
+    `georeference`: its place on the map, which formats for maps keep; None if it has none.
+    """
 
     photo: str
     segmentation: Segmentation
+    georeference: Georeference | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,20 +95,34 @@ class Region:
 def regions(segmentation: Segmentation) -> Iterator[Region]:
     """All regions of a picture but the background, in the order of their first pixels, row by row."""
     numbers = components(segmentation.class_map)
-    count = int(numbers.max()) + 1
-    index = np.zeros(count, np.intp)
+    index = np.zeros(int(numbers.max()) + 1, np.intp)
     index[numbers.ravel()] = segmentation.class_map.ravel()
-    tops, bottoms = _ranges(numbers, count)
-    lefts, rights = _ranges(numbers.T, count)
-    for number in range(count):
-        if index[number] or not segmentation.has_background:
-            top, left = int(tops[number]), int(lefts[number])
-            within = numbers[top : bottoms[number] + 1, left : rights[number] + 1]
-            yield Region(int(index[number]), left, top, within == number)
+    shown = index > 0 if segmentation.has_background else np.ones(len(index), bool)
+    return _areas(numbers, index, shown)
 
 
-def _ranges(numbers: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first and the last row of each component."""
+def label_areas(segmentation: Segmentation) -> Iterator[Region]:
+    """All pixels of each label that occurs, but the background's, in the order of the labels; not connected."""
+    shown = segmentation.fractions > 0
+    if segmentation.has_background:
+        shown[0] = False
+    return _areas(segmentation.class_map, np.arange(len(segmentation.labels)), shown)
+
+
+def _areas(
+    numbers: Integer[np.ndarray, "H W"], index: Int[np.ndarray, " N"], shown: Bool[np.ndarray, " N"]
+) -> Iterator[Region]:
+    """The areas of those numbers that are `shown`; `index`: the label of each number."""
+    tops, bottoms = _ranges(numbers, len(index))
+    lefts, rights = _ranges(numbers.T, len(index))
+    for number in np.flatnonzero(shown).tolist():
+        top, left = int(tops[number]), int(lefts[number])
+        within = numbers[top : bottoms[number] + 1, left : rights[number] + 1]
+        yield Region(int(index[number]), left, top, within == number)
+
+
+def _ranges(numbers: Integer[np.ndarray, "H W"], count: int) -> tuple[Int[np.ndarray, " N"], Int[np.ndarray, " N"]]:
+    """The first and the last row of each number."""
     first, last = np.full(count, len(numbers)), np.zeros(count, np.intp)
     for row, found in enumerate(map(np.unique, numbers)):
         first[found] = np.minimum(first[found], row)

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from zeroseg.formats.coco_instances import CocoInstances, CocoPolygons
 from zeroseg.formats.format import DatasetFormat, PictureFormat
+from zeroseg.formats.geojson import GeoJson
+from zeroseg.formats.geotiff import GeoTiff
 from zeroseg.formats.numpy_file import NumpyFile
 from zeroseg.formats.png import IndexPng, VocPng
 
-PICTURE_FORMATS: dict[str, PictureFormat] = {kind.name: kind() for kind in (VocPng, IndexPng, NumpyFile)}
+PICTURE_FORMATS: dict[str, PictureFormat] = {
+    kind.name: kind()
+    for kind in (VocPng, IndexPng, NumpyFile, GeoJson, GeoTiff)
+}  # fmt: skip
 """One file for each picture."""
 
-DATASET_FORMATS: dict[str, DatasetFormat] = {kind.name: kind() for kind in (CocoInstances, CocoPolygons)}
+DATASET_FORMATS: dict[str, DatasetFormat] = {
+    kind.name: kind()
+    for kind in (CocoInstances, CocoPolygons)
+}  # fmt: skip
 """One data set for all pictures."""
