@@ -1,5 +1,6 @@
 """Modes of pictures become RGB."""
 
+import struct
 from typing import Any
 
 import numpy as np
@@ -77,3 +78,30 @@ def test_transparent_palette_index_or_colour_key(mode: str, key: Any, colour: An
 def test_palette_and_bilevel():
     assert_close(load_image(stored(gradient().convert("P"), "PNG")), gradient().convert("P"))
     assert_close(load_image(Image.new("1", (3, 3), 1)), Image.new("RGB", (3, 3), "white"))
+
+
+def test_ycck_is_converted():
+    """The fourth way of JPEG to store inks: as luminance, colour differences and black, inverted."""
+    cmyk = stored(Image.new("CMYK", (8, 8), (200, 127, 127, 0)), "JPEG", quality=100)
+    place = cmyk.index(b"Adobe") + 11
+    assert_close(load_image(cmyk), Image.new("RGB", (8, 8), (55, 128, 128)), 1)
+    assert_close(load_image(cmyk[:place] + b"\2" + cmyk[place + 1 :]), Image.new("RGB", (8, 8), (200, 200, 200)), 2)
+
+
+def test_16_bit_grey_with_a_transparent_value():
+    """Only that value is transparent, not its neighbours that 8 bits cannot tell from it."""
+    grey = Image.fromarray(np.array([[0x1234, 0x1235, 0]], np.uint16))
+    assert np.asarray(load_image(stored(grey, "PNG", transparency=0x1234)))[0, :, 0].tolist() == [255, 18, 0]
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_16_bit_colours_of_a_tiff(order: str):
+    ramp = np.stack([np.arange(256), np.arange(256)[::-1], np.full(256, 7)], axis=-1)
+    pixels = (ramp * 257).astype(order + "u2").tobytes()
+    fields = [(256, 256), (257, 1), (259, 1), (262, 2), (273, 8), (277, 3), (278, 1), (279, len(pixels))]
+    bits = 8 + len(pixels)  # where the three numbers of bits stand
+    rows = [struct.pack(order + "HHII", tag, 4, 1, value) for tag, value in fields]
+    rows.insert(2, struct.pack(order + "HHII", 258, 3, 3, bits))
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", bits + 6)
+    data = head + pixels + struct.pack(order + "3H", 16, 16, 16) + struct.pack(order + "H", len(rows)) + b"".join(rows)
+    np.testing.assert_array_equal(np.asarray(load_image(data + bytes(4)))[0], ramp)

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import IO, TypeVar
 
 import numpy as np
 from jaxtyping import Integer
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image
 
 from zeroseg.errors import ImageError
 from zeroseg.images.conversion import to_rgb
-from zeroseg.images.file_formats import FORMATS
+from zeroseg.images.opening import opened, pillow_limit_lifted, recognised
+from zeroseg.images.repair import repaired
 
 T = TypeVar("T")
 BinaryFile = BytesIO | BufferedReader | IO[bytes]
@@ -44,34 +44,35 @@ def load_image(source: ImageSource, name: str = "The given data") -> Image.Image
 
     `source` is a path, the bytes of a file, a binary file object, a Pillow image (which is not
     changed) or an array of uint8, [H W] or [H W 3], or with transparency [H W 4]. Formats: JPEG, PNG,
-    WebP, TIFF, BMP, GIF; the first frame of an animation. EXIF
+    WebP, TIFF, BMP, GIF, AVIF, and with the extra `heif` HEIC; the first frame of an animation. EXIF
     rotation is applied, transparent pixels are blended with white, CMYK and palettes are converted,
     16-bit values are scaled by 255/65535. Colours of an embedded profile (ICC) become sRGB, the space
     that nearly all photos have; a profile that is damaged or does not fit the picture is ignored, and
     so are PNG's gAMA and cHRM, as in browsers. Integer ("I") and float ("F") pictures do not state their
     range: it is the smallest of 0..1 (floats only), 0..255 and 0..65535 that holds all values, else
     the picture's own minimum and maximum; values that are not finite become black. The result is a
-    new picture without metadata, so loading it again changes nothing. `name`: how messages call bytes
-    and file objects.
+    new picture without metadata, so loading it again changes nothing. What is damaged beside the pixels
+    (EXIF, texts, profiles, a missing end marker) does not matter. `name`: how messages call bytes and
+    file objects.
 
     Raises:
         ImageError: if there is no such file, or it is a folder, empty, not a picture, truncated, or
             over `MAX_PIXELS` (checked before decoding), or another array; the sentence says what to do.
     """
-    with _pillow_limit_lifted():
+    with pillow_limit_lifted():
         if isinstance(source, Image.Image):
-            return _upright_rgb(source, "The given picture", ours=False)
+            return _loaded(source, "The given picture", _turned_rgb)
         if isinstance(source, str | os.PathLike):
             path = Path(source)
-            with _opened(path) as file:
-                return _upright_rgb(_recognised(file, repr(str(path))), repr(str(path)))
+            with opened(path) as file:
+                return _read(file, repr(str(path)), _rgb_of_file)
         if isinstance(source, np.ndarray):
-            return _upright_rgb(_of_array(source), "The given array")
+            return _loaded(_of_array(source), "The given array", _turned_rgb)
         if not isinstance(source, bytes) and not hasattr(source, "read"):
             kind = type(source).__name__
             raise ImageError(f"a {kind} is no picture: give a path, bytes, a Pillow image or an array of uint8.")
         data = source if isinstance(source, bytes) else source.read()
-        return _upright_rgb(_recognised(BytesIO(data), name), name)
+        return _read(BytesIO(data), name, _rgb_of_file)
 
 
 def _of_array(pixels: np.ndarray) -> Image.Image:
@@ -86,85 +87,52 @@ def load_label_map(path: str | os.PathLike[str]) -> Integer[np.ndarray, "H W"]:
     Nothing is rotated, scaled or converted. Raises `ImageError` as `load_image` does, and for several channels.
     """
     name = repr(str(path))
-    with _pillow_limit_lifted(), _opened(Path(path)) as file:
-        image = _recognised(file, name)
-        if image.mode not in ONE_CHANNEL:
-            raise ImageError(
-                f"{name} has several channels ({image.mode}), not one number for every pixel; "
-                "save it as a grey or palette PNG."
-            )
-        return _loaded(image, name, _numbers)
+    with pillow_limit_lifted(), opened(Path(path)) as file:
+        return _read(file, name, lambda image, name: _loaded(image, name, lambda loaded: _numbers(loaded, name)))
 
 
 def upright_turn(path: str | os.PathLike[str]) -> Image.Transpose | None:
     """How `load_image` transposes a file's stored pixels, by its EXIF block; None if not. Raises `ImageError`."""
-    with _pillow_limit_lifted(), _opened(Path(path)) as file:
-        return UPRIGHT.get(_orientation(_recognised(file, repr(str(path)))))
+    with pillow_limit_lifted(), opened(Path(path)) as file:
+        return _read(file, repr(str(path)), lambda image, _: UPRIGHT.get(_orientation(image)))
 
 
-# --- from files to pictures ---------------------------------------------------------------------
+def pixel_count(path: str | os.PathLike[str]) -> int:
+    """The number of pixels of a picture by its header, which is fast; raises `ImageError` if it cannot be read."""
+    with pillow_limit_lifted(), opened(Path(path)) as file:
+        return _read(file, repr(str(path)), lambda image, _: image.width * image.height)
 
-_lifting = threading.Lock()
-_lifted_by = 0
-_pillow_limit: int | None = None
 
+def _read(file: BytesIO | BufferedReader, name: str, use: Callable[[Image.Image, str], T]) -> T:
+    """What `use` makes of a file's picture and of its name in messages.
 
-@contextlib.contextmanager
-def _pillow_limit_lifted() -> Generator[None]:
-    """Switch Pillow's own size limit off while ours is checked.
-
-    Pillow keeps its limit in a module variable, so this holds for the whole process while any
-    thread loads a picture; the last thread restores the caller's value.
+    If that fails, the file is read again without what is damaged beside the pixels; if that fails too, the first
+    `ImageError` is raised.
     """
-    global _lifted_by, _pillow_limit
-    with _lifting:
-        if _lifted_by == 0:
-            _pillow_limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        _lifted_by += 1
-    try:
-        yield
-    finally:
-        with _lifting:
-            _lifted_by -= 1
-            if _lifted_by == 0:
-                Image.MAX_IMAGE_PIXELS = _pillow_limit
-
-
-def _opened(path: Path) -> BufferedReader:
-    try:
-        if path.is_dir():
-            raise ImageError(f"{str(path)!r} is a folder, not a picture; name a file in it.")
-        if path.exists() and not path.is_file():  # opening a pipe would block forever
-            raise ImageError(f"{str(path)!r} is not a regular file; save the picture to one first.")
-        return path.open("rb")
-    except FileNotFoundError as error:
-        raise ImageError(f"There is no file {str(path)!r}; check the path.") from error
-    except PermissionError as error:
-        raise ImageError(f"{str(path)!r} may not be read; change its permissions.") from error
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
-        raise ImageError(f"{str(path)!r} cannot be opened ({error}); check the path.") from error
-
-
-def _recognised(file: BytesIO | BufferedReader, name: str) -> Image.Image:
     if not file.read(1):
         raise ImageError(f"{name} is empty (0 bytes); save or download it again.")
     try:
-        return Image.open(file, formats=FORMATS)
-    except UnidentifiedImageError as error:
-        raise ImageError(
-            f"{name} is not a picture that can be read, or its beginning is damaged; give one of {', '.join(FORMATS)}."
-        ) from error
-    except Exception as error:  # decoders raise many kinds of errors for malformed bytes
-        raise ImageError(f"{name} is damaged ({error}); save or download it again.") from error
+        return use(recognised(file, name), name)
+    except ImageError as error:
+        if not _is_damage(error):
+            raise
+        file.seek(0)
+        for data in repaired(file.read()):
+            try:
+                return use(recognised(BytesIO(data), name), name)
+            except ImageError as another:
+                if not _is_damage(another):
+                    raise
+        raise
 
 
-def _upright_rgb(image: Image.Image, name: str, ours: bool = True) -> Image.Image:
-    """`ours`: the picture was read from a file, and is not used afterwards."""
-    return _loaded(image, name, lambda loaded: _turned_rgb(loaded, ours))
+def _is_damage(error: ImageError) -> bool:
+    """Whether a decoder failed: not a limit, a missing library, or too little memory."""
+    return error.__cause__ is not None and not isinstance(error.__cause__, ImportError | MemoryError)
 
 
-def _loaded(image: Image.Image, name: str, convert: Callable[[Image.Image], T]) -> T:
-    """Decode the pixels, if there are not too many, and convert them."""
+def _loaded(image: Image.Image, name: str, use: Callable[[Image.Image], T]) -> T:
+    """What `use` makes of a picture, once its pixels are decoded; they are not if there are too many."""
     width, height = image.size
     if width * height == 0:
         raise ImageError(f"{name} has no pixels ({width} x {height}); give another picture.")
@@ -175,21 +143,33 @@ def _loaded(image: Image.Image, name: str, convert: Callable[[Image.Image], T]) 
         )
     try:
         image.load()
-        return convert(image)
+        return use(image)
+    except ImageError:
+        raise
     except MemoryError as error:
         raise ImageError(f"{name} ({width} x {height}) needs more memory than there is.") from error
     except Exception as error:  # decoders raise many kinds of errors for malformed bytes
         raise ImageError(f"{name} is truncated or damaged ({error}); save or download it again.") from error
 
 
-def _turned_rgb(image: Image.Image, ours: bool) -> Image.Image:
+def _rgb_of_file(image: Image.Image, name: str) -> Image.Image:
+    return _loaded(image, name, lambda loaded: _turned_rgb(loaded, ours=True))
+
+
+def _turned_rgb(image: Image.Image, ours: bool = False) -> Image.Image:
+    """`ours`: the picture was read from a file, and is not used afterwards."""
     undo = UPRIGHT.get(_orientation(image))
     rgb = to_rgb(image, ours)
     rgb.info.clear()  # with its EXIF block the picture would be rotated again when it is loaded again
     return rgb if undo is None else rgb.transpose(undo)
 
 
-def _numbers(image: Image.Image) -> Integer[np.ndarray, "H W"]:
+def _numbers(image: Image.Image, name: str) -> Integer[np.ndarray, "H W"]:
+    if image.mode not in ONE_CHANNEL:
+        raise ImageError(
+            f"{name} has several channels ({image.mode}), not one number for every pixel; "
+            "save it as a grey or palette PNG."
+        )
     values = np.array(image)
     return values.astype(np.uint8) if values.dtype == np.bool_ else values
 
