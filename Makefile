@@ -1,5 +1,6 @@
 # make install   a ready .venv           make test   all checks and tests
 # make demo      the whole method, once  make clean  what the tools left behind
+# make peers     a .venv-peers with the libraries of other tools, which tests of our file formats read them with
 #
 # Another Python: make install PYTHON=python3.12
 
@@ -14,16 +15,24 @@ TORCH  := torch==2.13.0
 INSTALLED      := $(VENV)/.installed
 INSTALLED_TEST := $(VENV)/.installed-test
 
+# In an environment of their own, because they need other versions of NumPy and Pillow than constraints.txt has.
+PEERS           := .venv-peers
+INSTALLED_PEERS := $(PEERS)/.installed
+
 .DEFAULT_GOAL := help
-.PHONY: help install test demo clean
+.PHONY: help install test peers demo clean
 
 help:
-	@sed -n 's/^# \{0,1\}//; 1,4p' Makefile
+	@sed -n 's/^# \{0,1\}//; 1,5p' Makefile
 
 install: $(INSTALLED)
 
-test: $(INSTALLED_TEST)
-	@scripts/check
+# Both environments are installed at the same time.
+test:
+	@$(MAKE) --no-print-directory -j2 $(INSTALLED_TEST) $(INSTALLED_PEERS)
+	@ZEROSEG_PEERS=$(PEERS)/bin/python scripts/check
+
+peers: $(INSTALLED_PEERS)
 
 demo: $(INSTALLED)
 	@$(BIN)/zeroseg demo
@@ -51,7 +60,14 @@ $(INSTALLED_TEST): pyproject.toml constraints.txt $(INSTALLED)
 	@$(PIP) -e '.[test]'
 	@touch $@
 
+$(INSTALLED_PEERS): constraints-peers.txt
+	@echo "== making $(PEERS), with the libraries of other tools"
+	@$(PYTHON) -m venv --clear $(PEERS)
+	@$(PEERS)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --requirement constraints-peers.txt
+	@touch $@
+	@echo "== $(PEERS) is ready"
+
 clean:
 	rm -rf build dist .coverage .coverage.* .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	rm -f $(INSTALLED) $(INSTALLED_TEST)
+	rm -f $(INSTALLED) $(INSTALLED_TEST) $(INSTALLED_PEERS)
 	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -13,7 +13,7 @@ from tests.formats.pictures import CASES, Drawings, annotated, built, drawings
 from zeroseg.formats import DATASET_FORMATS, PICTURE_FORMATS, AnnotatedPhoto, Classes
 
 
-def expect_same(read: AnnotatedPhoto, written: AnnotatedPhoto, whole: bool = True) -> None:
+def assert_same(read: AnnotatedPhoto, written: AnnotatedPhoto, whole: bool = True) -> None:
     """Raise `AssertionError` for another picture; `whole`: with the photo's name and the order of the labels."""
     found, expected = read.segmentation, written.segmentation
     names, own = np.array(found.labels), np.array(expected.labels)
@@ -38,7 +38,7 @@ def test_files_of_single_pictures(name: str, case: str) -> None:
     """Hard pictures by name."""
     classes, class_map = CASES[case]
     one = annotated(class_map, classes)
-    expect_same(read_back(name, one), one, whole=False)
+    assert_same(read_back(name, one), one, whole=False)
 
 
 @pytest.mark.parametrize("name", PICTURE_FORMATS)
@@ -47,7 +47,7 @@ def test_files_of_single_pictures(name: str, case: str) -> None:
 def test_any_single_picture(name: str, drawn: Drawings) -> None:
     """Blocks, noise, empty pictures; names with commas, slashes, accents, emoji, 300 letters."""
     for one in built(drawn)[1]:
-        expect_same(read_back(name, one), one, whole=False)
+        assert_same(read_back(name, one), one, whole=False)
 
 
 @pytest.mark.parametrize("name", DATASET_FORMATS)
@@ -58,7 +58,7 @@ def test_data_sets_of_one_picture(name: str, case: str, tmp_path: Path) -> None:
     one, kind = annotated(class_map, classes), DATASET_FORMATS[name]
     kind.write(tmp_path, classes, [one])
     (read,) = kind.read(tmp_path)
-    expect_same(read, one)
+    assert_same(read, one)
 
 
 @pytest.mark.parametrize("name", DATASET_FORMATS)
@@ -72,4 +72,4 @@ def test_any_data_set(name: str, drawn: Drawings) -> None:
         read = list(DATASET_FORMATS[name].read(Path(folder)))
     assert len(read) == len(some)
     for one, other in zip(read, some, strict=True):
-        expect_same(one, other)
+        assert_same(one, other)
