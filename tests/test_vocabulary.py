@@ -81,7 +81,7 @@ def test_a_quote_that_is_not_closed_is_one_sentence(text: str):
 
 def test_a_file_has_a_label_a_line():
     text = '# things to eat\nsalt, pepper\n\n  \t\n"bread"\r\n  hot   dog \n#7\nC#\n'
-    assert parse_label_lines(text) == ("salt, pepper", '"bread"', "hot dog", "C#")
+    assert [label for label, _ in parse_label_lines(text)] == ["salt, pepper", "bread", "hot dog", "C#"]
     assert parse_label_lines("\n# nothing\n") == ()
 
 

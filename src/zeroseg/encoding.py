@@ -7,6 +7,7 @@ Letters: B image, P patch, S segment, R region (P or S), W word, D embedding wid
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -103,6 +104,29 @@ class StudentEncoder:
             Encoded(images[n], None if patches is None else patches[n], segments[n], masks[n], mean, grid, size)
             for n, size in enumerate(sizes)
         ]
+
+
+class Resized:
+    """Another encoder, for which pictures are resized to another shorter side, pixels. An `ImageEncoder`."""
+
+    def __init__(self, encoder: ImageEncoder, shorter_side: int) -> None:
+        self.encoder, self.shorter_side, self.multiple = encoder, shorter_side, encoder.multiple
+
+    def encode(self, pixels: Float[Tensor, "B 3 H W"], sizes: Sequence[Size]) -> list[Encoded]:
+        """The regions of each picture (see `ImageEncoder`)."""
+        return self.encoder.encode(pixels, sizes)
+
+
+def fingerprint(encoder: ImageEncoder) -> str:
+    """A hash of an encoder: what it is, the size that it sees, and a student's weights. Its teacher has its own."""
+    if isinstance(encoder, Resized):
+        return fingerprint(encoder.encoder) + f"-{encoder.shorter_side}"
+    method = getattr(encoder, "method", None)  # of read-outs of a teacher
+    digest = hashlib.sha256(repr((type(encoder).__name__, method, encoder.shorter_side)).encode())
+    weights = encoder.student.state_dict() if isinstance(encoder, StudentEncoder) else {}
+    for name in sorted(weights):
+        digest.update(name.encode() + weights[name].cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 class WordEmbedder:

@@ -13,7 +13,7 @@ import math
 import os
 import secrets
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +204,17 @@ def write_bytes_atomically(path: str | os.PathLike[str], content: bytes) -> None
 def write_text_atomically(path: str | os.PathLike[str], text: str) -> None:
     """Write `text` as UTF-8, line ends unchanged, completely or not at all; raises `OutputError`."""
     write_bytes_atomically(path, text.encode())
+
+
+def write_together(files: Mapping[Path, bytes]) -> None:
+    """Write several files that belong together. None gets its name before all of them are on the disk.
+
+    They get their names in the given order, so name the file last whose presence says that the others are complete.
+    Raises `OutputError` as `atomic_path` does.
+    """
+    with contextlib.ExitStack() as stack:
+        for path, content in reversed(files.items()):  # the stack ends in reverse order
+            stack.enter_context(atomic_path(path)).write_bytes(content)
 
 
 def _flush_to_disk(file: Path) -> None:

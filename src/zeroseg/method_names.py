@@ -1,5 +1,5 @@
-"""Names of namings, encoders, background rules, baselines and protocols, as text, so that the command line can list
-them without torch. `student`, `rules`, `baselines` and `evaluation.protocols` define them."""
+"""Names of namings, encoders, background rules, baselines, protocols and formats, as text, so that the command line can
+list them without torch. `student`, `rules`, `baselines`, `evaluation.protocols` and `formats` define them."""
 
 from __future__ import annotations
 
@@ -11,3 +11,7 @@ RuleName = Literal["product", "margin", "softmax", "sigmoid", "none", "top5"]
 DenseMethod = Literal["maskclip", "sclip", "naclip", "clearclip"]
 BaselineName = Literal[DenseMethod, "crops", "windows", "background", "true-regions"]
 ProtocolName = Literal["own", "paper", "tcl", "sclip", "naclip", "clearclip"]
+FormatName = Literal[
+    "voc-png", "index-png", "numpy", "labelme", "yolo", "geojson", "geotiff",
+    "coco", "coco-polygons", "coco-panoptic", "coco-semantic", "datumaro", "label-studio", "cvat",
+]  # fmt: skip

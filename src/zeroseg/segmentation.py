@@ -98,20 +98,19 @@ class Segmentation:
             raise VocabularyError(f"There is no label {label!r} here; known are {_some(self.labels)}.")
         return self.class_map == self.labels.index(label)
 
-    def summary(self, colours: Sequence[str] = ()) -> dict[str, object]:
-        """Size and, in label order, each label's index, fraction, score and, if given, colour, for `json.dumps`."""
-        width, height = self.size
-        rows = zip(self.labels, self.fractions.tolist(), self.scores.tolist(), strict=True)
+    def rows(self, colours: Sequence[str] = ()) -> list[dict[str, str | int | float]]:
+        """In label order each label's index, name, fraction, score and, if given, colour: plain values."""
         coloured = [{"colour": colour} for colour in colours] or [{}] * len(self.labels)
-        return {
-            "width": width,
-            "height": height,
-            "has_background": self.has_background,
-            "labels": [
-                {"index": index, "label": label, "fraction": round(fraction, 6), "score": round(score, 6), **colour}
-                for index, ((label, fraction, score), colour) in enumerate(zip(rows, coloured, strict=True))
-            ],
-        }
+        values = zip(self.labels, self.fractions.tolist(), self.scores.tolist(), coloured, strict=True)
+        return [
+            {"index": index, "label": label, "fraction": round(fraction, 6), "score": round(score, 6), **colour}
+            for index, (label, fraction, score, colour) in enumerate(values)
+        ]
+
+    def summary(self, colours: Sequence[str] = ()) -> dict[str, object]:
+        """Size, whether there is a background, and the `rows` of all labels, for `json.dumps`."""
+        width, height = self.size
+        return {"width": width, "height": height, "has_background": self.has_background, "labels": self.rows(colours)}
 
     def __repr__(self) -> str:
         """Size, number of labels and the three largest with their fractions."""

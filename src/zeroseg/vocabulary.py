@@ -19,6 +19,8 @@ BACKGROUND_WORDS = (
 MOST_LABELS = 65_535  # class maps are uint16, and the background needs one number
 FIELD = re.compile(r'[^\S\n]*"(?P<quoted>(?:[^"]|"")*)"[^\S\n]*(?=[,;\n]|$)|[^,;\n]*')
 COMMENT = "#"
+LINE = re.compile(r'"(?P<quoted>(?:[^"]|"")*)"(?:: (?P<others>.*))?')
+Entry = tuple[str, tuple[str, ...]]  # a label, and other words for it
 
 
 @dataclass(frozen=True)
@@ -95,13 +97,38 @@ def parse_labels(text: str) -> tuple[str, ...]:
     return tuple(label for label in labels if label)
 
 
-def parse_label_lines(text: str) -> tuple[str, ...]:
-    """Labels from the text of a file, one label a line; commas and quotes are ordinary characters.
+def parse_label_lines(text: str) -> tuple[Entry, ...]:
+    """Labels from the text of a file, one a line, each with other words for it: `sofa: couch, settee`.
 
-    Blank lines, and lines that begin with "#", are left out.
+    A colon with a blank after it ends the label; in quotes it does not: `"ratio: width to height"`. Elsewhere commas
+    and quotes are ordinary characters. Blank lines, and lines that begin with "#", are left out.
     """
-    lines = [_tidy(line) for line in text.splitlines()]
-    return tuple(line for line in lines if line and not line.startswith(COMMENT))
+    entries = list[Entry]()
+    for line in map(_tidy, text.splitlines()):
+        if line and not line.startswith(COMMENT):
+            found = LINE.fullmatch(line)
+            quoted, others = (found["quoted"], found["others"]) if found else (None, None)
+            if quoted is None:
+                label, colon, rest = line.partition(": ")
+                label, others = (label, rest) if colon and label and rest else (line, None)
+            else:
+                label = _tidy(quoted.replace('""', '"'))
+            entries.append((label, parse_labels(others or "")))
+    return tuple(entries)
+
+
+def merged_vocabulary(entries: Iterable[Entry]) -> Vocabulary:
+    """A vocabulary from labels with other words for them. A label that comes twice has the words of both.
+
+    The label "background" is left out. Raises `VocabularyError` as `Vocabulary` does.
+    """
+    spelling, others = dict[str, str](), defaultdict[str, dict[str, None]](dict)
+    for label, words in entries:
+        if label_key(label) != BACKGROUND:
+            spelling.setdefault(label_key(label), label)
+            others[label_key(label)].update(dict.fromkeys(words))
+    aliases = tuple(tuple(others[key]) for key in spelling)
+    return Vocabulary(tuple(spelling.values()), aliases if any(aliases) else ())
 
 
 def label_key(label: str) -> str:

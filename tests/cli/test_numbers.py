@@ -86,7 +86,7 @@ def test_no_float_is_nan_or_infinite(
 SENSELESS = [
     ("segment", "--threshold", "-0.1 1.5"),
     ("segment", "--refinement", "-1"),
-    ("segment", "--smallest-region", "-0.1 1"),
+    ("segment", "--min-area", "-0.1 1"),
     ("evaluate", "--size", "0 -3"),
     ("evaluate", "--refinement", "-1"),
     ("evaluate", "--smallest-region", "-0.1 1"),

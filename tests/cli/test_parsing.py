@@ -37,7 +37,7 @@ PHOTO = ["segment", "photo.jpg", "--labels", "dog"]
         ([*PHOTO, "--margin", "1", "--threshold", ".5"], ["--threshold", "--margin"]),
         ([*PHOTO, "--background", "none", "--threshold", ".5"], ["--threshold", "--background none"]),
         ([*PHOTO, "--refinement", "-1"], ["--refinement must be 0 iterations or more, not -1"]),
-        ([*PHOTO, "--smallest-region", "1"], ["--smallest-region must be a fraction, 0 or more and below 1, not 1"]),
+        ([*PHOTO, "--min-area", "1"], ["--min-area must be a fraction, 0 or more and below 1, not 1"]),
         (["evaluate", "--smallest-region", "-0.1"], ["--smallest-region must be a fraction"]),
         (["cache", "photos"], ["--out"]),
         (["cache", "--out", "cache"], ["IMAGES"]),
@@ -77,10 +77,10 @@ def test_choices_are_those_of_the_parts_that_they_belong_to():
     """The light commands repeat them, so that their help needs no torch."""
     assert get_args(RuleName) == tuple(RULES)
     for rule in RULES:
-        assert parse(Segment, "segment", ["a", "--background", rule]).background == rule
+        assert parse(Segment, "segment", ["a", "--background", rule]).of_masks.background == rule
         assert parse(Evaluate, "evaluate", ["--background", rule]).background == rule
     for naming in get_args(Naming):
-        assert parse(Segment, "segment", ["a", "--naming", naming]).naming == naming
+        assert parse(Segment, "segment", ["a", "--naming", naming]).of_masks.naming == naming
         assert parse(Evaluate, "evaluate", ["--naming", naming]).naming == naming
     for split in SPLITS:
         assert parse(Evaluate, "evaluate", ["--split", split]).split == split

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from PIL import Image
 
 from tests.cli.conftest import Call, Models, assert_one_sentence, opened
 from tests.tiny import photo
-from zeroseg.cli.segment import output_names
 from zeroseg.evaluation import open_dataset
 from zeroseg.teacher import Teacher
 
@@ -28,6 +28,11 @@ def picture(tmp_path: Path) -> Path:
 
 def results(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def written(folder: Path) -> list[str]:
+    """All files below a folder, as relative paths."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
 def test_every_photo_gets_a_mask_an_overlay_and_figures(
@@ -53,8 +58,8 @@ def test_every_photo_gets_a_mask_an_overlay_and_figures(
     )
     assert (said.code, said.err) == (0, "")
     assert len(embedded) == 1
-    names = ["beach", "beach-2", "tall"]
-    assert results(out) == sorted(f"{name}{end}" for name in names for end in (".png", ".overlay.jpg", ".json"))
+    names = ["a/beach", "b/beach", "b/tall"]
+    assert written(out) == sorted(f"{name}{end}" for name in names for end in (".png", ".overlay.jpg", ".json"))
     for name, size in zip(names, [(48, 32), (32, 48), (9, 70)], strict=True):
         mask = opened(out / f"{name}.png")
         assert (mask.mode, mask.size) == ("P", size)
@@ -65,9 +70,11 @@ def test_every_photo_gets_a_mask_an_overlay_and_figures(
         assert [row["fraction"] for row in figures["labels"]] == pytest.approx(counts, abs=1e-5)
         assert figures["read_out"]["background"] == "margin"
         assert opened(out / f"{name}.overlay.jpg").width > 200
-    assert [line.split(":")[0] for line in said.out.splitlines()] == [
+    *lines, counts = said.out.splitlines()
+    assert [line.split(":")[0] for line in lines] == [
         str(tmp_path / name) for name in ("a/beach.png", "b/beach.jpg", "b/tall.png")
     ]
+    assert re.fullmatch(r"3 photos segmented, \d+\.\d\d s each; [0123] of 3 labels found", counts)
 
 
 def test_what_is_not_found_is_said(call: Call, picture: Path, tmp_path: Path):
@@ -116,7 +123,7 @@ def test_read_out_can_be_chosen(call: Call, models: Models, picture: Path, tmp_p
 
 def test_specks_go_unless_all_regions_are_wanted(call: Call, models: Models, picture: Path, tmp_path: Path):
     words = ["segment", picture, "--model", models.student, "--labels", LABELS, "--refinement", 3]
-    for name, options, expected in (("own", [], 0.0005), ("all", ["--smallest-region", 0], None)):
+    for name, options, expected in (("own", [], 0.0005), ("all", ["--min-area", 0], None)):
         assert call(*words, *options, "--out", tmp_path / name).code == 0
         figures = json.loads((tmp_path / name / "picture.json").read_text())
         assert figures["read_out"].get("smallest_region") == expected
@@ -293,16 +300,6 @@ def test_photos_are_not_overwritten_and_results_are_no_photos(
     for _ in range(2):
         assert call("segment", tmp_path, *words, "--out", tmp_path / "out").code == 0
         assert results(tmp_path / "out") == ["picture.json", "picture.overlay.jpg", "picture.png"]
-
-
-def test_names_of_results(tmp_path: Path):
-    photos = [Path(name) for name in ("a/dog.jpg", "b/Dog.png", "c/dog-2.jpg", "d/dog.webp", "e/cat.jpg")]
-    names = output_names(photos, tmp_path)
-    assert names == ["dog", "Dog-2", "dog-2-2", "dog-3", "cat"]
-    assert output_names(photos, tmp_path) == names
-    many = output_names([Path(f"{number}/frame.jpg") for number in range(5000)], tmp_path)
-    assert many[-1] == "frame-5000"
-    assert len(set(many)) == 5000
 
 
 # --- models and disks -------------------------------------------------------------------------------

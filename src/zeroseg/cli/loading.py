@@ -23,10 +23,10 @@ DEFAULT_RECIPE = "picturebook"
 RecipeName = Annotated[str, arg(metavar=f"{{{','.join(RECIPES)}}}")]
 
 
-def load_teacher(name: str) -> Teacher:
-    """A teacher by bundled name, folder or hub name, on the GPU if there is one. Raises `TeacherError`."""
+def load_teacher(name: str, device: str | None = None) -> Teacher:
+    """A teacher by bundled name, folder or hub name, by default on the GPU if there is one. Raises `TeacherError`."""
     teacher = Teacher.from_pretrained(name)
-    return teacher.to("cuda" if torch.cuda.is_available() else "cpu")
+    return teacher.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 def lasting_name(teacher: str) -> str:

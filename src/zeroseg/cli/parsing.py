@@ -98,6 +98,17 @@ def with_new_names(arguments: Sequence[str], renamed: Mapping[tuple[str, str], s
     return new
 
 
+def with_new_options(arguments: Sequence[str], renamed: Mapping[str, str]) -> list[str]:
+    """The arguments with new names for options that had others; one sentence on stderr reports each change."""
+    new = list[str]()
+    for word in arguments:
+        option, equals, value = word.partition("=")
+        if option in renamed:
+            say(f"{option} is called {renamed[option]} now.")
+        new.append(renamed.get(option, option) + equals + value)
+    return new
+
+
 def check_positive(option: str, number: int | None) -> None:
     """Raise `UsageError` if a whole number is below 1; None is always right."""
     if number is not None and number < 1:

@@ -1,29 +1,31 @@
-"""`zeroseg segment`: photos and words in; masks, overlays and figures out."""
+"""`zeroseg segment`: photos and words in; masks, overlays and figures out, in the formats of other tools."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain, count
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, UseAppendAction, arg
 
 import zeroseg
+from zeroseg.cli.label_options import LabelOptions, say_of_labels
+from zeroseg.cli.mask_options import OWN, MaskOptions
 from zeroseg.cli.messages import FAILED, UsageError, complain, say
-from zeroseg.cli.parsing import check_fraction, check_iterations, parse
-from zeroseg.errors import ImageError, VocabularyError
-from zeroseg.files import write_text_atomically
-from zeroseg.method_names import DenseMethod, Naming, RuleName
+from zeroseg.cli.parsing import check_positive, parse, with_new_options
+from zeroseg.cli.segment_output import Lines
+from zeroseg.files import check_target, write_text_atomically
+from zeroseg.method_names import DenseMethod, FormatName
 from zeroseg.models import DEFAULT
 
-MASK, OVERLAY, FIGURES = ".png", ".overlay.jpg", ".json"
-NOT_BY_THRESHOLD = ("margin", "none", "top5")  # the threshold of all other rules is a probability
-OWN = "(default: the model's own)"
-LABELS_SHOWN = 8
+if TYPE_CHECKING:
+    from zeroseg.images import Found
+    from zeroseg.segmenting import Outcome, Run, Summary
+
+RENAMED = {"--smallest-region": "--min-area"}
+GPU_BATCH = 16  # photos that a GPU sees at once
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,9 @@ class Segment:
 
     For every photo, --out receives NAME.png (a mask: pixel values are the numbers of the labels, with a palette),
     NAME.overlay.jpg (the photo tinted in the same colours, with a legend) and NAME.json (each label's fraction of the
-    picture, score and colour).
-    Photos may have any size and orientation. Photos that cannot be read are reported and left out.
+    picture, score and colour), in folders like those of the photos. Each --format has a folder of its own beside them.
+    Results that stand already are left as they are, so a long run can be stopped, and the same command goes on with it.
+    Photos may have any size and orientation. Photos that cannot be read are named at the end; the others are segmented.
     Models are named by --model: `zeroseg models` lists those that are bundled, on this machine or on the hub.
 
     Without a student of your own, a teacher (a CLIP, or another model that embeds images and texts) can
@@ -41,18 +44,13 @@ class Segment:
 
     examples:
       zeroseg segment photo.jpg --labels "dog, grass, traffic light"
-      zeroseg segment holiday/ --labels-file words.txt --out masks --background none
+      zeroseg segment holiday/ --labels-file words.txt --out masks --format coco --format labelme --report masks.html
       zeroseg segment photo.jpg --labels "dog, grass" --method naclip --model openai/clip-vit-base-patch16
     """
 
     photos: Positional[Annotated[tuple[Path, ...], arg(metavar="PHOTO...", help_behavior_hint="(required)")]] = ()
-    """Pictures, or folders of them."""
-    labels: UseAppendAction[
-        Annotated[tuple[str, ...], arg(metavar="WORDS", help_behavior_hint="(this or --labels-file is required)")]
-    ] = ()
-    """What to look for, separated by commas; quotes protect commas within a label. May be given several times."""
-    labels_file: UseAppendAction[Annotated[tuple[Path, ...], arg(metavar="FILE", help_behavior_hint="")]] = ()
-    """A text file with more labels, one a line; lines that begin with # are left out."""
+    """Pictures, folders of them, or patterns such as "2024/**/*.jpg"."""
+    of_labels: Annotated[LabelOptions, arg(name="")] = field(default_factory=LabelOptions)
     model: Annotated[str | None, arg(metavar="MODEL", help_behavior_hint=f"(default: {DEFAULT})")] = None
     """A student, or with --method a teacher: a bundled one by name, a folder, or the name of a hub repository."""
     method: Literal["student", DenseMethod] = "student"
@@ -61,207 +59,120 @@ class Segment:
     """The teacher whose text encoder reads the labels: a bundled one, a folder, or the name of a hub repository."""
     out: Annotated[Path, arg(metavar="FOLDER")] = Path("out")
     """Where the results go."""
-    background: Annotated[RuleName | None, arg(help_behavior_hint=OWN)] = None
-    """When a pixel is none of the labels: GroupViT's product score is under --threshold (product, the paper's); the
-    best label does not exceed the best background word by --margin (margin); a background word is most probable, or no
-    label reaches --threshold (softmax, SCLIP's); no label reaches --threshold by itself, or a background word fits
-    better (sigmoid, TCL's); never (none; top5: by GroupViT's score)."""
-    threshold: Annotated[float | None, arg(help_behavior_hint=OWN)] = None
-    """0 to 1, for product, softmax or sigmoid; then --background is product if it is not given."""
-    margin: Annotated[float | None, arg(help_behavior_hint=OWN)] = None
-    """Cosine times 100; then --background is margin."""
-    presence: Annotated[float | None, arg(help_behavior_hint=OWN)] = None
-    """With the rule margin: labels that nowhere in a photo exceed the margin by this (cosine times 100) are absent."""
-    naming: Annotated[Naming | None, arg(help_behavior_hint=OWN)] = None
-    """Whether a pixel takes the name of its segment (the paper's) or of its patch."""
-    refinement: Annotated[
-        int | None, arg(metavar="ITERATIONS", help_behavior_hint="(default: the model's own; 10 for a teacher)")
-    ] = None
-    """Iterations of refinement, in which the masks follow the photo's edges; 0 for none (the paper's)."""
-    smallest_region: Annotated[
-        float | None, arg(help_behavior_hint="(default: the model's own; 0.0005 if it has none)")
-    ] = None
-    """Smaller areas, which refinement leaves on textures, take the label around them; a fraction of the picture."""
-    background_words: UseAppendAction[Annotated[tuple[str, ...], arg(metavar="WORDS", help_behavior_hint=OWN)]] = ()
-    """Words that compete with the labels for the background, separated by commas; "" for none."""
+    format: UseAppendAction[Annotated[tuple[FormatName, ...], arg(help_behavior_hint="(default: none)")]] = ()
+    """A further format, in a folder of its name in --out. May be given several times."""
+    overlays: bool = True
+    """Write NAME.overlay.jpg."""
+    overwrite: bool = False
+    """Segment all photos, also those whose results stand already."""
+    report: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="(default: none)")] = None
+    """A page to look at (HTML): photos with their masks, and how often each label was found."""
+    json: bool = False
+    """Print one JSON object for each photo, and one for all at the end, for programs."""
+    device: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: cuda if there is one)")] = None
+    """Where the network runs: cpu, cuda, cuda:1, .."""
+    size: Annotated[int | None, arg(metavar="PIXELS", help_behavior_hint=OWN)] = None
+    """The shorter side at which the network sees photos."""
+    batch: Annotated[int | None, arg(help_behavior_hint=f"(default: {GPU_BATCH} on a GPU, else 1)")] = None
+    """Photos that the network sees at once."""
+    of_masks: Annotated[MaskOptions, arg(name="")] = field(default_factory=MaskOptions)
 
     def run(self) -> int:
         """Segment photo after photo; 1 if one of them could not be read."""
-        from zeroseg.hub import locate
+        from zeroseg.segmenting import Run, Settings, Wanted
 
-        vocabulary = self._vocabulary()  # so that wrong labels are reported before anything is loaded
-        if self.method != "student" and (self.teacher is not None or self.naming == "segments"):
-            raise UsageError(
-                "--teacher and --naming segments go with --method student: --model names the teacher itself."
-            )
-        self._check_rule()
-        check_iterations(self.refinement)
-        check_fraction("--smallest-region", self.smallest_region)
-        if any(photo.exists() for photo in self.photos):
-            locate(self.model or DEFAULT, self.teacher, "student" if self.method == "student" else "teacher")
-        photos, failed = self._find_photos()
+        vocabulary = self.of_labels.vocabulary()  # so that wrong labels are reported before anything is loaded
+        self._check()
+        photos, failed, left_out = self._find_photos()
         if not photos:
             return FAILED
         segmenter = self._segmenter()
-        segmenter = segmenter.reading(**self._changes(segmenter))
-        _warn_of_same_tokens(vocabulary, segmenter)
-        for sentence in segmenter.unknown_words(vocabulary):
-            say(sentence)
-        for photo, name in zip(photos, output_names(photos, self.out), strict=True):
-            try:
-                segmentation = self._segment(segmenter, vocabulary, photo, name)
-                print(f"{photo}: {_found(segmentation)} -> {self.out / (name + MASK)}", flush=True)
-            except ImageError as error:
-                failed += 1
-                complain(error)
-        return FAILED if failed else 0
+        say_of_labels(vocabulary, segmenter)
+        named = {"method": self.method, "model": self.model or DEFAULT, "teacher": self.teacher or "the model's own"}
+        on_gpu = segmenter.teacher.device.type != "cpu"
+        batch = self.batch or (GPU_BATCH if on_gpu else 1)
+        wanted = Wanted(self.format, self.overlays, self.overwrite, batch, threads=4 if on_gpu else 2)
+        settings = Settings.of(segmenter, vocabulary, named)
+        summary = self._go(Run(segmenter, vocabulary, self.out, settings, wanted), photos, left_out)
+        return FAILED if summary.failed or failed else 0
+
+    def _go(self, run: Run, photos: Sequence[Found], left_out: Mapping[str, int]) -> Summary:
+        """Segment, and say what becomes of each photo."""
+        from zeroseg.cli.progress import counting
+        from zeroseg.segmenting import Summary
+        from zeroseg.segmenting.report import report
+
+        summary, lines = Summary(tuple(run.settings.classes.named.values())), Lines(self.json, len(photos))
+        outcomes: list[Outcome] = []
+        run.write_companions()
+        try:
+            with counting("segmenting", len(photos), "photos") as progress:
+                for outcome in run.outcomes(photos):
+                    summary.add(outcome)
+                    lines.say(outcome)
+                    outcomes.append(outcome)
+                    progress(1)
+        except KeyboardInterrupt:
+            say(f"stopped after {len(outcomes):,} of {len(photos):,} photos; the same command goes on with the others.")
+            raise
+        for name in run.write_data_sets(outcomes):
+            lines.note(f"writing {self.out / name}")
+        if self.report is not None:
+            footer = f"Made by zeroseg {zeroseg.__version__} segment on {date.today().isoformat()}."
+            write_text_atomically(self.report, report(outcomes, summary, footer))
+            lines.note(f"the report: {self.report}")
+        lines.end(summary, left_out)
+        return summary
+
+    def _check(self) -> None:
+        """Raise `UsageError` for options that do not fit together, and `OutputError`, before anything is loaded."""
+        from zeroseg.hub import locate
+
+        if self.method != "student" and (self.teacher is not None or self.of_masks.naming == "segments"):
+            raise UsageError(
+                "--teacher and --naming segments go with --method student: --model names the teacher itself."
+            )
+        self.of_masks.check()
+        check_positive("--size", self.size)
+        check_positive("--batch", self.batch)
+        if self.report is not None:
+            check_target(self.report)
+        if any(photo.exists() for photo in self.photos):
+            locate(self.model or DEFAULT, self.teacher, "student" if self.method == "student" else "teacher")
 
     def _segmenter(self) -> zeroseg.Segmenter:
         from zeroseg.baselines import baseline_segmenter
         from zeroseg.cli.loading import load_teacher
+        from zeroseg.encoding import Resized
 
         if self.method == "student":
-            return zeroseg.Segmenter.from_pretrained(self.model or DEFAULT, self.teacher)
-        return baseline_segmenter(self.method, load_teacher(self.model or DEFAULT))
+            segmenter = zeroseg.Segmenter.from_pretrained(self.model or DEFAULT, self.teacher, self.device)
+        else:
+            segmenter = baseline_segmenter(self.method, load_teacher(self.model or DEFAULT, self.device))
+        segmenter = self.of_masks.over(segmenter)
+        if self.size is None:
+            return segmenter
+        resized = Resized(segmenter.encoder, self.size)
+        return zeroseg.Segmenter(resized, segmenter.teacher, segmenter.read_out, segmenter.words)
 
-    def _vocabulary(self) -> zeroseg.Vocabulary:
-        """The labels, typed first, then from files; background words are the model's if none are given."""
-        from zeroseg.vocabulary import make_vocabulary, parse_labels
-
-        if not self.labels and not self.labels_file:
-            raise UsageError('say what to look for, for example --labels "dog, grass" (see `zeroseg segment --help`).')
-        typed = [label for line in self.labels for label in parse_labels(line)]
-        return make_vocabulary([*typed, *chain.from_iterable(map(_read_labels, self.labels_file))])
-
-    def _check_rule(self) -> None:
-        """Raise `UsageError` for thresholds that do not fit the background rule."""
-        for option, value in (("--margin", self.margin), ("--presence", self.presence)):
-            if value is not None and (self.threshold is not None or self.background not in (None, "margin")):
-                raise UsageError(f"{option} goes with --background margin: leave --threshold and other rules out.")
-        if self.threshold is not None and self.background in NOT_BY_THRESHOLD:
-            raise UsageError(f"--threshold does not go with --background {self.background}: choose another rule.")
-        if self.threshold is not None and not 0 <= self.threshold <= 1:
-            raise UsageError(f"--threshold must be a number from 0 to 1, not {self.threshold:g}.")
-
-    def _changes(self, segmenter: zeroseg.Segmenter) -> dict[str, object]:
-        """The requested changes of the model's own read-out."""
-        from zeroseg.vocabulary import parse_labels
-
-        words, smallest = self.background_words, segmenter.read_out.without_specks().smallest_region
-        name, threshold = self.background, self.threshold if self.margin is None else self.margin
-        if name is None and (threshold is not None or self.presence is not None):
-            name = "product" if self.margin is None and self.presence is None else "margin"
-        rule = segmenter.read_out.background if name is None else segmenter.rule(name)
-        rule = rule if threshold is None else rule.at(threshold)
-        changes = {
-            "naming": self.naming,
-            "background": rule if self.presence is None else replace(rule, presence=self.presence),
-            "refinement": self.refinement,
-            "smallest_region": smallest if self.smallest_region is None else self.smallest_region,
-            "background_words": tuple(word for line in words for word in parse_labels(line)) if words else None,
-        }
-        return {name: value for name, value in changes.items() if value is not None}
-
-    def _find_photos(self) -> tuple[list[Path], int]:
-        """The photos, and how many of the given paths had none. Earlier results in a folder do not count."""
-        from zeroseg.images import find_images
+    def _find_photos(self) -> tuple[list[Found], int, Mapping[str, int]]:
+        """The photos, how many of the given paths could not be searched, and counts of what was left out."""
+        from zeroseg.images import no_picture_in, search_images
+        from zeroseg.segmenting import without_results
 
         if not self.photos:
             raise UsageError("name at least one photo or folder (see `zeroseg segment --help`).")
-        found: dict[Path, None] = {}
-        failed, out = 0, self.out.resolve()
-        for given in self.photos:
-            try:
-                pictures = find_images([given])
-            except ImageError as error:
-                failed += 1
-                complain(error)
-            else:
-                below = given.is_dir() and given.resolve() in out.parents
-                kept = [path for path in pictures if not (below and path.resolve().is_relative_to(out))]
-                found.update(dict.fromkeys(kept))
-        return list(found), failed
-
-    def _segment(
-        self, segmenter: zeroseg.Segmenter, vocabulary: zeroseg.Vocabulary, photo: Path, name: str
-    ) -> zeroseg.Segmentation:
-        from zeroseg.drawing import hexadecimal, label_colours, overlay, save_image, save_palette_png
-        from zeroseg.images import load_image
-
-        picture = load_image(photo)
-        segmentation = segmenter.name(segmenter.encode(picture), vocabulary)
-        save_palette_png(segmentation, self.out / (name + MASK))
-        save_image(overlay(picture, segmentation), self.out / (name + OVERLAY))
-        figures = {
-            "photo": os.fsencode(photo).decode(errors="replace"),
-            "method": self.method,
-            "model": self.model or DEFAULT,
-            "teacher": self.teacher or "the model's own",
-            "read_out": segmenter.read_out.to_json(),
-            "background_words": list(vocabulary.background_words(segmenter.read_out.background_words)),
-            **segmentation.summary(list(map(hexadecimal, label_colours(segmentation)))),
-        }
-        write_text_atomically(self.out / (name + FIGURES), json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
-        return segmentation
-
-
-def output_names(photos: Sequence[Path], out: Path) -> list[str]:
-    """For each photo the name of its results: its own name, with a number if that name or a photo exists already."""
-    folder = out.resolve()
-    taken = {photo.name.casefold() for photo in photos if photo.resolve().parent == folder}
-    names: list[str] = []
-    series: dict[str, Iterator[str]] = {}
-
-    def is_free(name: str) -> bool:
-        return taken.isdisjoint((name + end).casefold() for end in (MASK, OVERLAY, FIGURES))
-
-    for photo in photos:
-        stem = photo.stem
-        candidates = series.setdefault(stem, chain([stem], (f"{stem}-{number}" for number in count(2))))
-        names.append(next(filter(is_free, candidates)))
-        taken.update((names[-1] + end).casefold() for end in (MASK, OVERLAY, FIGURES))
-    return names
-
-
-def _warn_of_same_tokens(vocabulary: zeroseg.Vocabulary, segmenter: zeroseg.Segmenter) -> None:
-    """Print which labels the teacher cannot distinguish."""
-    from zeroseg.vocabulary import same_tokens
-
-    read = [segmenter.teacher.reading(label) for label in vocabulary.labels]
-    for first, *others in same_tokens(vocabulary.labels, segmenter.teacher.token_ids(read)):
-        shown = ", ".join(map(repr, others[:LABELS_SHOWN]))
-        say(f"the teacher reads {first!r} and {shown} as the same tokens: all their pixels go to {first!r}.")
-
-
-def _read_labels(file: Path) -> tuple[str, ...]:
-    from zeroseg.vocabulary import parse_label_lines
-
-    try:
-        labels = parse_label_lines(file.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise VocabularyError(f"{str(file)!r} is not UTF-8 text: save it as UTF-8, one label a line.") from error
-    except OSError as error:
-        raise VocabularyError(f"the labels in {str(file)!r} cannot be read: {error.strerror}.") from error
-    if len(labels) == 1 and "," in labels[0]:
-        say(f"{str(file)!r} has one line, one label with its commas: write one label a line, or use --labels.")
-    return labels
-
-
-def _found(segmentation: zeroseg.Segmentation) -> str:
-    """The labels that occur with their fractions of the picture, largest first; then those that do not."""
-    from zeroseg.segmentation import percentage
-
-    present = segmentation.present_indices
-    found = [f"{segmentation.labels[index]} {percentage(segmentation.fractions[index])}" for index in present]
-    absent = segmentation.absent
-    return _some(found) + (f"; not found: {_some(absent)}" if absent else "")
-
-
-def _some(words: Sequence[str]) -> str:
-    more = len(words) - LABELS_SHOWN
-    return ", ".join(words[:LABELS_SHOWN]) + (f" and {more} more" if more > 0 else "")
+        search = search_images(self.photos)
+        problems = [*search.problems, *(no_picture_in([folder]) for folder in search.empty)]
+        for problem in problems:
+            complain(problem)
+        photos = list(without_results(search.pictures, self.out))
+        search.left_out["earlier results"] = len(search.pictures) - len(photos)
+        if not photos and not problems:
+            complain(no_picture_in(self.photos))
+        return photos, len(problems), search.left_out
 
 
 def main(arguments: Sequence[str]) -> int:
     """Parse, and run."""
-    return parse(Segment, "segment", arguments).run()
+    return parse(Segment, "segment", with_new_options(arguments, RENAMED)).run()

@@ -12,17 +12,15 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Int64
 
-from zeroseg.encoding import StudentEncoder
+from zeroseg.encoding import fingerprint
 from zeroseg.errors import OutputError
 from zeroseg.evaluation.dataset import CheckableDataset
 from zeroseg.evaluation.metrics import mean_iou
-from zeroseg.evaluation.resized import Resized
 from zeroseg.evaluation.sliding import SlidingSegmenter
 from zeroseg.files import atomic_path, check_target
 from zeroseg.segmenter import Segmenter
@@ -40,19 +38,10 @@ def partial_path(
     It is in the user's cache folder (`XDG_CACHE_HOME`, or `.cache` in the home folder). None if that cannot be written
     to, which `say` reports in a sentence.
     """
-    encoder: Any = segmenter.encoder
-    if isinstance(encoder, Resized):
-        encoder = encoder.encoder
-    weights = encoder.student.state_dict() if isinstance(encoder, StudentEncoder) else {}
-    digest = hashlib.sha256(dataset.signature().encode())
     sliding = segmenter.sliding if isinstance(segmenter, SlidingSegmenter) else None
-    seen = (segmenter.encoder.shorter_side, sliding, type(encoder).__name__)
-    method = getattr(encoder, "method", None)
-    digest.update(
-        repr((seen, method, segmenter.teacher.fingerprint, segmenter.read_out, vocabulary, versions())).encode()
-    )
-    for name in sorted(weights):
-        digest.update(name.encode() + weights[name].cpu().numpy().tobytes())
+    seen = (sliding, fingerprint(segmenter.encoder), segmenter.teacher.fingerprint)
+    made_of = (dataset.signature(), seen, segmenter.read_out, vocabulary, versions())
+    digest = hashlib.sha256(repr(made_of).encode())
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     path = home / "zeroseg" / "evaluations" / f"{digest.hexdigest()[:32]}.npz"
     try:

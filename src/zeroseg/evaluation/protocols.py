@@ -32,10 +32,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import get_args
 
 from zeroseg.baselines import DenseReadOut
-from zeroseg.encoding import ImageEncoder
+from zeroseg.encoding import ImageEncoder, Resized
 from zeroseg.errors import ConfigError
 from zeroseg.evaluation.class_names import read_table
-from zeroseg.evaluation.resized import Resized
 from zeroseg.evaluation.sliding import Sliding, SlidingSegmenter
 from zeroseg.evaluation.templates import CLIP_TEMPLATES, TCL_TEMPLATES
 from zeroseg.method_names import ProtocolName

@@ -26,11 +26,15 @@ class Found:
 
 @dataclass
 class Search:
-    """What a search has found: pictures, in order; what was left out, with counts; and what could not be searched."""
+    """What a search has found: pictures, in order; what was left out, with counts; and what could not be searched.
+
+    `empty`: folders without any picture.
+    """
 
     pictures: list[Found] = field(default_factory=list[Found])
     left_out: Counter[str] = field(default_factory=Counter[str])
     problems: list[ImageError] = field(default_factory=list[ImageError])
+    empty: list[Path] = field(default_factory=list[Path])
 
 
 def search_images(paths: Iterable[str | os.PathLike[str]]) -> Search:
@@ -47,6 +51,7 @@ def search_images(paths: Iterable[str | os.PathLike[str]]) -> Search:
             pictures, root = _pictures_of(path, search)
             found.update(dict.fromkeys(pictures))
             roots += [_absolute(root)] if pictures else []
+            search.empty += [] if pictures else [path]
         except ImageError as error:
             search.problems.append(error)
     root = _common(roots)

@@ -1,0 +1,8 @@
+"""Many photos by many words: where results go, which stand already, reading ahead, writing, a summary, a report."""
+
+from zeroseg.segmenting.places import MASK, OVERLAY, RECORD, Places, without_results
+from zeroseg.segmenting.results import Settings
+from zeroseg.segmenting.run import Outcome, Run, Wanted
+from zeroseg.segmenting.summary import Summary
+
+__all__ = ["MASK", "OVERLAY", "RECORD", "Outcome", "Places", "Run", "Settings", "Summary", "Wanted", "without_results"]

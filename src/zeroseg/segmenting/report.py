@@ -1,0 +1,66 @@
+"""A page to look at: many photos with their masks, and how often each label was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PIL import Image
+
+from zeroseg.drawing import overlay
+from zeroseg.images import load_image
+from zeroseg.report import Section, beside, chips, page, paragraph, picture, table
+from zeroseg.segmentation import percentage
+from zeroseg.segmenting.places import OVERLAY
+from zeroseg.segmenting.run import Outcome, annotated
+from zeroseg.segmenting.summary import Summary
+
+MOST_SHOWN, MOST_FAILED = 120, 500  # photos; a picture takes some 40 kB of the page
+SIDE = 560  # pixels of the longer side of a picture
+MOST_NAMED = 4  # labels in a caption
+
+
+def spread(outcomes: Sequence[Outcome], most: int = MOST_SHOWN) -> list[Outcome]:
+    """Some of many, evenly from first to last."""
+    if len(outcomes) <= most:
+        return list(outcomes)
+    return [outcomes[number * len(outcomes) // most] for number in range(most)]
+
+
+def report(outcomes: Sequence[Outcome], summary: Summary, footer: str) -> str:
+    """The page of a run, as text. Raises `ImageError` if a result was removed since."""
+    done = [outcome for outcome in outcomes if outcome.error is None]
+    shown = spread(done)
+    which = "All photos." if len(shown) == len(done) else f"{len(shown)} of {len(done):,} photos, evenly chosen."
+    figures = {"photos": f"{len(done):,}", "labels found": f"{len(summary.photos)} of {len(summary.labels)}"}
+    if summary.done:
+        figures["seconds a photo"] = f"{summary.seconds_each:.2f}"
+    if summary.failed:
+        figures["not read"] = f"{len(summary.failed):,}"
+    rows = [(label, photos, 100 * mean) for label, photos, mean in summary.rows()]
+    columns = ("label", "photos with it", "mean area there, %")
+    sections = [
+        Section("Labels", (table(columns, rows, "In how many photos each label was found"),)),
+        Section("Photos", (paragraph(which), beside(picture(_shown(one), _caption(one)) for one in shown))),
+    ]
+    if summary.failed:
+        failed = table(("photo", "reason"), summary.failed[:MOST_FAILED], "Photos that could not be read")
+        sections.append(Section("Not read", (failed,)))
+    return page("Photos segmented by words", sections, [chips(figures)], footer)
+
+
+def _shown(outcome: Outcome) -> Image.Image:
+    """The overlay of a photo, small."""
+    path = outcome.stem.with_name(outcome.stem.name + OVERLAY)
+    if path.exists():
+        drawn = load_image(path)
+    else:
+        drawn = overlay(load_image(outcome.found.path), annotated(outcome).segmentation)
+    drawn.thumbnail((SIDE, SIDE))
+    return drawn
+
+
+def _caption(outcome: Outcome) -> str:
+    largest = sorted((row for row in outcome.labels if row["fraction"] > 0), key=lambda row: -row["fraction"])
+    named = [f"{row['label']} {percentage(row['fraction'])}" for row in largest]
+    more = len(named) - MOST_NAMED
+    return f"{outcome.found.place}: {', '.join(named[:MOST_NAMED])}" + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,232 @@
+"""A run over many photos: each is read, segmented and written, unless its result stands already."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from PIL.Image import Image
+
+from zeroseg.drawing import mask_image, overlay
+from zeroseg.errors import ImageError
+from zeroseg.files import write_together
+from zeroseg.formats import DATASET_FORMATS, PICTURE_FORMATS, AnnotatedPhoto
+from zeroseg.images import Found, load_image, pixel_count
+from zeroseg.segmentation import Segmentation
+from zeroseg.segmenter import Segmenter
+from zeroseg.segmenting.places import MASK, OVERLAY, RECORD, Places
+from zeroseg.segmenting.reading_ahead import WAITING_PIXELS, read_ahead
+from zeroseg.segmenting.results import Record, Settings, Source, read_record, read_result, record, stands
+from zeroseg.vocabulary import Vocabulary
+
+DAMAGED = (OSError, ValueError, KeyError, TypeError)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a run writes besides masks and records, and how it works.
+
+    `formats`: names of `PICTURE_FORMATS` and `DATASET_FORMATS`. `overwrite`: also results that stand already.
+    `batch`: photos that the network sees at once. `threads`: that read ahead.
+    """
+
+    formats: tuple[str, ...] = ()
+    overlays: bool = True
+    overwrite: bool = False
+    batch: int = 1
+    threads: int = 2
+
+    @property
+    def of_pictures(self) -> tuple[str, ...]:
+        """Formats with one file for each picture."""
+        return tuple(name for name in self.formats if name in PICTURE_FORMATS)
+
+    @property
+    def of_all(self) -> tuple[str, ...]:
+        """Formats with one data set for all pictures."""
+        return tuple(name for name in self.formats if name in DATASET_FORMATS)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What has become of a photo: its result, or why there is none.
+
+    `stem`: the path of its results without their endings. `labels`: the rows of its record, one a label. `stood`:
+    whether the result was there before.
+    """
+
+    found: Found
+    stem: Path
+    labels: Sequence[Record] = ()
+    stood: bool = False
+    error: ImageError | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """A photo with the place of its results; with the record of a result that stands."""
+
+    found: Found
+    stem: Path
+    standing: Record | None = None
+
+
+@dataclass(frozen=True)
+class Read:
+    """A task with its decoded picture and the state of its file, or why it cannot be read."""
+
+    task: Task
+    picture: Image | None = None
+    source: Source | None = None
+    error: ImageError | None = None
+
+
+class Run:
+    """A segmenter, a vocabulary, and the folder that the results of many photos go to."""
+
+    def __init__(
+        self, segmenter: Segmenter, vocabulary: Vocabulary, out: Path, settings: Settings, wanted: Wanted
+    ) -> None:
+        self.segmenter, self.vocabulary, self.out = segmenter, vocabulary, out
+        self.settings, self.wanted = settings, wanted
+
+    def outcomes(self, photos: Sequence[Found]) -> Generator[Outcome]:
+        """Segment photos; yield what becomes of each, in order, when its files are on the disk.
+
+        A photo that cannot be read is an outcome with an error. Files of a result are written together, its record
+        last. Raises `OutputError` if nothing can be written; what was written before stands.
+        """
+        reads = read_ahead(self._tasks(photos), _pixels, _read, self.wanted.threads)
+        writing = deque[tuple[Future[Outcome], int]]()
+        pool = ThreadPoolExecutor(1, "writing")
+        try:
+            for group in groups(reads, self.wanted.batch):
+                for outcome, pixels in self._segmented(group, pool):
+                    while writing and (len(writing) > self.wanted.batch or sum(n for _, n in writing) > WAITING_PIXELS):
+                        yield writing.popleft()[0].result()
+                    writing.append((outcome, pixels))
+            for outcome, _ in writing:
+                yield outcome.result()
+        finally:
+            reads.close()
+            pool.shutdown(cancel_futures=True)
+
+    def write_data_sets(self, done: Iterable[Outcome]) -> Generator[str]:
+        """Write the formats that have one data set for all pictures; yield the name of each before it is written."""
+        outcomes = [outcome for outcome in done if outcome.error is None]
+        for name in self.wanted.of_all:
+            yield name
+            DATASET_FORMATS[name].write(self.out / name, self.settings.classes, map(annotated, outcomes))
+
+    def write_companions(self) -> None:
+        """Write the files that all pictures of a format share."""
+        for name in self.wanted.of_pictures:
+            shared = PICTURE_FORMATS[name].companions(self.settings.classes)
+            write_together({self.out / name / file: content for file, content in shared.items()})
+
+    def _tasks(self, photos: Sequence[Found]) -> Iterator[Task]:
+        places = Places(self.out, [found.path for found in photos])
+        for found in photos:
+            stem, standing = places.choose(found)
+            yield Task(found, stem, standing if standing is not None and self._stands(found, stem, standing) else None)
+
+    def _stands(self, found: Found, stem: Path, standing: Record) -> bool:
+        """Whether a result can stay; formats that it lacks are made of it."""
+        try:
+            same = not self.wanted.overwrite and stands(standing, Source.of(found.path), self.settings)
+            ends = (MASK, OVERLAY) if self.wanted.overlays else (MASK,)
+            if not same or not all(stem.with_name(stem.name + end).exists() for end in ends):
+                return False
+            lacking = [name for name in self.wanted.of_pictures if not self._file(name, stem).exists()]
+            if lacking:
+                one = AnnotatedPhoto(found.place.as_posix(), read_result(stem.with_name(stem.name + MASK), standing))
+                write_together({self._file(name, stem): PICTURE_FORMATS[name].encode(one) for name in lacking})
+        except DAMAGED:
+            return False
+        return True
+
+    def _segmented(self, group: Sequence[Read], pool: ThreadPoolExecutor) -> Iterator[tuple[Future[Outcome], int]]:
+        """Outcomes of photos that the network sees at once, with the pixels that each holds until it is written."""
+        readable = [read.picture for read in group if read.picture is not None]
+        encoded = iter(self.segmenter.encode_batch(readable))
+        for read in group:
+            if read.picture is None or read.source is None:
+                task = read.task
+                yield pool.submit(Outcome, task.found, task.stem, _rows(task), not read.error, read.error), 0
+                continue
+            found = self.segmenter.name(next(encoded), self.vocabulary)
+            yield pool.submit(self._write, read.task, read.picture, read.source, found), found.class_map.size
+
+    def _write(self, task: Task, picture: Image, source: Source, segmentation: Segmentation) -> Outcome:
+        """Write all files of a photo's result, the record last."""
+        stem, one = task.stem, AnnotatedPhoto(task.found.place.as_posix(), segmentation)
+        files = {self._file(name, stem): PICTURE_FORMATS[name].encode(one) for name in self.wanted.of_pictures}
+        files[stem.with_name(stem.name + MASK)] = _bytes(mask_image(segmentation), "PNG")
+        if self.wanted.overlays:
+            files[stem.with_name(stem.name + OVERLAY)] = _bytes(overlay(picture, segmentation), "JPEG", quality=92)
+        files[stem.with_name(stem.name + RECORD)] = record(task.found.path, source, segmentation, self.settings)
+        write_together(files)
+        return Outcome(task.found, stem, segmentation.rows())
+
+    def _file(self, name: str, stem: Path) -> Path:
+        """The file of a photo in a format."""
+        below = stem.relative_to(self.out)
+        return self.out / name / below.with_name(below.name + PICTURE_FORMATS[name].suffix)
+
+
+def groups(reads: Iterable[Read], batch: int) -> Iterator[list[Read]]:
+    """Photos in order, up to `batch` of them to be segmented together; without any, one that stands or failed."""
+    group = list[Read]()
+    for read in reads:
+        group.append(read)
+        pictures = sum(one.picture is not None for one in group)
+        if pictures in (0, batch):
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def annotated(outcome: Outcome) -> AnnotatedPhoto:
+    """A photo's result, read from the disk. Raises `ImageError` if it was changed or removed since."""
+    values, mask = (outcome.stem.with_name(outcome.stem.name + end) for end in (RECORD, MASK))
+    try:
+        return AnnotatedPhoto(outcome.found.place.as_posix(), read_result(mask, read_record(values) or {}))
+    except DAMAGED as error:
+        raise ImageError(f"the result {str(mask)!r} was changed or removed ({error}): run again.") from error
+
+
+def _rows(task: Task) -> Sequence[Record]:
+    return [] if task.standing is None else task.standing["labels"]
+
+
+def _pixels(task: Task) -> int:
+    """The pixels that reading a photo takes."""
+    try:
+        return 0 if task.standing is not None else pixel_count(task.found.path)
+    except ImageError:
+        return 0  # `_read` says why
+
+
+def _read(task: Task) -> Read:
+    if task.standing is not None:
+        return Read(task)
+    path = task.found.path
+    try:
+        before = Source.of(path) if path.exists() else None  # what is not there, `load_image` says in a sentence
+        return Read(task, load_image(path), before or Source.of(path))
+    except ImageError as error:
+        return Read(task, error=error)
+    except OSError as error:
+        return Read(task, error=ImageError(f"{str(path)!r} cannot be read ({error.strerror})."))
+
+
+def _bytes(image: Image, kind: str, **options: Any) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, format=kind, **options)
+    return buffer.getvalue()
