@@ -48,3 +48,25 @@ def test_other_run_lengths_are_refused(counts: object) -> None:
     """Too few or too many pixels, other letters, an unfinished number."""
     with pytest.raises(ValueError, match=r"run length|letters"):
         run_lengths.decoded({"size": [2, 3], "counts": counts})
+
+
+@given(arrays(bool, SHAPES), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3))
+@settings(deadline=None)
+def test_a_box_is_found_in_its_picture(mask: np.ndarray, left: int, top: int, right: int, bottom: int) -> None:
+    """It has all pixels of the mask; other sizes are refused."""
+    whole = np.pad(mask, ((top, bottom), (left, right)))
+    ours, (height, width) = run_lengths.encoded(whole), whole.shape
+    first, upper, box = run_lengths.decoded_box(ours, (width, height))
+    found = np.zeros_like(whole)
+    found[upper : upper + box.shape[0], first : first + box.shape[1]] = box
+    assert (found == whole).all()
+    with pytest.raises(ValueError, match="in a picture of"):
+        run_lengths.decoded_box(ours, (width + 1, height))
+
+
+@given(arrays(np.uint16, SHAPES, elements=st.sampled_from((0, 1, 3, 65_535))))
+@settings(deadline=None)
+def test_all_numbers_of_a_map_at_once(numbers: np.ndarray) -> None:
+    """The same as one after the other."""
+    expected = [(number, run_lengths.encoded(numbers == number)) for number in np.unique(numbers).tolist()]
+    assert list(run_lengths.encoded_numbers(numbers)) == expected

@@ -83,7 +83,7 @@ class Region:
     @property
     def area(self) -> int:
         """The number of its pixels."""
-        return int(self.mask.sum())
+        return int(np.count_nonzero(self.mask))
 
     @property
     def box(self) -> tuple[int, int, int, int]:

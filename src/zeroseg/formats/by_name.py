@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from zeroseg.formats.coco_instances import CocoInstances, CocoPolygons
+from zeroseg.formats.coco_panoptic import CocoPanoptic
+from zeroseg.formats.coco_semantic import CocoSemantic
 from zeroseg.formats.format import DatasetFormat, PictureFormat
 from zeroseg.formats.geojson import GeoJson
 from zeroseg.formats.geotiff import GeoTiff
+from zeroseg.formats.label_studio import LabelStudio
 from zeroseg.formats.numpy_file import NumpyFile
 from zeroseg.formats.png import IndexPng, VocPng
 
@@ -17,6 +20,6 @@ PICTURE_FORMATS: dict[str, PictureFormat] = {
 
 DATASET_FORMATS: dict[str, DatasetFormat] = {
     kind.name: kind()
-    for kind in (CocoInstances, CocoPolygons)
+    for kind in (CocoInstances, CocoPolygons, CocoSemantic, CocoPanoptic, LabelStudio)
 }  # fmt: skip
 """One data set for all pictures."""

@@ -8,14 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
 
 from zeroseg.formats.annotated import AnnotatedPhoto, Classes, Region, Size
 
 
 @dataclass(frozen=True, eq=False)
 class _Area:
-    region: Region
+    """What is kept of an area: its box, and its pixels column by column, eight in a byte."""
+
+    index: int
+    box: tuple[int, int, int, int]
+    pixels: UInt8[np.ndarray, " _"]
+    count: int
     score: float
     layer: int
 
@@ -23,7 +28,7 @@ class _Area:
 class Canvas:
     """A class map that is painted area by area; larger areas first, so that a small one on a large one stays.
 
-    Of an area only its box is kept, so that memory does not grow with the number of areas times the picture.
+    Of an area only its box is kept, a bit for each pixel, so that many areas need little memory.
     """
 
     def __init__(self, classes: Classes, size: Size) -> None:
@@ -51,24 +56,26 @@ class Canvas:
             raise ValueError(f"an area outside of the picture of {self.size[0]} x {self.size[1]} pixels")
         if not 0 <= region.index < len(self.classes.labels):
             raise ValueError(f"an area of the class {region.index}, which is not declared")
-        self.areas.append(_Area(region, min(max(score, 0.0), 1.0), layer))
+        mask = region.mask.T  # columns first: so are COCO's run lengths, whose areas may be as large as the picture
+        limited = min(max(score, 0.0), 1.0)
+        self.areas.append(_Area(region.index, region.box, np.packbits(mask), region.area, limited, layer))
 
     def annotated(self, photo: str) -> AnnotatedPhoto:
         """The picture. Raises `ValueError` if pixels stay without a label and there is no background."""
-        class_map = np.zeros(self.size[::-1], np.uint16)
-        covered, scores = np.zeros(self.size[::-1], bool), dict[int, float]()
-        for area in sorted(self.areas, key=lambda area: (area.layer, -area.region.area)):
-            region = area.region
-            height, width = region.mask.shape
-            box = np.s_[region.top : region.top + height, region.left : region.left + width]
-            class_map[box][region.mask] = region.index
-            covered[box] |= region.mask
-            scores[region.index] = area.score
+        class_map, covered = np.zeros(self.size, np.uint16), np.zeros(self.size, bool)  # [W H]
+        scores = dict[int, float]()
+        for area in sorted(self.areas, key=lambda area: (area.layer, -area.count)):
+            left, top, width, height = area.box
+            mask = np.unpackbits(area.pixels, count=width * height).reshape(width, height).view(bool)
+            box = np.s_[left : left + width, top : top + height]
+            np.copyto(class_map[box], area.index, where=mask)
+            covered[box] |= mask
+            scores[area.index] = area.score
         if not (covered.all() or self.classes.has_background):
             raise ValueError("pixels without a label, and no background")
         if self.classes.has_background:
             scores.setdefault(0, 1.0)
-        return AnnotatedPhoto(photo, self.classes.segmentation(class_map, scores))
+        return AnnotatedPhoto(photo, self.classes.segmentation(class_map.T, scores))
 
 
 def trimmed(left: int, top: int, mask: Bool[np.ndarray, "H W"]) -> tuple[int, int, Bool[np.ndarray, "h w"]]:

@@ -6,7 +6,7 @@ Format: https://cocodataset.org/#format-data
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +26,13 @@ def category_ids(classes: Classes) -> dict[int, int]:
 
 
 @contextmanager
-def document(path: Path, classes: Classes, **of_category: Any) -> Generator[Append]:
+def document(path: Path, classes: Classes, of_category: Callable[[int], Record] = lambda _: {}) -> Generator[Append]:
     """Yield a function that appends to the lists "images" and "annotations" of a file.
 
-    `of_category`: further values for every category. Raises `OutputError`.
+    `of_category`: further values for the category of a label, by its index. Raises `OutputError`.
     """
     categories = [
-        {"id": number, "name": classes.labels[index], "supercategory": "", **of_category}
+        {"id": number, "name": classes.labels[index], "supercategory": "", **of_category(index)}
         for index, number in category_ids(classes).items()
     ]
     made = {"description": "Masks of ZeroSeg", "version": ZEROSEG, "has_background": classes.has_background}

@@ -15,10 +15,11 @@ from jaxtyping import Bool
 from zeroseg.errors import DatasetError
 from zeroseg.formats import run_lengths
 from zeroseg.formats.annotated import AnnotatedPhoto, Classes, Region, Size, regions
-from zeroseg.formats.canvas import Canvas, trimmed
+from zeroseg.formats.canvas import Canvas
 from zeroseg.formats.coco import category_ids, document, image_record, read_document
 from zeroseg.formats.format import DatasetFormat
 from zeroseg.formats.outlines import filled, outline
+from zeroseg.segmentation import Segmentation
 
 FILE = "annotations.json"
 
@@ -34,13 +35,13 @@ class CocoInstances(DatasetFormat):
         with document(folder / FILE, classes) as append:
             for image, annotated in enumerate(pictures, 1):
                 append("images", image_record(image, annotated))
-                for region in regions(annotated.segmentation):
+                for region, shape in self.shapes(annotated.segmentation):
                     count += 1
                     entry = {
                         "id": count,
                         "image_id": image,
                         "category_id": numbers[region.index],
-                        "segmentation": self.shape(region, annotated.segmentation.size),
+                        "segmentation": shape,
                         "area": region.area,
                         "bbox": list(region.box),
                         "iscrowd": 0,
@@ -64,9 +65,10 @@ class CocoInstances(DatasetFormat):
                 raise DatasetError(f"{str(path)!r}: the picture {image.get('file_name')!r}: {error}.") from error
             yield annotated
 
-    def shape(self, region: Region, size: Size) -> object:
-        """The value of "segmentation" in the JSON."""
-        return run_lengths.encoded(region.mask, region.left, region.top, size)
+    def shapes(self, segmentation: Segmentation) -> Iterator[tuple[Region, object]]:
+        """What becomes an annotation each, with its value of "segmentation" in the JSON."""
+        for region in regions(segmentation):
+            yield region, run_lengths.encoded(region.mask, region.left, region.top, segmentation.size)
 
 
 class CocoPolygons(CocoInstances):
@@ -74,11 +76,11 @@ class CocoPolygons(CocoInstances):
 
     name: ClassVar[str] = "coco-polygons"
 
-    def shape(self, region: Region, size: Size) -> object:
-        """One polygon with its holes."""
-        del size
-        ring = outline(region.mask).moved(region.left, region.top).keyholed
-        return [ring.ravel().tolist()]
+    def shapes(self, segmentation: Segmentation) -> Iterator[tuple[Region, object]]:
+        """One polygon each, with its holes."""
+        for region in regions(segmentation):
+            ring = outline(region.mask).moved(region.left, region.top).keyholed
+            yield region, [ring.ravel().tolist()]
 
 
 def boxes_of(shape: Any, size: Size) -> Iterator[tuple[int, int, Bool[np.ndarray, "h w"]]]:
@@ -87,8 +89,7 @@ def boxes_of(shape: Any, size: Size) -> Iterator[tuple[int, int, Bool[np.ndarray
     Raises `ValueError`, `KeyError` or `TypeError`.
     """
     if isinstance(shape, dict):
-        first, mask = run_lengths.decoded_columns(shape, size)
-        yield trimmed(first, 0, mask)
+        yield run_lengths.decoded_box(shape, size)
     else:
         for polygon in shape:
             yield filled([np.array(polygon, np.float64).reshape(-1, 2)], size)

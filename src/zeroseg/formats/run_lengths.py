@@ -9,10 +9,11 @@ Letters: H W pixels of the picture, h w those of a box, R runs.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Int, Integer
 
 FIRST_LETTER = 48
 BITS, MORE = 5, 32  # of a letter: bits of the number, the bit that says that more follow
@@ -39,8 +40,8 @@ def decoded(run_lengths: dict[str, Any]) -> Bool[np.ndarray, "H W"]:
     return _mask(lengths, width, height)
 
 
-def decoded_columns(run_lengths: dict[str, Any], size: tuple[int, int]) -> tuple[int, Bool[np.ndarray, "H w"]]:
-    """The columns from the first that is not empty to the last one: the number of the first, and their mask.
+def decoded_box(run_lengths: dict[str, Any], size: tuple[int, int]) -> tuple[int, int, Bool[np.ndarray, "h w"]]:
+    """The same within the box of the pixels alone: its left, its top and its mask.
 
     Raises as `decoded` does, and `ValueError` for another `size`: width and height of the picture.
     """
@@ -48,12 +49,29 @@ def decoded_columns(run_lengths: dict[str, Any], size: tuple[int, int]) -> tuple
     if (width, height) != size:
         raise ValueError(f"run lengths of {width} x {height} pixels in a picture of {size[0]} x {size[1]}")
     ends = np.cumsum(lengths)
-    if not lengths[1::2].any():
-        return 0, np.zeros((height, 0), bool)
     runs = 2 * np.flatnonzero(lengths[1::2]) + 1  # of ones, those that have pixels
-    first, last = int(ends[runs[0] - 1]) // height, (int(ends[runs[-1]]) - 1) // height + 1
-    within = np.diff(np.clip(ends, first * height, last * height), prepend=first * height)
-    return first, _mask(within, last - first, height)
+    if not len(runs):
+        return 0, 0, np.zeros((0, 0), bool)
+    (first, top), (last, bottom) = np.divmod(ends[runs - 1], height), np.divmod(ends[runs] - 1, height)
+    left, right = int(first[0]), int(last[-1]) + 1
+    within = np.diff(np.clip(ends, left * height, right * height), prepend=left * height)
+    mask = _mask(within, right - left, height)
+    if (first < last).any():  # a run from one column into the next
+        return left, 0, mask
+    return left, int(top.min()), mask[top.min() : bottom.max() + 1]
+
+
+def encoded_numbers(numbers: Integer[np.ndarray, "H W"]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Every number of a map, the smallest first, with the run lengths of all of its pixels, as `encoded` gives them."""
+    columns = numbers.T.ravel()
+    starts = np.flatnonzero(np.concatenate([[True], columns[1:] != columns[:-1]]))
+    edges = np.stack([starts, np.append(starts[1:], len(columns))], axis=1)
+    order = np.argsort(columns[starts], kind="stable")
+    found, first = np.unique(columns[starts[order]], return_index=True)
+    for number, own in zip(found.tolist(), np.split(order, first[1:]), strict=True):
+        changes = edges[own].ravel()
+        lengths = np.diff(changes[changes < len(columns)], prepend=0, append=len(columns))
+        yield number, {"size": list(numbers.shape), "counts": _text(lengths)}
 
 
 def _checked(run_lengths: dict[str, Any]) -> tuple[Int[np.ndarray, " R"], int, int]:
