@@ -102,7 +102,7 @@ def read_record(path: Path) -> Record | None:
 
 def owner(values: Record) -> str:
     """The path of the photo whose result a record belongs to."""
-    return str(values.get("source", source_path(Path(values["photo"]))))
+    return str(values["source"] if "source" in values else source_path(Path(values["photo"])))
 
 
 def stands(values: Record, source: Source, settings: Settings) -> bool:

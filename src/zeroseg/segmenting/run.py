@@ -153,7 +153,7 @@ class Run:
     def _segmented(self, group: Sequence[Read], pool: ThreadPoolExecutor) -> Iterator[tuple[Future[Outcome], int]]:
         """Outcomes of photos that the network sees at once, with the pixels that each holds until it is written."""
         readable = [read.picture for read in group if read.picture is not None]
-        encoded = iter(self.segmenter.encode_batch(readable))
+        encoded = iter(self.segmenter.encode_batch(readable) if readable else [])
         for read in group:
             if read.picture is None or read.source is None:
                 task = read.task

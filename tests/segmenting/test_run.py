@@ -1,0 +1,243 @@
+"""Runs over many photos: nothing twice, nothing lost, and the same masks whatever the batch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.tiny import PATCH_STUDENT, photo, student, teacher
+from zeroseg.encoding import Encoded
+from zeroseg.errors import OutputError
+from zeroseg.formats import DATASET_FORMATS, PICTURE_FORMATS
+from zeroseg.images import ImageSource, search_images
+from zeroseg.segmenter import Segmenter
+from zeroseg.segmenting import Outcome, Run, Settings, Summary, Wanted
+from zeroseg.segmenting.report import report, spread
+from zeroseg.segmenting.run import annotated
+from zeroseg.vocabulary import Vocabulary
+
+VOCABULARY = Vocabulary(("dog", "grass", "salt, pepper"))
+PLAIN = Wanted()
+SIZES = ((32, 40), (40, 32), (32, 40), (16, 64), (32, 40), (50, 50))
+
+
+class Counting(Segmenter):
+    """A segmenter that notes how many pictures it has encoded, and in which batches."""
+
+    batches: list[int]
+
+    def encode_batch(self, images: Sequence[ImageSource]) -> list[Encoded]:
+        """See `Segmenter`."""
+        self.batches.append(len(images))
+        return super().encode_batch(images)
+
+
+@cache
+def networks() -> Segmenter:
+    """Small and random."""
+    return Segmenter.of(student(PATCH_STUDENT), teacher())
+
+
+def counting() -> Counting:
+    """A segmenter with a count of its own."""
+    shared = networks()
+    one = Counting(shared.encoder, shared.teacher, shared.read_out, shared.words)
+    one.batches = []
+    return one
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder with photos in two folders, and one file that is no photo."""
+    folder = tmp_path / "photos"
+    for number, size in enumerate(SIZES):
+        path = folder / ("a" if number % 2 else "b") / f"{number}.png"
+        path.parent.mkdir(exist_ok=True, parents=True)
+        photo(*size, seed=number).save(path)
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    return folder
+
+
+def run_over(
+    photos: Path, out: Path, wanted: Wanted = PLAIN, words: Vocabulary = VOCABULARY
+) -> tuple[list[Outcome], list[int]]:
+    """What becomes of all photos, and the batches that the network has seen."""
+    segmenter = counting()
+    run = Run(segmenter, words, out, Settings.of(segmenter, words, {"model": "tiny"}), wanted)
+    run.write_companions()
+    outcomes = list(run.outcomes(search_images([photos]).pictures))
+    list(run.write_data_sets(outcomes))
+    return outcomes, segmenter.batches
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files by their relative paths."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def states(outcomes: Sequence[Outcome]) -> str:
+    """A letter a photo: new, stood, or failed."""
+    return "".join("f" if one.error else "s" if one.stood else "n" for one in outcomes)
+
+
+def test_photos_are_segmented_once(photos: Path, tmp_path: Path) -> None:
+    """In order; the broken one is an outcome, too. A second run changes nothing and needs no network."""
+    outcomes, batches = run_over(photos, tmp_path / "out")
+    assert [one.found.place.as_posix() for one in outcomes] == [
+        *("a/1.png", "a/3.png", "a/5.png", "b/0.png", "b/2.png", "b/4.png", "broken.jpg")
+    ]
+    assert (states(outcomes), batches) == ("nnnnnnf", [1] * 6)
+    before = contents(tmp_path / "out")
+    again, batches = run_over(photos, tmp_path / "out")
+    assert (states(again), batches) == ("ssssssf", [])
+    assert contents(tmp_path / "out") == before
+    assert [one.labels for one in again][:6] == [
+        json.loads(before[f"{p}.json"])["labels"] for p in ("a/1", "a/3", "a/5", "b/0", "b/2", "b/4")
+    ]
+
+
+def test_a_result_stands_until_something_changes(photos: Path, tmp_path: Path) -> None:
+    """The photo, the labels, a file of the result; or --overwrite."""
+    out = tmp_path / "out"
+    run_over(photos, out)
+    photo(20, 20).save(photos / "a/1.png")
+    (out / "a/3.png").unlink()
+    (out / "b/0.json").write_text("{}")
+    outcomes, _ = run_over(photos, out)
+    assert states(outcomes) == "nnsnssf"
+    assert outcomes[3].stem == out / "b/0-2"  # what has no record of ours is not written over
+    assert states(run_over(photos, out, words=Vocabulary(("dog",)))[0]) == "nnnnnnf"
+    assert states(run_over(photos, out, Wanted(overwrite=True), Vocabulary(("dog",)))[0]) == "nnnnnnf"
+
+
+def test_a_batch_of_1_equals_a_batch_of_n(photos: Path, tmp_path: Path) -> None:
+    """Also of photos with different sizes, and with a broken one among them. The same run twice is the same file."""
+    for name, batch in (("one", 1), ("four", 4), ("again", 4)):
+        _, batches = run_over(photos, tmp_path / name, Wanted(batch=batch))
+        assert batches == ([1] * 6 if batch == 1 else [4, 2])
+    assert contents(tmp_path / "one") == contents(tmp_path / "four") == contents(tmp_path / "again")
+
+
+def test_an_interrupted_run_goes_on(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever moment it is stopped at: no file is half-written, and the second run does the rest."""
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    run_over(photos, whole)
+    encode = Counting.encode_batch
+    for stop in range(1, 6):
+
+        def interrupted(self: Counting, images: Sequence[ImageSource], stop: int = stop) -> list[Encoded]:
+            if len(self.batches) == stop:
+                raise KeyboardInterrupt("here")
+            return encode(self, images)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Counting, "encode_batch", interrupted)
+            with pytest.raises(KeyboardInterrupt, match="here"):
+                run_over(photos, out, Wanted(overwrite=True))
+        assert all(contents(whole)[name] == content for name, content in contents(out).items())
+    outcomes, batches = run_over(photos, out)
+    assert 0 < len(batches) < 6
+    assert states(outcomes).count("s") == 6 - len(batches)
+    assert contents(out) == contents(whole)
+
+
+def test_formats_are_written_and_completed(photos: Path, tmp_path: Path) -> None:
+    """All at once, or later, from results that stand: the files are the same, and the network is not needed."""
+    every = (*PICTURE_FORMATS, *DATASET_FORMATS)
+    run_over(photos, tmp_path / "now", Wanted(every))
+    run_over(photos, tmp_path / "later")
+    outcomes, batches = run_over(photos, tmp_path / "later", Wanted(every))
+    assert (states(outcomes), batches) == ("ssssssf", [])
+    now, later = contents(tmp_path / "now"), contents(tmp_path / "later")
+    assert now.keys() == later.keys()
+    assert {path.split("/")[0] for path in now} == {"a", "b", *every}
+    for name, kind in DATASET_FORMATS.items():
+        read = {one.photo: one.segmentation for one in kind.read(tmp_path / "later" / name)}
+        for one in outcomes[:6]:
+            written, found = annotated(one).segmentation, read[one.found.place.as_posix()]
+            names = np.array(written.labels), np.array(found.labels)
+            assert (names[0][written.class_map] == names[1][found.class_map]).all(), name
+
+
+def test_a_full_disk_ends_the_run(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written stands, nothing is half-written, and the next run goes on."""
+    written, write = list[int](), Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        written.append(1)
+        if len(written) == 8:  # the second file of the third photo
+            raise OSError(28, "No space left on device")
+        return write(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(OutputError, match="disk is full"):
+            run_over(photos, tmp_path / "out")
+    left = contents(tmp_path / "out")
+    stems = {path.split(".")[0] for path in left}
+    assert {"a/1", "a/3"} <= stems
+    assert "a/5" not in stems
+    assert left.keys() == {f"{stem}{end}" for stem in stems for end in (".png", ".overlay.jpg", ".json")}
+    assert states(run_over(photos, tmp_path / "out")[0]).startswith("ssn")
+
+
+def test_the_report_shows_photos_and_counts(photos: Path, tmp_path: Path) -> None:
+    """With overlays on the disk, or drawn for it; broken photos are named, and names are escaped."""
+    (photos / "a/1.png").rename(photos / "a/<b>1.png")
+    for overlays in (True, False):
+        outcomes, _ = run_over(photos, tmp_path / f"{overlays}", Wanted(overlays=overlays))
+        assert any(".overlay" in name for name in contents(tmp_path / f"{overlays}")) == overlays
+        summary = Summary(VOCABULARY.labels)
+        for one in outcomes:
+            summary.add(one)
+        page = report(outcomes, summary, "made today")
+        assert page.count("<img") == 6
+        assert "&lt;b&gt;1.png" in page
+        assert "<b>1" not in page
+        assert "broken.jpg" in page
+        assert "salt, pepper" in page
+    assert [one.found.place.name for one in spread(outcomes, 3)] == ["3.png", "<b>1.png", "2.png"]
+
+
+def test_the_summary_counts(photos: Path, tmp_path: Path) -> None:
+    """Photos with each label, and those that failed; the background is no label."""
+    summary = Summary(VOCABULARY.labels)
+    outcomes, _ = run_over(photos, tmp_path / "out")
+    for one in outcomes:
+        summary.add(one)
+    assert (summary.done, summary.stood, len(summary.failed)) == (6, 0, 1)
+    maps = [annotated(one).segmentation for one in outcomes[:6]]
+    for label, count, mean in summary.rows():
+        areas = [found.mask(label).mean() for found in maps if found.mask(label).any()]
+        assert (count, mean) == (len(areas), pytest.approx(np.mean(areas) if areas else 0, abs=1e-5))
+    assert json.loads(json.dumps(summary.as_json()))["segmented"] == 6
+
+
+def test_a_removed_photo_is_one_failure(photos: Path, tmp_path: Path) -> None:
+    """It was there when the folder was searched."""
+    found = search_images([photos]).pictures
+    (photos / "a/3.png").unlink()
+    segmenter = counting()
+    run = Run(segmenter, VOCABULARY, tmp_path / "out", Settings.of(segmenter, VOCABULARY, {}), Wanted())
+    outcomes = list(run.outcomes(found))
+    assert states(outcomes) == "nfnnnnf"
+    assert "no file" in str(outcomes[1].error)
+
+
+def test_masks_are_read_again(photos: Path, tmp_path: Path) -> None:
+    """A mask with a palette, and its record, make the segmentation that was written."""
+    outcomes, _ = run_over(photos, tmp_path / "out")
+    for one in outcomes[:6]:
+        found = networks()(one.found.path, VOCABULARY)
+        read = annotated(one).segmentation
+        assert (read.class_map == found.class_map).all()
+        assert read.labels == found.labels
+        assert read.scores == pytest.approx(found.scores, abs=1e-6)
+        with Image.open(f"{one.stem}.png") as mask:
+            assert mask.mode == "P"
