@@ -107,3 +107,13 @@ def test_confetti_on_an_edge_goes_and_the_edge_stays():
     assert components(noisy).max() > 100
     assert components(found).max() == 1
     assert (found != halves).mean() < (noisy != halves).mean() / 2
+
+
+@settings(max_examples=100, deadline=None)
+@given(MAPS, st.integers(1, 40), st.integers(1, 12))
+@example(SPIRAL, 1, 4)
+def test_a_large_map_is_read_in_strips(class_map: np.ndarray, at_once: int, smallest: int):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zeroseg.components.AT_ONCE", at_once)
+        assert np.array_equal(components(class_map), flooded(class_map))
+        assert np.array_equal(without_small_components(class_map, smallest), merged(class_map, smallest))

@@ -243,6 +243,24 @@ def test_strips_change_nothing():
         assert torch.equal(class_map(scores, (3, 4), (61, 47), strip), whole)
 
 
+@pytest.mark.parametrize("wide", [1, 15 * 5, 15 * 20])
+def test_columns_change_nothing(wide: int, monkeypatch: pytest.MonkeyPatch):
+    """Very wide pictures are drawn some columns at a time, too."""
+    scores = random(12, 5)
+    whole = class_map(scores, (3, 4), (61, 47))
+    monkeypatch.setattr("zeroseg.scoring.WIDE", wide)
+    for strip in (1, 5 * 7, scoring.STRIP):
+        assert torch.equal(class_map(scores, (3, 4), (61, 47), strip), whole)
+
+
+def test_a_class_map_has_numbers_of_16_bits_if_they_fit():
+    maps = random(2, 3, 4)
+    for highest, kind in ((2**15 - 1, torch.int16), (2**15, torch.int32)):
+        drawn = scoring.class_map(maps, torch.tensor([0, highest]), (9, 8))
+        assert drawn.dtype == kind
+        assert drawn.unique().tolist() == [0, highest]
+
+
 def test_softmax_score_is_a_softmax_over_all_words_at_its_scale():
     similarities = torch.tensor([[30.0, 20.0, 10.0]])
     weights = [math.exp(65 * cosine) for cosine in (0.3, 0.2, 0.1)]

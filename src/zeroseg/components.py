@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Int, Integer
 
 CLASSES = 1 << 17  # more than a segmentation has
+AT_ONCE = 1 << 24  # pixels whose runs are found at once
 
 
 def components(class_map: Integer[np.ndarray, "H W"]) -> Int[np.ndarray, "H W"]:
@@ -34,32 +35,50 @@ def without_small_components(class_map: Integer[np.ndarray, "H W"], smallest: fl
     small_runs = np.bincount(roots, lengths)[roots] < smallest
     if small_runs.all() or not small_runs.any():
         return class_map
-    small = np.repeat(small_runs, lengths).reshape(class_map.shape)
-    width = class_map.shape[1] + 2
-    classes = np.pad(class_map, 1).ravel()
-    undecided = np.pad(small, 1, constant_values=True).ravel()  # the frame stays so
-    steps = np.array((-width, -1, 1, width))
-    left = np.flatnonzero(np.pad(small, 1))
+    undecided = np.repeat(small_runs, lengths)
+    classes = class_map.flatten()
+    left = np.flatnonzero(undecided)
     while len(left):
-        around = left + steps[:, None]
-        decided = ~undecided[around]
+        around, inside = _neighbours(left, class_map.shape)
+        decided = inside & ~undecided[around]
         reached = decided.any(axis=0)
         chosen = _most_frequent(classes[around[:, reached]], decided[:, reached])
         classes[left[reached]], undecided[left[reached]] = chosen, False
         left = left[~reached]
-    return classes.reshape(-1, width)[1:-1, 1:-1]
+    return classes.reshape(class_map.shape)
+
+
+def _neighbours(
+    pixels: Int[np.ndarray, " O"], shape: tuple[int, ...]
+) -> tuple[Int[np.ndarray, "4 O"], Bool[np.ndarray, "4 O"]]:
+    """The pixels above, left, right and below, and which of them are in the picture; of others the pixel itself."""
+    height, width = shape
+    rows, columns = np.divmod(pixels, width)
+    inside = np.stack([rows > 0, columns > 0, columns < width - 1, rows < height - 1])
+    steps = np.array((-width, -1, 1, width))
+    return np.where(inside, pixels + steps[:, None], pixels), inside
 
 
 def _runs(class_map: Integer[np.ndarray, "H W"]) -> tuple[Int[np.ndarray, " R"], Int[np.ndarray, " R"]]:
     """For every run, row by row, the first run of its component, and its length in pixels."""
-    starts = np.ones(class_map.shape, dtype=bool)
-    starts[:, 1:] = class_map[:, 1:] != class_map[:, :-1]
-    first = np.flatnonzero(starts)
-    runs = (np.cumsum(starts, dtype=np.int32) - 1).reshape(class_map.shape)
-    met = class_map[1:] == class_map[:-1]
-    met &= starts[1:] | starts[:-1]  # two runs that lie one above the other meet where the later one of them starts
-    roots = _roots(len(first), runs[:-1][met], runs[1:][met])
-    return roots, np.diff(first, append=class_map.size)
+    height, width = class_map.shape
+    rows = max(1, AT_ONCE // width)
+    first, one, other, count = list[np.ndarray](), list[np.ndarray](), list[np.ndarray](), 0
+    for top in range(0, height, rows):
+        above = min(top, 1)  # a strip begins with the last row of the one before: runs meet there, too
+        part = class_map[top - above : top + rows]
+        starts = np.ones(part.shape, dtype=bool)
+        starts[:, 1:] = part[:, 1:] != part[:, :-1]
+        count -= int(starts[:above].sum())
+        runs = (np.cumsum(starts, dtype=np.int32) + (count - 1)).reshape(part.shape)
+        met = part[1:] == part[:-1]
+        met &= starts[1:] | starts[:-1]  # two runs that lie one above the other meet where the later one of them starts
+        first.append(np.flatnonzero(starts[above:]) + top * width)
+        one.append(runs[:-1][met])
+        other.append(runs[1:][met])
+        count = int(runs[-1, -1]) + 1
+    roots = _roots(count, np.concatenate(one), np.concatenate(other))
+    return roots, np.diff(np.concatenate(first), append=class_map.size)
 
 
 def _roots(runs: int, one: Int[np.ndarray, " E"], other: Int[np.ndarray, " E"]) -> Int[np.ndarray, " R"]:

@@ -16,6 +16,7 @@ SCALE = 100.0  # the unit of similarities, scores and margins is cosine x 100: t
 SOFTNESS = 5.0  # a score higher by this makes a class e times as probable
 TOP_CLASSES = 5
 STRIP = 1 << 25  # numbers that are interpolated at once
+WIDE = 1 << 26  # numbers of maps that are interpolated across, and not yet down, at once
 MANY = 64  # with more classes than this, only those that win somewhere on the grid are interpolated to full size
 
 
@@ -137,7 +138,9 @@ def confidence(
     won = wins.sum(dim=0)
     mean = (likely * wins).sum(dim=0) / won.clamp(min=1)
     score = torch.where(won > 0, mean, likely.max(dim=0).values)
-    present = torch.bincount(class_map.flatten(), minlength=logits.shape[1]) > 0
+    present = torch.zeros_like(won, dtype=torch.bool)
+    for some in class_map.split(max(1, STRIP // class_map.shape[1])):
+        present |= torch.bincount(some.flatten(), minlength=logits.shape[1]) > 0
     return torch.where(present, score, 0.0)
 
 
@@ -151,19 +154,33 @@ def winners(maps: Float[Tensor, "M h w"], size: tuple[int, int]) -> Int[Tensor, 
 def _best_map(
     maps: Float[Tensor, "M h w"], values: Int[Tensor, " M"], size: tuple[int, int], strip: int = STRIP
 ) -> Int[Tensor, "H W"]:
-    """For every pixel of `size` the value of the highest map there; computed in strips, to save memory."""
+    """For every pixel of `size` the value of the highest map there, 16 bits if all values fit.
+
+    Strips of rows are computed one after the other, and those of a very wide picture column by column, to save memory.
+    """
     maps = maps.float()
-    down, across = (
-        interpolation(cells, pixels, maps.device) for cells, pixels in zip(maps.shape[1:], size, strict=True)
-    )
-    wide = maps @ across.T  # M h W
-    rows = max(1, strip // (len(maps) * size[1]))
-    values = values.to(torch.int32)
-    strips = [values[torch.einsum("oh,mhw->mow", part, wide).argmax(dim=0)] for part in down.split(rows)]
-    return torch.cat(strips)
+    (count, h, w), (height, width) = maps.shape, size
+    values = values.to(torch.int16 if not len(values) or values.max() < 1 << 15 else torch.int32)
+    best = torch.empty(size, dtype=values.dtype, device=maps.device)
+    columns = min(width, max(1, WIDE // (count * h)))
+    rows = max(1, strip // (count * columns))
+    for left in range(0, width, columns):
+        right = min(width, left + columns)
+        wide = maps @ interpolation(w, width, maps.device, range(left, right)).T  # M h W
+        for top in range(0, height, rows):
+            bottom = min(height, top + rows)
+            down = interpolation(h, height, maps.device, range(top, bottom))
+            best[top:bottom, left:right] = values[torch.einsum("oh,mhw->mow", down, wide).argmax(dim=0)]
+    return best
 
 
-def interpolation(cells: int, pixels: int, device: torch.device) -> Float[Tensor, "pixels cells"]:
-    """Weights of linear interpolation from cell centres to pixel centres (`align_corners=False`); edges repeat."""
-    places = ((torch.arange(pixels, device=device) + 0.5) * cells / pixels - 0.5).clamp(0, cells - 1)
+def interpolation(
+    cells: int, pixels: int, device: torch.device, wanted: range | None = None
+) -> Float[Tensor, "wanted cells"]:
+    """Weights of linear interpolation from cell centres to pixel centres (`align_corners=False`); edges repeat.
+
+    `wanted`: the pixels, neighbouring ones, for which the weights are wanted; by default all.
+    """
+    start, stop = (0, pixels) if wanted is None else (wanted.start, wanted.stop)
+    places = ((torch.arange(start, stop, device=device) + 0.5) * cells / pixels - 0.5).clamp(0, cells - 1)
     return (1 - (places[:, None] - torch.arange(cells, device=device)).abs()).clamp(min=0)

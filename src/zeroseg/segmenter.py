@@ -23,7 +23,7 @@ from zeroseg import scoring
 from zeroseg.components import without_small_components
 from zeroseg.encoding import Encoded, ImageEncoder, Size, StudentEncoder, WordEmbedder
 from zeroseg.errors import WeightsError
-from zeroseg.images import ImageSource, load_image, resize, to_tensor
+from zeroseg.images import ImageSource, borrow_image, resize, resize_picture
 from zeroseg.known_words import said_of_labels
 from zeroseg.models import DEFAULT
 from zeroseg.refine import refine
@@ -108,21 +108,22 @@ class Segmenter:
     def encode_batch(self, images: Sequence[ImageSource]) -> list[Encoded]:
         """The regions of several images, in their order; images of one working size are encoded in one batch.
 
-        Raises `ImageError` for the first image that cannot be read.
+        One image after the other is read and resized. Raises `ImageError` for the first that cannot be read.
         """
-        pictures = [load_image(image) for image in images]
-        by_size: defaultdict[Size, list[int]] = defaultdict(list)
-        for number, picture in enumerate(pictures):
-            height, width = picture.height, picture.width
-            by_size[working_size(height, width, self.encoder.shorter_side, self.encoder.multiple)].append(number)
+        by_size: defaultdict[Size, list[tuple[int, Size, Float[Tensor, "3 H W"]]]] = defaultdict(list)
+        for number, image in enumerate(images):
+            picture = borrow_image(image)
+            size = picture.height, picture.width
+            working = working_size(*size, self.encoder.shorter_side, self.encoder.multiple)
+            by_size[working].append((number, size, resize_picture(picture, working)))
         found: dict[int, Encoded] = {}
-        for working, numbers in by_size.items():
-            pixels = torch.stack([resize(to_tensor(pictures[number]), working) for number in numbers])
-            sizes = [(pictures[number].height, pictures[number].width) for number in numbers]
+        for working, resized in by_size.items():
+            numbers, sizes, pictures = zip(*resized, strict=True)
+            pixels = torch.stack(pictures)
             small = working_size(*working, min(min(working), REFINED_SIDE), 1)
             for number, seen, encoded in zip(numbers, pixels, self.encoder.encode(pixels, sizes), strict=True):
                 found[number] = replace(encoded, pixels=resize(seen, small).to(encoded.image.device))
-        return [found[number] for number in range(len(pictures))]
+        return [found[number] for number in range(len(images))]
 
     @torch.inference_mode()
     def name(self, encoded: Encoded, vocabulary: Vocabulary, read_out: ReadOut | None = None) -> Segmentation:
@@ -143,8 +144,7 @@ class Segmenter:
         class_map = _cleaned(_paint(logits, encoded, read_out), read_out)
         likely = scoring.confidence(rule.probabilities(scores), logits, class_map)
         labels = (BACKGROUND, *vocabulary.labels) if rule.has_background else vocabulary.labels
-        ids = class_map.cpu().numpy().astype(np.uint16)
-        return Segmentation(labels, ids, likely.cpu().numpy(), rule.has_background)
+        return Segmentation(labels, class_map.cpu().numpy(), likely.cpu().numpy(), rule.has_background)
 
     def _scores(self, encoded: Encoded, vocabulary: Vocabulary, read_out: ReadOut) -> ClassScores:
         """The scores of the classes in the regions."""
@@ -193,7 +193,7 @@ class Segmenter:
         """The number of the region of every pixel: the segment that it belongs to, or the patch that covers it."""
         count = encoded.count(self.read_out.naming)
         if self.read_out.naming == "segments":
-            return _paint(torch.eye(count, device=encoded.image.device), encoded, self.read_out).cpu().numpy()
+            return _paint(torch.eye(count, device=encoded.image.device), encoded, self.read_out).int().cpu().numpy()
         (h, w), (height, width) = encoded.grid, encoded.size
         rows, columns = np.arange(height) * h // height, np.arange(width) * w // width
         return rows[:, None] * w + columns[None, :]
@@ -203,7 +203,7 @@ class Segmenter:
         """The class map if region r had the class `labels[r]` (0 .. classes - 1), refined as the read-out says."""
         logits = torch.nn.functional.one_hot(torch.as_tensor(labels), classes).float()
         painted = _paint(logits.to(encoded.image.device), encoded, self.read_out)
-        return _cleaned(painted, self.read_out).cpu().numpy()
+        return _cleaned(painted, self.read_out).int().cpu().numpy()
 
     def rule(self, name: str) -> BackgroundRule:
         """A background rule by name: the read-out's own, or one with the default threshold (`rules.rule_named`).

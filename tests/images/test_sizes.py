@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from PIL import Image
 
-from tests.images.pictures import assert_close, gradient, png_chunk, stored
+from tests.images.pictures import DISPLAY_P3, assert_close, gradient, matrix_profile, png_chunk, stored
 from zeroseg.errors import ImageError
-from zeroseg.images import MAX_PIXELS, load_image
+from zeroseg.images import MAX_PIXELS, borrow_image, load_image
 
 
 @pytest.mark.parametrize("size", [(1, 1), (20_000, 20), (1, 3000)])
@@ -35,12 +35,12 @@ def png_header_only(width: int, height: int) -> bytes:
 
 def test_too_many_pixels_are_refused_from_the_header_alone():
     """There are no pixels in this file: had decoding begun, the sentence would be another."""
-    for side in (20_000, 1_000_000):
-        with pytest.raises(ImageError, match="more than the 200,000,000 allowed"):
+    for side in (30_000, 1_000_000):
+        with pytest.raises(ImageError, match="more than the 500,000,000 allowed"):
             load_image(png_header_only(side, side))
     with pytest.raises(ImageError, match="truncated"):
         load_image(png_header_only(100, 100))
-    assert MAX_PIXELS >= 100_000_000
+    assert MAX_PIXELS == 500_000_000
 
 
 def test_webp_that_claims_a_giant_canvas_is_refused():
@@ -49,9 +49,11 @@ def test_webp_that_claims_a_giant_canvas_is_refused():
         load_image(b"RIFF" + struct.pack("<I", len(body)) + body)
 
 
-def test_given_pillow_image_is_held_to_the_limit_too():
-    with pytest.raises(ImageError, match="allowed"):
-        load_image(Image.new("1", (20_000, 10_001)))
+def test_given_pillow_image_is_held_to_the_limit_too(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("zeroseg.images.reading.MAX_PIXELS", 99)
+    for load in (load_image, borrow_image):
+        with pytest.raises(ImageError, match="10 x 10 = 100 pixels, more than the 99 allowed"):
+            load(Image.new("RGB", (10, 10)))
     with pytest.raises(ImageError, match="no pixels"):
         load_image(Image.new("RGB", (0, 5)))
 
@@ -70,3 +72,34 @@ def test_pillows_own_limit_is_as_before_also_after_failures_and_threads(monkeypa
         sizes = list(threads.map(size_or_none, sources))
     assert sizes == [(100, 100), None, None] * 20
     assert Image.MAX_IMAGE_PIXELS == 1234
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1", "I;16", "I", "F", "CMYK", "YCbCr", "La", "RGBa"])
+def test_a_large_picture_is_converted_in_strips(mode: str, monkeypatch: pytest.MonkeyPatch):
+    """A strip of a picture without a known range takes the range of the whole picture."""
+    picture = gradient(37, 29)
+    picture.putalpha(picture.getchannel("R"))
+    via = {"RGBa": "RGBA", "La": "LA", "CMYK": "RGB", "YCbCr": "RGB"}.get(mode)
+    picture = (picture.convert(via) if via else picture if mode != "I;16" else picture.convert("L")).convert(mode)
+    if mode in {"I", "F"}:
+        picture = picture.point(lambda value: value * 3 + 0)
+    elif mode == "P":
+        picture.info["transparency"] = 3
+    picture.info["icc_profile"] = matrix_profile(DISPLAY_P3, 1.8)
+    whole = load_image(picture)
+    for pixels in (1, 37, 100, 1000):
+        monkeypatch.setattr("zeroseg.images.conversion.AT_ONCE", pixels)
+        assert_close(load_image(picture), whole)
+
+
+def test_borrowed_pictures_are_not_copied_if_they_are_plain():
+    plain = gradient()
+    assert borrow_image(plain) is plain
+    turned = gradient()
+    turned.getexif()[0x0112] = 6
+    keyed = gradient()
+    keyed.info["transparency"] = (0, 0, 90)
+    for other in (turned, keyed, gradient().convert("L")):
+        assert borrow_image(other) is not other
+        assert_close(borrow_image(other), load_image(other))
+    assert_close(borrow_image(stored(plain, "PNG")), plain)

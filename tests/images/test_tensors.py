@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from tests.images.pictures import assert_close, gradient
-from zeroseg.images import resize, to_pil, to_tensor
+from zeroseg.images import resize, resize_picture, to_pil, to_tensor
 
 PIXELS = hnp.arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12), st.just(3)))
 
@@ -62,3 +62,24 @@ def test_resize_to_its_own_size_changes_nothing():
     tensor = to_tensor(gradient())
     torch.testing.assert_close(resize(tensor, (16, 24)) * 255, tensor.float())
     assert resize(tensor.double() / 255, (8, 8)).dtype == torch.float64
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    width=st.integers(1, 90),
+    height=st.integers(1, 90),
+    size=st.tuples(st.integers(1, 60), st.integers(2, 60)),  # with one column, torch 2.13 repeats a row
+    tile=st.integers(1, 400),
+    tile_width=st.integers(1, 60),
+)
+def test_a_large_picture_is_resized_in_tiles(
+    width: int, height: int, size: tuple[int, int], tile: int, tile_width: int
+):
+    """As torch does it at once, to rounding; also in tiles of one row or one column."""
+    picture = Image.fromarray(np.random.default_rng(width).integers(0, 256, (height, width, 3), dtype=np.uint8))
+    expected = resize(to_tensor(picture), size)
+    assert torch.equal(resize_picture(picture, size), expected)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (("WHOLE", 0), ("TILE", tile), ("TILE_WIDTH", tile_width)):
+            patch.setattr(f"zeroseg.images.tensors.{name}", value)
+        torch.testing.assert_close(resize_picture(picture, size), expected, atol=2e-5, rtol=0)

@@ -48,7 +48,8 @@ def overlay(
     size = display_size(image.size)
     tints = _tints(segmentation) if colours is None else _chosen(segmentation, colours)
     class_map = _sampled(segmentation.class_map, size)
-    photo = np.asarray(image.convert("RGB").resize(size, Image.Resampling.BICUBIC), dtype=np.float32)
+    rgb = image if image.mode == "RGB" else image.convert("RGB")
+    photo = np.asarray(rgb.resize(size, Image.Resampling.BICUBIC), dtype=np.float32)
     tint = np.zeros((len(segmentation.labels), 3), dtype=np.float32)
     strength = np.zeros((len(segmentation.labels), 1), dtype=np.float32)
     for index, colour in tints.items():

@@ -56,6 +56,7 @@ def mask_image(segmentation: Segmentation, colours: Sequence[RGB] | None = None)
     """The class map as a picture of mode "P" with a palette, or of mode "I;16" (see `save_palette_png`)."""
     if len(segmentation.labels) > 256:
         return Image.fromarray(segmentation.class_map)
-    picture = Image.fromarray(segmentation.class_map.astype(np.uint8)).convert("P")
+    indices = segmentation.class_map.astype(np.uint8)
+    picture = Image.frombuffer("P", segmentation.size, indices, "raw", "P", 0, 1)
     picture.putpalette(bytes(level for colour in colours or label_colours(segmentation) for level in colour))
     return picture

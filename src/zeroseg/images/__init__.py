@@ -2,8 +2,17 @@
 
 from zeroseg.images.file_formats import FORMATS, IMAGE_SUFFIXES
 from zeroseg.images.finding import Found, Search, find_images, no_picture_in, search_images
-from zeroseg.images.reading import MAX_PIXELS, UPRIGHT, ImageSource, load_image, load_label_map, upright_turn
-from zeroseg.images.tensors import resize, to_pil, to_tensor
+from zeroseg.images.reading import (
+    MAX_PIXELS,
+    UPRIGHT,
+    ImageSource,
+    borrow_image,
+    load_image,
+    load_label_map,
+    pixel_count,
+    upright_turn,
+)
+from zeroseg.images.tensors import resize, resize_picture, to_pil, to_tensor
 
 __all__ = [
     "FORMATS",
@@ -13,11 +22,14 @@ __all__ = [
     "Found",
     "ImageSource",
     "Search",
+    "borrow_image",
     "find_images",
     "load_image",
     "load_label_map",
     "no_picture_in",
+    "pixel_count",
     "resize",
+    "resize_picture",
     "search_images",
     "to_pil",
     "to_tensor",

@@ -25,7 +25,7 @@ T = TypeVar("T")
 BinaryFile = BytesIO | BufferedReader | IO[bytes]
 ImageSource = str | os.PathLike[str] | bytes | BinaryFile | Image.Image | np.ndarray
 
-MAX_PIXELS = 200_000_000
+MAX_PIXELS = 500_000_000  # decoded they need 2 GB: the largest cameras have a third of it, satellite scenes less
 ONE_CHANNEL = frozenset({"1", "L", "P", "I;16"})  # modes of PNGs that hold one number for every pixel
 
 UPRIGHT = {  # EXIF orientation -> the transposition that undoes it
@@ -73,6 +73,13 @@ def load_image(source: ImageSource, name: str = "The given data") -> Image.Image
             raise ImageError(f"a {kind} is no picture: give a path, bytes, a Pillow image or an array of uint8.")
         data = source if isinstance(source, bytes) else source.read()
         return _read(BytesIO(data), name, _rgb_of_file)
+
+
+def borrow_image(source: ImageSource) -> Image.Image:
+    """As `load_image`, for those who only look: a plain RGB picture in memory is returned as it is, and not copied."""
+    if isinstance(source, Image.Image) and source.mode == "RGB" and not source.info and _orientation(source) == 1:
+        return _loaded(source, "The given picture", lambda loaded: loaded)
+    return load_image(source)
 
 
 def _of_array(pixels: np.ndarray) -> Image.Image:
