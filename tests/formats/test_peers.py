@@ -11,7 +11,11 @@ from tests.formats.peer import Picture, interpreter, read_by_peer
 from tests.formats.pictures import CASES, CLASSES, RING, annotated
 from zeroseg.formats import DATASET_FORMATS, AnnotatedPhoto, Classes
 
-READERS = {"coco": "read_coco.py", "coco-polygons": "read_coco.py"}  # the reader of each format, in tests/formats/peers
+READERS = {
+    "coco": "read_coco.py",
+    "coco-polygons": "read_coco.py",
+    "label-studio": "read_label_studio.py",
+}  # the reader of each format, in tests/formats/peers
 SETS: dict[str, tuple[Classes, list[AnnotatedPhoto]]] = {
     **{case: (classes, [annotated(class_map, classes)]) for case, (classes, class_map) in CASES.items()},
     "several pictures": (
