@@ -19,6 +19,7 @@ from zeroseg.formats.georeference import Georeference
 from zeroseg.segmentation import BACKGROUND, Segmentation
 
 Size = tuple[int, int]  # width, height
+ROWS = 256  # that are looked at at once
 
 
 @dataclass(frozen=True)
@@ -113,18 +114,27 @@ def _areas(
     numbers: Integer[np.ndarray, "H W"], index: Int[np.ndarray, " N"], shown: Bool[np.ndarray, " N"]
 ) -> Iterator[Region]:
     """The areas of those numbers that are `shown`; `index`: the label of each number."""
-    tops, bottoms = _ranges(numbers, len(index))
-    lefts, rights = _ranges(numbers.T, len(index))
+    lefts, tops, rights, bottoms = _boxes(numbers, len(index))
     for number in np.flatnonzero(shown).tolist():
         top, left = int(tops[number]), int(lefts[number])
-        within = numbers[top : bottoms[number] + 1, left : rights[number] + 1]
+        within = numbers[top : bottoms[number], left : rights[number]]
         yield Region(int(index[number]), left, top, within == number)
 
 
-def _ranges(numbers: Integer[np.ndarray, "H W"], count: int) -> tuple[Int[np.ndarray, " N"], Int[np.ndarray, " N"]]:
-    """The first and the last row of each number."""
-    first, last = np.full(count, len(numbers)), np.zeros(count, np.intp)
-    for row, found in enumerate(map(np.unique, numbers)):
-        first[found] = np.minimum(first[found], row)
-        last[found] = row
-    return first, last
+def _boxes(numbers: Integer[np.ndarray, "H W"], count: int) -> Int[np.ndarray, "4 N"]:
+    """The box of each number: left, top, and the first column and row after it. From the runs of its rows."""
+    height, width = numbers.shape
+    lefts, tops = np.full(count, width), np.full(count, height)
+    rights, bottoms = np.zeros(count, np.intp), np.zeros(count, np.intp)
+    for top in range(0, height, ROWS):
+        strip = numbers[top : top + ROWS]
+        starts = np.ones(strip.shape, bool)
+        starts[:, 1:] = strip[:, 1:] != strip[:, :-1]
+        found, first = strip[starts], np.flatnonzero(starts)
+        row, left = np.divmod(first, width)
+        right = np.append(first[1:], strip.size) - row * width
+        np.minimum.at(lefts, found, left)
+        np.minimum.at(tops, found, top + row)
+        np.maximum.at(rights, found, right)
+        np.maximum.at(bottoms, found, top + row + 1)
+    return np.stack([lefts, tops, rights, bottoms])

@@ -11,10 +11,16 @@ from zeroseg.formats.annotated import AnnotatedPhoto, Classes, Size
 
 
 class PictureFormat(ABC):
-    """One file for each picture, at the picture's place in the tree of folders, with the suffix of the format."""
+    """One file for each picture, at the picture's place in the tree of folders, with the suffix of the format.
+
+    `folder`: where this tree begins in the format's own folder; "" is that folder, in which the companions are.
+    `on_map`: whether it keeps a picture's place on the map (`AnnotatedPhoto.georeference`).
+    """
 
     name: ClassVar[str]
     suffix: ClassVar[str]
+    folder: ClassVar[str] = ""
+    on_map: ClassVar[bool] = False
 
     @abstractmethod
     def encode(self, annotated: AnnotatedPhoto) -> bytes:

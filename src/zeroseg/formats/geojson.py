@@ -37,6 +37,7 @@ class GeoJson(PictureFormat):
 
     name: ClassVar[str] = "geojson"
     suffix: ClassVar[str] = ".geojson"
+    on_map: ClassVar[bool] = True
 
     def encode(self, annotated: AnnotatedPhoto) -> bytes:
         """See `PictureFormat`. `pixels` is the number of an area's pixels, `fraction` that of the picture's."""

@@ -30,6 +30,7 @@ class GeoTiff(PictureFormat):
 
     name: ClassVar[str] = "geotiff"
     suffix: ClassVar[str] = ".tif"
+    on_map: ClassVar[bool] = True
 
     def encode(self, annotated: AnnotatedPhoto) -> bytes:
         """See `PictureFormat`. Raises `OutputError` if rasterio is not installed."""
