@@ -15,16 +15,17 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Int, UInt8, UInt16
 from PIL import Image
 
 from zeroseg.drawing import palette
 from zeroseg.errors import DatasetError
 from zeroseg.files import write_bytes_atomically
-from zeroseg.formats.annotated import AnnotatedPhoto, Classes, label_areas
+from zeroseg.formats.annotated import ROWS, AnnotatedPhoto, Classes, Size, label_areas
 from zeroseg.formats.coco import Document, Record, category_ids, document, image_record, read_document
 from zeroseg.formats.distinct_names import DistinctNames
 from zeroseg.formats.format import DatasetFormat
+from zeroseg.images.opening import pillow_limit_lifted
 
 FILE, FOLDER = "panoptic.json", "panoptic"
 COLOURS = 1 << 24
@@ -58,8 +59,8 @@ class CocoPanoptic(DatasetFormat):
             try:
                 if len(entries) != 1:
                     raise ValueError(f"{len(entries)} annotations in place of one")
-                numbers = _numbers(folder / FOLDER / entries[0]["file_name"])
-                annotated = _annotated(image, entries[0]["segments_info"], numbers, found)
+                png = folder / FOLDER / entries[0]["file_name"]
+                annotated = _annotated(png, image, entries[0]["segments_info"], found)
             except (KeyError, TypeError, ValueError, SyntaxError, OSError) as error:
                 raise DatasetError(f"{str(path)!r}: the picture {image.get('file_name')!r}: {error}.") from error
             yield annotated
@@ -85,33 +86,33 @@ def _segments(annotated: AnnotatedPhoto, numbers: dict[int, int]) -> Iterator[Re
         }
 
 
-def _numbers(path: Path) -> Int[np.ndarray, "H W"]:
-    """The number of the segment of every pixel. Raises `OSError`, `SyntaxError` or `ValueError`."""
-    with Image.open(path, formats=("PNG",)) as picture:
-        if picture.mode not in {"RGB", "RGBA"}:
-            raise ValueError(f"{str(path)!r} has no colours, which are the numbers of segments")
-        colours: UInt8[np.ndarray, "H W _"] = np.asarray(picture)
-    numbers = colours[..., 2].astype(np.int32)
-    for channel in (1, 0):
-        numbers <<= 8
-        numbers |= colours[..., channel]
-    return numbers
-
-
-def _annotated(image: Record, segments: list[Any], numbers: Int[np.ndarray, "H W"], found: Document) -> AnnotatedPhoto:
-    """The picture. Raises `ValueError`, `KeyError` or `TypeError`."""
-    size = numbers.shape[::-1]
-    if (image.get("width", size[0]), image.get("height", size[1])) != size:
-        raise ValueError(f"its PNG has {size[0]} x {size[1]} pixels, not {image['width']} x {image['height']}")
+def _annotated(path: Path, image: Record, segments: list[Any], found: Document) -> AnnotatedPhoto:
+    """The picture of a PNG. Raises `OSError`, `SyntaxError`, `ValueError`, `KeyError` or `TypeError`."""
     after = np.zeros(COLOURS, np.int32)  # the index of each number's label, plus 1
     after[0] = found.classes.has_background
     scores = {0: 1.0} if found.classes.has_background else {}
     for segment in segments:
-        index = found.index_of[segment["category_id"]]
-        after[segment["id"]] = index + 1
+        index, number = found.index_of[segment["category_id"]], int(segment["id"])
+        if not 0 < number < COLOURS:
+            raise ValueError(f"a segment with the number {number}, which is no colour")
+        after[number] = index + 1
         scores[index] = min(max(float(segment.get("score", 1.0)), 0.0), 1.0)
-    indices = after[numbers]
-    if not indices.all():
-        raise ValueError(f"its PNG has the segment {numbers[indices == 0][0]}, which the JSON does not name")
-    indices -= 1
-    return AnnotatedPhoto(image["file_name"], found.classes.segmentation(indices.astype(np.uint16), scores))
+    class_map = _class_map(path, (image["width"], image["height"]), after)
+    return AnnotatedPhoto(image["file_name"], found.classes.segmentation(class_map, scores))
+
+
+def _class_map(path: Path, size: Size, after: Int[np.ndarray, " _"]) -> UInt16[np.ndarray, "H W"]:
+    """The class map of a PNG of this size. Raises `OSError`, `SyntaxError` or `ValueError`."""
+    with pillow_limit_lifted(), Image.open(path, formats=("PNG",)) as picture:
+        if picture.mode not in {"RGB", "RGBA"} or picture.size != size:
+            raise ValueError(f"{str(path)!r} is not of the picture's size, or has no colours that number segments")
+        colours: UInt8[np.ndarray, "H W _"] = np.asarray(picture)
+    class_map = np.zeros(colours.shape[:2], np.uint16)
+    for top in range(0, len(colours), ROWS):
+        strip = colours[top : top + ROWS].astype(np.int32)
+        numbers = strip[..., 0] | strip[..., 1] << 8 | strip[..., 2] << 16
+        indices = after[numbers]
+        if not indices.all():
+            raise ValueError(f"{str(path)!r} has the segment {numbers[indices == 0][0]}, which the JSON does not name")
+        class_map[top : top + ROWS] = indices - 1
+    return class_map

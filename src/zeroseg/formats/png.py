@@ -14,6 +14,7 @@ from zeroseg.drawing import mask_image, palette
 from zeroseg.errors import DatasetError
 from zeroseg.formats.annotated import AnnotatedPhoto, Classes, Size
 from zeroseg.formats.format import PictureFormat
+from zeroseg.images.opening import pillow_limit_lifted
 
 IN_A_BYTE = 256  # labels
 
@@ -36,7 +37,8 @@ class PngFormat(PictureFormat):
     def decode(self, content: bytes, classes: Classes, size: Size) -> AnnotatedPhoto:
         """See `PictureFormat`. Scores are not kept: they are 1."""
         try:
-            numbers = np.asarray(Image.open(BytesIO(content), formats=("PNG",)))
+            with pillow_limit_lifted(), Image.open(BytesIO(content), formats=("PNG",)) as picture:
+                numbers = np.asarray(picture) if picture.size == size else np.zeros((0, 0), np.uint8)
         except (OSError, ValueError, SyntaxError) as error:
             raise DatasetError(f"a mask is damaged ({error}): write it again.") from error
         if numbers.shape != size[::-1] or numbers.max() >= len(classes.labels) or numbers.min() < 0:
