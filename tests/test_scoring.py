@@ -243,6 +243,23 @@ def test_strips_change_nothing():
         assert torch.equal(class_map(scores, (3, 4), (61, 47), strip), whole)
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    h=st.integers(1, 12),
+    w=st.integers(1, 12),
+    height=st.integers(1, 60),
+    width=st.integers(1, 30),
+    rows=st.integers(1, 9),
+)
+def test_the_cells_near_a_strip_are_enough(h: int, w: int, height: int, width: int, rows: int):
+    """Strips of large pictures do not read all cells."""
+    scores = random(h * w, 3, seed=h * w)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zeroseg.scoring.LARGE", 0)
+        ours = class_map(scores, (h, w), (height, width), 3 * width * rows)
+    assert_wins(ours, full_size(scores.T.reshape(3, h, w), (height, width)))
+
+
 @pytest.mark.parametrize("wide", [1, 15 * 5, 15 * 20])
 def test_columns_change_nothing(wide: int, monkeypatch: pytest.MonkeyPatch):
     """Very wide pictures are drawn some columns at a time, too."""

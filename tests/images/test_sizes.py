@@ -43,6 +43,18 @@ def test_too_many_pixels_are_refused_from_the_header_alone():
     assert MAX_PIXELS == 500_000_000
 
 
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF", "BMP"])
+def test_a_small_file_that_claims_a_huge_picture_reserves_no_memory(file_format: str):
+    side = struct.pack("<I", 20_000)
+    data = {
+        "PNG": png_header_only(20_000, 20_000),
+        "TIFF": stored(gradient(), "TIFF").replace(struct.pack("<I", 24), side).replace(struct.pack("<I", 16), side),
+        "BMP": (lambda data: data[:18] + side + side + data[26:])(stored(gradient(), "BMP")),
+    }[file_format]
+    with pytest.raises(ImageError, match=r"claims 20000 x 20000 pixels in only [\d,]+ bytes"):
+        load_image(data)
+
+
 def test_webp_that_claims_a_giant_canvas_is_refused():
     body = b"WEBP" + b"VP8X" + struct.pack("<I", 10) + b"\x00" * 4 + b"\xff\xff\xff" * 2
     with pytest.raises(ImageError, match="is damaged"):

@@ -74,7 +74,12 @@ def recognised(file: BytesIO | BufferedReader, name: str) -> Image.Image:
             f"{name} is not a picture that can be read, or its beginning is damaged; give one of {', '.join(FORMATS)}."
         ) from error
     except Exception as error:  # decoders raise many kinds of errors for malformed bytes
-        raise ImageError(f"{name} is damaged ({error}); save or download it again.") from error
+        raise ImageError(f"{name} is damaged ({said(error)}); save or download it again.") from error
+
+
+def said(error: Exception) -> str:
+    """What a decoder said, on one line and not too long."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _heic(file: BytesIO | BufferedReader) -> Image.Image:

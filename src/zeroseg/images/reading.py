@@ -18,7 +18,7 @@ from PIL import ExifTags, Image
 
 from zeroseg.errors import ImageError
 from zeroseg.images.conversion import to_rgb
-from zeroseg.images.opening import opened, pillow_limit_lifted, recognised
+from zeroseg.images.opening import opened, pillow_limit_lifted, recognised, said
 from zeroseg.images.repair import repaired
 
 T = TypeVar("T")
@@ -26,6 +26,8 @@ BinaryFile = BytesIO | BufferedReader | IO[bytes]
 ImageSource = str | os.PathLike[str] | bytes | BinaryFile | Image.Image | np.ndarray
 
 MAX_PIXELS = 500_000_000  # decoded they need 2 GB: the largest cameras have a third of it, satellite scenes less
+DOUBTFUL_PIXELS = 50_000_000  # a larger picture must have a byte for every `MOST_PIXELS_A_BYTE`
+MOST_PIXELS_A_BYTE = 10_000  # an all-white PNG of 1 bit has 8,256
 ONE_CHANNEL = frozenset({"1", "L", "P", "I;16"})  # modes of PNGs that hold one number for every pixel
 
 UPRIGHT = {  # EXIF orientation -> the transposition that undoes it
@@ -119,7 +121,11 @@ def _read(file: BytesIO | BufferedReader, name: str, use: Callable[[Image.Image,
     if not file.read(1):
         raise ImageError(f"{name} is empty (0 bytes); save or download it again.")
     try:
-        return use(recognised(file, name), name)
+        image = recognised(file, name)
+        place = file.tell()  # some decoders go on from there
+        _check_claim(image, file.seek(0, os.SEEK_END), name)
+        file.seek(place)
+        return use(image, name)
     except ImageError as error:
         if not _is_damage(error):
             raise
@@ -131,6 +137,16 @@ def _read(file: BytesIO | BufferedReader, name: str, use: Callable[[Image.Image,
                 if not _is_damage(another):
                     raise
         raise
+
+
+def _check_claim(image: Image.Image, length: int, name: str) -> None:
+    """Raise `ImageError` if a small file claims to be a huge picture: memory for all of it would be reserved."""
+    pixels = image.width * image.height
+    if DOUBTFUL_PIXELS < pixels <= MAX_PIXELS and pixels > MOST_PIXELS_A_BYTE * length:
+        raise ImageError(
+            f"{name} claims {image.width} x {image.height} pixels in only {length:,} bytes, so it is damaged or empty; "
+            "save or download it again."
+        )
 
 
 def _is_damage(error: ImageError) -> bool:
@@ -156,7 +172,7 @@ def _loaded(image: Image.Image, name: str, use: Callable[[Image.Image], T]) -> T
     except MemoryError as error:
         raise ImageError(f"{name} ({width} x {height}) needs more memory than there is.") from error
     except Exception as error:  # decoders raise many kinds of errors for malformed bytes
-        raise ImageError(f"{name} is truncated or damaged ({error}); save or download it again.") from error
+        raise ImageError(f"{name} is truncated or damaged ({said(error)}); save or download it again.") from error
 
 
 def _rgb_of_file(image: Image.Image, name: str) -> Image.Image:
