@@ -17,7 +17,7 @@ from zeroseg.cli import COMMANDS
 from zeroseg.errors import WeightsError
 
 HEAVY = ("torch", "transformers", "numpy", "PIL", "huggingface_hub", "tyro", "rich")
-CLASSES = {name: name.capitalize() for name in COMMANDS if name != "picturebook"}
+CLASSES = {name: name.title().replace("-", "") for name in COMMANDS if name != "picturebook"}
 HELPS = [*CLASSES, "picturebook", "picturebook show", "picturebook write"]
 
 
@@ -63,7 +63,7 @@ def test_every_command_has_help_with_an_example(name: str, call: Call):
 
 @pytest.mark.parametrize("name", [name for name in HELPS if name != "picturebook"])
 def test_examples_in_the_help_can_be_parsed(name: str, call: Call, monkeypatch: pytest.MonkeyPatch):
-    module = import_module(f"zeroseg.cli.{name.split()[0]}")
+    module = import_module(f"zeroseg.cli.{name.split()[0].replace('-', '_')}")
     kind = getattr(module, CLASSES.get(name) or name.split()[1].capitalize())
     monkeypatch.setattr(kind, "run", lambda *_: 0)
     examples = re.findall(r"^ +zeroseg (.*)$", kind.__doc__, re.MULTILINE)

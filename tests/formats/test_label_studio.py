@@ -12,7 +12,7 @@ import pytest
 from tests.formats.pictures import CLASSES, RING, annotated
 from zeroseg.errors import DatasetError, OutputError
 from zeroseg.formats import DATASET_FORMATS, Classes, brush_lengths
-from zeroseg.formats.label_config import ConfigLabel, Control, controls, label_config
+from zeroseg.formats.project_labels import ConfigLabel, Control, controls, label_config
 
 KIND = DATASET_FORMATS["label-studio"]
 

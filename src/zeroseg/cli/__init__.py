@@ -29,6 +29,7 @@ COMMANDS = {
     "evaluate": "mIoU of a student, or of baselines that use only its teacher",
     "experiment": "short runs, compared with each other: records and a page",
     "reproduce": "the paper's tables at small scale, compared with the paper",
+    "label-studio": "a model for Label Studio: masks for the labels of a project",
     "picturebook": "show scenes of the embedded data set, or write them to files",
     "cost": "parameters and FLOPs of a recipe",
 }
@@ -79,7 +80,7 @@ def _run(words: list[str]) -> int:
             f"there is no command {name!r}{hint(name, COMMANDS, '`{}`')}: `zeroseg --help` lists all of them."
         )
     try:
-        return import_module(f"zeroseg.cli.{name}").main(words[1:])
+        return import_module(f"zeroseg.cli.{name.replace('-', '_')}").main(words[1:])
     except SystemExit as stop:  # after --help
         return stop.code if isinstance(stop.code, int) else 0
 

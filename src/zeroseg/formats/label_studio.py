@@ -26,8 +26,8 @@ from zeroseg.formats.annotated import AnnotatedPhoto, Classes, Region, Size, lab
 from zeroseg.formats.canvas import Canvas, trimmed
 from zeroseg.formats.format import DatasetFormat
 from zeroseg.formats.json_lists import read_json
-from zeroseg.formats.label_config import BRUSH, Control, Kind, controls, label_config
 from zeroseg.formats.outlines import filled, outline
+from zeroseg.formats.project_labels import BRUSH, Control, Kind, controls, label_config
 from zeroseg.images import MAX_PIXELS
 from zeroseg.segmentation import Segmentation
 from zeroseg.versions import ZEROSEG
