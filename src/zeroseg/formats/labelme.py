@@ -99,6 +99,8 @@ def _box(shape: dict[str, Any], size: Size) -> Box:
     if kind == "mask":
         return _mask(shape["mask"], corners, size)
     if kind == "circle":
+        if len(corners) != 2:
+            raise ValueError("a circle without a centre and a point on it")
         return _circle(corners, size)
     if kind == "rectangle":
         (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
@@ -115,7 +117,7 @@ def _mask(text: str, corners: Float[np.ndarray, "_ 2"], size: Size) -> Box:
     if mask.ndim != 2:
         raise ValueError("a mask with several channels")
     x, y = np.rint(corners[0]).astype(int).tolist()
-    left, top = max(x, 0), max(y, 0)
+    left, top = min(max(x, 0), size[0]), min(max(y, 0), size[1])
     return left, top, mask[top - y : max(size[1] - y, 0), left - x : max(size[0] - x, 0)]
 
 
