@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
+import pycocotools.mask
 
 BACKGROUND = "background"
 Read = Callable[[Path], Iterable[tuple[str, np.ndarray, list[str]]]]
@@ -42,3 +43,9 @@ def painted(size: tuple[int, int], areas: Iterable[tuple[str, np.ndarray]]) -> t
         numbers[mask] = len(names)
         names.append(name)
     return numbers, names
+
+
+def polygon_mask(corners: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The pixels [H W] in a polygon [N 2], as pycocotools fills it. `size`: width, height."""
+    encoded = pycocotools.mask.frPyObjects([corners.ravel().tolist()], *size[::-1])
+    return np.asarray(pycocotools.mask.decode(encoded))[..., 0] > 0
