@@ -22,6 +22,7 @@ READERS = {
     "geojson": "read_geojson.py",
     "geotiff": "read_geotiff.py",
     "label-studio": "read_label_studio.py",
+    "cvat": "read_cvat.py",
     "labelme": "read_labelme.py",
     "yolo": "read_yolo.py",
 }  # the reader of each format, in tests/formats/peers

@@ -5,6 +5,7 @@ from __future__ import annotations
 from zeroseg.formats.coco_instances import CocoInstances, CocoPolygons
 from zeroseg.formats.coco_panoptic import CocoPanoptic
 from zeroseg.formats.coco_semantic import CocoSemantic
+from zeroseg.formats.cvat import Cvat
 from zeroseg.formats.datumaro import Datumaro
 from zeroseg.formats.format import DatasetFormat, PictureFormat
 from zeroseg.formats.geojson import GeoJson
@@ -23,6 +24,6 @@ PICTURE_FORMATS: dict[str, PictureFormat] = {
 
 DATASET_FORMATS: dict[str, DatasetFormat] = {
     kind.name: kind()
-    for kind in (CocoInstances, CocoPolygons, CocoSemantic, CocoPanoptic, Datumaro, LabelStudio)
+    for kind in (CocoInstances, CocoPolygons, CocoSemantic, CocoPanoptic, Datumaro, LabelStudio, Cvat)
 }  # fmt: skip
 """One data set for all pictures."""
