@@ -1,4 +1,4 @@
-"""How much memory and time the segmentation of a huge picture takes.
+"""How much memory and computing time the segmentation of a huge picture takes.
 
     python scripts/huge_picture.py --megapixels 250
 
@@ -47,10 +47,12 @@ def segment(photo: Path, huge: Path, out: Path) -> None:
 
     segmenter = zeroseg.Segmenter.from_pretrained()
     expected = segmenter(photo, LABELS).class_map
-    before, start = peak_gigabytes(), time.perf_counter()
+    before, start = peak_gigabytes(), time.process_time()
 
     def report(step: str) -> None:
-        print(f"{step}: {peak_gigabytes() - before:.2f} GB, {time.perf_counter() - start:.0f} s", flush=True)
+        print(
+            f"{step}: {peak_gigabytes() - before:.2f} GB, {time.process_time() - start:.0f} s of a CPU core", flush=True
+        )
 
     print(f"before: {before:.2f} GB")
     picture = load_image(huge)

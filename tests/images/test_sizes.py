@@ -55,9 +55,14 @@ def test_a_small_file_that_claims_a_huge_picture_reserves_no_memory(file_format:
         load_image(data)
 
 
-def test_webp_that_claims_a_giant_canvas_is_refused():
-    body = b"WEBP" + b"VP8X" + struct.pack("<I", 10) + b"\x00" * 4 + b"\xff\xff\xff" * 2
-    with pytest.raises(ImageError, match="is damaged"):
+@pytest.mark.parametrize(
+    ("side", "complaint"),
+    [(2**24, "pixels, more than the 268,402,689 allowed"), (16_383, "claims 16383 x 16383 pixels in only 30 bytes")],
+)
+def test_webp_that_claims_a_giant_canvas_is_refused(side: int, complaint: str):
+    """Before Pillow sees it, which reserves the canvas to recognise the file."""
+    body = b"WEBP" + b"VP8X" + struct.pack("<I", 10) + b"\x00" * 4 + struct.pack("<I", side - 1)[:3] * 2
+    with pytest.raises(ImageError, match=complaint):
         load_image(b"RIFF" + struct.pack("<I", len(body)) + body)
 
 
@@ -102,6 +107,16 @@ def test_a_large_picture_is_converted_in_strips(mode: str, monkeypatch: pytest.M
     for pixels in (1, 37, 100, 1000):
         monkeypatch.setattr("zeroseg.images.conversion.AT_ONCE", pixels)
         assert_close(load_image(picture), whole)
+
+
+def test_a_large_file_is_converted_in_place(monkeypatch: pytest.MonkeyPatch):
+    data = stored(gradient(), "PNG", icc_profile=matrix_profile(DISPLAY_P3, 1.8))
+    whole = load_image(data)
+    monkeypatch.setattr("zeroseg.images.conversion.AT_ONCE", 60)
+    loaded = load_image(data)
+    assert_close(loaded, whole)
+    assert not loaded.info
+    assert type(loaded) is Image.Image
 
 
 def test_borrowed_pictures_are_not_copied_if_they_are_plain():

@@ -19,8 +19,8 @@ AT_ONCE = 1 << 24  # pixels that are converted at once: a strip of rows of a lar
 def to_rgb(image: Image.Image, ours: bool = False) -> Image.Image:
     """A loaded picture as RGB, with its colours in sRGB and transparency blended with white; it may keep metadata.
 
-    `ours`: nobody else has the picture. Then pixels that need no conversion are taken over, and not copied: afterwards
-    the picture must not be used.
+    `ours`: nobody else has the picture. Then pixels of RGB are taken over, and not copied: afterwards the picture must
+    not be used.
     """
     profile = image.info.get("icc_profile")
     profile = profile if isinstance(profile, bytes) else None
@@ -30,7 +30,8 @@ def to_rgb(image: Image.Image, ours: bool = False) -> Image.Image:
     parts = ((top, _converted(part, profile, limits)) for top, part in _strips(image))
     if image.width * image.height <= AT_ONCE:
         return next(parts)[1]
-    rgb = Image.new("RGB", image.size)
+    in_place = ours and image.mode == "RGB"
+    rgb = _Taking.pixels_of(image) if in_place else Image.new("RGB", image.size)
     for top, part in parts:
         rgb.paste(part, (0, top))
     return rgb

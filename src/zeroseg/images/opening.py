@@ -77,6 +77,13 @@ def recognised(file: BytesIO | BufferedReader, name: str) -> Image.Image:
         raise ImageError(f"{name} is damaged ({said(error)}); save or download it again.") from error
 
 
+def webp_canvas(head: bytes) -> tuple[int, int]:
+    """Width and height that the first 30 bytes of an extended WebP claim; (0, 0) for other files."""
+    if head[:4] != b"RIFF" or head[8:16] != b"WEBPVP8X" or len(head) < 30:
+        return 0, 0
+    return int.from_bytes(head[24:27], "little") + 1, int.from_bytes(head[27:30], "little") + 1
+
+
 def said(error: Exception) -> str:
     """What a decoder said, on one line and not too long."""
     return " ".join(str(error).split())[:200] or type(error).__name__

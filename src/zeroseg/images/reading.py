@@ -18,7 +18,7 @@ from PIL import ExifTags, Image
 
 from zeroseg.errors import ImageError
 from zeroseg.images.conversion import to_rgb
-from zeroseg.images.opening import opened, pillow_limit_lifted, recognised, said
+from zeroseg.images.opening import opened, pillow_limit_lifted, recognised, said, webp_canvas
 from zeroseg.images.repair import repaired
 
 T = TypeVar("T")
@@ -26,6 +26,7 @@ BinaryFile = BytesIO | BufferedReader | IO[bytes]
 ImageSource = str | os.PathLike[str] | bytes | BinaryFile | Image.Image | np.ndarray
 
 MAX_PIXELS = 500_000_000  # decoded they need 2 GB: the largest cameras have a third of it, satellite scenes less
+WEBP_PIXELS = 16_383 * 16_383  # the largest WebP; only animations, which need four times the memory, can claim more
 DOUBTFUL_PIXELS = 50_000_000  # a larger picture must have a byte for every `MOST_PIXELS_A_BYTE`
 MOST_PIXELS_A_BYTE = 10_000  # an all-white PNG of 1 bit has 8,256
 ONE_CHANNEL = frozenset({"1", "L", "P", "I;16"})  # modes of PNGs that hold one number for every pixel
@@ -118,13 +119,13 @@ def _read(file: BytesIO | BufferedReader, name: str, use: Callable[[Image.Image,
     If that fails, the file is read again without what is damaged beside the pixels; if that fails too, the first
     `ImageError` is raised.
     """
-    if not file.read(1):
+    head, length = file.read(30), file.seek(0, os.SEEK_END)
+    if not head:
         raise ImageError(f"{name} is empty (0 bytes); save or download it again.")
+    _check_claim(webp_canvas(head), length, name, WEBP_PIXELS)  # to recognise a WebP is to reserve memory for it
     try:
         image = recognised(file, name)
-        place = file.tell()  # some decoders go on from there
-        _check_claim(image, file.seek(0, os.SEEK_END), name)
-        file.seek(place)
+        _check_claim(image.size, length, name)
         return use(image, name)
     except ImageError as error:
         if not _is_damage(error):
@@ -139,12 +140,17 @@ def _read(file: BytesIO | BufferedReader, name: str, use: Callable[[Image.Image,
         raise
 
 
-def _check_claim(image: Image.Image, length: int, name: str) -> None:
-    """Raise `ImageError` if a small file claims to be a huge picture: memory for all of it would be reserved."""
-    pixels = image.width * image.height
-    if DOUBTFUL_PIXELS < pixels <= MAX_PIXELS and pixels > MOST_PIXELS_A_BYTE * length:
+def _check_claim(size: tuple[int, int], length: int, name: str, most: int = MAX_PIXELS) -> None:
+    """Raise `ImageError` for too many pixels, or many in a small file: memory for all of them would be reserved."""
+    width, height = size
+    if width * height > most:
         raise ImageError(
-            f"{name} claims {image.width} x {image.height} pixels in only {length:,} bytes, so it is damaged or empty; "
+            f"{name} has {width} x {height} = {width * height:,} pixels, more than the {most:,} allowed; "
+            "make it smaller."
+        )
+    if width * height > max(DOUBTFUL_PIXELS, MOST_PIXELS_A_BYTE * length):
+        raise ImageError(
+            f"{name} claims {width} x {height} pixels in only {length:,} bytes, so it is damaged or empty; "
             "save or download it again."
         )
 
@@ -159,11 +165,7 @@ def _loaded(image: Image.Image, name: str, use: Callable[[Image.Image], T]) -> T
     width, height = image.size
     if width * height == 0:
         raise ImageError(f"{name} has no pixels ({width} x {height}); give another picture.")
-    if width * height > MAX_PIXELS:
-        raise ImageError(
-            f"{name} has {width} x {height} = {width * height:,} pixels, more than the "
-            f"{MAX_PIXELS:,} allowed; make it smaller."
-        )
+    _check_claim(image.size, width * height, name, MAX_PIXELS)
     try:
         image.load()
         return use(image)
