@@ -14,7 +14,7 @@ import rasterio
 import rasterio.features
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, TiffImagePlugin, TiffTags
 
 from tests.formats.pictures import CASES, CLASSES, RING, Drawings, annotated, built, drawings
 from zeroseg.errors import DatasetError, ImageError, OutputError
@@ -187,17 +187,36 @@ def test_pictures_without_a_place(tmp_path: Path) -> None:
         Image.new("RGB", (3, 2)).save(tmp_path / "turned.tif", exif=exif)
         assert (read_georeference(tmp_path / "turned.tif") is not None) == there
     (tmp_path / "text.tif").write_text("no picture")
-    with pytest.raises(ImageError, match="on the map cannot be read"):
-        read_georeference(tmp_path / "text.tif")
+    assert read_georeference(tmp_path / "text.tif") is None
 
 
-def test_without_rasterio_a_sentence_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    """GeoJSON works without it."""
+def geotiff(path: Path, transform: tuple[float, ...]) -> Path:
+    """A TIFF with the 16 numbers of a transform as a tag."""
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags.tagtype[34264] = TiffTags.DOUBLE
+    tags[34264] = transform
+    Image.new("RGB", (3, 2)).save(path, tiffinfo=tags)
+    return path
+
+
+def test_transforms_of_geotiffs(tmp_path: Path) -> None:
+    """Also turned ones; one that cannot be is refused."""
+    place = read_georeference(geotiff(tmp_path / "a.tif", (0, 2.0, 0, 7, 3, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1)))
+    assert place == Georeference((0, 2, 7, 3, 0, 8))
+    with pytest.raises(ImageError, match=r"a.tif' on the map cannot be read \(a transform must be six numbers"):
+        read_georeference(geotiff(tmp_path / "a.tif", (0.0,) * 16))
+
+
+def test_without_rasterio_a_sentence_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GeoJSON, and pictures without a place on the map, do not need it."""
+    geotiff(tmp_path / "photo.tif", (0, 2.0, 0, 7, 3, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1))
+    Image.new("RGB", (3, 2)).save(tmp_path / "plain.tif")
     monkeypatch.setitem(sys.modules, "rasterio", None)
     with pytest.raises(OutputError, match=r'pip install "zeroseg\[geo\]"'):
         PICTURE_FORMATS["geotiff"].encode(placed(RING, None))
     with pytest.raises(ImageError, match=r'pip install "zeroseg\[geo\]"'):
-        read_georeference(Path("photo.tif"))
+        read_georeference(tmp_path / "photo.tif")
+    assert read_georeference(tmp_path / "plain.tif") is None
     assert features(placed(RING, UTM))["transform"] == [*UTM.transform]
 
 

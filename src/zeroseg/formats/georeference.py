@@ -22,7 +22,9 @@ from jaxtyping import Float, Real
 from PIL import ExifTags, Image
 
 from zeroseg.errors import ImageError, OutputError, ZeroSegError
+from zeroseg.images.opening import pillow_limit_lifted
 
+MAP_TAGS = frozenset({33550, 34264})  # of GeoTIFF: the size of a pixel, or all of the transform
 NORMAL = 1  # of TIFF's orientation: the first row is the upper one, the first column the left one
 
 
@@ -76,12 +78,14 @@ class Georeference:
 def read_georeference(path: Path) -> Georeference | None:
     """The place of a GeoTIFF; None for a picture without one, and for one that is stored turned.
 
-    Raises `ImageError` if rasterio is not installed, or if the file cannot be read.
+    Raises `ImageError` if a GeoTIFF cannot be read, or if it needs rasterio, which is not installed.
     """
+    if not _is_on_map(path):
+        return None
     rasterio = require_rasterio(ImageError)
     try:
         with quiet(), rasterio.open(path) as file:
-            return None if _is_turned(path) else place_of(file)
+            return place_of(file)
     except (rasterio.errors.RasterioError, ValueError) as error:
         raise ImageError(f"the place of {str(path)!r} on the map cannot be read ({error}).") from error
 
@@ -93,12 +97,13 @@ def place_of(file: Any) -> Georeference | None:
     return Georeference.of(file.transform[:6], file.crs.to_string() if file.crs else "")
 
 
-def _is_turned(path: Path) -> bool:
-    """Whether the picture is shown otherwise than it is stored; GDAL does not say it."""
+def _is_on_map(path: Path) -> bool:
+    """Whether a file is a TIFF with a place on the map, and shown as it is stored: of this GDAL says nothing."""
     try:
-        with Image.open(path, formats=("TIFF",)) as picture:
-            return picture.getexif().get(ExifTags.Base.Orientation, NORMAL) != NORMAL
-    except (OSError, ValueError, SyntaxError):  # of another format, which has no such number
+        with pillow_limit_lifted(), Image.open(path, formats=("TIFF",)) as picture:
+            tags = picture.getexif()
+            return not MAP_TAGS.isdisjoint(tags) and tags.get(ExifTags.Base.Orientation, NORMAL) == NORMAL
+    except (OSError, ValueError, SyntaxError):  # of another format
         return False
 
 
