@@ -214,6 +214,8 @@ def test_without_rasterio_a_sentence_names_the_command(tmp_path: Path, monkeypat
     monkeypatch.setitem(sys.modules, "rasterio", None)
     with pytest.raises(OutputError, match=r'pip install "zeroseg\[geo\]"'):
         PICTURE_FORMATS["geotiff"].encode(placed(RING, None))
+    with pytest.raises(OutputError, match=r'pip install "zeroseg\[geo\]"'):
+        PICTURE_FORMATS["geotiff"].companions(CLASSES)
     with pytest.raises(ImageError, match=r'pip install "zeroseg\[geo\]"'):
         read_georeference(tmp_path / "photo.tif")
     assert read_georeference(tmp_path / "plain.tif") is None

@@ -6,6 +6,7 @@ Format: https://gdal.org/en/stable/drivers/raster/gtiff.html. Written and read b
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -51,6 +52,11 @@ class GeoTiff(PictureFormat):
                 tiff.update_tags(1, labels=json.dumps(found.labels))
                 tiff.update_tags(ns=OURS, **_tags(annotated))
             return file.read()
+
+    def companions(self, classes: Classes) -> Mapping[str, bytes]:
+        """None. Raises `OutputError` if rasterio is not installed, before the first picture is made."""
+        require_rasterio()
+        return super().companions(classes)
 
     def decode(self, content: bytes, classes: Classes, size: Size) -> AnnotatedPhoto:
         """See `PictureFormat`. The labels are those of the file, if it is ours."""

@@ -16,6 +16,7 @@ from zeroseg.drawing import mask_image, overlay
 from zeroseg.errors import ImageError
 from zeroseg.files import write_together
 from zeroseg.formats import DATASET_FORMATS, PICTURE_FORMATS, AnnotatedPhoto
+from zeroseg.formats.georeference import read_georeference
 from zeroseg.images import Found, load_image, pixel_count
 from zeroseg.segmentation import Segmentation
 from zeroseg.segmenter import Segmenter
@@ -144,9 +145,9 @@ class Run:
                 return False
             lacking = [name for name in self.wanted.of_pictures if not self._file(name, stem).exists()]
             if lacking:
-                one = AnnotatedPhoto(found.place.as_posix(), read_result(stem.with_name(stem.name + MASK), standing))
+                one = self._annotated(found, read_result(stem.with_name(stem.name + MASK), standing))
                 write_together({self._file(name, stem): PICTURE_FORMATS[name].encode(one) for name in lacking})
-        except DAMAGED:
+        except (*DAMAGED, ImageError):
             return False
         return True
 
@@ -164,7 +165,11 @@ class Run:
 
     def _write(self, task: Task, picture: Image, source: Source, segmentation: Segmentation) -> Outcome:
         """Write all files of a photo's result, the record last."""
-        stem, one = task.stem, AnnotatedPhoto(task.found.place.as_posix(), segmentation)
+        stem = task.stem
+        try:
+            one = self._annotated(task.found, segmentation)
+        except ImageError as error:
+            return Outcome(task.found, stem, error=error)
         files = {self._file(name, stem): PICTURE_FORMATS[name].encode(one) for name in self.wanted.of_pictures}
         files[stem.with_name(stem.name + MASK)] = _bytes(mask_image(segmentation), "PNG")
         if self.wanted.overlays:
@@ -173,10 +178,15 @@ class Run:
         write_together(files)
         return Outcome(task.found, stem, segmentation.rows())
 
+    def _annotated(self, found: Found, segmentation: Segmentation) -> AnnotatedPhoto:
+        """A result with the photo's name, and its place on the map if a format keeps it. Raises `ImageError`."""
+        kept = any(PICTURE_FORMATS[name].on_map for name in self.wanted.of_pictures)
+        return AnnotatedPhoto(found.place.as_posix(), segmentation, read_georeference(found.path) if kept else None)
+
     def _file(self, name: str, stem: Path) -> Path:
         """The file of a photo in a format."""
-        below = stem.relative_to(self.out)
-        return self.out / name / below.with_name(below.name + PICTURE_FORMATS[name].suffix)
+        below, kind = stem.relative_to(self.out), PICTURE_FORMATS[name]
+        return self.out / name / kind.folder / below.with_name(below.name + kind.suffix)
 
 
 def groups(reads: Iterable[Read], batch: int) -> Iterator[list[Read]]:
