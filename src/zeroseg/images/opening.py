@@ -40,6 +40,7 @@ def pillow_limit_lifted() -> Generator[None]:
 
 
 def opened(path: Path) -> BufferedReader:
+    """A file, open for reading. Raises `ImageError` for what is no regular file, or cannot be read."""
     try:
         if path.is_dir():
             raise ImageError(f"{str(path)!r} is a folder, not a picture; name a file in it.")
