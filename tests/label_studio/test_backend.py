@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.formats import peer
 from tests.label_studio.asking import CONFIG, JSON, Served, serving, tiny_segmenter
 from tests.tiny import photo
 from zeroseg.formats import brush_lengths, regions
@@ -67,12 +69,28 @@ def test_brush_masks_are_those_of_the_segmenter(served: Served) -> None:
     assert prediction["score"] == pytest.approx(float(found.fractions @ found.scores), abs=1e-5)
 
 
+def with_polygons_and_boxes() -> str:
+    """`CONFIG` with two other controls for the same labels."""
+    polygons = CONFIG.replace("BrushLabels", "PolygonLabels").replace("</View>", "")
+    return polygons + CONFIG.partition("/>")[2].replace("BrushLabels", "RectangleLabels").replace("brush", "box")
+
+
+def test_the_sdk_finds_the_answers_valid(served: Served, tmp_path: Path) -> None:
+    """Label Studio checks predictions against the project's config."""
+    peer.interpreter()
+    for number, config in enumerate((CONFIG, with_polygons_and_boxes())):
+        asked, answered = tmp_path / f"{number}.json", tmp_path / f"{number}.out.json"
+        predictions = served.predict("a/b.png", config=config)
+        assert predictions[0]["result"]
+        asked.write_text(json.dumps({"config": config, "predictions": predictions}), encoding="utf-8")
+        peer.run("validate_predictions.py", asked, answered)
+        assert json.loads(answered.read_text(encoding="utf-8")) == [[]]
+
+
 def test_polygons_and_boxes(served: Served) -> None:
     """The regions, in percent of the picture; two controls are both answered."""
-    config = CONFIG.replace("BrushLabels", "PolygonLabels").replace("</View>", "")
-    config += CONFIG.partition("/>")[2].replace("BrushLabels", "RectangleLabels").replace("brush", "box")
     found = expected(served)
-    (prediction,) = served.predict("a/b.png", config=config)
+    (prediction,) = served.predict("a/b.png", config=with_polygons_and_boxes())
     polygons = [result for result in prediction["result"] if result["type"] == "polygonlabels"]
     boxes = [result["value"] for result in prediction["result"] if result["type"] == "rectanglelabels"]
     areas = list(regions(found))
