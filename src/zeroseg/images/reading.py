@@ -19,7 +19,7 @@ from PIL import ExifTags, Image
 from zeroseg.errors import ImageError
 from zeroseg.images.conversion import to_rgb
 from zeroseg.images.opening import opened, pillow_limit_lifted, recognised, said, webp_canvas
-from zeroseg.images.repair import repaired
+from zeroseg.images.repair import is_repairable, repaired
 
 T = TypeVar("T")
 BinaryFile = BytesIO | BufferedReader | IO[bytes]
@@ -128,7 +128,7 @@ def _read(file: BytesIO | BufferedReader, name: str, use: Callable[[Image.Image,
         _check_claim(image.size, length, name)
         return use(image, name)
     except ImageError as error:
-        if not _is_damage(error):
+        if not _is_damage(error) or not is_repairable(head):
             raise
         file.seek(0)
         for data in repaired(file.read()):

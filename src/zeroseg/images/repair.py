@@ -21,8 +21,13 @@ LARGEST_PROFILE = 1 << 20  # bytes, as Pillow has it
 PADDING = (bytes(64), b"\x55" * 64, bytes(range(1, 255)))  # what may follow the last pixel of a JPEG
 
 
+def is_repairable(head: bytes) -> bool:
+    """Whether a file that begins so is of a format that `repaired` knows: PNG, JPEG or WebP."""
+    return head.startswith((PNG, JPEG)) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+
+
 def repaired(data: bytes) -> Iterator[bytes]:
-    """The file without damaged parts beside its pixels, then also with its end marker; nothing for other formats."""
+    """The file without damaged parts beside its pixels, then also with its end marker; nothing if not repairable."""
     if data.startswith(PNG):
         yield PNG + b"".join(_png_chunks(data))
     elif data.startswith(JPEG):
