@@ -16,6 +16,8 @@ from jaxtyping import Bool, Float, Int, Real
 
 Ring = Int[np.ndarray, "_ 2"]  # corners, x and y; the last is joined to the first
 
+NEAR = 512  # corners among which the start of a bridge is searched
+
 
 @dataclass(frozen=True, eq=False)
 class Outline:
@@ -33,13 +35,36 @@ class Outline:
     def keyholed(self) -> Ring:
         """One ring for formats without holes: to each hole there and back on one line, which covers no pixel.
 
-        A hole's first corner is reached from the nearest corner that is in the ring already.
+        A hole's first corner is reached from the nearest of the `NEAR` corners before it, row by row.
         """
-        ring = self.exterior
-        for hole in self.holes:
-            start = int(np.abs(ring - hole[0]).sum(axis=1).argmin())
-            ring = np.concatenate([ring[: start + 1], hole, hole[:1], ring[start:]])
-        return ring
+        rings, bridges = (self.exterior, *self.holes), self._bridges()
+        parts, under_way = list[Ring](), [(0, 0)]  # a ring's number, and the corner at which it goes on
+        while under_way:
+            number, at = under_way.pop()
+            if bridges[number]:
+                corner, hole = bridges[number].pop(0)
+                parts.append(rings[number][at : corner + 1])
+                under_way += [(number, corner), (hole, 0)]
+            else:
+                parts += [rings[number][at:], rings[number][: min(number, 1)]]  # a hole ends where it begins
+        return np.concatenate(parts)
+
+    def _bridges(self) -> list[list[tuple[int, int]]]:
+        """For each ring, the exterior is 0: from which corner it leads to which hole, in the order of the corners."""
+        rings = (self.exterior, *self.holes)
+        corners, lengths = np.concatenate(rings), [len(ring) for ring in rings]
+        starts = np.cumsum(lengths) - lengths
+        owner = np.repeat(np.arange(len(rings)), lengths)
+        order = np.lexsort((corners[:, 0], corners[:, 1]))
+        place = np.empty(len(order), np.intp)
+        place[order] = np.arange(len(order))
+        bridges: list[list[tuple[int, int]]] = [[] for _ in rings]
+        for hole in range(1, len(rings)):
+            first = starts[hole]  # what comes before it belongs to rings that begin before it, or to the exterior
+            near = order[max(place[first] - NEAR, 0) : place[first]]
+            corner = near[np.abs(corners[near] - corners[first]).sum(axis=1).argmin()]
+            bridges[owner[corner]].append((int(corner - starts[owner[corner]]), hole))
+        return list(map(sorted, bridges))
 
 
 def outline(mask: Bool[np.ndarray, "H W"]) -> Outline:
