@@ -16,7 +16,7 @@ def test_it_answers_until_it_is_interrupted(
     call: Call, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The address that is printed is the one that answers."""
-    asked: list[object] = []
+    asked: list[tuple[int, str]] = []
 
     def one_request_then_ctrl_c(server: Server) -> None:
         thread = threading.Thread(target=server.handle_request, daemon=True)

@@ -98,7 +98,8 @@ class _Files(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         given = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self._send(json.dumps({"access": f"short-{given['refresh']}"}).encode())
+        known = given["refresh"] == "a.b.c"
+        self._send(json.dumps({"access": "short"} if known else {"detail": "not valid"}).encode())
 
     def _send(self, content: bytes | None) -> None:
         self.send_response(404 if content is None else 200)

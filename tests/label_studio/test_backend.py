@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.label_studio.asking import CONFIG, JSON, Served, serving, tiny_segmen
 from tests.tiny import photo
 from zeroseg.formats import brush_lengths, regions
 from zeroseg.formats.outlines import painted
+from zeroseg.label_studio import Backend
 from zeroseg.rules import Margin
 from zeroseg.segmentation import Segmentation
 from zeroseg.vocabulary import Vocabulary
@@ -188,3 +190,18 @@ def test_other_requests_are_refused(
     found, values = served.ask("POST", path, body, headers)
     assert found == status
     assert any(part in values["error"] for part in words.split("|"))
+
+
+def test_a_fault_of_our_own_is_one_sentence(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection is closed, there is no traceback, and the next request is answered."""
+
+    def fail(_: Backend) -> None:
+        raise RuntimeError("no idea")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Backend, "health", fail)
+        with pytest.raises(http.client.RemoteDisconnected, match="without response"):
+            served.ask("GET", "/health")
+    assert served.said == ["a request failed (RuntimeError: no idea)."]
+    assert served.ask("GET", "/health")[0] == 200
+    assert served.ask("POST", "/setup", {})[0] == 200

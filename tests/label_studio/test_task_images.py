@@ -93,8 +93,9 @@ def test_files_of_label_studio(tmp_path: Path) -> None:
             images.load("/x.png")
         with pytest.raises(ImageError, match=r"cannot be fetched .*404"):
             images.load("/data/upload/1/none.png")
+        assert_same(images.load("/data/upload/1/a b.png"))
     assert {authorization for _, authorization in server.asked} == {"Token secret"}
-    assert len(server.asked) == 3
+    assert len(server.asked) == 4
 
 
 def test_personal_access_tokens_are_exchanged(tmp_path: Path) -> None:
@@ -102,7 +103,9 @@ def test_personal_access_tokens_are_exchanged(tmp_path: Path) -> None:
     server = LabelStudio({"/data/a.png": png()})
     with running(server) as port:
         assert_same(TaskImages(tmp_path, f"http://localhost:{port}", "a.b.c").load("/data/a.png"))
-    assert server.asked == [("/data/a.png", "Bearer short-a.b.c")]
+        with pytest.raises(ImageError, match="did not exchange the access token"):
+            TaskImages(tmp_path, f"http://localhost:{port}", "x.y.z").load("/data/a.png")
+    assert server.asked == [("/data/a.png", "Bearer short")]
 
 
 def test_redirections_are_not_followed(tmp_path: Path) -> None:

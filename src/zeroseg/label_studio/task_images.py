@@ -10,7 +10,7 @@ from http.client import HTTPException, HTTPMessage
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from PIL import Image
@@ -21,6 +21,7 @@ from zeroseg.images import load_image
 LARGEST = 100_000_000  # bytes of an image that is fetched
 PATIENCE = 30  # seconds
 LOCAL, UPLOAD = "/data/local-files/", "/data/"
+SAFE = "%/?=&+:@!$'()*,;~"  # signs that an address keeps as they are
 PORTS = {"http": 80, "https": 443}
 
 
@@ -82,7 +83,9 @@ class TaskImages:
 
     def _fetched(self, parts: SplitResult) -> bytes:
         query = f"?{parts.query}" if parts.query else ""
-        return self._asked(f"{parts.path}{query}", {"Authorization": self._authorization()} if self.key else {})
+        return self._asked(
+            quote(f"{parts.path}{query}", SAFE), {"Authorization": self._authorization()} if self.key else {}
+        )
 
     def _authorization(self) -> str:
         """A legacy token is sent as it is; a personal access token, which has two dots, is exchanged first."""
