@@ -13,6 +13,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = [line for lines in PROJECT["optional-dependencies"].values() for line in lines]
 LINES = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
 PINS = [line for line in LINES if not line.startswith("#")]
+PEERS = [line for line in (ROOT / "constraints-peers.txt").read_text(encoding="utf-8").splitlines() if line[0] != "#"]
 
 
 def versions() -> dict[str, str]:
@@ -34,12 +35,13 @@ def test_make_installs_the_tested_torch_and_the_tested_rest():
     assert "--constraint constraints.txt" in pip
 
 
-@pytest.mark.parametrize("pin", PINS)
+@pytest.mark.parametrize("pin", [*PINS, *PEERS])
 def test_a_line_is_one_exact_version_of_a_public_release(pin: str):
     """No hosts, no options, no builds of somebody's own (`+cpu`): it must install anywhere."""
     assert re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][0-9a-z.]*( ; \w+ *[<>=!]+ *['\"][\w.]+['\"])?", pin)
 
 
 def test_names_are_sorted_and_unique():
-    names = [re.split(r"==", pin)[0].lower() for pin in PINS]
-    assert names == sorted(set(names))
+    for pins in (PINS, PEERS):
+        names = [re.split(r"==", pin)[0].lower() for pin in pins]
+        assert names == sorted(set(names))
