@@ -213,7 +213,7 @@ def write_together(files: Mapping[Path, bytes]) -> None:
     Raises `OutputError` as `atomic_path` does.
     """
     with contextlib.ExitStack() as stack:
-        for path, content in reversed(files.items()):  # the stack ends in reverse order
+        for path, content in reversed(list(files.items())):  # the stack ends in reverse order
             stack.enter_context(atomic_path(path)).write_bytes(content)
 
 

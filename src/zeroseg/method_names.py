@@ -11,6 +11,7 @@ RuleName = Literal["product", "margin", "softmax", "sigmoid", "none", "top5"]
 DenseMethod = Literal["maskclip", "sclip", "naclip", "clearclip"]
 BaselineName = Literal[DenseMethod, "crops", "windows", "background", "true-regions"]
 ProtocolName = Literal["own", "paper", "tcl", "sclip", "naclip", "clearclip"]
+Absent = Literal["drop", "keep", "ask"]
 FormatName = Literal[
     "voc-png", "index-png", "numpy", "labelme", "yolo", "geojson", "geotiff",
     "coco", "coco-polygons", "coco-panoptic", "coco-semantic", "datumaro", "label-studio", "cvat",

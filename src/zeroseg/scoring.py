@@ -16,6 +16,7 @@ from torch import Tensor
 SCALE = 100.0  # the unit of similarities, scores and margins is cosine x 100: the logits of CLIP's softmax
 SOFTNESS = 5.0  # a score higher by this makes a class e times as probable
 TOP_CLASSES = 5
+TINY = 1e-6  # the least variance of similarities (cosines x 100)
 STRIP = 1 << 25  # numbers that are interpolated at once
 LARGE = 1 << 25  # pixels of a picture for which a strip reads only the cells near it: many times faster
 WIDE = 1 << 26  # numbers of maps that are interpolated across, and not yet down, at once
@@ -35,6 +36,19 @@ def best_words(
     index = torch.tensor([number + 1 for number in class_ids], device=scores.device)
     best = lowest.scatter_reduce(1, index.expand(len(scores), -1), scores, "amax", include_self=False)
     return best[:, 1:], best[:, 0]
+
+
+def moments(
+    scores: Float[Tensor, "R N"], counted: Float[Tensor, "N C"]
+) -> tuple[Float[Tensor, "R C"], Float[Tensor, "R C"]]:
+    """Mean and standard deviation of the scores of some words in each region, for each class.
+
+    `counted`: 1 for the words that count for a class, else 0; at least one must.
+    """
+    count = counted.sum(dim=0)
+    mean = scores @ counted / count
+    variance = scores.square() @ counted / count - mean.square()
+    return mean, variance.clamp(min=TINY).sqrt()
 
 
 def product_score(scores: Float[Tensor, "R C"], image_scores: Float[Tensor, " C"]) -> Float[Tensor, "R C"]:

@@ -126,12 +126,19 @@ class Segmenter:
         return [found[number] for number in range(len(images))]
 
     @torch.inference_mode()
-    def name(self, encoded: Encoded, vocabulary: Vocabulary, read_out: ReadOut | None = None) -> Segmentation:
+    def name(
+        self,
+        encoded: Encoded,
+        vocabulary: Vocabulary,
+        read_out: ReadOut | None = None,
+        kept: Bool[np.ndarray, " C"] | None = None,
+    ) -> Segmentation:
         """Give every pixel of an encoded image the best name of a vocabulary.
 
         `encoded`: an image's regions, from `encode`. `vocabulary`: the labels, with other words for them, words for the
         background (None: those of the read-out) and templates. `read_out` replaces the segmenter's own: which regions
-        are named, when a pixel is background, how many iterations refine the masks, which areas are too small.
+        are named, when a pixel is background, how many iterations refine the masks, which areas are too small. `kept`:
+        labels that may get pixels; None for all of them. Without a background and without any, all of them may.
 
         The result has the image's own size; its first label is "background" if the rule has a background. The score of
         a label is the mean probability over its regions. Raises `WeightsError` for a naming that the model does not
@@ -139,17 +146,23 @@ class Segmenter:
         """
         read_out = read_out or self.read_out
         rule = read_out.background
-        scores = self._scores(encoded, vocabulary, read_out)
+        scores = self._scores(encoded, vocabulary, read_out, kept)
         logits = rule.logits(scores)
         class_map = _cleaned(_paint(logits, encoded, read_out), read_out)
         likely = scoring.confidence(rule.probabilities(scores), logits, class_map)
         labels = (BACKGROUND, *vocabulary.labels) if rule.has_background else vocabulary.labels
         return Segmentation(labels, class_map.cpu().numpy(), likely.cpu().numpy(), rule.has_background)
 
-    def _scores(self, encoded: Encoded, vocabulary: Vocabulary, read_out: ReadOut) -> ClassScores:
-        """The scores of the classes in the regions."""
+    def _scores(
+        self, encoded: Encoded, vocabulary: Vocabulary, read_out: ReadOut, kept: Bool[np.ndarray, " C"] | None
+    ) -> ClassScores:
+        """The scores of the classes in the regions; labels that are not `kept` have the lowest ones."""
         words, class_ids, is_stuff = self._embedded(vocabulary, read_out)
-        return read_out.background.class_scores(encoded.similarities(words, read_out), class_ids, is_stuff)
+        similarities = encoded.similarities(words, read_out)
+        if kept is not None and (kept.any() or read_out.background.has_background):
+            left_out = torch.tensor([number >= 0 and not kept[number] for number in class_ids])
+            similarities[:, left_out.to(similarities.device)] = -scoring.SCALE
+        return read_out.background.class_scores(similarities, class_ids, is_stuff)
 
     def embed(self, vocabulary: Vocabulary, read_out: ReadOut | None = None) -> tuple[Float[Tensor, "W D"], list[int]]:
         """Word embeddings (mean over the templates) and the class of each word, -1 for background words.

@@ -15,7 +15,9 @@ from tests.tiny import PATCH_STUDENT, photo, student, teacher
 from zeroseg.encoding import Encoded
 from zeroseg.errors import OutputError
 from zeroseg.formats import DATASET_FORMATS, PICTURE_FORMATS
-from zeroseg.images import ImageSource, search_images
+from zeroseg.images import Found, ImageSource, search_images
+from zeroseg.method_names import Absent
+from zeroseg.rules import NoBackground
 from zeroseg.segmenter import Segmenter
 from zeroseg.segmenting import Outcome, Run, Settings, Summary, Wanted
 from zeroseg.segmenting.report import report, spread
@@ -241,3 +243,30 @@ def test_masks_are_read_again(photos: Path, tmp_path: Path) -> None:
         assert read.scores == pytest.approx(found.scores, abs=1e-6)
         with Image.open(f"{one.stem}.png") as mask:
             assert mask.mode == "P"
+
+
+@pytest.mark.parametrize("absent", ["drop", "keep", "ask"])
+def test_absent_labels_lose_their_pixels(absent: Absent, photos: Path, tmp_path: Path) -> None:
+    """Dropped, kept, or asked for; the record has the presence of every label in every case."""
+    asked = list[str]()
+
+    def ask(photo: Found, label: str, sure: float, fraction: float) -> bool:
+        asked.append(f"{photo.place.name} {label}")
+        assert 0 <= sure < 0.5
+        assert 0 < fraction <= 1
+        return label == largest
+
+    segmenter = networks().reading(present_above=1e3, background=NoBackground())
+    kept = segmenter(photos / "a/1.png", VOCABULARY)
+    largest = kept.present[0]
+    wanted = Wanted(absent=absent, ask=ask)
+    run = Run(segmenter, VOCABULARY, tmp_path / "out", Settings.of(segmenter, VOCABULARY, {"absent": absent}), wanted)
+    (outcome,) = run.outcomes(search_images([photos / "a/1.png"]).pictures)
+    found = annotated(outcome).segmentation
+    assert all(0 <= row["presence"] <= 1 for row in outcome.labels)
+    if absent == "ask":
+        assert asked == [f"1.png {label}" for label in VOCABULARY.labels if label in kept.present]
+        assert found.present == (largest,)
+    else:  # without a background, and with no label left, all of them are kept
+        assert (found.class_map == kept.class_map).all()
+        assert not asked

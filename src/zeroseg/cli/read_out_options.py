@@ -30,6 +30,7 @@ HELP = {
     "background_things": "Those of them that are things: labels for them are no stuff.",
     "alike": "Background words whose cosine with a label exceeds this stand down for it; 1: none.",
     "refinement": "Iterations in which masks follow the picture's edges.",
+    "present_above": "Labels that stand out from other words by less are absent, standard deviations.",
     "smallest_region": "Smaller areas, as fractions of the picture, take the class around them.",
 }
 
@@ -43,7 +44,7 @@ def read_out_options(info: StructTypeInfo) -> StructConstructorSpec | None:
         return None
     default = info.default if isinstance(info.default, ReadOut) else ReadOut()
     presence = getattr(default.background, "presence", 0.0)
-    names = ("smallest_region", "alike", "background_things")
+    names = ("smallest_region", "alike", "background_things", "present_above")
     seldom = {name: getattr(default, name) for name in names} | {"presence": presence}
     options = tuple(
         StructFieldSpec(name, TYPES.get(name, float), value, HELP.get(name, f"Of the rule {name.split('_')[0]}."))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,9 +16,9 @@ from zeroseg.cli.label_options import LabelOptions, say_of_labels
 from zeroseg.cli.mask_options import OWN, MaskOptions
 from zeroseg.cli.messages import FAILED, UsageError, complain, say
 from zeroseg.cli.parsing import check_positive, parse, with_new_options
-from zeroseg.cli.segment_output import Lines
+from zeroseg.cli.segment_output import Lines, is_there
 from zeroseg.files import check_target, write_text_atomically
-from zeroseg.method_names import DenseMethod, FormatName
+from zeroseg.method_names import Absent, DenseMethod, FormatName
 from zeroseg.models import DEFAULT
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ class Segment:
     """A page to look at (HTML): photos with their masks, and how often each label was found."""
     json: bool = False
     """Print one JSON object for each photo, and one for all at the end, for programs."""
+    absent: Absent = "drop"
+    """Labels of which it is doubtful that they are in the photo at all: drop their areas, keep them, or ask."""
     device: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: cuda if there is one)")] = None
     """Where the network runs: cpu, cuda, cuda:1, .."""
     size: Annotated[int | None, arg(metavar="PIXELS", help_behavior_hint=OWN)] = None
@@ -88,10 +91,16 @@ class Segment:
             return FAILED
         segmenter = self._segmenter()
         say_of_labels(vocabulary, segmenter)
-        named = {"method": self.method, "model": self.model or DEFAULT, "teacher": self.teacher or "the model's own"}
+        named: dict[str, str] = {
+            "method": self.method,
+            "model": self.model or DEFAULT,
+            "teacher": self.teacher or "the model's own",
+        }
+        named["absent"] = self.absent
         on_gpu = segmenter.teacher.device.type != "cpu"
         batch = self.batch or (GPU_BATCH if on_gpu else 1)
-        wanted = Wanted(self.format, self.overlays, self.overwrite, batch, threads=4 if on_gpu else 2)
+        threads = 4 if on_gpu else 2
+        wanted = Wanted(self.format, self.overlays, self.overwrite, batch, threads, self.absent, is_there)
         settings = Settings.of(segmenter, vocabulary, named)
         summary = self._go(Run(segmenter, vocabulary, self.out, settings, wanted), photos, left_out)
         return FAILED if summary.failed or failed else 0
@@ -132,6 +141,8 @@ class Segment:
             raise UsageError(
                 "--teacher and --naming segments go with --method student: --model names the teacher itself."
             )
+        if self.absent == "ask" and not sys.stdin.isatty():
+            raise UsageError("--absent ask needs a terminal to ask on: choose drop or keep.")
         self.of_masks.check()
         check_positive("--size", self.size)
         check_positive("--batch", self.batch)

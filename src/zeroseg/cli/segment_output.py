@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zeroseg.cli.messages import complain, say
 
 if TYPE_CHECKING:
+    from zeroseg.images import Found
     from zeroseg.segmenting import Outcome, Summary
 
 MOST_LINES = 50  # photos of a run that has a line for each
@@ -54,6 +56,15 @@ class Lines:
             say(f"not read: {photo}")
         if not self.each and len(summary.failed) > FAILED_SHOWN:
             say(f"and {len(summary.failed) - FAILED_SHOWN:,} more photos that could not be read.")
+
+
+def is_there(photo: Found, label: str, presence: float, fraction: float) -> bool:
+    """Ask on the terminal whether a label is in a photo."""
+    from zeroseg.segmentation import percentage
+
+    sure = f"presence {presence:.2f}, {percentage(fraction)} of the picture"
+    print(f"{photo.path}: is there {label!r} ({sure})? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().casefold() in ("y", "yes")
 
 
 def _counts(summary: Summary) -> str:

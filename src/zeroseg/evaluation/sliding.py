@@ -24,9 +24,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from zeroseg.baselines.windows import starts
@@ -134,9 +135,19 @@ class SlidingSegmenter(Segmenter):
         return SlidOver(image, None, None, None, mean, grid, (height, width), pixels, parts=tuple(parts))
 
     @torch.inference_mode()
-    def name(self, encoded: Encoded, vocabulary: Vocabulary, read_out: ReadOut | None = None) -> Segmentation:
-        """Give every pixel the best name of a vocabulary, in the order of the authors (see `Segmenter.name`)."""
+    def name(
+        self,
+        encoded: Encoded,
+        vocabulary: Vocabulary,
+        read_out: ReadOut | None = None,
+        kept: Bool[np.ndarray, " C"] | None = None,
+    ) -> Segmentation:
+        """Give every pixel the best name of a vocabulary, in the order of the authors (see `Segmenter.name`).
+
+        The authors leave out no label: `kept` must be None.
+        """
         assert isinstance(encoded, SlidOver)
+        assert kept is None
         read_out = read_out or self.read_out
         rule = read_out.background
         first = self.sliding.scores is not None

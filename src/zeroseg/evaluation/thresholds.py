@@ -16,6 +16,7 @@ from zeroseg.evaluation.benchmark import class_ids, encode_sample, read_out_for,
 from zeroseg.evaluation.dataset import Dataset
 from zeroseg.evaluation.metrics import confusion_matrix, mean_iou
 from zeroseg.images import ImageSource
+from zeroseg.presence import evidence
 from zeroseg.rules import MARGINS, Margin, NoBackground
 from zeroseg.segmenter import Segmenter
 from zeroseg.vocabulary import Vocabulary
@@ -120,6 +121,24 @@ def calibrate_margin(segmenter: Segmenter, images: Iterable[ImageSource], vocabu
         raise ConfigError("a margin can only be calibrated on images: name at least one.")
     counted = [lead for lead in found if not presence or lead.max() >= presence] or found
     return segmenter.reading(background=rule.at(round(otsu(np.concatenate(counted)), 2)))
+
+
+def calibrate_presence(
+    segmenter: Segmenter, images: Iterable[ImageSource], words: Sequence[str], rate: float
+) -> Segmenter:
+    """The segmenter with the point above which a label is present (`ReadOut.present_above`), from unlabelled images.
+
+    It is the evidence that a fraction `rate` of the `words` exceeds in an image, in the mean. Take words of all kinds
+    that the teacher knows, and for `rate` the fraction of them that an image shows, with some more for those that will
+    be found and are not there. Raises `ConfigError` without images or words, or for a rate not between 0 and 1.
+    """
+    if not words or not 0 < rate < 1:
+        raise ConfigError(f"presence is calibrated with words, and a rate between 0 and 1, not {rate:g}.")
+    vocabulary = Vocabulary(tuple(words))
+    found = [evidence(segmenter, segmenter.encode(image), vocabulary) for image in images]
+    if not found:
+        raise ConfigError("presence can only be calibrated on images: name at least one.")
+    return segmenter.reading(present_above=round(float(np.quantile(np.concatenate(found), 1 - rate)), 2))
 
 
 def otsu(values: Float[np.ndarray, " N"]) -> float:

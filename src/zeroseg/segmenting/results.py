@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from PIL import Image
 
 from zeroseg.drawing import hexadecimal, label_colours
@@ -28,8 +30,8 @@ EARLIER = {"photo", "method", "model", "read_out", "labels"}  # what records of 
 class Settings:
     """What all photos of a run have in common.
 
-    `named`: method, model and teacher as the user named them. `digest`: a hash of all that a mask depends on besides
-    the photo: networks, labels and read-out.
+    `named`: method, model, teacher, and what becomes of absent labels, as the user named them. `digest`: a hash of all
+    that a mask depends on besides the photo: networks, labels and read-out.
     """
 
     named: dict[str, str]
@@ -42,7 +44,13 @@ class Settings:
     def of(cls, segmenter: Segmenter, vocabulary: Vocabulary, named: dict[str, str]) -> Settings:
         """The settings of a segmenter with a vocabulary."""
         read_out, rule = segmenter.read_out, segmenter.read_out.background
-        seen = (fingerprint(segmenter.encoder), segmenter.teacher.fingerprint, read_out, vocabulary)
+        seen = (
+            fingerprint(segmenter.encoder),
+            segmenter.teacher.fingerprint,
+            read_out,
+            vocabulary,
+            named.get("absent"),
+        )
         labels = (BACKGROUND, *vocabulary.labels) if rule.has_background else vocabulary.labels
         return cls(
             named,
@@ -73,8 +81,17 @@ def source_path(photo: Path) -> str:
     return os.fsencode(os.path.realpath(photo)).decode(errors="replace")  # realpath: also for links in a circle
 
 
-def record(photo: Path, source: Source, segmentation: Segmentation, settings: Settings) -> bytes:
-    """The content of the record."""
+def label_rows(segmentation: Segmentation, sure: Float[np.ndarray, " C"]) -> list[Record]:
+    """The rows of all labels in a record; `sure`: the presence of the labels without the background (`presence.py`)."""
+    rows = segmentation.rows(list(map(hexadecimal, label_colours(segmentation))))
+    first = int(segmentation.has_background)
+    return rows[:first] + [row | {"presence": round(float(p), 4)} for row, p in zip(rows[first:], sure, strict=True)]
+
+
+def record(
+    photo: Path, source: Source, segmentation: Segmentation, rows: Sequence[Record], settings: Settings
+) -> bytes:
+    """The content of the record, with the rows of all labels."""
     values: Record = {
         "made_by": f"zeroseg {ZEROSEG}",
         "photo": os.fsencode(photo).decode(errors="replace"),
@@ -85,7 +102,8 @@ def record(photo: Path, source: Source, segmentation: Segmentation, settings: Se
         **settings.named,
         "read_out": settings.read_out,
         "background_words": list(settings.background_words),
-        **segmentation.summary(list(map(hexadecimal, label_colours(segmentation)))),
+        **segmentation.summary(),
+        "labels": list(rows),
     }
     return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
 

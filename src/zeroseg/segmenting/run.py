@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float
 from PIL.Image import Image
 
 from zeroseg.drawing import mask_image, overlay
+from zeroseg.encoding import Encoded
 from zeroseg.errors import ImageError
 from zeroseg.files import write_together
 from zeroseg.formats import DATASET_FORMATS, PICTURE_FORMATS, AnnotatedPhoto
 from zeroseg.formats.georeference import read_georeference
 from zeroseg.images import Found, load_image, pixel_count
+from zeroseg.method_names import Absent
+from zeroseg.presence import areas, doubtful, presence, without
 from zeroseg.segmentation import Segmentation
 from zeroseg.segmenter import Segmenter
 from zeroseg.segmenting.places import MASK, OVERLAY, RECORD, Places
 from zeroseg.segmenting.reading_ahead import WAITING_PIXELS, read_ahead
-from zeroseg.segmenting.results import Record, Settings, Source, read_record, read_result, record, stands
+from zeroseg.segmenting.results import Record, Settings, Source, label_rows, read_record, read_result, record, stands
 from zeroseg.vocabulary import Vocabulary
 
+Ask = Callable[[Found, str, float, float], bool]
 DAMAGED = (OSError, ValueError, KeyError, TypeError)
+
+
+def _yes(_photo: Found, _label: str, _presence: float, _fraction: float) -> bool:
+    return True
 
 
 @dataclass(frozen=True)
@@ -33,7 +43,10 @@ class Wanted:
     """What a run writes besides masks and records, and how it works.
 
     `formats`: names of `PICTURE_FORMATS` and `DATASET_FORMATS`. `overwrite`: also results that stand already.
-    `batch`: photos that the network sees at once. `threads`: that read ahead.
+    `batch`: photos that the network sees at once. `threads`: that read ahead. `absent`: whether labels of which it is
+    doubtful that they are in a photo (`presence.doubtful`) lose their pixels there. With "ask", `ask` decides: it is
+    called with the photo, the label, its presence and the fraction of the picture that it has, and says whether the
+    label is there.
     """
 
     formats: tuple[str, ...] = ()
@@ -41,6 +54,8 @@ class Wanted:
     overwrite: bool = False
     batch: int = 1
     threads: int = 2
+    absent: Absent = "keep"
+    ask: Ask = _yes
 
     @property
     def of_pictures(self) -> tuple[str, ...]:
@@ -160,10 +175,24 @@ class Run:
                 task = read.task
                 yield pool.submit(Outcome, task.found, task.stem, _rows(task), not read.error, read.error), 0
                 continue
-            found = self.segmenter.name(next(encoded), self.vocabulary)
-            yield pool.submit(self._write, read.task, read.picture, read.source, found), found.class_map.size
+            found, sure = self._named(read.task.found, next(encoded))
+            rows = label_rows(found, sure)
+            yield pool.submit(self._write, read.task, read.picture, read.source, found, rows), found.class_map.size
 
-    def _write(self, task: Task, picture: Image, source: Source, segmentation: Segmentation) -> Outcome:
+    def _named(self, photo: Found, encoded: Encoded) -> tuple[Segmentation, Float[np.ndarray, " C"]]:
+        """The masks of a photo, and the presence of each label; what is absent is dropped, kept, or asked for."""
+        segmenter, words, wanted = self.segmenter, self.vocabulary, self.wanted
+        found, sure = segmenter.name(encoded, words), presence(segmenter, encoded, words)
+        doubts = doubtful(found, sure, segmenter.read_out.present_above)
+        if wanted.absent == "ask":
+            for index in np.flatnonzero(doubts & (areas(found) > 0)):
+                fraction = float(areas(found)[index])
+                doubts[index] = not wanted.ask(photo, words.labels[index], float(sure[index]), fraction)
+        return (found if wanted.absent == "keep" else without(segmenter, encoded, words, found, doubts)), sure
+
+    def _write(
+        self, task: Task, picture: Image, source: Source, segmentation: Segmentation, rows: Sequence[Record]
+    ) -> Outcome:
         """Write all files of a photo's result, the record last."""
         stem = task.stem
         try:
@@ -174,9 +203,9 @@ class Run:
         files[stem.with_name(stem.name + MASK)] = _bytes(mask_image(segmentation), "PNG")
         if self.wanted.overlays:
             files[stem.with_name(stem.name + OVERLAY)] = _bytes(overlay(picture, segmentation), "JPEG", quality=92)
-        files[stem.with_name(stem.name + RECORD)] = record(task.found.path, source, segmentation, self.settings)
+        files[stem.with_name(stem.name + RECORD)] = record(task.found.path, source, segmentation, rows, self.settings)
         write_together(files)
-        return Outcome(task.found, stem, segmentation.rows())
+        return Outcome(task.found, stem, rows)
 
     def _annotated(self, found: Found, segmentation: Segmentation) -> AnnotatedPhoto:
         """A result with the photo's name, and its place on the map if a format keeps it. Raises `ImageError`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from math import isfinite
 from typing import Any, Literal, cast, get_args
 
 from zeroseg.errors import ConfigError
@@ -20,6 +21,7 @@ LastAttention = Literal["all", "own"]
 PatchProjection = Literal["mlp", "linear", "pooled"]
 LITE_STRIDE, LITE_BLOCKS = 16, 16  # of EfficientNet-Lite0: pixels between its tokens, blocks
 SMALLEST_REGION = 0.0005  # of the picture: 94 pixels of 375 x 500
+PRESENT_ABOVE = 5.9  # standard deviations: one known word of 200 reaches it in a photo (docs/log.md)
 NEWER = "newer"
 """In the metadata of settings that earlier versions did not have: the value that they worked with. A setting with this
 value is not saved, so that runs and records of these versions stay equal to those of today."""
@@ -35,6 +37,7 @@ class ReadOut:
     some rules add an offset to its score: it is stuff. `alike`: background words whose cosine with a label exceeds it,
     -1..1, stand down for it, and it is stuff, too: they mean nearly the same. 1, with which none does, is not saved.
     `background_things`: those of the background words that make no label stuff. Without any they are not saved.
+    `present_above`: a label that stands out from distractors by less is absent, standard deviations (`presence.py`).
     `keep_mean`: whether the mean of the teacher's embeddings, which training subtracts, is added again before they are
     compared with words. `refinement`: iterations of refinement, in which masks follow the picture's edges (`refine.py`;
     0 in the paper). `smallest_region`: what refinement leaves smaller than this fraction of the picture, 0..1, is given
@@ -51,6 +54,7 @@ class ReadOut:
     smallest_region: float = 0.0
     alike: float = 1.0
     background_things: tuple[str, ...] = ()
+    present_above: float = PRESENT_ABOVE
 
     def __post_init__(self) -> None:
         _check_read_out(vars(self))
@@ -72,6 +76,7 @@ class ReadOut:
             **({"smallest_region": self.smallest_region} if self.smallest_region else {}),
             **({"alike": self.alike} if self.alike != 1.0 else {}),
             **({"background_things": self.background_things} if self.background_things else {}),
+            **({"present_above": self.present_above} if self.present_above != PRESENT_ABOVE else {}),
         }
 
     @classmethod
@@ -212,6 +217,9 @@ def _check_read_out(values: Mapping[str, object]) -> None:
     alike = values.get("alike", 1.0)
     if isinstance(alike, bool) or not isinstance(alike, int | float) or not -1 <= alike <= 1:
         raise ConfigError(f"alike must be a cosine, -1 to 1, not {alike!r}.")
+    above = values.get("present_above", PRESENT_ABOVE)
+    if isinstance(above, bool) or not isinstance(above, int | float) or not isfinite(above):
+        raise ConfigError(f"present_above must be a number of standard deviations, not {above!r}.")
     if not isinstance(values.get("keep_mean", True), bool):
         raise ConfigError(f"keep_mean must be true or false, not {values['keep_mean']!r}.")
     for name in ("background_words", "background_things"):

@@ -1,0 +1,100 @@
+"""Which labels are in a picture at all: each is compared with words that it has nothing to do with, the distractors.
+
+A label's similarity to a region says little by itself: some words are similar to everything. So it is counted in
+standard deviations of the distractors' similarities to the same region, of which a text tower has learned hundreds; and
+background words must not fit better. A word that is in the picture stands out somewhere, others nowhere. No masks are
+needed, also not for the point above which a label counts as present: few of the words that a teacher knows are in any
+one picture, so it is the point above which few of them are found in unlabelled pictures
+(`evaluation.thresholds.calibrate_presence`).
+
+A label that fills much of the picture needs less: there the network has nothing better to say of so many places.
+
+Letters: C class.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+
+from zeroseg import scoring
+from zeroseg.encoding import Encoded
+from zeroseg.known_words import KnownWords
+from zeroseg.models import BUNDLED, DEFAULT
+from zeroseg.segmentation import Segmentation
+from zeroseg.segmenter import Segmenter
+from zeroseg.teacher.teacher import KNOWN_WORDS
+from zeroseg.vocabulary import Vocabulary
+
+MOST = 400  # distractors: more of them hardly change anything (docs/log.md)
+TEMPLATES = ("{}",)
+ALIKE = 0.05  # fraction of the distractors that is left out for a label: those that are most like it
+LARGE = 0.3  # fraction of the picture
+LEAD = 0.5  # weight of the lead over background words beside the standard score
+
+
+def distractors(known: KnownWords | None) -> tuple[str, ...]:
+    """Words of all kinds that a teacher has learned; for a teacher that does not say which, names of common things."""
+    names = sorted((known or _common()).names)
+    return tuple(names[:: max(1, -(-len(names) // MOST))])
+
+
+@torch.inference_mode()
+def evidence(segmenter: Segmenter, encoded: Encoded, vocabulary: Vocabulary) -> Float[np.ndarray, " C"]:
+    """How much each label stands out in the region where it does most, in standard deviations of the distractors.
+
+    It is the label's standard score among the distractors, and half of its lead over the best background word. Of
+    several words for a label the best counts. Regions are those that get names (`ReadOut.naming`).
+    """
+    words, class_ids = segmenter.embed(vocabulary)
+    classes, embedder = len(vocabulary.labels), segmenter.words
+    others = embedder(distractors(segmenter.teacher.known_words), TEMPLATES)
+    both = encoded.similarities(torch.cat([words, others]), segmenter.read_out)[:-1]
+    labels, background = scoring.best_words(both[:, : len(words)], class_ids, classes)
+    alike = scoring.best_words(scoring.similarities(others, words), class_ids, classes)[0]
+    most_alike = alike.topk(max(1, round(ALIKE * len(others))), dim=0).values[-1]
+    mean, deviation = scoring.moments(both[:, len(words) :], (alike < most_alike).to(labels.dtype))
+    lead = torch.where(background.isinf(), 0.0, labels.T - background).T
+    return ((labels - mean + LEAD * lead) / deviation).amax(dim=0).cpu().numpy()
+
+
+def presence(segmenter: Segmenter, encoded: Encoded, vocabulary: Vocabulary) -> Float[np.ndarray, " C"]:
+    """How sure it is that each label is in the picture, 0..1: one half at `ReadOut.present_above`."""
+    above = evidence(segmenter, encoded, vocabulary) - segmenter.read_out.present_above
+    return (1 + np.tanh(above.astype(np.float64) / 2)) / 2  # the logistic function, without overflow
+
+
+def doubtful(found: Segmentation, sure: Float[np.ndarray, " C"], above: float) -> Bool[np.ndarray, " C"]:
+    """The labels of which it is not sure that they are in the picture, with or without pixels in `found`.
+
+    `sure`: their `presence`. `above`: `ReadOut.present_above`. A label that has `LARGE` of the picture needs only a
+    third of the evidence.
+    """
+    with np.errstate(divide="ignore"):
+        shown = above + np.log(sure) - np.log1p(-sure)
+    return shown < np.where(areas(found) >= LARGE, above / 3, above)
+
+
+def areas(found: Segmentation) -> Float[np.ndarray, " C"]:
+    """The fraction of the picture under each label without the background."""
+    return found.fractions[int(found.has_background) :]
+
+
+def without(
+    segmenter: Segmenter, encoded: Encoded, vocabulary: Vocabulary, found: Segmentation, absent: Bool[np.ndarray, " C"]
+) -> Segmentation:
+    """`found`, from `Segmenter.name`, without some labels: their pixels go to what fits next best."""
+    lose = absent & (areas(found) > 0)
+    return segmenter.name(encoded, vocabulary, kept=~absent) if lose.any() else found
+
+
+def without_absent(segmenter: Segmenter, encoded: Encoded, vocabulary: Vocabulary) -> Segmentation:
+    """As `Segmenter.name`, without the labels that are `doubtful`."""
+    found, sure = segmenter.name(encoded, vocabulary), presence(segmenter, encoded, vocabulary)
+    return without(segmenter, encoded, vocabulary, found, doubtful(found, sure, segmenter.read_out.present_above))
+
+
+def _common() -> KnownWords:
+    names = BUNDLED[DEFAULT].folder("teacher") / KNOWN_WORDS
+    return KnownWords.parse(names.read_text(encoding="utf-8"))
