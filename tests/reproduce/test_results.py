@@ -18,6 +18,7 @@ from zeroseg.reproduce.costs import TeacherSizes
 from zeroseg.reproduce.paper_table import CostTable, Figure, StudyPlan
 from zeroseg.reproduce.photos_table import photo_records
 from zeroseg.reproduce.plots import side_by_side
+from zeroseg.reproduce.presence_table import presence_records
 from zeroseg.reproduce.results import cost_table, page, words_table
 from zeroseg.reproduce.speed import Speed, read_speed, speed_path
 
@@ -182,8 +183,8 @@ def test_the_committed_page_is_what_the_records_say():
     found = by_variant(PICTUREBOOK.rows, read_records(docs / "records", PICTUREBOOK.rows.name))
     speed = read_speed(speed_path(docs / "records", PICTUREBOOK.rows.name))
     figures = [name for name in ("losses", "captions") if (docs / f"images/results-{name}.jpg").is_file()]
-    on_photos = photo_records(docs / "records")
-    assert (docs / "results.md").read_text(encoding="utf-8") == page(PICTUREBOOK, found, speed, figures, on_photos)
+    more = photo_records(docs / "records"), presence_records(docs / "records")
+    assert (docs / "results.md").read_text(encoding="utf-8") == page(PICTUREBOOK, found, speed, figures, *more)
 
 
 def test_bars_and_whiskers_are_at_their_heights():

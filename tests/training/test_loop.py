@@ -225,7 +225,7 @@ def test_other_settings_are_refused_by_name(tmp_path: Path):
         Toy().run(tmp_path / "run", changed, resume=True)
     with pytest.raises(TrainingError, match=r"other settings \(toy 1, now 2\)"):
         Toy().run(tmp_path / "run", settings={"toy": 2}, resume=True)
-    with pytest.raises(TrainingError, match=r"other settings \(images None, now 3\)"):
+    with pytest.raises(TrainingError, match=r"other settings \(images not named, now 3\)"):
         Toy().run(tmp_path / "run", settings={"toy": 1, "images": 3}, resume=True)
 
 

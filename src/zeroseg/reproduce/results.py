@@ -15,6 +15,7 @@ from zeroseg.reproduce.costs import step_flops, view_flops
 from zeroseg.reproduce.paper_table import Agreement, PaperTable, Scale, WordsTable, compare
 from zeroseg.reproduce.photos_table import photo_records, photos_table
 from zeroseg.reproduce.plots import Row, side_by_side
+from zeroseg.reproduce.presence_table import Measured, presence_records, presence_table
 from zeroseg.reproduce.speed import Speed, read_speed, speed_path
 
 FINDING = re.compile(r"<!-- (\w+) -->\n\n(.*?\n\n)<!-- end -->\n\n", re.DOTALL)  # text about a table's figures
@@ -33,7 +34,7 @@ def write_results(scale: Scale, records: Path, pages: Path) -> Path:
         write_text_atomically(pages / _image(scale, paper.name), plot)
     path = pages / f"{scale.page}.md"
     drawn = {figure.name for figure in scale.figures if (pages / figure_path(scale, figure.name)).is_file()}
-    text = page(scale, found, speed, drawn, photo_records(records))
+    text = page(scale, found, speed, drawn, photo_records(records), presence_records(records))
     write_text_atomically(path, text)
     write_text_atomically(path.with_suffix(".html"), report.from_markdown(text, pages))
     return path
@@ -50,8 +51,10 @@ def page(
     speed: Speed | None = None,
     figures: Iterable[str] = (),
     photos: Mapping[str, Sequence[Record]] | None = None,
+    presence: Measured | None = None,
 ) -> str:
-    """The text of the page; `figures`: the names of those that are drawn; `photos`: the records of `reproduce.photos`.
+    """The text of the page; `figures`: the names of those that are drawn; `photos`: the records of `reproduce.photos`;
+    `presence`: those of absent words.
 
     Raises `ValueError` for an unknown slot in the template.
     """
@@ -68,6 +71,7 @@ def page(
         "facts": setup_table(scale.rows, found),
         "setup": scale.command,
         "photos": photos_table(photos or {}),
+        "presence": presence_table(presence or {}),
         "command": "zeroseg reproduce --images images --cache cache"
         + (f" --scale {scale.name}" if scale.page != "results" else ""),
     }

@@ -21,7 +21,7 @@ LastAttention = Literal["all", "own"]
 PatchProjection = Literal["mlp", "linear", "pooled"]
 LITE_STRIDE, LITE_BLOCKS = 16, 16  # of EfficientNet-Lite0: pixels between its tokens, blocks
 SMALLEST_REGION = 0.0005  # of the picture: 94 pixels of 375 x 500
-PRESENT_ABOVE = 5.9  # standard deviations: one known word of 200 reaches it in a photo (docs/log.md)
+PRESENT_ABOVE = 4.9  # standard deviations: one known word of 100 reaches it in a photo (docs/log.md)
 NEWER = "newer"
 """In the metadata of settings that earlier versions did not have: the value that they worked with. A setting with this
 value is not saved, so that runs and records of these versions stay equal to those of today."""
