@@ -14,6 +14,8 @@ Letters: C class.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
@@ -25,12 +27,13 @@ from zeroseg.models import BUNDLED, DEFAULT
 from zeroseg.segmentation import Segmentation
 from zeroseg.segmenter import Segmenter
 from zeroseg.teacher.teacher import KNOWN_WORDS
-from zeroseg.vocabulary import Vocabulary
+from zeroseg.vocabulary import Vocabulary, label_key
 
 MOST = 400  # distractors: more of them hardly change anything (docs/log.md)
 TEMPLATES = ("{}",)
 ALIKE = 0.05  # fraction of the distractors that is left out for a label: those that are most like it
 LARGE = 0.3  # fraction of the picture
+NEGATIONS = frozenset({"no", "not", "non", "without"})
 LEAD = 0.5  # weight of the lead over background words beside the standard score
 
 
@@ -60,9 +63,24 @@ def evidence(segmenter: Segmenter, encoded: Encoded, vocabulary: Vocabulary) -> 
 
 
 def presence(segmenter: Segmenter, encoded: Encoded, vocabulary: Vocabulary) -> Float[np.ndarray, " C"]:
-    """How sure it is that each label is in the picture, 0..1: one half at `ReadOut.present_above`."""
+    """How sure it is that each label is in the picture, 0..1: one half at `ReadOut.present_above`.
+
+    0 for labels that are `negated`: text towers read "no dog" nearly as "dog".
+    """
     above = evidence(segmenter, encoded, vocabulary) - segmenter.read_out.present_above
+    known = segmenter.teacher.known_words
+    above[[negated(label, vocabulary.labels, known) for label in vocabulary.labels]] = -np.inf
     return (1 + np.tanh(above.astype(np.float64) / 2)) / 2  # the logistic function, without overflow
+
+
+def negated(label: str, labels: Sequence[str], known: KnownWords | None) -> bool:
+    """Whether a label says what is not there: "no dog", where "dog" is another label or a name that the teacher knows.
+
+    Names such as "no parking sign" are things like others.
+    """
+    first, _, rest = label_key(label).partition(" ")
+    named = rest in map(label_key, labels) or (known is not None and rest in known.names)
+    return first in NEGATIONS and named
 
 
 def doubtful(found: Segmentation, sure: Float[np.ndarray, " C"], above: float) -> Bool[np.ndarray, " C"]:

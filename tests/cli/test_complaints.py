@@ -19,7 +19,7 @@ from PIL import Image
 import zeroseg
 from tests.cli.conftest import Call
 from tests.tiny import photo
-from zeroseg.picturebook import draw_scene
+from zeroseg.picturebook import Scene, draw_scene, name_of
 from zeroseg.teacher import Teacher
 
 ODD = (
@@ -161,3 +161,32 @@ def test_animations_give_their_first_frame_once(call: Call, tmp_path: Path) -> N
     masks = [np.asarray(Image.open(tmp_path / "out" / f"{name}.png")) for name in "abd"]
     assert (masks[0] == masks[2]).all()
     assert (masks[1] == masks[2]).all()
+
+
+def test_negated_words_get_no_region(call: Call, tmp_path: Path) -> None:
+    """ "No dog" is read nearly as "dog": it has no region, whatever is there; a sign's name is a label like others."""
+    scene = next(scene for scene in (draw_scene("held-out", k) for k in range(99)) if "dog" in shown(scene))
+    scene.image.save(tmp_path / "scene.png")
+    words = ["segment", tmp_path / "scene.png", "--model", "picturebook", "--background", "none", "--labels"]
+    labels = "no dog, not a dog, cat, without dog, no parking sign"
+    assert call(*words, f"{labels}, dog", "--out", tmp_path / "out").code == 0
+    found = {row["label"]: row for row in rows(tmp_path / "out/scene.json")}
+    assert found["no dog"]["fraction"] == found["without dog"]["fraction"] == 0
+    assert found["no dog"]["presence"] == found["without dog"]["presence"] == 0
+    assert found["no parking sign"]["presence"] > 0
+
+
+def shown(scene: Scene) -> set[str]:
+    """What a scene shows."""
+    return set(map(name_of, scene.contents))
+
+
+def test_a_label_that_a_background_word_competes_with_is_said(call: Call, tmp_path: Path) -> None:
+    """ "Sea" beside the background word "water" would vanish without a word; "dog" has no such rival."""
+    photo().save(tmp_path / "photo.png")
+    words = ["segment", tmp_path / "photo.png", "--model", "picturebook", "--out", tmp_path / "out", "--labels"]
+    said = call(*words, "sea, dog").err
+    assert said.count("\n") == 1
+    assert "the background word 'water' means nearly the same as the label 'sea'" in said
+    for options in (["--background-words", "grass"], ["--background", "none"]):
+        assert call(*words, "sea, dog", *options).err == ""

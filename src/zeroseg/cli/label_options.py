@@ -14,6 +14,7 @@ from zeroseg.cli.messages import UsageError, say
 from zeroseg.errors import VocabularyError
 
 SHOWN = 8  # labels in a sentence
+RIVAL = 0.9  # cosine of a label and a background word
 LONG, SHOWN_OF_LONG = 60, 40  # letters: of labels that may be too long; of those in a sentence
 
 
@@ -51,8 +52,31 @@ def say_of_labels(vocabulary: zeroseg.Vocabulary, segmenter: zeroseg.Segmenter) 
     for label in vocabulary.labels:
         if len(label) >= LONG and not any(label in group for group in groups) and _is_cut(label, vocabulary, segmenter):
             say(f"the end of the label {label[:SHOWN_OF_LONG]!r}.. is not read: the text encoder has no room for it.")
-    for sentence in segmenter.unknown_words(vocabulary):
+    for sentence in (*segmenter.unknown_words(vocabulary), *_rivals(vocabulary, segmenter)):
         say(sentence)
+
+
+def _rivals(vocabulary: zeroseg.Vocabulary, segmenter: zeroseg.Segmenter) -> list[str]:
+    """A sentence for each label of which a background word means nearly the same, and so may take its pixels.
+
+    None for teachers that do not say which words they know: to a CLIP of the hub all texts are much alike.
+    """
+    from zeroseg.scoring import SCALE, similarities
+
+    words, class_ids = segmenter.embed(vocabulary)
+    labels, count = vocabulary.labels, class_ids.count(-1)
+    if not count or not segmenter.read_out.background.has_background or segmenter.teacher.known_words is None:
+        return []
+    names = [word for word, number in vocabulary.words(segmenter.read_out.background_words) if number == -1]
+    own = segmenter.words(names, vocabulary.templates)
+    kept = {tuple(row.tolist()) for row in words[-count:]}
+    cosines = similarities(words[: len(labels)], own).cpu() / SCALE
+    return [
+        f"the background word {names[number]!r} means nearly the same as the label {label!r} and may take its pixels: "
+        f"leave it out of --background-words."
+        for label, row in zip(labels, cosines, strict=True)
+        if row[number := int(row.argmax())] > RIVAL and tuple(own[number].tolist()) in kept
+    ]
 
 
 def _is_cut(label: str, vocabulary: zeroseg.Vocabulary, segmenter: zeroseg.Segmenter) -> bool:
