@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -119,7 +119,7 @@ class Segment:
                 for outcome in run.outcomes(photos):
                     summary.add(outcome)
                     lines.say(outcome)
-                    outcomes.append(outcome)
+                    outcomes.append(replace(outcome, labels=()))  # rows of many photos would fill the memory
                     progress(1)
         except KeyboardInterrupt:
             say(f"stopped after {len(outcomes):,} of {len(photos):,} photos; the same command goes on with the others.")

@@ -10,7 +10,8 @@ from zeroseg.drawing import overlay
 from zeroseg.images import load_image
 from zeroseg.report import Section, beside, chips, page, paragraph, picture, table
 from zeroseg.segmentation import percentage
-from zeroseg.segmenting.places import OVERLAY
+from zeroseg.segmenting.places import OVERLAY, RECORD
+from zeroseg.segmenting.results import read_record
 from zeroseg.segmenting.run import Outcome, annotated
 from zeroseg.segmenting.summary import Summary
 
@@ -60,7 +61,8 @@ def _shown(outcome: Outcome) -> Image.Image:
 
 
 def _caption(outcome: Outcome) -> str:
-    largest = sorted((row for row in outcome.labels if row["fraction"] > 0), key=lambda row: -row["fraction"])
+    rows = (read_record(outcome.stem.with_name(outcome.stem.name + RECORD)) or {}).get("labels", [])
+    largest = sorted((row for row in rows if row["fraction"] > 0), key=lambda row: -row["fraction"])
     named = [f"{row['label']} {percentage(row['fraction'])}" for row in largest]
     more = len(named) - MOST_NAMED
     return f"{outcome.found.place}: {', '.join(named[:MOST_NAMED])}" + (f" and {more} more" if more > 0 else "")
