@@ -302,6 +302,17 @@ def test_photos_are_not_overwritten_and_results_are_no_photos(
         assert results(tmp_path / "out") == ["picture.json", "picture.overlay.jpg", "picture.png"]
 
 
+def test_options_that_would_do_harm_are_refused(call: Call, models: Models, picture: Path, tmp_path: Path):
+    """A report over a photo, a size that takes minutes, a device that is not there: before anything is done."""
+    before = picture.read_bytes()
+    words = ["segment", picture, "--labels", LABELS, "--model", models.student, "--out", tmp_path / "out"]
+    assert_one_sentence(call(*words, "--report", picture), 2, "must end in .html, not 'picture.png'")
+    assert_one_sentence(call(*words, "--size", 5000), 2, "--size must be at most 2048")
+    assert_one_sentence(call(*words, "--device", "nonsense"), 2, "--device nonsense cannot be used here")
+    assert picture.read_bytes() == before
+    assert not (tmp_path / "out").exists()
+
+
 # --- models and disks -------------------------------------------------------------------------------
 
 

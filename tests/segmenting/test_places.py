@@ -27,7 +27,7 @@ def result(out: Path, stem: str, photo: Path) -> None:
     """A result that stands."""
     (out / stem).parent.mkdir(parents=True, exist_ok=True)
     (out / f"{stem}.png").touch()
-    (out / f"{stem}.json").write_text(json.dumps({"made_by": "zeroseg", "source": source_path(photo)}))
+    (out / f"{stem}.json").write_text(json.dumps({"made_by": "zeroseg", "source": source_path(photo), "labels": []}))
 
 
 def test_photos_with_one_stem_get_numbers(tmp_path: Path) -> None:
@@ -101,3 +101,11 @@ def test_results_are_no_photos(tmp_path: Path) -> None:
     (tmp_path / "out/sub").mkdir(parents=True)
     (tmp_path / "out/sub/x.png").touch()
     assert "out/sub/x.png" not in seen(tmp_path / "out")
+
+
+def test_a_folder_of_photos_may_have_the_name_of_a_format(tmp_path: Path) -> None:
+    """COCO's photos in a folder "coco", with the results beside it."""
+    (tmp_path / "coco").mkdir()
+    (tmp_path / "coco/x.png").touch()
+    pictures = search_images([tmp_path / "coco"]).pictures
+    assert [one.place.name for one in without_results(pictures, tmp_path)] == ["x.png"]

@@ -118,6 +118,63 @@ def test_a_result_stands_until_something_changes(photos: Path, tmp_path: Path) -
     assert states(run_over(photos, out, Wanted(overwrite=True), Vocabulary(("dog",)))[0]) == "nnnnnnf"
 
 
+def test_formats_of_former_labels_are_written_again(photos: Path, tmp_path: Path) -> None:
+    """A file that was there before the labels changed is no file of this result."""
+    out, wanted, others = tmp_path / "out", Wanted(("numpy", "yolo")), Vocabulary(("grass", "dog", "cat"))
+    run_over(photos, out, wanted)
+    run_over(photos, out, words=others)
+    outcomes, batches = run_over(photos, out, wanted, others)
+    assert (states(outcomes), batches) == ("ssssssf", [])
+    run_over(photos, tmp_path / "new", wanted, others)
+    new, old = contents(tmp_path / "new"), contents(out)
+    assert [name for name, content in new.items() if old[name] != content and not name.endswith(".json")] == []
+
+
+@pytest.mark.parametrize("kind", ["empty mask", "folder", "empty overlay", "no labels", "foreign record", "no record"])
+def test_a_damaged_result_is_made_again(kind: str, photos: Path, tmp_path: Path) -> None:
+    """It does not stand, it does not end the run, and what is not ours is not written over."""
+    out = tmp_path / "out"
+    run_over(photos, out)
+    whole = contents(out)
+    if kind == "folder":
+        (out / "a/1.png").unlink()
+        (out / "a/1.png").mkdir()
+    elif kind in ("empty mask", "empty overlay"):
+        (out / ("a/1.png" if kind == "empty mask" else "a/1.overlay.jpg")).write_bytes(b"")
+    else:
+        text = {
+            "no labels": '{"made_by": "zeroseg", "photo": "x"}',
+            "foreign record": '{"made_by": 1}',
+            "no record": "[",
+        }
+        (out / "a/1.json").write_text(text[kind])
+    if kind == "folder":
+        with pytest.raises(OutputError, match="folder of that name"):
+            run_over(photos, out)
+        return
+    outcomes, _ = run_over(photos, out)
+    assert states(outcomes) == "nsssssf"
+    found = contents(out)
+    if kind in ("empty mask", "empty overlay"):
+        assert found == whole
+    else:
+        assert found["a/1-2.png"] == whole["a/1.png"]
+        assert found["a/1.json"] == text[kind].encode()
+
+
+def test_names_that_are_no_text(photos: Path, tmp_path: Path) -> None:
+    """File systems have names that are not UTF-8: in every format, in the report, and read again."""
+    try:
+        (photos / "a/1.png").rename(photos / "a/1\udcff.png")
+    except (OSError, UnicodeError):
+        pytest.skip("this file system has no such names")
+    outcomes, _ = run_over(photos, tmp_path / "out", Wanted((*PICTURE_FORMATS, *DATASET_FORMATS)))
+    assert states(outcomes) == "nnnnnnf"
+    summary = Summary(VOCABULARY.labels)
+    assert report(outcomes, summary, "").encode(errors="replace").count(b"<img") == 6
+    assert any(one.photo == "a/1\ufffd.png" for one in DATASET_FORMATS["coco"].read(tmp_path / "out/coco"))
+
+
 def test_a_batch_of_1_equals_a_batch_of_n(photos: Path, tmp_path: Path) -> None:
     """Also of photos with different sizes, and with a broken one among them. The same run twice is the same file."""
     for name, batch in (("one", 1), ("four", 4), ("again", 4)):

@@ -17,7 +17,7 @@ from zeroseg.cli.mask_options import OWN, MaskOptions
 from zeroseg.cli.messages import FAILED, UsageError, complain, say
 from zeroseg.cli.parsing import check_positive, parse, with_new_options
 from zeroseg.cli.segment_output import Lines, is_there
-from zeroseg.files import check_target, write_text_atomically
+from zeroseg.files import check_target, write_bytes_atomically
 from zeroseg.method_names import Absent, DenseMethod, FormatName
 from zeroseg.models import DEFAULT
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 RENAMED = {"--smallest-region": "--min-area"}
 GPU_BATCH = 16  # photos that a GPU sees at once
+LARGEST_SIZE = 2048  # pixels of the shorter side
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,8 @@ class Segment:
             lines.note(f"writing {self.out / name}")
         if self.report is not None:
             footer = f"Made by zeroseg {zeroseg.__version__} segment on {date.today().isoformat()}."
-            write_text_atomically(self.report, report(outcomes, summary, footer))
+            page = report(outcomes, summary, footer).encode(errors="replace")  # names that are no text
+            write_bytes_atomically(self.report, page)
             lines.note(f"the report: {self.report}")
         lines.end(summary, left_out)
         return summary
@@ -146,16 +148,21 @@ class Segment:
         self.of_masks.check()
         check_positive("--size", self.size)
         check_positive("--batch", self.batch)
+        if self.size is not None and self.size > LARGEST_SIZE:
+            raise UsageError(f"--size must be at most {LARGEST_SIZE} pixels, not {self.size}: more takes minutes.")
         if self.report is not None:
+            if self.report.suffix.lower() not in (".html", ".htm"):
+                raise UsageError(f"--report is a page: its name must end in .html, not {self.report.name!r}.")
             check_target(self.report)
         if any(photo.exists() for photo in self.photos):
             locate(self.model or DEFAULT, self.teacher, "student" if self.method == "student" else "teacher")
 
     def _segmenter(self) -> zeroseg.Segmenter:
         from zeroseg.baselines import baseline_segmenter
-        from zeroseg.cli.loading import load_teacher
+        from zeroseg.cli.loading import check_device, load_teacher
         from zeroseg.encoding import Resized
 
+        check_device(self.device)
         if self.method == "student":
             segmenter = zeroseg.Segmenter.from_pretrained(self.model or DEFAULT, self.teacher, self.device)
         else:

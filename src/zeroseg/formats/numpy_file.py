@@ -23,14 +23,18 @@ class NumpyFile(PictureFormat):
     def encode(self, annotated: AnnotatedPhoto) -> bytes:
         """See `PictureFormat`."""
         found, buffer = annotated.segmentation, BytesIO()
-        np.savez_compressed(
-            buffer,
-            class_map=found.class_map,
-            labels=np.array(found.labels),
-            scores=found.scores,
-            has_background=np.array(found.has_background),
-            photo=np.array(annotated.photo),
-        )
+        arrays = {
+            "class_map": found.class_map,
+            "labels": np.array(found.labels),
+            "scores": found.scores.astype(np.float64).round(6).astype(np.float32),  # as records have them
+            "has_background": np.array(found.has_background),
+            "photo": np.array(annotated.photo),
+        }
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as whole:  # as `savez_compressed`, but without the time
+            for name, array in arrays.items():
+                part = BytesIO()
+                np.lib.format.write_array(part, array, allow_pickle=False)
+                whole.writestr(zipfile.ZipInfo(f"{name}.npy"), part.getvalue(), zipfile.ZIP_DEFLATED)
         return buffer.getvalue()
 
     def decode(self, content: bytes, classes: Classes, size: Size) -> AnnotatedPhoto:

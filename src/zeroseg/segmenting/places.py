@@ -55,7 +55,8 @@ def without_results(pictures: Iterable[Found], out: Path) -> Iterator[Found]:
         above = Path(source_path(found.path)).parents
         searched = above[len(found.place.parts) - 1]
         inside = root in above and searched in root.parents
-        if not (inside or formats.intersection(above) or _has_record(found.path)):
+        of_format = formats.intersection(above) and formats.isdisjoint((searched, *searched.parents))
+        if not (inside or of_format or _has_record(found.path)):
             yield found
 
 

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -76,6 +76,11 @@ class Source:
         return cls(source_path(photo), state.st_size, state.st_mtime_ns)
 
 
+def written_name(place: PurePath) -> str:
+    """A photo's place with slashes, as text that can be written."""
+    return os.fsencode(place.as_posix()).decode(errors="replace")
+
+
 def source_path(photo: Path) -> str:
     """The path of a photo from the root, without links, as text that can be written."""
     return os.fsencode(os.path.realpath(photo)).decode(errors="replace")  # realpath: also for links in a circle
@@ -89,9 +94,14 @@ def label_rows(segmentation: Segmentation, sure: Float[np.ndarray, " C"]) -> lis
 
 
 def record(
-    photo: Path, source: Source, segmentation: Segmentation, rows: Sequence[Record], settings: Settings
+    photo: Path,
+    source: Source,
+    segmentation: Segmentation,
+    rows: Sequence[Record],
+    settings: Settings,
+    formats: Sequence[str] = (),
 ) -> bytes:
-    """The content of the record, with the rows of all labels."""
+    """The content of the record, with the rows of all labels, and the formats that the result was written in."""
     values: Record = {
         "made_by": f"zeroseg {ZEROSEG}",
         "photo": os.fsencode(photo).decode(errors="replace"),
@@ -103,19 +113,28 @@ def record(
         "read_out": settings.read_out,
         "background_words": list(settings.background_words),
         **segmentation.summary(),
+        "formats": list(formats),
         "labels": list(rows),
     }
+    return encoded(values)
+
+
+def encoded(values: Record) -> bytes:
+    """A record as text."""
     return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def read_record(path: Path) -> Record | None:
-    """The record at a path; None if there is none, or another file."""
+    """The record at a path; None if there is none, or another file, or a damaged one."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    ours = isinstance(values, dict) and ("made_by" in values or values.keys() >= EARLIER)
-    return values if ours else None
+    if not isinstance(values, dict) or not isinstance(values.get("labels"), list):
+        return None
+    names = values.get("source"), values.get("photo")
+    ours = "made_by" in values or values.keys() >= EARLIER
+    return values if ours and any(isinstance(name, str) for name in names) else None
 
 
 def owner(values: Record) -> str:

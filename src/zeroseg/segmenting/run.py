@@ -27,7 +27,18 @@ from zeroseg.segmentation import Segmentation
 from zeroseg.segmenter import Segmenter
 from zeroseg.segmenting.places import MASK, OVERLAY, RECORD, Places
 from zeroseg.segmenting.reading_ahead import WAITING_PIXELS, read_ahead
-from zeroseg.segmenting.results import Record, Settings, Source, label_rows, read_record, read_result, record, stands
+from zeroseg.segmenting.results import (
+    Record,
+    Settings,
+    Source,
+    encoded,
+    label_rows,
+    read_record,
+    read_result,
+    record,
+    stands,
+    written_name,
+)
 from zeroseg.vocabulary import Vocabulary
 
 Ask = Callable[[Found, str, float, float], bool]
@@ -156,12 +167,17 @@ class Run:
         try:
             same = not self.wanted.overwrite and stands(standing, Source.of(found.path), self.settings)
             ends = (MASK, OVERLAY) if self.wanted.overlays else (MASK,)
-            if not same or not all(stem.with_name(stem.name + end).exists() for end in ends):
+            if not same or not all(_is_whole(stem.with_name(stem.name + end)) for end in ends):
                 return False
-            lacking = [name for name in self.wanted.of_pictures if not self._file(name, stem).exists()]
+            made: list[str] = standing.get("formats", [])  # files of other formats may be of former labels
+            lacking = [
+                name for name in self.wanted.of_pictures if name not in made or not self._file(name, stem).exists()
+            ]
             if lacking:
                 one = self._annotated(found, read_result(stem.with_name(stem.name + MASK), standing))
-                write_together({self._file(name, stem): PICTURE_FORMATS[name].encode(one) for name in lacking})
+                files = {self._file(name, stem): PICTURE_FORMATS[name].encode(one) for name in lacking}
+                files[stem.with_name(stem.name + RECORD)] = encoded({**standing, "formats": [*made, *lacking]})
+                write_together(files)
         except (*DAMAGED, ImageError):
             return False
         return True
@@ -169,26 +185,26 @@ class Run:
     def _segmented(self, group: Sequence[Read], pool: ThreadPoolExecutor) -> Iterator[tuple[Future[Outcome], int]]:
         """Outcomes of photos that the network sees at once, with the pixels that each holds until it is written."""
         readable = [read.picture for read in group if read.picture is not None]
-        encoded = iter(self.segmenter.encode_batch(readable) if readable else [])
+        seen = iter(self.segmenter.encode_batch(readable) if readable else [])
         for read in group:
             if read.picture is None or read.source is None:
                 task = read.task
                 yield pool.submit(Outcome, task.found, task.stem, _rows(task), not read.error, read.error), 0
                 continue
-            found, sure = self._named(read.task.found, next(encoded))
+            found, sure = self._named(read.task.found, next(seen))
             rows = label_rows(found, sure)
             yield pool.submit(self._write, read.task, read.picture, read.source, found, rows), found.class_map.size
 
-    def _named(self, photo: Found, encoded: Encoded) -> tuple[Segmentation, Float[np.ndarray, " C"]]:
+    def _named(self, photo: Found, picture: Encoded) -> tuple[Segmentation, Float[np.ndarray, " C"]]:
         """The masks of a photo, and the presence of each label; what is absent is dropped, kept, or asked for."""
         segmenter, words, wanted = self.segmenter, self.vocabulary, self.wanted
-        found, sure = segmenter.name(encoded, words), presence(segmenter, encoded, words)
+        found, sure = segmenter.name(picture, words), presence(segmenter, picture, words)
         doubts = doubtful(found, sure, segmenter.read_out.present_above)
         if wanted.absent == "ask":
             for index in np.flatnonzero(doubts & (areas(found) > 0)):
                 fraction = float(areas(found)[index])
                 doubts[index] = not wanted.ask(photo, words.labels[index], float(sure[index]), fraction)
-        return (found if wanted.absent == "keep" else without(segmenter, encoded, words, found, doubts)), sure
+        return (found if wanted.absent == "keep" else without(segmenter, picture, words, found, doubts)), sure
 
     def _write(
         self, task: Task, picture: Image, source: Source, segmentation: Segmentation, rows: Sequence[Record]
@@ -203,14 +219,16 @@ class Run:
         files[stem.with_name(stem.name + MASK)] = _bytes(mask_image(segmentation), "PNG")
         if self.wanted.overlays:
             files[stem.with_name(stem.name + OVERLAY)] = _bytes(overlay(picture, segmentation), "JPEG", quality=92)
-        files[stem.with_name(stem.name + RECORD)] = record(task.found.path, source, segmentation, rows, self.settings)
+        files[stem.with_name(stem.name + RECORD)] = record(
+            task.found.path, source, segmentation, rows, self.settings, self.wanted.of_pictures
+        )
         write_together(files)
         return Outcome(task.found, stem, rows)
 
     def _annotated(self, found: Found, segmentation: Segmentation) -> AnnotatedPhoto:
         """A result with the photo's name, and its place on the map if a format keeps it. Raises `ImageError`."""
         kept = any(PICTURE_FORMATS[name].on_map for name in self.wanted.of_pictures)
-        return AnnotatedPhoto(found.place.as_posix(), segmentation, read_georeference(found.path) if kept else None)
+        return AnnotatedPhoto(written_name(found.place), segmentation, read_georeference(found.path) if kept else None)
 
     def _file(self, name: str, stem: Path) -> Path:
         """The file of a photo in a format."""
@@ -235,9 +253,17 @@ def annotated(outcome: Outcome) -> AnnotatedPhoto:
     """A photo's result, read from the disk. Raises `ImageError` if it was changed or removed since."""
     values, mask = (outcome.stem.with_name(outcome.stem.name + end) for end in (RECORD, MASK))
     try:
-        return AnnotatedPhoto(outcome.found.place.as_posix(), read_result(mask, read_record(values) or {}))
+        return AnnotatedPhoto(written_name(outcome.found.place), read_result(mask, read_record(values) or {}))
     except DAMAGED as error:
         raise ImageError(f"the result {str(mask)!r} was changed or removed ({error}): run again.") from error
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a picture that was written is still one, by its header."""
+    try:
+        return pixel_count(path) > 0
+    except ImageError:
+        return False
 
 
 def _rows(task: Task) -> Sequence[Record]:
