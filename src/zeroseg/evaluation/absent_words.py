@@ -63,7 +63,7 @@ def measure_absent_words(
     `more`, which must be others. A pixel of none of the classes counts as background, or as a class of its own where
     the data set has no background.
     """
-    own = replace(dataset.vocabulary, aliases=dataset.vocabulary.aliases)
+    own = dataset.vocabulary
     first = int(dataset.has_background)
     many = replace(own, labels=(*own.labels, *more), aliases=(*own.aliases, *[()] * len(more)) if own.aliases else ())
     size = len(own.labels) + 1
@@ -100,9 +100,8 @@ def measure_absent_words(
 
 def area_under_roc(scores: Float[np.ndarray, " N"], positive: Bool[np.ndarray, " N"]) -> float:
     """The probability that a positive has a higher score than a negative; equal scores count half (Mann-Whitney)."""
-    values, inverse, count = np.unique(scores, return_inverse=True, return_counts=True)
+    _, inverse, count = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(count) - (count - 1) / 2)[inverse]
-    del values
     positives, negatives = int(positive.sum()), int((~positive).sum())
     return float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
