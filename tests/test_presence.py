@@ -8,14 +8,24 @@ from functools import cache
 import numpy as np
 import pytest
 
-import zeroseg
 from tests.tiny import PATCH_STUDENT, STUDENT, photo, student, teacher
 from zeroseg.encoding import Encoded
 from zeroseg.errors import ConfigError
 from zeroseg.evaluation.thresholds import calibrate_presence
 from zeroseg.known_words import KnownWords
 from zeroseg.picturebook import VOC_NOUNS, draw_scene, name_of
-from zeroseg.presence import ALIKE, LEAD, MOST, TEMPLATES, distractors, doubtful, evidence, presence, without_absent
+from zeroseg.presence import (
+    ALIKE,
+    LEAD,
+    MOST,
+    TEMPLATES,
+    distractors,
+    doubtful,
+    evidence,
+    judge,
+    presence,
+    without_absent,
+)
 from zeroseg.rules import NoBackground
 from zeroseg.segmenter import Segmenter
 from zeroseg.vocabulary import Vocabulary
@@ -108,13 +118,22 @@ def test_absent_words_get_no_region() -> None:
 
 def test_large_areas_need_less() -> None:
     """A third of the evidence; labels without pixels are doubtful like others, or they would take the free ones."""
-    labels = ("background", "a", "b", "c", "d")
-    class_map = np.array([[1] * 4 + [2] + [0] * 4 + [4]])
-    found = zeroseg.Segmentation(labels, class_map, np.array([1, 1, 1, 0, 1], np.float32), has_background=True)
-    evidences = np.array([2.1, 2.1, 0.0, 6.1])
+    areas, evidences = np.array([0.4, 0.1, 0.0, 0.1]), np.array([2.1, 2.1, 0.0, 6.1])
     sure = 1 / (1 + np.exp(6 - evidences))
-    assert doubtful(found, sure, 6.0).tolist() == [False, True, True, False]
-    assert doubtful(found, np.array([0.0, 1.0, 0.5, 1.0]), 6.0).tolist() == [True, False, False, False]
+    assert doubtful(sure, areas, 6.0).tolist() == [False, True, True, False]
+    assert doubtful(np.array([0.0, 1.0, 0.5, 1.0]), areas, 6.0).tolist() == [True, False, False, False]
+
+
+def test_areas_are_those_of_the_masks_by_cells() -> None:
+    """Nearly those of the finished masks, which interpolation and refinement change at edges."""
+    vocabulary = Vocabulary(VOC_NOUNS[:6])
+    for number in range(4):
+        encoded = drawings().encode(draw_scene("validation", number).image)
+        judged, found = judge(drawings(), encoded, vocabulary), drawings().name(encoded, vocabulary)
+        assert judged.areas == pytest.approx(found.fractions[1:], abs=0.08)
+        assert judged.areas.max() > 0.02
+        cells = judged.areas * np.prod(encoded.grid)
+        assert cells == pytest.approx(cells.round())
 
 
 def test_all_absent_without_a_background_keeps_all() -> None:

@@ -235,6 +235,23 @@ def test_winners_are_the_maps_that_win_somewhere():
     assert not seen & {2, 5}
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 4), st.integers(1, 4), st.integers(1, 6), st.integers(0, 2**31))
+def test_no_map_that_wins_somewhere_is_taken_out(count: int, h: int, w: int, high: int, seed: int):
+    """Not by one grid cell, an edge, or a tie: of small whole numbers, interpolated exactly, sixteen pixels a cell."""
+    values = np.random.default_rng(seed).integers(0, high, (count, h, w))
+    maps = torch.from_numpy(values).float()
+    winners = full_size(maps, (16 * h, 16 * w)).argmax(dim=0).unique().tolist()
+    assert set(winners) <= set(scoring.contenders(maps).tolist())
+
+
+def test_maps_that_are_low_everywhere_are_taken_out():
+    """Also at the border of two areas, where each of the high maps is low on one side."""
+    maps = random(300, 6, 8).sigmoid() * 0.02
+    maps[17, :, :4] = maps[170, :, 4:] = 0.5
+    assert scoring.contenders(maps).tolist() == [17, 170]
+
+
 def test_strips_change_nothing():
     """Large pictures are drawn strip by strip so that memory stays small."""
     scores = random(12, 5)

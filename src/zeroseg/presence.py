@@ -15,6 +15,7 @@ Letters: C class.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -79,38 +80,44 @@ def negated(label: str, labels: Sequence[str], known: KnownWords | None) -> bool
     Names such as "no parking sign" are things like others.
     """
     first, _, rest = label_key(label).partition(" ")
-    named = rest in map(label_key, labels) or (known is not None and rest in known.names)
-    return first in NEGATIONS and named
+    return first in NEGATIONS and (rest in map(label_key, labels) or (known is not None and rest in known.names))
 
 
-def doubtful(found: Segmentation, sure: Float[np.ndarray, " C"], above: float) -> Bool[np.ndarray, " C"]:
-    """The labels of which it is not sure that they are in the picture, with or without pixels in `found`.
+@dataclass(frozen=True)
+class Judgement:
+    """What is known of each label and a picture before its masks are made.
 
-    `sure`: their `presence`. `above`: `ReadOut.present_above`. A label that has `LARGE` of the picture needs only a
-    third of the evidence.
+    `sure`: its `presence`. `areas`: the fraction of the picture that it would have. `doubtful`: whether it is not sure
+    that it is there.
+    """
+
+    sure: Float[np.ndarray, " C"]
+    areas: Float[np.ndarray, " C"]
+    doubtful: Bool[np.ndarray, " C"]
+
+
+def judge(segmenter: Segmenter, encoded: Encoded, vocabulary: Vocabulary) -> Judgement:
+    """Judge all labels, with or without an area. Areas are those of the grid's cells, before refinement."""
+    sure = presence(segmenter, encoded, vocabulary)
+    cells = replace(encoded, size=encoded.grid)
+    found = segmenter.name(cells, vocabulary, replace(segmenter.read_out, refinement=0))
+    areas = found.fractions[int(found.has_background) :]
+    return Judgement(sure, areas, doubtful(sure, areas, segmenter.read_out.present_above))
+
+
+def doubtful(sure: Float[np.ndarray, " C"], areas: Float[np.ndarray, " C"], above: float) -> Bool[np.ndarray, " C"]:
+    """The labels whose evidence is less than `above` (`ReadOut.present_above`).
+
+    A label that has `LARGE` of the picture needs only a third of it.
     """
     with np.errstate(divide="ignore"):
         shown = above + np.log(sure) - np.log1p(-sure)
-    return shown < np.where(areas(found) >= LARGE, above / 3, above)
-
-
-def areas(found: Segmentation) -> Float[np.ndarray, " C"]:
-    """The fraction of the picture under each label without the background."""
-    return found.fractions[int(found.has_background) :]
-
-
-def without(
-    segmenter: Segmenter, encoded: Encoded, vocabulary: Vocabulary, found: Segmentation, absent: Bool[np.ndarray, " C"]
-) -> Segmentation:
-    """`found`, from `Segmenter.name`, without some labels: their pixels go to what fits next best."""
-    lose = absent & (areas(found) > 0)
-    return segmenter.name(encoded, vocabulary, kept=~absent) if lose.any() else found
+    return shown < np.where(areas >= LARGE, above / 3, above)
 
 
 def without_absent(segmenter: Segmenter, encoded: Encoded, vocabulary: Vocabulary) -> Segmentation:
-    """As `Segmenter.name`, without the labels that are `doubtful`."""
-    found, sure = segmenter.name(encoded, vocabulary), presence(segmenter, encoded, vocabulary)
-    return without(segmenter, encoded, vocabulary, found, doubtful(found, sure, segmenter.read_out.present_above))
+    """As `Segmenter.name`, without the labels that are `doubtful`: their pixels go to what fits next best."""
+    return segmenter.name(encoded, vocabulary, kept=~judge(segmenter, encoded, vocabulary).doubtful)
 
 
 def _common() -> KnownWords:

@@ -20,7 +20,7 @@ TINY = 1e-6  # the least variance of similarities (cosines x 100)
 STRIP = 1 << 25  # numbers that are interpolated at once
 LARGE = 1 << 25  # pixels of a picture for which a strip reads only the cells near it: many times faster
 WIDE = 1 << 26  # numbers of maps that are interpolated across, and not yet down, at once
-MANY = 64  # with more classes than this, only those that win somewhere on the grid are interpolated to full size
+MANY = 64  # with more maps than this, those that cannot win are not interpolated at all
 
 
 def similarities(regions: Float[Tensor, "R D"], words: Float[Tensor, "W D"]) -> Float[Tensor, "R W"]:
@@ -164,7 +164,27 @@ def winners(maps: Float[Tensor, "M h w"], size: tuple[int, int]) -> Int[Tensor, 
     """The maps that are the highest somewhere, at `size` or at eight pixels a cell, whichever is smaller."""
     height, width = maps.shape[1:]
     preview = (min(size[0], 8 * height), min(size[1], 8 * width))
-    return _best_map(maps, torch.arange(len(maps), device=maps.device), preview).long().unique()
+    some = contenders(maps) if len(maps) > MANY else torch.arange(len(maps), device=maps.device)
+    return _best_map(maps[some], some, preview).long().unique()
+
+
+def contenders(maps: Float[Tensor, "M h w"]) -> Int[Tensor, " W"]:
+    """The maps that may be the highest somewhere if they are interpolated bilinearly, to whatever size.
+
+    Between four neighbouring cells no map is highest that is lower in all four than one other map, or than the mean of
+    several. It is compared with the highest map of each cell, and with the mean of these four.
+    """
+    (_, h, w), padded = maps.shape, F.pad(maps[None].float(), (0, 1, 0, 1), mode="replicate")[0]
+    corners = [(slice(down, down + h), slice(across, across + w)) for down in (0, 1) for across in (0, 1)]
+    values, highest = [padded[:, rows, columns] for rows, columns in corners], padded.argmax(dim=0)
+    leaders = [torch.stack([v.gather(0, highest[None, rows, columns])[0] for v in values]) for rows, columns in corners]
+    beaten = torch.zeros(maps.shape, dtype=torch.bool, device=maps.device)
+    for leader in (*leaders, torch.stack(leaders).mean(dim=0)):
+        lower = values[0] < leader[0]
+        for value, best in zip(values[1:], leader[1:], strict=True):
+            lower &= value < best
+        beaten |= lower
+    return (~beaten.flatten(1).all(dim=1)).nonzero().flatten()
 
 
 def _best_map(

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 
-from zeroseg.encoding import Encoded
 from zeroseg.evaluation.dataset import Dataset, Sample
 from zeroseg.evaluation.metrics import confusion_matrix, mean_iou
-from zeroseg.presence import doubtful, presence, without
+from zeroseg.presence import judge
 from zeroseg.segmentation import IGNORE, Segmentation
 from zeroseg.segmenter import Segmenter
 from zeroseg.vocabulary import Vocabulary
@@ -79,12 +78,14 @@ def measure_absent_words(
         encoded = segmenter.encode(sample.image)
         for name, vocabulary in ((OWN, own), (PRESENT, _only(own, fractions >= NOT_THERE)), (MANY, many)):
             if vocabulary is not None:
-                kept, dropped, found = _both(segmenter, encoded, vocabulary)
+                judged = judge(segmenter, encoded, vocabulary)
+                kept = segmenter.name(encoded, vocabulary)
+                dropped = segmenter.name(encoded, vocabulary, kept=~judged.doubtful)
                 places = [own.labels.index(label) + 1 if label in own.labels else 0 for label in vocabulary.labels]
                 for kind, masks in (("keep", kept), ("drop", dropped)):
                     _count(counts[name][kind], masks, places, truth, fractions)
                 if name == OWN:
-                    sure.append(found)
+                    sure.append(judged.sure)
                     there.append(fractions >= THERE)
                     known.append((fractions >= THERE) | (fractions < NOT_THERE))
         progress(1)
@@ -104,15 +105,6 @@ def area_under_roc(scores: Float[np.ndarray, " N"], positive: Bool[np.ndarray, "
     ranks = (np.cumsum(count) - (count - 1) / 2)[inverse]
     positives, negatives = int(positive.sum()), int((~positive).sum())
     return float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
-
-
-def _both(
-    segmenter: Segmenter, encoded: Encoded, vocabulary: Vocabulary
-) -> tuple[Segmentation, Segmentation, Float[np.ndarray, " C"]]:
-    """The masks with all labels, those without absent ones, and the presence of each label."""
-    kept, sure = segmenter.name(encoded, vocabulary), presence(segmenter, encoded, vocabulary)
-    absent = doubtful(kept, sure, segmenter.read_out.present_above)
-    return kept, without(segmenter, encoded, vocabulary, kept, absent), sure
 
 
 def _fractions(sample: Sample, classes: int, first: int) -> Float[np.ndarray, " C"]:

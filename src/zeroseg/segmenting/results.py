@@ -112,7 +112,9 @@ def record(
         **settings.named,
         "read_out": settings.read_out,
         "background_words": list(settings.background_words),
-        **segmentation.summary(),
+        "width": segmentation.size[0],
+        "height": segmentation.size[1],
+        "has_background": segmentation.has_background,
         "formats": list(formats),
         "labels": list(rows),
     }

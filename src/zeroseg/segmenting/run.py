@@ -22,7 +22,7 @@ from zeroseg.formats import DATASET_FORMATS, PICTURE_FORMATS, AnnotatedPhoto
 from zeroseg.formats.georeference import read_georeference
 from zeroseg.images import Found, load_image, pixel_count
 from zeroseg.method_names import Absent
-from zeroseg.presence import areas, doubtful, presence, without
+from zeroseg.presence import judge
 from zeroseg.segmentation import Segmentation
 from zeroseg.segmenter import Segmenter
 from zeroseg.segmenting.places import MASK, OVERLAY, RECORD, Places
@@ -55,7 +55,7 @@ class Wanted:
 
     `formats`: names of `PICTURE_FORMATS` and `DATASET_FORMATS`. `overwrite`: also results that stand already.
     `batch`: photos that the network sees at once. `threads`: that read ahead. `absent`: whether labels of which it is
-    doubtful that they are in a photo (`presence.doubtful`) lose their pixels there. With "ask", `ask` decides: it is
+    doubtful that they are in a photo (`presence.judge`) lose their pixels there. With "ask", `ask` decides: it is
     called with the photo, the label, its presence and the fraction of the picture that it has, and says whether the
     label is there.
     """
@@ -198,13 +198,13 @@ class Run:
     def _named(self, photo: Found, picture: Encoded) -> tuple[Segmentation, Float[np.ndarray, " C"]]:
         """The masks of a photo, and the presence of each label; what is absent is dropped, kept, or asked for."""
         segmenter, words, wanted = self.segmenter, self.vocabulary, self.wanted
-        found, sure = segmenter.name(picture, words), presence(segmenter, picture, words)
-        doubts = doubtful(found, sure, segmenter.read_out.present_above)
+        judged = judge(segmenter, picture, words)
+        kept = ~judged.doubtful
         if wanted.absent == "ask":
-            for index in np.flatnonzero(doubts & (areas(found) > 0)):
-                fraction = float(areas(found)[index])
-                doubts[index] = not wanted.ask(photo, words.labels[index], float(sure[index]), fraction)
-        return (found if wanted.absent == "keep" else without(segmenter, picture, words, found, doubts)), sure
+            for index in np.flatnonzero(judged.doubtful & (judged.areas > 0)):
+                said = float(judged.sure[index]), float(judged.areas[index])
+                kept[index] = wanted.ask(photo, words.labels[index], *said)
+        return segmenter.name(picture, words, kept=None if wanted.absent == "keep" else kept), judged.sure
 
     def _write(
         self, task: Task, picture: Image, source: Source, segmentation: Segmentation, rows: Sequence[Record]
