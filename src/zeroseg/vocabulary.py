@@ -7,6 +7,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from zeroseg.errors import VocabularyError
 
@@ -131,6 +132,7 @@ def merged_vocabulary(entries: Iterable[Entry]) -> Vocabulary:
     return Vocabulary(tuple(spelling.values()), aliases if any(aliases) else ())
 
 
+@lru_cache(2 * MOST_LABELS)
 def label_key(label: str) -> str:
     """A key that is equal for labels that count as one: without case, repeated blanks and the encoding of accents."""
     folded = unicodedata.normalize("NFD", _tidy(label)).casefold()
