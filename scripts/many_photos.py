@@ -59,7 +59,7 @@ def main() -> int:
     words = ["segment", str(photos), "--model", "picturebook", "--no-overlays", "--json"]
     command = zeroseg(*words, "--labels", LABELS, "--out", str(out))
     first = watch(command, stop_after=2 * given.photos // 5)
-    left = {path: path.stat().st_mtime_ns for path in out.rglob("*.json") if not path.name.startswith(".")}
+    left = {path: path.stat().st_mtime_ns for path in out.rglob("*.png") if not path.name.startswith(".")}
     second = watch(command)
     right = compare(first, second, left, out, given.photos)
     draw({"first run": points(first), "the same command again": points(second)}, given.work / "memory.svg")

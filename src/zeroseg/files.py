@@ -183,16 +183,25 @@ def atomic_folder(path: str | os.PathLike[str]) -> Generator[Path]:
 def check_target(path: str | os.PathLike[str]) -> None:
     """Raise `OutputError` if a file cannot be written there, before the work that it is for; nothing is created."""
     target = Path(path)
+    if target.is_dir():
+        raise OutputError(_sentence(target, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))))
+    check_folder(target.absolute().parent, target)
+
+
+def check_folder(folder: Path, target: Path | None = None) -> None:
+    """Raise `OutputError` if files cannot be written in a folder, which need not exist; nothing is created.
+
+    `target`: what is named in the sentence instead of the folder.
+    """
+    whole = folder.absolute()
     try:
-        if target.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        folder = next(folder for folder in target.absolute().parents if folder.exists())
-        if not folder.is_dir():
+        there = next(one for one in (whole, *whole.parents) if one.exists())
+        if not there.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        if not os.access(folder, os.W_OK | os.X_OK):
+        if not os.access(there, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
-        raise OutputError(_sentence(target, error)) from error
+        raise OutputError(_sentence(target or folder, error)) from error
 
 
 def write_bytes_atomically(path: str | os.PathLike[str], content: bytes) -> None:
@@ -206,15 +215,17 @@ def write_text_atomically(path: str | os.PathLike[str], text: str) -> None:
     write_bytes_atomically(path, text.encode())
 
 
-def write_together(files: Mapping[Path, bytes]) -> None:
+def write_together(files: Mapping[Path, bytes], removed: Path | None = None) -> None:
     """Write several files that belong together. None gets its name before all of them are on the disk.
 
-    They get their names in the given order, so name the file last whose presence says that the others are complete.
-    Raises `OutputError` as `atomic_path` does.
+    They get their names in the given order, so name the file last whose presence says that the others are complete;
+    its old version may be `removed` before any of them gets its name. Raises `OutputError` as `atomic_path` does.
     """
     with contextlib.ExitStack() as stack:
         for path, content in reversed(list(files.items())):  # the stack ends in reverse order
             stack.enter_context(atomic_path(path)).write_bytes(content)
+        if removed is not None:
+            removed.unlink(missing_ok=True)
 
 
 def _flush_to_disk(file: Path) -> None:

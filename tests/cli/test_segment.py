@@ -352,7 +352,7 @@ def test_full_or_read_only_disk_leaves_no_half_file(
     said = call(
         *("segment", picture, picture, "--labels", LABELS), *("--model", models.student, "--out", tmp_path / "out")
     )
-    assert_one_sentence(said, 1, "picture.png", "full" if number == errno.ENOSPC else "read-only")
+    assert_one_sentence(said, 1, "picture.json", "full" if number == errno.ENOSPC else "read-only")
     assert results(tmp_path / "out") == []
 
 

@@ -13,7 +13,7 @@ from tests.tiny import PATCH_STUDENT, student, teacher
 from zeroseg.formats.georeference import read_georeference
 from zeroseg.images import search_images
 from zeroseg.segmenter import Segmenter
-from zeroseg.segmenting import Outcome, Run, Settings, Wanted
+from zeroseg.segmenting import Outcome, Run, Settings, SharedFiles, Wanted
 from zeroseg.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary(("dog", "grass"))
@@ -33,8 +33,9 @@ def segment(folder: Path, out: Path, *formats: str) -> list[Outcome]:
     """A run of a small random network."""
     segmenter = Segmenter.of(student(PATCH_STUDENT), teacher())
     run = Run(segmenter, VOCABULARY, out, Settings.of(segmenter, VOCABULARY, {}), Wanted(formats))
-    run.write_companions()
-    return list(run.outcomes(search_images([folder]).pictures))
+    found = search_images([folder]).pictures
+    SharedFiles(out, run.settings, run.wanted, found).begin()
+    return list(run.outcomes(found))
 
 
 def test_results_lie_where_their_photos_do(tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ from zeroseg.images import Found, ImageSource, search_images
 from zeroseg.method_names import Absent
 from zeroseg.rules import NoBackground
 from zeroseg.segmenter import Segmenter
-from zeroseg.segmenting import Outcome, Run, Settings, Summary, Wanted
+from zeroseg.segmenting import Outcome, Run, Settings, SharedFiles, Summary, Wanted
 from zeroseg.segmenting.report import report, spread
-from zeroseg.segmenting.run import annotated
+from zeroseg.segmenting.result_files import annotated
 from zeroseg.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary(("dog", "grass", "salt, pepper"))
@@ -72,9 +72,12 @@ def run_over(
     """What becomes of all photos, and the batches that the network has seen."""
     segmenter = counting()
     run = Run(segmenter, words, out, Settings.of(segmenter, words, {"model": "tiny"}), wanted)
-    run.write_companions()
-    outcomes = list(run.outcomes(search_images([photos]).pictures))
-    list(run.write_data_sets(outcomes))
+    found = search_images([photos]).pictures
+    shared = SharedFiles(out, run.settings, wanted, found)
+    shared.begin()
+    outcomes = list(run.outcomes(found))
+    shared.end()
+    list(shared.write_data_sets(outcomes))
     return outcomes, segmenter.batches
 
 
@@ -148,11 +151,11 @@ def test_a_damaged_result_is_made_again(kind: str, photos: Path, tmp_path: Path)
             "no record": "[",
         }
         (out / "a/1.json").write_text(text[kind])
-    if kind == "folder":
-        with pytest.raises(OutputError, match="folder of that name"):
-            run_over(photos, out)
-        return
     outcomes, _ = run_over(photos, out)
+    if kind == "folder":  # in the place of a mask
+        assert states(outcomes) == "fsssssf"
+        assert "a/1.png" in str(outcomes[0].error)
+        return
     assert states(outcomes) == "nsssssf"
     found = contents(out)
     if kind in ("empty mask", "empty overlay"):
@@ -160,6 +163,62 @@ def test_a_damaged_result_is_made_again(kind: str, photos: Path, tmp_path: Path)
     else:
         assert found["a/1-2.png"] == whole["a/1.png"]
         assert found["a/1.json"] == text[kind].encode()
+
+
+@pytest.mark.parametrize("moment", range(8))
+def test_a_crash_while_files_get_their_names(
+    moment: int, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With former results there or not: the next run makes what is missing, and keeps no file of former labels."""
+    out, wanted, others, renamed = tmp_path / "out", Wanted(("labelme", "yolo")), Vocabulary(("grass", "cat")), [0]
+    for path in [*photos.rglob("[2-5].png"), photos / "broken.jpg"]:
+        path.unlink()
+    rename = Path.replace
+
+    def crashing(path: Path, target: Path) -> Path:
+        if target.suffix != ".yaml":
+            renamed[0] += 1
+            if renamed[0] == moment + 1:
+                raise KeyboardInterrupt("here")
+        return rename(path, target)
+
+    for words in (VOCABULARY, others):
+        renamed[0] = 0
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", crashing)
+            with pytest.raises(KeyboardInterrupt, match="here"):
+                run_over(photos, out, wanted, words)
+        states_after = states(run_over(photos, out, wanted, words)[0])
+        assert "f" not in states_after
+        whole = tmp_path / f"whole-{words.labels[0]}"
+        run_over(photos, whole, wanted, words)
+        found, expected = contents(out), contents(whole)
+        assert found.keys() == expected.keys()
+        assert [n for n in found if found[n] != expected[n] and not n.endswith((".json", ".zeroseg"))] == []
+        assert [n for n in found if n.startswith("labelme") and found[n] != expected[n]] == []
+
+
+@pytest.mark.parametrize("kind", ["changed", "foreign", "mask"])
+def test_what_people_have_changed_is_kept(kind: str, photos: Path, tmp_path: Path) -> None:
+    """A corrected annotation, or a file of their own, is never written over; the photo is reported."""
+    out, wanted = tmp_path / "out", Wanted(("labelme",))
+    path = out / ("a/1.png" if kind == "mask" else "labelme/a/1.json")
+    if kind != "foreign":
+        run_over(photos, out, wanted)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    own = tmp_path / "own.png"
+    Image.new("L", (7, 5)).save(own)
+    path.write_bytes(own.read_bytes() if kind == "mask" else b'{"mine": 1}')
+    if kind != "foreign":
+        assert states(run_over(photos, out, wanted)[0]) == "ssssssf"  # as long as nothing must be written
+    before = contents(out)
+    outcomes, _ = run_over(photos, out, wanted, Vocabulary(("dog",)))
+    assert states(outcomes) == "fnnnnnf"
+    assert "move it away" in str(outcomes[0].error)
+    name = path.relative_to(out).as_posix()
+    assert contents(out)[name] == before[name]
+    path.unlink()
+    assert states(run_over(photos, out, wanted, Vocabulary(("dog",)))[0])[0] == "n"
 
 
 def test_names_that_are_no_text(photos: Path, tmp_path: Path) -> None:

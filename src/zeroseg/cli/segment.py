@@ -17,7 +17,7 @@ from zeroseg.cli.mask_options import OWN, MaskOptions
 from zeroseg.cli.messages import FAILED, UsageError, complain, say
 from zeroseg.cli.parsing import check_positive, parse, with_new_options
 from zeroseg.cli.segment_output import Lines, is_there
-from zeroseg.files import check_target, write_bytes_atomically
+from zeroseg.files import check_folder, check_target, held, write_bytes_atomically
 from zeroseg.method_names import Absent, DenseMethod, FormatName
 from zeroseg.models import DEFAULT
 
@@ -103,18 +103,20 @@ class Segment:
         threads = 4 if on_gpu else 2
         wanted = Wanted(self.format, self.overlays, self.overwrite, batch, threads, self.absent, is_there)
         settings = Settings.of(segmenter, vocabulary, named)
-        summary = self._go(Run(segmenter, vocabulary, self.out, settings, wanted), photos, left_out)
+        with held(self.out, inside=True):
+            summary = self._go(Run(segmenter, vocabulary, self.out, settings, wanted), photos, left_out)
         return FAILED if summary.failed or failed else 0
 
     def _go(self, run: Run, photos: Sequence[Found], left_out: Mapping[str, int]) -> Summary:
         """Segment, and say what becomes of each photo."""
         from zeroseg.cli.progress import counting
-        from zeroseg.segmenting import Summary
+        from zeroseg.segmenting import SharedFiles, Summary
         from zeroseg.segmenting.report import report
 
         summary, lines = Summary(tuple(run.settings.classes.named.values())), Lines(self.json, len(photos))
         outcomes: list[Outcome] = []
-        run.write_companions()
+        shared = SharedFiles(self.out, run.settings, run.wanted, photos)
+        shared.begin()
         try:
             with counting("segmenting", len(photos), "photos") as progress:
                 for outcome in run.outcomes(photos):
@@ -125,8 +127,9 @@ class Segment:
         except KeyboardInterrupt:
             say(f"stopped after {len(outcomes):,} of {len(photos):,} photos; the same command goes on with the others.")
             raise
-        for name in run.write_data_sets(outcomes):
-            lines.note(f"writing {self.out / name}")
+        shared.end()
+        for sentence in shared.write_data_sets(outcomes):
+            lines.note(sentence)
         if self.report is not None:
             footer = f"Made by zeroseg {zeroseg.__version__} segment on {date.today().isoformat()}."
             page = report(outcomes, summary, footer).encode(errors="replace")  # names that are no text
@@ -150,6 +153,7 @@ class Segment:
         check_positive("--batch", self.batch)
         if self.size is not None and self.size > LARGEST_SIZE:
             raise UsageError(f"--size must be at most {LARGEST_SIZE} pixels, not {self.size}: more takes minutes.")
+        check_folder(self.out)
         if self.report is not None:
             if self.report.suffix.lower() not in (".html", ".htm"):
                 raise UsageError(f"--report is a page: its name must end in .html, not {self.report.name!r}.")

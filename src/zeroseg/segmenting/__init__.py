@@ -2,7 +2,21 @@
 
 from zeroseg.segmenting.places import MASK, OVERLAY, RECORD, Places, without_results
 from zeroseg.segmenting.results import Settings
-from zeroseg.segmenting.run import Outcome, Run, Wanted
+from zeroseg.segmenting.run import Run
+from zeroseg.segmenting.shared_files import SharedFiles
 from zeroseg.segmenting.summary import Summary
+from zeroseg.segmenting.tasks import Outcome, Wanted
 
-__all__ = ["MASK", "OVERLAY", "RECORD", "Outcome", "Places", "Run", "Settings", "Summary", "Wanted", "without_results"]
+__all__ = [
+    "MASK",
+    "OVERLAY",
+    "RECORD",
+    "Outcome",
+    "Places",
+    "Run",
+    "Settings",
+    "SharedFiles",
+    "Summary",
+    "Wanted",
+    "without_results",
+]

@@ -11,9 +11,10 @@ from zeroseg.images import load_image
 from zeroseg.report import Section, beside, chips, page, paragraph, picture, table
 from zeroseg.segmentation import percentage
 from zeroseg.segmenting.places import OVERLAY, RECORD
+from zeroseg.segmenting.result_files import annotated
 from zeroseg.segmenting.results import read_record
-from zeroseg.segmenting.run import Outcome, annotated
 from zeroseg.segmenting.summary import Summary
+from zeroseg.segmenting.tasks import Outcome
 
 MOST_SHOWN, MOST_FAILED = 120, 500  # photos; a picture takes some 40 kB of the page
 SIDE = 560  # pixels of the longer side of a picture

@@ -100,9 +100,9 @@ def record(
     rows: Sequence[Record],
     settings: Settings,
     formats: Sequence[str] = (),
-) -> bytes:
-    """The content of the record, with the rows of all labels, and the formats that the result was written in."""
-    values: Record = {
+) -> Record:
+    """The record, with the rows of all labels, and the formats that the result was written in."""
+    return {
         "made_by": f"zeroseg {ZEROSEG}",
         "photo": os.fsencode(photo).decode(errors="replace"),
         "source": source.path,
@@ -118,7 +118,11 @@ def record(
         "formats": list(formats),
         "labels": list(rows),
     }
-    return encoded(values)
+
+
+def digest(content: bytes) -> str:
+    """A hash of the content of a file."""
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def encoded(values: Record) -> bytes:

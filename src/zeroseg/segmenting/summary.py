@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zeroseg.segmentation import BACKGROUND
-from zeroseg.segmenting.run import Outcome
+from zeroseg.segmenting.tasks import Outcome
 
 
 @dataclass

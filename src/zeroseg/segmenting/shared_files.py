@@ -1,0 +1,151 @@
+"""What the results in a folder share: data sets of all photos, and lists of labels beside files of one photo each.
+
+They describe all results in the folder, also those of earlier runs with the same settings. A file that was changed
+since it was written, or that is not ours, is never replaced: the hidden file `MARK` in a format's folder holds the
+digests of what was written there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from operator import attrgetter
+from pathlib import Path
+
+from zeroseg.errors import OutputError
+from zeroseg.files import write_bytes_atomically, write_text_atomically, write_together
+from zeroseg.formats import DATASET_FORMATS, PICTURE_FORMATS
+from zeroseg.images import Found
+from zeroseg.segmenting.places import MASK
+from zeroseg.segmenting.result_files import annotated
+from zeroseg.segmenting.results import Record, Settings, Source, digest, owner, read_record, source_path, stands
+from zeroseg.segmenting.tasks import Outcome, Wanted
+
+MARK = ".zeroseg"
+PICTURES = ".png"  # suffix of files in data sets that nobody edits
+WRITING = {"writing": True}  # the mark of a folder whose files are being written
+
+
+class SharedFiles:
+    """The shared files of the formats of a run over `photos`."""
+
+    def __init__(self, out: Path, settings: Settings, wanted: Wanted, photos: Sequence[Found]) -> None:
+        self.out, self.settings, self.wanted = out, settings, wanted
+        self._sources = frozenset(source_path(found.path) for found in photos)
+
+    def begin(self) -> None:
+        """Check all, before the work, and write the lists of labels; those that will change go until the end.
+
+        Raises `OutputError` for files that must not be replaced, and for lists that earlier results with other labels
+        need.
+        """
+        for name in self.wanted.of_all:
+            folder = self.out / name
+            self._check(folder, (path for path in folder.rglob("*") if path.suffix != PICTURES and path.is_file()))
+        changed = list[Path]()
+        for name in self.wanted.of_pictures:
+            lists = self._lists(name)
+            differing = [path for path, content in lists.items() if path.exists() and not _is(path, content)]
+            self._check(self.out / name, differing)
+            if differing:
+                self._check_labels(name, differing[0])
+            changed += differing
+        for path in changed:
+            path.unlink()
+        if not changed:
+            self.end()
+
+    def end(self) -> None:
+        """Write the lists of labels. Raises `OutputError`."""
+        for name in self.wanted.of_pictures:
+            if lists := self._lists(name):
+                write_together({**lists, self.out / name / MARK: _mark(self.out / name, lists)})
+
+    def write_data_sets(self, done: Iterable[Outcome]) -> Generator[str]:
+        """Write the formats that have one data set for all photos; yield a sentence before each. Raises `OutputError`.
+
+        Those of earlier runs are in them if they have the same settings, and their photos are there as they were.
+        """
+        if not self.wanted.of_all:
+            return
+        outcomes = [outcome for outcome in done if outcome.error is None]
+        earlier = list(self._earlier())
+        said = f", with {len(earlier):,} results of earlier runs" if earlier else ""
+        outcomes = _distinct(sorted([*outcomes, *earlier], key=attrgetter("stem"))) if earlier else outcomes
+        for name in self.wanted.of_all:
+            folder = self.out / name
+            yield f"writing {folder}{said}"
+            write_text_atomically(folder / MARK, json.dumps(WRITING))
+            DATASET_FORMATS[name].write(folder, self.settings.classes, map(annotated, outcomes))
+            files = (path for path in folder.rglob("*") if path.suffix != PICTURES and path.is_file())
+            write_bytes_atomically(folder / MARK, _mark(folder, (path for path in files if path.name != MARK)))
+
+    def _lists(self, name: str) -> dict[Path, bytes]:
+        shared = PICTURE_FORMATS[name].companions(self.settings.classes)
+        return {self.out / name / file: content for file, content in shared.items()}
+
+    def _check(self, folder: Path, files: Iterable[Path]) -> None:
+        """Raise `OutputError` for a file that is not as it was written."""
+        try:
+            mark = json.loads((folder / MARK).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            mark = {}
+        for path in files if mark != WRITING else ():
+            if path.name != MARK and mark.get(path.relative_to(folder).as_posix()) != digest(path.read_bytes()):
+                raise OutputError(
+                    f"{str(path)!r} was changed, or is not of zeroseg: move it away, or name another folder."
+                )
+
+    def _check_labels(self, name: str, path: Path) -> None:
+        """Raise `OutputError` if results of other photos in a format have other settings, and need their list."""
+        for stem, values in self._others():
+            if name in values.get("formats", ()) and values.get("settings") != self.settings.digest:
+                raise OutputError(
+                    f"{str(self.out)!r} holds results of other photos with other labels or settings, such as "
+                    f"{str(stem) + MASK!r}, and {path.name} can list only one kind: name another folder."
+                )
+
+    def _earlier(self) -> Iterator[Outcome]:
+        """Results of other photos that stand."""
+        for stem, values in self._others():
+            path = Path(owner(values))
+            place = stem.relative_to(self.out).with_name(path.name)
+            with suppress(OSError):
+                if stands(values, Source.of(path), self.settings):
+                    yield Outcome(Found(path, place), stem, stood=True)
+
+    def _others(self) -> Iterator[tuple[Path, Record]]:
+        """Results in the folder of photos that are not of this run, without their endings, with their records."""
+        formats = (*PICTURE_FORMATS, *DATASET_FORMATS)
+        for mask in sorted(self.out.rglob(f"*{MASK}")):
+            if mask.relative_to(self.out).parts[0] in formats:
+                continue
+            stem = mask.with_suffix("")
+            values = read_record(stem.with_name(stem.name + ".json"))
+            if values is not None and owner(values) not in self._sources:
+                yield stem, values
+
+
+def _distinct(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Outcomes with the name of their results where two photos of different folders have one name."""
+    many = Counter(one.found.place for one in outcomes)
+    return [one if many[one.found.place] == 1 else _named_by_result(one) for one in outcomes]
+
+
+def _named_by_result(one: Outcome) -> Outcome:
+    place = one.found.place.with_name(one.stem.name + one.found.path.suffix)
+    return replace(one, found=replace(one.found, place=place))
+
+
+def _is(path: Path, content: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == content
+
+
+def _mark(folder: Path, files: Iterable[Path] | dict[Path, bytes]) -> bytes:
+    """The digests of files in a folder, by their paths in it."""
+    contents = files.items() if isinstance(files, dict) else ((path, path.read_bytes()) for path in files)
+    values = {path.relative_to(folder).as_posix(): digest(content) for path, content in contents}
+    return json.dumps(values, indent=1, ensure_ascii=False).encode()
