@@ -85,6 +85,19 @@ def test_a_file_has_a_label_a_line():
     assert parse_label_lines("\n# nothing\n") == ()
 
 
+def test_lines_that_are_odd():
+    """A colon at the end; letters that other systems take for line ends, which are blanks here; lengths in inches."""
+    text = 'cat:\ndog: \n"a: b":\nice\u2028cream\x0bbar\n12" pipe\nrock "n" roll'
+    labels = ["cat", "dog", "a: b", "ice cream bar", '12" pipe', 'rock "n" roll']
+    assert parse_label_lines(text) == tuple((label, ()) for label in labels)
+
+
+@pytest.mark.parametrize("line", [":", ": dog", '"": dog', '"salt, pepper', '"salt: a, b'])
+def test_a_line_that_says_no_label_is_named(line: str):
+    with pytest.raises(VocabularyError, match=r"^line 3 of the labels, .*\.$"):
+        parse_label_lines(f"cat\n\n{line}\n")
+
+
 def test_accents_are_one_label_however_they_are_encoded_and_keep_their_spelling():
     composed, decomposed = "caf\u00e9", "cafe\u0301"
     assert Vocabulary((decomposed, composed, composed.upper(), "cafe")).labels == (decomposed, "cafe")

@@ -20,7 +20,8 @@ BACKGROUND_WORDS = (
 MOST_LABELS = 65_535  # class maps are uint16, and the background needs one number
 FIELD = re.compile(r'[^\S\n]*"(?P<quoted>(?:[^"]|"")*)"[^\S\n]*(?=[,;\n]|$)|[^,;\n]*')
 COMMENT = "#"
-LINE = re.compile(r'"(?P<quoted>(?:[^"]|"")*)"(?:: (?P<others>.*))?')
+LINE = re.compile(r'"(?P<quoted>(?:[^"]|"")*)"(?::(?: (?P<others>.*))?)?')
+LINE_END = re.compile("\r\n|\r|\n")
 Entry = tuple[str, tuple[str, ...]]  # a label, and other words for it
 
 
@@ -101,21 +102,29 @@ def parse_labels(text: str) -> tuple[str, ...]:
 def parse_label_lines(text: str) -> tuple[Entry, ...]:
     """Labels from the text of a file, one a line, each with other words for it: `sofa: couch, settee`.
 
-    A colon with a blank after it ends the label; in quotes it does not: `"ratio: width to height"`. Elsewhere commas
-    and quotes are ordinary characters. Blank lines, and lines that begin with "#", are left out.
+    A colon with a blank after it, or at the end of the line, ends the label; in quotes it does not: `"ratio: width to
+    height"`. Elsewhere commas and quotes are ordinary characters. Blank lines, and lines that begin with "#", are left
+    out. Raises `VocabularyError` for a line without a label before its colon, or with a quote that is not closed.
     """
     entries = list[Entry]()
-    for line in map(_tidy, text.splitlines()):
+    for number, line in enumerate(map(_tidy, LINE_END.split(text)), 1):
         if line and not line.startswith(COMMENT):
-            found = LINE.fullmatch(line)
-            quoted, others = (found["quoted"], found["others"]) if found else (None, None)
-            if quoted is None:
-                label, colon, rest = line.partition(": ")
-                label, others = (label, rest) if colon and label and rest else (line, None)
-            else:
-                label = _tidy(quoted.replace('""', '"'))
-            entries.append((label, parse_labels(others or "")))
+            label, others = _entry(line)
+            if not label:
+                raise VocabularyError(f"line {number} of the labels, {line!r}, has no label before its colon.")
+            if label.startswith('"') and label.count('"') % 2:
+                raise VocabularyError(f"line {number} of the labels, {line!r}, has a quote that is not closed.")
+            entries.append((label, parse_labels(others)))
     return tuple(entries)
+
+
+def _entry(line: str) -> tuple[str, str]:
+    """The label of a line, and what follows its colon."""
+    found = LINE.fullmatch(line)
+    if found is not None:
+        return _tidy(found["quoted"].replace('""', '"')), found["others"] or ""
+    label, _, others = line.removesuffix(":").partition(": ")
+    return label, others
 
 
 def merged_vocabulary(entries: Iterable[Entry]) -> Vocabulary:

@@ -15,7 +15,8 @@ from tests.label_studio.asking import CONFIG, JSON, Served, serving, tiny_segmen
 from tests.tiny import photo
 from zeroseg.formats import brush_lengths, regions
 from zeroseg.formats.outlines import painted
-from zeroseg.label_studio import Backend
+from zeroseg.label_studio import Backend, TaskImages
+from zeroseg.presence import evidence
 from zeroseg.rules import Margin
 from zeroseg.segmentation import Segmentation
 from zeroseg.vocabulary import Vocabulary
@@ -69,6 +70,22 @@ def test_brush_masks_are_those_of_the_segmenter(served: Served) -> None:
     for label in found.present:
         np.testing.assert_array_equal(masks[NAMES[label]], found.mask(label))
     assert prediction["score"] == pytest.approx(float(found.fractions @ found.scores), abs=1e-5)
+
+
+def test_absent_labels_get_no_area(served: Served) -> None:
+    """The one that stands out least; unless they are to be kept."""
+    vocabulary = Vocabulary(("dog", "Grass", "red house"), ((), ("lawn", "meadow"), ()))
+    encoded = served.segmenter.encode(served.root / "a" / "b.png")
+    stands_out = evidence(served.segmenter, encoded, vocabulary)
+    segmenter = served.segmenter.reading(present_above=float(np.sort(stands_out)[:2].mean()))
+    request = {"tasks": [{"data": {"picture": "/data/local-files/?d=a/b.png"}}], "label_config": CONFIG}
+    labels = dict[bool, set[str]]()
+    for drop in (True, False):
+        backend = Backend(segmenter, TaskImages(served.root, "", ""), served.said.append, drop)
+        (prediction,) = backend.predict(request)["results"]
+        labels[drop] = {result["value"]["brushlabels"][0] for result in prediction["result"]}
+    assert labels[False] - labels[True] == {["dog", "g", "red house"][int(stands_out.argmin())]}
+    assert len(labels[True]) == 2
 
 
 def with_polygons_and_boxes() -> str:

@@ -32,12 +32,15 @@ class LabelOptions:
 
     def vocabulary(self) -> zeroseg.Vocabulary:
         """The labels, typed first, then from files; background words are the model's."""
-        from zeroseg.vocabulary import merged_vocabulary, parse_labels
+        from zeroseg.vocabulary import BACKGROUND, label_key, merged_vocabulary, parse_labels
 
         if not self.labels and not self.labels_file:
             raise UsageError('say what to look for, for example --labels "dog, grass" (see `zeroseg segment --help`).')
         typed = [(label, ()) for line in self.labels for label in parse_labels(line)]
-        return merged_vocabulary([*typed, *(entry for file in self.labels_file for entry in _entries(file))])
+        entries = [*typed, *(entry for file in self.labels_file for entry in _entries(file))]
+        if any(label_key(label) == BACKGROUND for label, _ in entries):
+            say('"background" is left out of the labels: it is what none of them fits, and has a number of its own.')
+        return merged_vocabulary(entries)
 
 
 def say_of_labels(vocabulary: zeroseg.Vocabulary, segmenter: zeroseg.Segmenter) -> None:

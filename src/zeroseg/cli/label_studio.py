@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from tyro.conf import arg
 
@@ -42,6 +42,8 @@ class LabelStudio:
     """A student: a bundled one by name, a folder, or the name of a hub repository."""
     teacher: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the one the model names)")] = None
     """The teacher whose text encoder reads the labels: a bundled one, a folder, or the name of a hub repository."""
+    absent: Literal["drop", "keep"] = "drop"
+    """Labels of which it is doubtful that they are in the image at all: drop their areas, or keep them."""
     host: str = "localhost"
     """Where to listen. The server has no password: open it to other machines only in a network that you trust."""
     port: int = 9090
@@ -57,7 +59,7 @@ class LabelStudio:
         segmenter = Segmenter.from_pretrained(self.model or DEFAULT, self.teacher)
         segmenter = segmenter.reading(smallest_region=segmenter.read_out.without_specks().smallest_region)
         try:
-            server = Server(Backend(segmenter, images, say), self.host, self.port)
+            server = Server(Backend(segmenter, images, say, self.absent == "drop"), self.host, self.port)
         except OSError as error:
             raise UsageError(
                 f"cannot listen on {self.host}, port {self.port} ({error.strerror}): choose another --host or --port."

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 
 from zeroseg.errors import ZeroSegError
 from zeroseg.files import REASONS
 
 FAILED, MISUSED, INTERRUPTED, READER_GONE = 1, 2, 130, 141  # exit codes; the last two: 128 + signal number
+CONTROL = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)  # and what turns the direction of text
 
 
 class UsageError(Exception):
@@ -29,7 +33,12 @@ def complain(error: BaseException) -> int:
 
 def say(sentence: str) -> None:
     """Print one line on stderr, after the program's name."""
-    print(f"zeroseg: {sentence}", file=sys.stderr)
+    print(f"zeroseg: {printable(sentence)}", file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """Text with names of files and labels in it as one line that a terminal only shows: no control characters."""
+    return CONTROL.sub(lambda found: ascii(found.group())[1:-1], text)
 
 
 def _sentence(error: BaseException) -> str:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from zeroseg.cli.messages import complain, say
+from zeroseg.cli.messages import complain, printable, say
 
 if TYPE_CHECKING:
     from zeroseg.images import Found
@@ -33,12 +33,12 @@ class Lines:
         elif self.each:
             stands = " (stands already)" if outcome.stood else ""
             mask = f"{outcome.stem}.png"
-            print(f"{outcome.found.path}: {_found(outcome.labels)} -> {mask}{stands}", flush=True)
+            print(printable(f"{outcome.found.path}: {_found(outcome.labels)} -> {mask}{stands}"), flush=True)
 
     def note(self, sentence: str) -> None:
         """A line for people."""
         if not self.as_json:
-            print(sentence, flush=True)
+            print(printable(sentence), flush=True)
 
     def end(self, summary: Summary, left_out: Mapping[str, int]) -> None:
         """The counts of the whole run; `left_out`: what was found in folders and is no photo of the run."""
@@ -51,7 +51,9 @@ class Lines:
             print(_counts(summary) + (f"; left out: {said}" if said else ""))
         if not self.each:
             for label, photos, mean in summary.rows()[:ROWS_SHOWN]:
-                print(f"  {label}: {photos:,} photos" + (f", {mean:.0%} of them on average" if photos else ""))
+                print(
+                    printable(f"  {label}: {photos:,} photos" + (f", {mean:.0%} of them on average" if photos else ""))
+                )
         for photo, _ in summary.failed[:FAILED_SHOWN] if not self.each else []:
             say(f"not read: {photo}")
         if not self.each and len(summary.failed) > FAILED_SHOWN:
@@ -63,7 +65,7 @@ def is_there(photo: Found, label: str, presence: float, fraction: float) -> bool
     from zeroseg.segmentation import percentage
 
     sure = f"presence {presence:.2f}, {percentage(fraction)} of the picture"
-    print(f"{photo.path}: is there {label!r} ({sure})? [y/N] ", end="", file=sys.stderr, flush=True)
+    print(printable(f"{photo.path}: is there {label!r} ({sure})? [y/N] "), end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().casefold() in ("y", "yes")
 
 

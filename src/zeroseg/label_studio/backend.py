@@ -6,7 +6,6 @@ The protocol: https://github.com/HumanSignal/label-studio-ml-backend (`label_stu
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -19,9 +18,10 @@ from zeroseg.formats.annotated import label_areas
 from zeroseg.formats.label_studio import MODEL_VERSION, prediction
 from zeroseg.formats.project_labels import Control, controls
 from zeroseg.label_studio.task_images import TaskImages
+from zeroseg.presence import without_absent
 from zeroseg.segmentation import BACKGROUND, Segmentation
 from zeroseg.segmenter import Segmenter
-from zeroseg.vocabulary import UnknownWordsWarning, label_key, merged_vocabulary
+from zeroseg.vocabulary import label_key, merged_vocabulary
 
 Json = dict[str, Any]
 
@@ -32,9 +32,15 @@ NOTHING: Json = {"model_version": MODEL_VERSION, "score": 0.0, "result": []}
 class Backend:
     """The answers to Label Studio's requests; they may come from several threads."""
 
-    def __init__(self, segmenter: Segmenter, images: TaskImages, say: Callable[[str], None]) -> None:
-        """`images` says where images may come from; `say` receives a sentence for each task without an answer."""
+    def __init__(
+        self, segmenter: Segmenter, images: TaskImages, say: Callable[[str], None], drop_absent: bool = True
+    ) -> None:
+        """`images` says where images may come from; `say` receives a sentence for each task without an answer.
+
+        `drop_absent`: labels of which it is doubtful that they are in an image get no area (`presence.judge`).
+        """
         self.segmenter, self.images, self.say = segmenter, images, say
+        self._segmented = without_absent if drop_absent else Segmenter.name
         self._alone = threading.Lock()  # the networks work for one request at a time
 
     def health(self) -> Json:
@@ -82,9 +88,7 @@ class Backend:
         found: list[Json] = []
         for control in asked:
             vocabulary = merged_vocabulary((label.word, label.other_words) for label in control.labels)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UnknownWordsWarning)
-                segmentation = self.segmenter.name(encoded[control.image_key], vocabulary)
+            segmentation = self._segmented(self.segmenter, encoded[control.image_key], vocabulary)
             found.append(_results(control, segmentation))
         score = float(np.mean([one["score"] for one in found]))
         return {**NOTHING, "score": round(score, 6), "result": [result for one in found for result in one["result"]]}
