@@ -14,6 +14,7 @@ from PIL import Image
 from tests.cli.conftest import Call, Models, assert_one_sentence, opened
 from tests.tiny import photo
 from zeroseg.evaluation import open_dataset
+from zeroseg.files import held
 from zeroseg.teacher import Teacher
 
 LABELS = "dog, grass, traffic light"
@@ -409,3 +410,30 @@ def test_a_model_of_the_hub_that_cannot_be_had(
         assert_one_sentence(said, 1, "'some/model' is not on this machine", "picturebook")
     assert_one_sentence(call(*words, "picturbook"), 1, "did you mean 'picturebook'?")
     assert not (tmp_path / "out").exists()
+
+
+def test_names_do_not_control_the_terminal(call: Call, models: Models, tmp_path: Path):
+    """Escape sequences and line ends in names of files and labels are shown as text; files keep their names."""
+    path = tmp_path / "red\x1b[31m\nname.png"
+    photo(40, 32).save(path)
+    said = call(
+        *("segment", path, tmp_path / "no\x1b[2Jfile.png", "--labels", "dog\x1b[5m\u202eblink, background"),
+        *("--model", models.student, "--out", tmp_path / "out", "--absent", "keep"),
+    )
+    assert said.code == 1
+    assert "\x1b" not in said.out + said.err
+    assert "\u202e" not in said.out + said.err
+    assert "red\\x1b[31m\\nname.png" in said.out
+    assert "no\\x1b[2Jfile.png" in said.err
+    assert '"background" is left out of the labels' in said.err
+    assert (tmp_path / "out" / path.name).exists()
+
+
+def test_a_folder_takes_one_run_at_a_time(call: Call, models: Models, picture: Path, tmp_path: Path):
+    """The second says so before it does anything; afterwards the folder is free."""
+    command = ("segment", picture, "--labels", LABELS, "--model", models.student, "--out", tmp_path / "out")
+    with held(tmp_path / "out", inside=True):
+        assert_one_sentence(call(*command), 1, "is in use by")
+    assert not list((tmp_path / "out").iterdir())
+    assert call(*command).code == 0
+    assert not (tmp_path / "out" / ".lock").exists()
