@@ -146,17 +146,26 @@ class Segmenter:
         """
         read_out = read_out or self.read_out
         rule = read_out.background
-        scores = self._scores(encoded, vocabulary, read_out, kept)
+        scores = self.scores(encoded, vocabulary, read_out, kept)
         logits = rule.logits(scores)
         class_map = _cleaned(_paint(logits, encoded, read_out), read_out)
         likely = scoring.confidence(rule.probabilities(scores), logits, class_map)
         labels = (BACKGROUND, *vocabulary.labels) if rule.has_background else vocabulary.labels
         return Segmentation(labels, class_map.cpu().numpy(), likely.cpu().numpy(), rule.has_background)
 
-    def _scores(
-        self, encoded: Encoded, vocabulary: Vocabulary, read_out: ReadOut, kept: Bool[np.ndarray, " C"] | None
+    @torch.inference_mode()
+    def scores(
+        self,
+        encoded: Encoded,
+        vocabulary: Vocabulary,
+        read_out: ReadOut | None = None,
+        kept: Bool[np.ndarray, " C"] | None = None,
     ) -> ClassScores:
-        """The scores of the classes in the regions; labels that are not `kept` have the lowest ones."""
+        """The scores of all labels in the regions, from which `name` makes masks; its arguments are those of `name`.
+
+        Labels that are not `kept` have the lowest scores.
+        """
+        read_out = read_out or self.read_out
         words, class_ids, is_stuff = self._embedded(vocabulary, read_out)
         similarities = encoded.similarities(words, read_out)
         if kept is not None and (kept.any() or read_out.background.has_background):

@@ -22,6 +22,7 @@ from zeroseg.errors import hint
 COMMANDS = {
     "segment": "find in photos what you name: masks, overlays with a legend, fractions",
     "models": "which models are bundled, on this machine, or can be fetched",
+    "serve": "a page and an API: masks in a browser, and for programs",
     "demo": "the whole method in a few minutes, with a report at the end",
     "teach": "train a small CLIP on images with captions",
     "cache": "embed the views of images with a teacher, once",

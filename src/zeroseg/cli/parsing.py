@@ -109,10 +109,10 @@ def with_new_options(arguments: Sequence[str], renamed: Mapping[str, str]) -> li
     return new
 
 
-def check_positive(option: str, number: int | None) -> None:
-    """Raise `UsageError` if a whole number is below 1; None is always right."""
+def check_positive(option: str, number: float | None) -> None:
+    """Raise `UsageError` if a number is below 1; None is always right."""
     if number is not None and number < 1:
-        raise UsageError(f"{option} must be 1 or more, not {number}.")
+        raise UsageError(f"{option} must be 1 or more, not {number:g}.")
 
 
 def check_iterations(refinement: int | None) -> None:

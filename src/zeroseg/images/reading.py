@@ -107,10 +107,16 @@ def upright_turn(path: str | os.PathLike[str]) -> Image.Transpose | None:
         return _read(file, repr(str(path)), lambda image, _: UPRIGHT.get(_orientation(image)))
 
 
-def pixel_count(path: str | os.PathLike[str]) -> int:
-    """The number of pixels of a picture by its header, which is fast; raises `ImageError` if it cannot be read."""
-    with pillow_limit_lifted(), opened(Path(path)) as file:
-        return _read(file, repr(str(path)), lambda image, _: image.width * image.height)
+def pixel_count(source: str | os.PathLike[str] | bytes, name: str = "The given data") -> int:
+    """The number of pixels of a picture by its header, which is fast; raises `ImageError` if it cannot be read.
+
+    `source`: a path, or the bytes of a file, which messages call `name`.
+    """
+    with pillow_limit_lifted():
+        if isinstance(source, bytes):
+            return _read(BytesIO(source), name, _pixels)
+        with opened(Path(source)) as file:
+            return _read(file, repr(str(source)), _pixels)
 
 
 def _read(file: BytesIO | BufferedReader, name: str, use: Callable[[Image.Image, str], T]) -> T:
@@ -138,6 +144,10 @@ def _read(file: BytesIO | BufferedReader, name: str, use: Callable[[Image.Image,
                 if not _is_damage(another):
                     raise
         raise
+
+
+def _pixels(image: Image.Image, _name: str) -> int:
+    return image.width * image.height
 
 
 def _check_claim(size: tuple[int, int], length: int, name: str, most: int = MAX_PIXELS) -> None:

@@ -1,0 +1,55 @@
+"""Masks of one photo as a file in the format of another tool; a ZIP archive where a format has several files."""
+
+from __future__ import annotations
+
+import mimetypes
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path, PurePosixPath
+
+from zeroseg.formats import DATASET_FORMATS, PICTURE_FORMATS, AnnotatedPhoto, Classes
+from zeroseg.segmentation import Segmentation
+
+
+@dataclass(frozen=True)
+class File:
+    """A file to send."""
+
+    name: str
+    content: bytes
+    media_type: str
+
+
+def exported(found: Segmentation, name: str, photo: str) -> File:
+    """The masks in the format `name`; `photo`: how the file calls the photo, of which only the last part is used."""
+    photo = PurePosixPath(photo.replace("\\", "/")).name or "image.jpg"
+    stem = PurePosixPath(photo).stem or "image"
+    files = _files(AnnotatedPhoto(photo, found), name, stem)
+    if len(files) == 1:
+        ((path, content),) = files.items()
+        last = PurePosixPath(path).name
+        return File(_plain(last), content, mimetypes.guess_type(last)[0] or "application/octet-stream")
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, content in files.items():
+            archive.writestr(path, content)
+    return File(_plain(f"{stem}-{name}.zip"), buffer.getvalue(), "application/zip")
+
+
+def _files(one: AnnotatedPhoto, name: str, stem: str) -> dict[str, bytes]:
+    classes = Classes.of(one.segmentation)
+    if name in PICTURE_FORMATS:
+        kind = PICTURE_FORMATS[name]
+        own = str(PurePosixPath(kind.folder) / f"{stem}{kind.suffix}")
+        return {own: kind.encode(one), **kind.companions(classes)}
+    with tempfile.TemporaryDirectory() as folder:
+        DATASET_FORMATS[name].write(Path(folder), classes, [one])
+        paths = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def _plain(name: str) -> str:
+    """A file name that can stand in a header."""
+    return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "_" for letter in name)
