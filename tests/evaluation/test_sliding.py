@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,8 @@ from torch import Tensor
 from tests.tiny import PATCH_STUDENT, photo, student, teacher
 from zeroseg.baselines import DenseReadOut
 from zeroseg.encoding import Encoded, Size, StudentEncoder, WordEmbedder
-from zeroseg.evaluation.sliding import (
-    CELLS,
-    Sliding,
-    SlidingSegmenter,
-    named,
-    padded,
-    rescaled_size,
-    resized,
-    windows_of,
-)
+from zeroseg.evaluation import sliding as order
+from zeroseg.evaluation.sliding import Sliding, SlidingSegmenter, named, padded, rescaled_size, resized, windows_of
 from zeroseg.images import to_tensor
 from zeroseg.refine import refine
 from zeroseg.rules import BackgroundRule, NoBackground, Sigmoid, Softmax
@@ -140,6 +133,28 @@ def expected_labels(after: bool) -> list[int]:
     return labels
 
 
+class Column:
+    """Ten cells, one above the other: the first label wins in the first, the second in the others."""
+
+    shorter_side, multiple = 1, 1
+
+    def encode(self, pixels: Float[Tensor, "B 3 H W"], sizes: Sequence[Size]) -> list[Encoded]:
+        assert len(pixels) == len(sizes)
+        patches = torch.tensor([[0.3, 0.6, 0.1, 0.7348], *[[0.1, 0.1, 0.6, 0.7874]] * 9])
+        return [Encoded(patches.mean(dim=0), patches, None, None, torch.zeros(4), (10, 1), size) for size in sizes]
+
+
+@pytest.mark.parametrize(("area", "top"), [(0.0, 1), (0.09, 1), (0.1, 0)])
+def test_areas_are_counted_over_the_whole_picture(area: float, top: int, monkeypatch: pytest.MonkeyPatch):
+    """SCLIP's on VOC21: a label of two rows of twenty is small at .1, though it has every pixel of a strip."""
+    monkeypatch.setattr(order, "named", partial(named, strip=1))
+    read_out = ReadOut("patches", Softmax(0.1, 40.0, area))
+    model = SlidingSegmenter(Column(), teacher(), read_out, AxisWords(teacher()), Sliding())
+    vocabulary = Vocabulary(("dog", "cat"), background=("sky",), templates=("{}",))
+    labels = model(Image.new("RGB", (1, 20)), vocabulary).class_map[:, 0].tolist()
+    assert labels == [top] * 2 + [2] * 18
+
+
 SIZE = (26, 37)  # of the resized picture: no multiples of 8
 
 
@@ -205,7 +220,7 @@ def test_scores_first_is_a_loop_over_pixels(refinement: int, has_background: boo
             of_words = 1 / (1 + np.exp(-10 * cosines(model, part)))
             grid = np.stack([np.maximum(of_words[..., 0], of_words[..., 2]), of_words[..., 1]], axis=2)
             if refinement:
-                fine = stretched(grid, CELLS * len(grid), CELLS * len(grid[0]))
+                fine = stretched(grid, 4 * len(grid), 4 * len(grid[0]))  # TCL's maps: 112 cells for 28 patches
                 guide = torch.nn.functional.interpolate(part[None], fine.shape[:2], mode="bilinear", align_corners=True)
                 refined = refine(torch.from_numpy(fine).permute(2, 0, 1), guide[0], refinement)
                 grid = refined.permute(1, 2, 0).double().numpy()
