@@ -22,13 +22,15 @@ class Experiment(RunOptions):
     """Train variants of a recipe with several seeds, and write a page on the results.
 
     faithful changes one thing at a time in the paper's recipe; ablation leaves out parts of ours; photos changes our
-    recipe for photos, measured on MSRC-21. Each run writes a small record (settings, curve, metrics); the page with its
-    tables and plots is written only from records. A run that has a record with the same settings is not repeated.
-    Ctrl-C saves; the same command continues.
+    recipe for photos, photos-tables has the paper's tables 3 to 5 with it, both measured on MSRC-21. Each run writes a
+    small record (settings, curve, metrics); the page with its tables and plots is written only from records. A run that
+    has a record with the same settings is not repeated; where a record has other settings, nothing is run. Ctrl-C
+    saves; the same command continues.
 
     examples:
-      zeroseg experiment faithful --images images --cache cache
-      zeroseg experiment ablation --images images --cache cache-84 --seeds 1 --steps 2000 --only ours no-dense
+      zeroseg experiment faithful --images images --cache cache --steps 600
+      zeroseg experiment faithful --images images --cache cache --steps 6 --records try/records --pages try
+      zeroseg experiment ablation --images images --cache cache --seeds 1 --only ours no-dense --records try/records
       zeroseg experiment photos --images photos --cache cache --data msrc21
       zeroseg experiment faithful --page-only
     """

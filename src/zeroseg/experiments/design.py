@@ -17,6 +17,7 @@ Change = Callable[[DistillConfig], DistillConfig]
 
 TRAINING_POINTS, VALIDATION_POINTS = 30, 9  # of a run's curve, at most
 REFINED = ", refined"  # the end of the names of readings with refinement
+ROUNDING = 0.05  # of the number of steps, for variants with a fraction of the base's
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,12 @@ class Experiment:
     def columns_of(self, refines: bool) -> tuple[Column, ...]:
         """All columns; for a recipe without refinement, those without refinement."""
         return tuple(column for column in self.columns if refines or not column.refined)
+
+    def length(self, variant: str, samples: int) -> float:
+        """The samples of a variant's run as a fraction of those with the recipe's own number of steps."""
+        changed = next(one for one in self.variants if one.name == variant)
+        loop = self.config(changed, self.recipe(), 0).loop
+        return samples / (loop.steps * loop.batch_size)
 
     def config(self, variant: Variant, base: DistillConfig, seed: int) -> DistillConfig:
         """The config of a variant's run: `base` (the recipe, perhaps with fewer steps) with the variant's change.

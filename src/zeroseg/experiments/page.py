@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from zeroseg.errors import DatasetError
-from zeroseg.experiments.design import Experiment
+from zeroseg.experiments.design import ROUNDING, Experiment
 from zeroseg.experiments.measuring import Scenes
 from zeroseg.experiments.plots import MEASURES, plot
 from zeroseg.experiments.records import Record, Values, read_records, same_settings, without_seed
@@ -16,7 +16,6 @@ from zeroseg.experiments.tables import NOTHING, Found, results_table, table, tra
 from zeroseg.files import write_text_atomically
 from zeroseg.views import ViewsConfig
 
-ROUNDING = 0.05  # of the number of steps, for variants with a fraction of the base's
 LEGEND = Path(__file__).with_name("legend.md")  # of the tables: one text for all experiments
 SLOT = re.compile(r"\{(\w+)\}")
 
@@ -78,11 +77,7 @@ def by_variant(experiment: Experiment, records: Sequence[Record]) -> dict[str, l
 
 def _expect_one_length(experiment: Experiment, records: Sequence[Record]) -> None:
     """Raise `DatasetError` unless the numbers of samples of all records fit one length of the base."""
-    variants, recipe = {variant.name: variant for variant in experiment.variants}, experiment.recipe()
-    fractions: list[tuple[float, Record]] = []
-    for record in (record for record in records if record.samples):
-        whole = experiment.config(variants[record.variant], recipe, 0).loop
-        fractions.append((record.samples / (whole.steps * whole.batch_size), record))
+    fractions = [(experiment.length(record.variant, record.samples), record) for record in records if record.samples]
     fractions.sort(key=lambda fraction: fraction[0])
     if fractions and fractions[0][0] < (1 - ROUNDING) * fractions[-1][0]:
         short, long = fractions[0][1], fractions[-1][1]
@@ -97,7 +92,7 @@ def _expect_equal(settings: Sequence[tuple[Record, Values]]) -> None:
         if not same_settings(its, others):
             raise DatasetError(
                 f"the records {one.name} and {other.name} of the experiment {one.experiment} were made under different "
-                "settings: run the experiment again, or delete the older one."
+                "settings: delete the older one, and run the experiment again."
             )
 
 

@@ -9,6 +9,7 @@ from zeroseg.errors import ZeroSegError
 from zeroseg.evaluation import Counting
 from zeroseg.experiments.design import Experiment
 from zeroseg.experiments.running import ExperimentContext, plan, run_variant, train_run, trained_segmenter
+from zeroseg.experiments.standing import expect_room
 
 Say = Callable[[str], None]
 Complain = Callable[[ZeroSegError], object]
@@ -36,9 +37,10 @@ def run_missing(
 
     `steps`: of the base, instead of its recipe's. `only`: names of variants; all of them if it is empty. `counting`
     shows the progress of measuring, `say` is called with one sentence for each run, `complain` with the error of a run
-    that failed.
+    that failed. Raises `DatasetError`, before anything is run, if other records stand in the folder of records.
     """
     runs = plan(experiment, context, seeds, steps, only)
+    expect_room(runs, context.records)
     missing = [run for run in runs if not run.is_recorded(context)]
     say(f"{len(runs)} runs, {len(runs) - len(missing)} of them recorded already")
     failed = 0
