@@ -12,8 +12,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -24,6 +23,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from zeroseg.errors import ZeroSegError
 from zeroseg.rules import Margin
@@ -47,7 +47,7 @@ from zeroseg.web.engine import Embedded, Engine
 from zeroseg.web.exporting import exported
 from zeroseg.web.guard import Door, Guard
 from zeroseg.web.limits import Limits, RefusedError
-from zeroseg.web.metrics import Metrics
+from zeroseg.web.metrics import Counted, Metrics
 
 PAGE = Path(__file__).parent / "page"
 SAMPLES = Path(__file__).parents[1] / "pictures" / "photos"
@@ -77,7 +77,7 @@ class Served:
     door: Door = field(default_factory=Door)
 
 
-def application(served: Served) -> Guard:
+def application(served: Served) -> ASGIApp:
     """The server as an ASGI application."""
     metrics = Metrics()
     engine = Engine(served.segmenters, served.limits, metrics)
@@ -97,12 +97,11 @@ def application(served: Served) -> Guard:
         lifespan=lifespan,
     )
     _say_errors(app)
-    _count(app, metrics)
     _naming(app, engine)
     _watching(app, engine, metrics)
     app.mount("/samples", StaticFiles(directory=SAMPLES))
     app.mount("/", StaticFiles(directory=PAGE, html=True))
-    return Guard(app, served.door)
+    return Counted(Guard(app, served.door), metrics)
 
 
 def _naming(app: FastAPI, engine: Engine) -> None:
@@ -226,19 +225,6 @@ def _say_errors(app: FastAPI) -> None:
     app.add_exception_handler(RefusedError, refused)
     app.add_exception_handler(ZeroSegError, of_user)
     app.add_exception_handler(HTTPException, of_http)
-
-
-def _count(app: FastAPI, metrics: Metrics) -> None:
-    @app.middleware("http")
-    async def counted(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-        begun = time.perf_counter()
-        response = await answer(request)
-        route = request.scope.get("route")
-        address = str(getattr(route, "path", "page"))
-        metrics.answered(address, response.status_code, time.perf_counter() - begun)
-        return response
-
-    _keep_types(counted)
 
 
 def _body(kind: type[questions.Question], form: bool = False) -> dict[str, Any]:

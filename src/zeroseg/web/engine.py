@@ -108,6 +108,11 @@ class Engine:
             self._jobs.put_nowait(job)
             return Embedded(name, await job.done)
 
+    @property
+    def queued(self) -> int:
+        """Pictures that wait for the networks."""
+        return self._jobs.qsize()
+
     async def network(self, work: Callable[[], T]) -> T:
         """What some work with the networks gives; one at a time."""
         return await asyncio.get_running_loop().run_in_executor(self._network, work)

@@ -87,7 +87,7 @@ class Guard:
             raise RefusedError(HTTPStatus.FORBIDDEN, "origin", "requests from pages of other sites are not answered.")
         if door.token and scope["path"].startswith(door.locked):
             given = headers.get("authorization", "")
-            if not secrets.compare_digest(given.encode(), f"Bearer {door.token}".encode()):
+            if not secrets.compare_digest(given.encode("latin-1"), f"Bearer {door.token}".encode()):
                 sentence = "this server needs a token: send the header Authorization: Bearer TOKEN."
                 raise RefusedError(HTTPStatus.UNAUTHORIZED, "token", sentence, {"WWW-Authenticate": "Bearer"})
         length = headers.get("content-length", "0")
