@@ -84,6 +84,13 @@ def test_a_full_page_says_so_and_how_it_was_made(experiment: Experiment):
     assert text.endswith("--cache cache --seeds 1 --scenes.validation 1 --scenes.held-out 1\n")
 
 
+def test_the_hours_are_those_of_all_runs(experiment: Experiment):
+    runs = [record(minutes=90.0), record(seed=1, minutes=30.0), record("centred", minutes=3.0)]
+    text = page(experiment, found(*runs))
+    assert "The 3 runs of this page took 2.0 hours of training in all" in text  # 123 minutes
+    assert "No record says yet how long this takes." in page(experiment, found())
+
+
 def test_other_steps_and_scenes_are_part_of_the_command(tmp_path: Path):
     longer = toy.experiment(tmp_path, replace(CONFIG, loop=replace(CONFIG.loop, steps=9)))
     assert " --steps 4 --scenes.validation 1 " in page(longer, found(record()))
@@ -171,7 +178,7 @@ def test_a_slot_that_there_is_not_is_a_mistake_of_ours(experiment: Experiment):
 def test_the_prose_has_all_slots(name: str):
     prose = EXPERIMENTS[name].template.read_text(encoding="utf-8")
     slots = re.findall(r"\{(\w+)\}", prose)
-    assert sorted(slots) == ["command", "curves", "images", "legend", "missing", "setup", "table", "training"]
+    assert sorted(slots) == ["command", "cost", "curves", "images", "legend", "missing", "setup", "table", "training"]
     assert "| `" in page(EXPERIMENTS[name], {variant.name: [] for variant in EXPERIMENTS[name].variants})
 
 

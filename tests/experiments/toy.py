@@ -17,7 +17,7 @@ from zeroseg.training.loop import LoopConfig
 VOC = "picturebook-voc"
 LOOP = LoopConfig(steps=4, batch_size=2, workers=0, precision="fp32")
 CONFIG = DistillConfig(student=replace(STUDENT, read_out=ReadOut(refinement=1)), views=VIEWS, loop=LOOP)
-PROSE = "# Toy\n\n{legend}\n\n{setup}\n\n{missing}\n\n{table}\n\n{training}\n\n{curves}\n\n{command}\n"
+PROSE = "# Toy\n\n{legend}\n\n{setup}\n\n{missing}\n\n{table}\n\n{training}\n\n{curves}\n\n{cost}\n\n{command}\n"
 
 
 def experiment(folder: Path, config: DistillConfig = CONFIG) -> Experiment:

@@ -46,6 +46,7 @@ def page(experiment: Experiment, found: Found, seeds: int = 3) -> str:
         "curves": "\n\n".join(curves),
         "images": _images(found),
         "command": _command(experiment, found, seeds),
+        "cost": _cost(found),
     }
     return fill(experiment.template, parts)
 
@@ -148,6 +149,17 @@ def _command(experiment: Experiment, found: Found, seeds: int) -> str:
     command += f" --steps {steps}" if steps != experiment.recipe().loop.steps else ""
     scenes, usual = (base[0].settings["scenes"] if base else {}), Scenes().by_split()
     return command + "".join(f" --scenes.{split} {count}" for split, count in scenes.items() if count != usual[split])
+
+
+def _cost(found: Found) -> str:
+    """A sentence on the hours that the runs of the page took."""
+    minutes = [record.minutes for some in found.values() for record in some]
+    if not minutes:
+        return "No record says yet how long this takes."
+    return (
+        f"The {_count(len(minutes), 'run')} of this page took {sum(minutes) / 60:,.1f} hours of training in all, as "
+        "they were run, on machines that did other work at the same time. Measuring and the cache are not in this sum."
+    )
 
 
 def _images(found: Found) -> str:
