@@ -63,9 +63,12 @@ class Mask(BaseModel):
 
 
 class Maps(BaseModel):
-    """Scores on the grid of patches, little-endian float16, base64: of those labels that win somewhere (`labels`, their
-    numbers), label by label and row by row, and of the best background word. Cosines x 100. A pixel is background where
-    no label leads by `margin`; `stuff` labels get it added. A label that nowhere leads by `presence` more is absent."""
+    """Scores on the grid of patches, little-endian float16, base64: of `labels` (their numbers), label by label and row
+    by row, and of the best background word. Cosines x 100. A pixel is background where no label leads by `margin`;
+    `stuff` labels get it added. A label that nowhere leads by `presence` more is absent.
+
+    Labels that were dropped as absent have no maps. Of others those that win somewhere come first, then those with the
+    highest scores, at most 64."""
 
     height: int
     width: int
@@ -147,22 +150,24 @@ def named(
 def maps(
     segmenter: Segmenter, embedded: Embedded, words: Vocabulary, kept: Bool[np.ndarray, " C"] | None
 ) -> Maps | None:
-    """The scores of labels that win a patch, at most `MOST_MAPS`; None for models and rules that have no such maps."""
+    """The scores of labels, at most `MOST_MAPS`; None for models and rules that have no such maps."""
     rule, encoded = segmenter.read_out.background, embedded.encoded
     if not isinstance(rule, Margin) or segmenter.read_out.naming != "patches":
         return None
     scores = segmenter.scores(encoded, words, kept=kept)
     offset = scoring.label_offsets(scores.is_stuff, rule.threshold)
-    wins = torch.bincount((scores.labels + offset).argmax(dim=1), minlength=scores.labels.shape[1])
-    most = wins.argsort(descending=True, stable=True)[:MOST_MAPS]
-    winners = most[wins[most] > 0].sort().values
+    highest = scores.labels + offset
+    wins: list[int] = torch.bincount(highest.argmax(dim=1), minlength=highest.shape[1]).tolist()
+    peaks: list[float] = highest.amax(dim=0).tolist()
+    candidates = [number for number in range(len(wins)) if kept is None or kept[number]]
+    chosen = sorted(sorted(candidates, key=lambda number: (-wins[number], -peaks[number]))[:MOST_MAPS])
     background = torch.where(scores.background.isinf(), 0.0, scores.background)
     return Maps(
         height=encoded.grid[0],
         width=encoded.grid[1],
-        labels=[int(number) + 1 for number in winners],
-        stuff=[bool(scores.is_stuff[number]) for number in winners],
-        scores=_halves(scores.labels[:, winners].T),
+        labels=[number + 1 for number in chosen],
+        stuff=[bool(scores.is_stuff[number]) for number in chosen],
+        scores=_halves(scores.labels[:, chosen].T),
         background=_halves(background),
         margin=rule.threshold,
         presence=rule.presence,

@@ -1,0 +1,55 @@
+/** What the page tells: errors, why it takes longer, and what has changed; and the question for the token. */
+
+import { Trouble } from "./api.js";
+import { byId } from "./elements.js";
+
+let retry = null;
+let spoken = 0;
+
+byId("again").addEventListener("click", () => {
+  const again = retry;
+  clearTrouble();
+  again?.();
+});
+
+/** Say why something did not work; `again()` does it once more, where that may help. */
+export function showTrouble(error, again = null) {
+  if (error.name === "AbortError") return;
+  if (!(error instanceof Trouble)) console.error(error);
+  retry = error.again ? again : null;
+  tell(error instanceof Trouble ? error.message : "Something in this page went wrong: load it again.", "trouble");
+}
+
+/** Take back what was said. */
+export function clearTrouble() {
+  retry = null;
+  tell("", "");
+}
+
+/** Say why it takes longer; "" when it goes on. */
+export const showWaiting = (text) => tell(text, "waiting");
+
+/** Tell what has changed to those who cannot see it: the texts of one moment together. */
+export function say(text) {
+  const status = byId("status");
+  status.textContent = Date.now() - spoken < 500 && status.textContent ? `${status.textContent} ${text}` : text;
+  spoken = Date.now();
+}
+
+/** Ask for the token; resolves to what a person types. `wrong`: whether one was refused. */
+export function askToken(wrong) {
+  const dialog = byId("token-dialog");
+  byId("token-wrong").textContent = wrong ? "The server did not accept that token." : "";
+  byId("token").value = "";
+  if (!dialog.open) dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.oncancel = (event) => event.preventDefault(); // without a token the page can do nothing
+    dialog.onclose = () => (byId("token").value ? resolve(byId("token").value) : dialog.showModal());
+  });
+}
+
+function tell(text, kind) {
+  byId("alert-text").textContent = text;
+  byId("alert").className = text ? kind : "";
+  byId("again").hidden = !text || !retry;
+}
