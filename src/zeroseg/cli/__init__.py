@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -30,6 +31,7 @@ COMMANDS = {
     "evaluate": "mIoU of a student, or of baselines that use only its teacher",
     "experiment": "short runs, compared with each other: records and a page",
     "reproduce": "the paper's tables at small scale, compared with the paper",
+    "study": "ask people which of two segmentations is better: draw, serve, report",
     "label-studio": "a model for Label Studio: masks for the labels of a project",
     "picturebook": "show scenes of the embedded data set, or write them to files",
     "cost": "parameters and FLOPs of a recipe",
@@ -88,6 +90,7 @@ def _run(words: list[str]) -> int:
 
 def _prepare() -> None:
     """Switch off progress bars and warnings of libraries; make every file name printable."""
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # of damage beside the pixels
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
