@@ -560,6 +560,8 @@ def test_unknown_words_are_warned_of_and_change_nothing():
         warned = told(photo(), "cat, zebra")
     assert len(caught) == 1
     np.testing.assert_array_equal(warned.class_map, segmenter(PATCHES)(photo(), "cat, zebra").class_map)
+    (said,) = told.unknown_words(make_vocabulary({"Katze": ["cat"], "Hund": ["zebra"]}))
+    assert "Hund" in said
     many = told.unknown_words(make_vocabulary([f"zebra{letter}" for letter in "abcdefghijkl"]))
     assert len(many) == MOST_UNKNOWN
 

@@ -136,7 +136,13 @@ def test_labels_that_differ_in_case_or_blanks_are_one():
     )
 
 
-@pytest.mark.parametrize("labels", ["", " , ;\n", [], ()])
+def test_labels_with_other_words():
+    """As a mapping, with background words of one's own."""
+    words = make_vocabulary({"sofa": ["couch", "settee"], "dog": (), "background": ["x"]}, ["wall"])
+    assert words == Vocabulary(("sofa", "dog"), (("couch", "settee"), ()), ("wall",))
+
+
+@pytest.mark.parametrize("labels", ["", " , ;\n", [], (), {}])
 def test_no_label_at_all_is_refused(labels: Any):
     with pytest.raises(VocabularyError, match="empty"):
         make_vocabulary(labels)

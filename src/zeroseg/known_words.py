@@ -61,6 +61,10 @@ class KnownWords:
         other = [word for word in words if not self._found(word)]
         return tuple(word for word in other if word == words[-1] or word not in self._parts) if words else (key,)
 
+    def knows(self, label: str) -> bool:
+        """Whether a label, or a form of it, was learned."""
+        return not self.unknown(label)
+
     def said_of(self, label: str) -> str:
         """What to tell a user of a label that is not known, or is read as another word; empty if there is nothing."""
         unknown, (read, stands_in) = self.unknown(label), self._looked_up(label)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -78,11 +78,15 @@ class Segmenter:
         return cls(StudentEncoder(student), teacher, student.config.read_out)
 
     def __call__(
-        self, image: ImageSource, labels: str | Iterable[str] | Vocabulary, read_out: ReadOut | None = None
+        self,
+        image: ImageSource,
+        labels: str | Iterable[str] | Mapping[str, Sequence[str]] | Vocabulary,
+        read_out: ReadOut | None = None,
     ) -> Segmentation:
         """Segment one image.
 
-        `image`: anything that `load_image` takes. `labels`: a list, one line with commas, or a `Vocabulary`.
+        `image`: anything that `load_image` takes. `labels`: a list, one line with commas, labels with other words for
+        each (`{"sofa": ["couch", "settee"]}`), or a `Vocabulary`.
         `read_out`: replaces the segmenter's own.
 
         Warns (`UnknownWordsWarning`) of labels that the teacher has not learned, if it says which it has.
@@ -96,9 +100,16 @@ class Segmenter:
     def unknown_words(self, vocabulary: Vocabulary) -> list[str]:
         """One sentence for each label that the teacher has not learned, or reads as another: at most `MOST_UNKNOWN`.
 
+        A label with another word that the teacher knows is not one of them.
         Empty for teachers that do not say which words they know, such as those of the hub.
         """
-        return said_of_labels(vocabulary.labels, self.teacher.known_words)[:MOST_UNKNOWN]
+        known, others = self.teacher.known_words, vocabulary.aliases or [()] * len(vocabulary.labels)
+        alone = [
+            label
+            for label, words in zip(vocabulary.labels, others, strict=True)
+            if known is None or not any(known.knows(word) for word in words)
+        ]
+        return said_of_labels(alone, known)[:MOST_UNKNOWN]
 
     def encode(self, image: ImageSource) -> Encoded:
         """The regions of an image, ready for any number of vocabularies. Raises `ImageError`."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from zeroseg.errors import VocabularyError
@@ -163,13 +163,18 @@ class UnknownWordsWarning(UserWarning):
     """The teacher has not learned a label: its masks may be wrong, or those of another word."""
 
 
-def make_vocabulary(labels: str | Iterable[str], background: Sequence[str] | None = None) -> Vocabulary:
-    """A vocabulary from one line of labels or from several labels. The label "background" is left out.
+def make_vocabulary(
+    labels: str | Iterable[str] | Mapping[str, Sequence[str]], background: Sequence[str] | None = None
+) -> Vocabulary:
+    """A vocabulary from one line of labels, from several labels, or from labels with other words for each.
 
-    `background`: words for the background; None for the model's own. Raises `VocabularyError` as `Vocabulary` does.
+    The label "background" is left out. `background`: words for the background; None for the model's own. Raises
+    `VocabularyError` as `Vocabulary` does.
     """
-    names = parse_labels(labels) if isinstance(labels, str) else tuple(labels)
     words = None if background is None else tuple(background)
+    if isinstance(labels, Mapping):
+        return replace(merged_vocabulary((label, tuple(others)) for label, others in labels.items()), background=words)
+    names = parse_labels(labels) if isinstance(labels, str) else tuple(labels)
     return Vocabulary(tuple(n for n in names if label_key(n) != BACKGROUND), background=words)
 
 

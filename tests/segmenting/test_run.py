@@ -14,7 +14,7 @@ from PIL import Image
 from tests.tiny import PATCH_STUDENT, photo, student, teacher
 from zeroseg.encoding import Encoded
 from zeroseg.errors import OutputError
-from zeroseg.formats import DATASET_FORMATS, PICTURE_FORMATS
+from zeroseg.formats import DATASET_FORMATS, PICTURE_FORMATS, Classes
 from zeroseg.images import Found, ImageSource, search_images
 from zeroseg.method_names import Absent
 from zeroseg.rules import NoBackground
@@ -26,6 +26,7 @@ from zeroseg.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary(("dog", "grass", "salt, pepper"))
 PLAIN = Wanted()
+SETTINGS = Settings({"model": "tiny"}, {}, (), Classes(VOCABULARY.labels), "")
 SIZES = ((32, 40), (40, 32), (32, 40), (16, 64), (32, 40), (50, 50))
 
 
@@ -230,7 +231,7 @@ def test_names_that_are_no_text(photos: Path, tmp_path: Path) -> None:
     outcomes, _ = run_over(photos, tmp_path / "out", Wanted((*PICTURE_FORMATS, *DATASET_FORMATS)))
     assert states(outcomes) == "nnnnnnf"
     summary = Summary(VOCABULARY.labels)
-    assert report(outcomes, summary, "").encode(errors="replace").count(b"<img") == 6
+    assert report(outcomes, summary, SETTINGS, "").encode(errors="replace").count(b"<img") == 6
     assert any(one.photo == "a/1\ufffd.png" for one in DATASET_FORMATS["coco"].read(tmp_path / "out/coco"))
 
 
@@ -314,7 +315,7 @@ def test_the_report_shows_photos_and_counts(photos: Path, tmp_path: Path) -> Non
         summary = Summary(VOCABULARY.labels)
         for one in outcomes:
             summary.add(one)
-        page = report(outcomes, summary, "made today")
+        page = report(outcomes, summary, SETTINGS, "made today")
         assert page.count("<img") == 6
         assert "&lt;b&gt;1.png" in page
         assert "<b>1" not in page

@@ -34,12 +34,16 @@ def test_a_data_set_holds_the_results_of_all_runs(name: str, two: tuple[Path, Pa
         for folder in order:
             run_over(folder, out, Wanted((name,)))
     found = {one.photo for one in DATASET_FORMATS[name].read(tmp_path / "out" / name)}
-    assert found == {"a.png", "b.png", "a-2.png", "c.png"}
+    assert found == {"one/a.png", "one/b.png", "two/a.png", "two/c.png"}
     first, second = ({n: c for n, c in contents(tmp_path / o).items() if n.startswith(name)} for o in ("out", "again"))
     assert first.keys() == second.keys()
     (two[0] / "b.png").unlink()
     run_over(two[1], tmp_path / "out", Wanted((name,)))
-    assert {one.photo for one in DATASET_FORMATS[name].read(tmp_path / "out" / name)} == {"a.png", "a-2.png", "c.png"}
+    assert {one.photo for one in DATASET_FORMATS[name].read(tmp_path / "out" / name)} == {
+        "one/a.png",
+        "two/a.png",
+        "two/c.png",
+    }
     run_over(two[1], tmp_path / "out", Wanted((name,)), OTHERS)
     assert {one.photo for one in DATASET_FORMATS[name].read(tmp_path / "out" / name)} == {"a.png", "c.png"}
 

@@ -38,9 +38,10 @@ class LabelOptions:
             raise UsageError('say what to look for, for example --labels "dog, grass" (see `zeroseg segment --help`).')
         typed = [(label, ()) for line in self.labels for label in parse_labels(line)]
         entries = [*typed, *(entry for file in self.labels_file for entry in _entries(file))]
+        found = merged_vocabulary(entries)
         if any(label_key(label) == BACKGROUND for label, _ in entries):
             say('"background" is left out of the labels: it is what none of them fits, and has a number of its own.')
-        return merged_vocabulary(entries)
+        return found
 
 
 def say_of_labels(vocabulary: zeroseg.Vocabulary, segmenter: zeroseg.Segmenter) -> None:

@@ -34,7 +34,7 @@ def check_device(name: str | None) -> None:
     try:
         torch.zeros(1, device=name)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+        reason = str(error).splitlines()[0].rstrip(".").partition(", but got")[0]
         raise UsageError(f"--device {name} cannot be used here ({reason}): choose cpu, or cuda with a GPU.") from error
 
 

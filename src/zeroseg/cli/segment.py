@@ -64,7 +64,7 @@ class Segment:
     format: UseAppendAction[Annotated[tuple[FormatName, ...], arg(help_behavior_hint="(default: none)")]] = ()
     """A further format, in a folder of its name in --out. May be given several times."""
     overlays: bool = True
-    """Write NAME.overlay.jpg."""
+    """Whether there is a NAME.overlay.jpg."""
     overwrite: bool = False
     """Segment all photos, also those whose results stand already."""
     report: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="(default: none)")] = None
@@ -125,14 +125,17 @@ class Segment:
                     outcomes.append(replace(outcome, labels=()))  # rows of many photos would fill the memory
                     progress(1)
         except KeyboardInterrupt:
-            say(f"stopped after {len(outcomes):,} of {len(photos):,} photos; the same command goes on with the others.")
+            done = f"at least {len(outcomes):,} of {len(photos):,} photos are done"
+            say(f"stopped: {done}; the same command goes on with the others.")
             raise
         shared.end()
+        if run.wanted.of_pictures:
+            lines.renamed(outcomes)
         for sentence in shared.write_data_sets(outcomes):
             lines.note(sentence)
         if self.report is not None:
             footer = f"Made by zeroseg {zeroseg.__version__} segment on {date.today().isoformat()}."
-            page = report(outcomes, summary, footer).encode(errors="replace")  # names that are no text
+            page = report(outcomes, summary, run.settings, footer).encode(errors="replace")  # names that are no text
             write_bytes_atomically(self.report, page)
             lines.note(f"the report: {self.report}")
         lines.end(summary, left_out)

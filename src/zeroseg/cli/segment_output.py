@@ -40,6 +40,14 @@ class Lines:
         if not self.as_json:
             print(printable(sentence), flush=True)
 
+    def renamed(self, outcomes: Sequence[Outcome]) -> None:
+        """Say which results are not called as their photos are."""
+        other = [one for one in outcomes if one.error is None and one.stem.name != one.found.place.stem]
+        if other:
+            first = f"{other[0].found.path} is called {other[0].stem.name}"
+            more = f" (and {len(other) - 1:,} more)" if len(other) > 1 else ""
+            say(f"the result of {first}{more}: tools that pair files by name need the photo renamed alike.")
+
     def end(self, summary: Summary, left_out: Mapping[str, int]) -> None:
         """The counts of the whole run; `left_out`: what was found in folders and is no photo of the run."""
         left = {kind: count for kind, count in left_out.items() if count}
@@ -55,9 +63,9 @@ class Lines:
                     printable(f"  {label}: {photos:,} photos" + (f", {mean:.0%} of them on average" if photos else ""))
                 )
         for photo, _ in summary.failed[:FAILED_SHOWN] if not self.each else []:
-            say(f"not read: {photo}")
+            say(f"failed: {photo}")
         if not self.each and len(summary.failed) > FAILED_SHOWN:
-            say(f"and {len(summary.failed) - FAILED_SHOWN:,} more photos that could not be read.")
+            say(f"and {len(summary.failed) - FAILED_SHOWN:,} more photos that failed.")
 
 
 def is_there(photo: Found, label: str, presence: float, fraction: float) -> bool:
@@ -76,7 +84,7 @@ def _counts(summary: Summary) -> str:
     if summary.stood:
         parts.append(f"{summary.stood:,} stood already")
     if summary.failed:
-        parts.append(f"{len(summary.failed):,} could not be read")
+        parts.append(f"{len(summary.failed):,} failed")
     parts.append(f"{len(summary.photos)} of {len(summary.labels)} labels found")
     return "; ".join(parts)
 

@@ -73,6 +73,8 @@ def load_image(source: ImageSource, name: str = "The given data") -> Image.Image
             return _loaded(_of_array(source), "The given array", _turned_rgb)
         if not isinstance(source, bytes) and not hasattr(source, "read"):
             kind = type(source).__name__
+            if isinstance(source, list | tuple):
+                raise ImageError(f"a {kind} is no picture: give one picture after the other.")
             raise ImageError(f"a {kind} is no picture: give a path, bytes, a Pillow image or an array of uint8.")
         data = source if isinstance(source, bytes) else source.read()
         return _read(BytesIO(data), name, _rgb_of_file)

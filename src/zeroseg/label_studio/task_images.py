@@ -106,7 +106,8 @@ class TaskImages:
             with build_opener(_NoRedirection).open(request, timeout=PATIENCE) as answer:
                 content = answer.read(LARGEST + 1)
         except (OSError, HTTPException, ValueError) as error:
-            raise ImageError(f"{address!r} cannot be fetched ({error}): check LABEL_STUDIO_API_KEY.") from error
+            check = "LABEL_STUDIO_API_KEY" if isinstance(error, HTTPError) else "--label-studio, and that it runs"
+            raise ImageError(f"{address!r} cannot be fetched ({error}): check {check}.") from error
         if len(content) > LARGEST:
             raise ImageError(f"{address!r} is larger than {LARGEST:,} bytes: make the image smaller.")
         return content

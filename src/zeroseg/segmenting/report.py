@@ -12,7 +12,7 @@ from zeroseg.report import Section, beside, chips, page, paragraph, picture, tab
 from zeroseg.segmentation import percentage
 from zeroseg.segmenting.places import OVERLAY, RECORD
 from zeroseg.segmenting.result_files import annotated
-from zeroseg.segmenting.results import read_record
+from zeroseg.segmenting.results import Settings, read_record
 from zeroseg.segmenting.summary import Summary
 from zeroseg.segmenting.tasks import Outcome
 
@@ -28,16 +28,20 @@ def spread(outcomes: Sequence[Outcome], most: int = MOST_SHOWN) -> list[Outcome]
     return [outcomes[number * len(outcomes) // most] for number in range(most)]
 
 
-def report(outcomes: Sequence[Outcome], summary: Summary, footer: str) -> str:
+def report(outcomes: Sequence[Outcome], summary: Summary, settings: Settings, footer: str) -> str:
     """The page of a run, as text. Raises `ImageError` if a result was removed since."""
     done = [outcome for outcome in outcomes if outcome.error is None]
     shown = spread(done)
     which = "All photos." if len(shown) == len(done) else f"{len(shown)} of {len(done):,} photos, evenly chosen."
-    figures = {"photos": f"{len(done):,}", "labels found": f"{len(summary.photos)} of {len(summary.labels)}"}
+    figures = {
+        "model": settings.named.get("model", ""),
+        "photos": f"{len(done):,}",
+        "labels found": f"{len(summary.photos)} of {len(summary.labels)}",
+    }
     if summary.done:
         figures["seconds a photo"] = f"{summary.seconds_each:.2f}"
     if summary.failed:
-        figures["not read"] = f"{len(summary.failed):,}"
+        figures["failed"] = f"{len(summary.failed):,}"
     rows = [(label, photos, 100 * mean) for label, photos, mean in summary.rows()]
     columns = ("label", "photos with it", "mean area there, %")
     sections = [
@@ -45,8 +49,8 @@ def report(outcomes: Sequence[Outcome], summary: Summary, footer: str) -> str:
         Section("Photos", (paragraph(which), beside(picture(_shown(one), _caption(one)) for one in shown))),
     ]
     if summary.failed:
-        failed = table(("photo", "reason"), summary.failed[:MOST_FAILED], "Photos that could not be read")
-        sections.append(Section("Not read", (failed,)))
+        failed = table(("photo", "reason"), summary.failed[:MOST_FAILED], "Photos that failed")
+        sections.append(Section("Failed", (failed,)))
     return page("Photos segmented by words", sections, [chips(figures)], footer)
 
 

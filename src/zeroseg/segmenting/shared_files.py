@@ -8,7 +8,7 @@ digests of what was written there.
 from __future__ import annotations
 
 import json
-from collections import Counter
+import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -74,7 +74,7 @@ class SharedFiles:
         outcomes = [outcome for outcome in done if outcome.error is None]
         earlier = list(self._earlier())
         said = f", with {len(earlier):,} results of earlier runs" if earlier else ""
-        outcomes = _distinct(sorted([*outcomes, *earlier], key=attrgetter("stem"))) if earlier else outcomes
+        outcomes = placed(sorted([*outcomes, *earlier], key=attrgetter("stem"))) if earlier else outcomes
         for name in self.wanted.of_all:
             folder = self.out / name
             yield f"writing {folder}{said}"
@@ -112,10 +112,9 @@ class SharedFiles:
         """Results of other photos that stand."""
         for stem, values in self._others():
             path = Path(owner(values))
-            place = stem.relative_to(self.out).with_name(path.name)
             with suppress(OSError):
                 if stands(values, Source.of(path), self.settings):
-                    yield Outcome(Found(path, place), stem, stood=True)
+                    yield Outcome(Found(path, stem.relative_to(self.out)), stem, stood=True)
 
     def _others(self) -> Iterator[tuple[Path, Record]]:
         """Results in the folder of photos that are not of this run, without their endings, with their records."""
@@ -129,15 +128,14 @@ class SharedFiles:
                 yield stem, values
 
 
-def _distinct(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Outcomes with the name of their results where two photos of different folders have one name."""
-    many = Counter(one.found.place for one in outcomes)
-    return [one if many[one.found.place] == 1 else _named_by_result(one) for one in outcomes]
-
-
-def _named_by_result(one: Outcome) -> Outcome:
-    place = one.found.place.with_name(one.stem.name + one.found.path.suffix)
-    return replace(one, found=replace(one.found, place=place))
+def placed(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Outcomes of several runs with places below the deepest folder that holds all of their photos."""
+    paths = [Path(source_path(one.found.path)) for one in outcomes]
+    top = os.path.commonpath([path.parent for path in paths])
+    return [
+        replace(one, found=replace(one.found, place=path.relative_to(top)))
+        for one, path in zip(outcomes, paths, strict=True)
+    ]
 
 
 def _is(path: Path, content: bytes) -> bool:
