@@ -351,3 +351,12 @@ def test_contact_sheet_refuses_what_does_not_fit():
     for arguments in refused:
         with pytest.raises(ValueError, match=r"contact sheet|captions"):
             contact_sheet(*arguments)
+
+
+def test_without_a_legend_only_the_picture_is_drawn():
+    picture = Image.new("RGB", (400, 300))
+    halves = Segmentation(("dog", "cat"), np.repeat([[0, 1]], 200, axis=1).repeat(300, axis=0), np.zeros(2))
+    plain, whole = overlay(picture, halves, legend=False), overlay(picture, halves)
+    assert plain.size == display_size(picture.size)
+    assert whole.height > plain.height
+    np.testing.assert_array_equal(np.asarray(plain), np.asarray(whole)[: plain.height, : plain.width])

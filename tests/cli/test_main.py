@@ -17,8 +17,9 @@ from zeroseg.cli import COMMANDS
 from zeroseg.errors import WeightsError
 
 HEAVY = ("torch", "transformers", "numpy", "PIL", "huggingface_hub", "tyro", "rich")
-CLASSES = {name: name.title().replace("-", "") for name in COMMANDS if name != "picturebook"}
-HELPS = [*CLASSES, "picturebook", "picturebook show", "picturebook write"]
+GROUPS = {"picturebook": ("show", "write"), "study": ("new", "invite", "serve", "export", "import", "report")}
+CLASSES = {name: name.title().replace("-", "") for name in COMMANDS if name not in GROUPS}
+HELPS = [*CLASSES, *GROUPS, *(f"{group} {name}" for group, names in GROUPS.items() for name in names)]
 
 
 def run_python(program: str) -> subprocess.CompletedProcess[str]:
@@ -44,7 +45,7 @@ def test_help_lists_every_command_and_loads_nothing_heavy(call: Call):
 
 
 def test_commands_that_need_no_torch_to_explain_themselves_do_not_load_it():
-    light = [[*name.split(), "--help"] for name in ("segment", "evaluate", "demo", "picturebook show")]
+    light = [[*name.split(), "--help"] for name in ("segment", "evaluate", "demo", "picturebook show", "study serve")]
     assert not {"torch", "transformers", "numpy"} & loaded_by(*light)
 
 
@@ -61,7 +62,7 @@ def test_every_command_has_help_with_an_example(name: str, call: Call):
     assert len(said.out.split("example")[0]) > 50
 
 
-@pytest.mark.parametrize("name", [name for name in HELPS if name != "picturebook"])
+@pytest.mark.parametrize("name", [name for name in HELPS if name not in GROUPS])
 def test_examples_in_the_help_can_be_parsed(name: str, call: Call, monkeypatch: pytest.MonkeyPatch):
     module = import_module(f"zeroseg.cli.{name.split()[0].replace('-', '_')}")
     kind = getattr(module, CLASSES.get(name) or name.split()[1].capitalize())

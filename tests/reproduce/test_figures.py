@@ -16,6 +16,7 @@ from zeroseg.reproduce import Scale, draw_figures, figures, prepare_study
 from zeroseg.reproduce.figures import trained
 from zeroseg.rules import Margin
 from zeroseg.student.config import ReadOut
+from zeroseg.study import read_key
 
 BY_MARGIN = ReadOut("patches", Margin())
 
@@ -59,7 +60,10 @@ def test_students_are_set_side_by_side_with_the_margins_of_their_records(
         assert sheet.width == 10 + 3 * pitch  # the picture and two students
         assert sheet.height > figures.SCENES * pitch / 2
     assert prepare_study(scale, context, tmp_path / "study") == tmp_path / "study"
-    assert len(list((tmp_path / "study/pictures").glob("*-left.png"))) == 2
+    key = read_key(tmp_path / "study")
+    assert key.models == ("base", "centred")
+    assert sorted(key.questions[name].photo for name in key.real) == ["held-out 0", "held-out 1"]
+    assert len(key.checks) == 1
 
 
 def test_a_scale_without_a_study_says_so(context: ExperimentContext, scale: Scale, tmp_path: Path):

@@ -1,6 +1,6 @@
 """The table of words for ImageNet's classes: complete, well formed, and in everyday words."""
 
-from zeroseg.training.imagenet_words import all_words, imagenet_words, words_by_name
+from zeroseg.training.imagenet_words import TABLE, all_words, class_names, imagenet_words, words_by_name
 
 
 def test_every_class_has_a_name_and_a_hypernym():
@@ -34,3 +34,11 @@ def test_words_are_found_by_name_in_any_case():
     assert words_by_name()["crane"] == cranes[0]
     assert {"tench", "dog", "animal"} < all_words()
     assert all(word == word.lower() for word in all_words())
+
+
+def test_every_class_has_a_name_of_its_own():
+    """Both cranes have one, and so on: a vocabulary of all classes has 1,000 labels."""
+    names = class_names()
+    assert len({name.lower() for name in names}) == len(names) == 1000
+    assert (names[0], names[134], names[517]) == ("tench", "crane bird", "crane machine")
+    assert "WordNet" in TABLE.with_name("imagenet_words.txt.license").read_text()

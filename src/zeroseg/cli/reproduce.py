@@ -23,6 +23,7 @@ from zeroseg.reproduce import SCALES, Scale, draw_figures, prepare_study, write_
 from zeroseg.reproduce.costs import run_budgets
 from zeroseg.reproduce.making import expect_test_sets, measure_missing_speed, rows_of, rows_to_measure
 from zeroseg.reproduce.speed import ROUNDS
+from zeroseg.study import count_checks
 
 QUICK = 6  # --quick divides the number of steps by this
 QUICK_SCENES = Scenes(20, 40)
@@ -52,8 +53,8 @@ class Folders:
 class Reproduce(RunOptions):
     """Train the rows of the paper's tables and compare our figures with the paper's.
 
-    t1: distillation, supervision by captions and by masks, and baselines without training; t2: the human study, as a
-    package with scenes; t3: window scales; t4: losses; t5: mask ratios; t6: more images; t7: cost; t8: sub-words and
+    t1: distillation, supervision by captions and by masks, and baselines without training; t2: the human study, for
+    `zeroseg study serve`; t3: window scales; t4: losses; t5: mask ratios; t6: more images; t7: cost; t8: sub-words and
     compound words; figures: overlays of the loss variants, and of words from captions, on scenes. All use one cache,
     with the windows of all scales; a row that is in several tables is run once. Each run writes a small record; the
     page with tables and plots is written only from records. A run that has a record with the same settings is not
@@ -153,7 +154,8 @@ class Reproduce(RunOptions):
             return
         assert scale.study is not None
         try:
-            with counting("the study", scale.study.questions, "pictures") as progress:
+            questions = scale.study.questions
+            with counting("the study", questions + count_checks(questions), "questions") as progress:
                 print(f"the study: {prepare_study(scale, context, self.study, self.steps, progress)}")
         except TrainingError as error:  # a run that failed; its error is printed already
             complain(error)

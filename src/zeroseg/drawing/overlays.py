@@ -22,7 +22,11 @@ THINNEST_SIDE = 32  # of its shorter side
 
 
 def overlay(
-    image: Image.Image, segmentation: Segmentation, opacity: float = 0.55, colours: Mapping[str, RGB] | None = None
+    image: Image.Image,
+    segmentation: Segmentation,
+    opacity: float = 0.55,
+    colours: Mapping[str, RGB] | None = None,
+    legend: bool = True,
 ) -> Image.Image:
     """Tint each label's pixels, draw thin light contours with a dark rim, and add a legend.
 
@@ -37,6 +41,7 @@ def overlay(
         opacity: of the tint, 0..1.
         colours: of the labels, instead of `label_colours`, so that several overlays have the same
             ones; labels without a colour keep the photo's colours.
+        legend: without it only the picture is drawn, for pages that have a legend of their own.
 
     Raises:
         ValueError: if sizes differ or `opacity` is out of range.
@@ -62,7 +67,8 @@ def overlay(
     rim = _grown(line) & ~line
     painted[rim] *= 0.45
     painted[line] = painted[line] * 0.1 + 255 * 0.9
-    return with_legend(Image.fromarray(painted.round().astype(np.uint8)), segmentation, tints)
+    drawn = Image.fromarray(painted.round().astype(np.uint8))
+    return with_legend(drawn, segmentation, tints) if legend else drawn
 
 
 def _tints(segmentation: Segmentation) -> dict[int, RGB]:

@@ -6,7 +6,6 @@ from zeroseg.reproduce.paper_table import Agreement, PaperTable, Scale, WordsTab
 from zeroseg.reproduce.picturebook_scale import PICTUREBOOK
 from zeroseg.reproduce.results import write_results
 from zeroseg.reproduce.study import prepare_study
-from zeroseg.reproduce.study_package import tally
 
 SCALES: dict[str, Scale] = {scale.name: scale for scale in (PICTUREBOOK, PAPER)}
 
@@ -19,6 +18,5 @@ __all__ = [
     "compare",
     "draw_figures",
     "prepare_study",
-    "tally",
     "write_results",
 ]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+
+from PIL import Image
 
 from zeroseg.errors import TrainingError
 from zeroseg.experiments import ExperimentContext
 from zeroseg.picturebook import draw_scene
 from zeroseg.reproduce.figures import trained
 from zeroseg.reproduce.paper_table import Scale
-from zeroseg.reproduce.study_package import write_study
+from zeroseg.study import Photo, sources_of_models, write_study
 from zeroseg.vocabulary import Vocabulary
 
 
@@ -22,9 +25,9 @@ def prepare_study(
     steps: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Path:
-    """Write the package of a scale's study on held-out scenes; returns its folder.
+    """Write a scale's study on held-out scenes, for `zeroseg study`; returns its folder.
 
-    The sides are drawn with a random seed, which is only in the key. Raises `OutputError`, and `TrainingError` if one
+    Everything is drawn with a random seed, which is only in the key. Raises `OutputError`, and `TrainingError` if one
     of the two students is missing.
     """
     if scale.study is None:
@@ -33,8 +36,11 @@ def prepare_study(
     found = trained(scale, context, rows, steps)
     if len(found) < len(rows):
         raise TrainingError(f"the study needs the students and records of {' and '.join(rows)}: run table 2.")
-    rules = {name: segmenter.read_out.background.without_background() for name, segmenter in found.items()}
-    first, second = (found[name].reading(background=rules[name]) for name in rows)
-    scenes = ((f"held-out {number}", draw_scene("held-out", number).image) for number in range(scale.study.questions))
+    scenes = [Photo(f"held-out {number}", partial(_scene, number)) for number in range(scale.study.questions)]
     vocabulary = Vocabulary(scale.study.labels, background=())
-    return write_study(folder, first, second, rows, scenes, vocabulary, secrets.randbits(32), progress)
+    sources = sources_of_models({row: found[row] for row in rows}, vocabulary, scenes, background=False)
+    return write_study(folder, sources, len(scenes), seed=secrets.randbits(48), progress=progress)
+
+
+def _scene(number: int) -> Image.Image:
+    return draw_scene("held-out", number).image

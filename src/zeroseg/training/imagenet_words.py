@@ -2,10 +2,13 @@
 
 The table is `imagenet_words.txt`: one class a line, in ImageNet's order, as `name; synonym > hypernym; hypernym`.
 Hypernyms are common words for what the class is a kind of: every breed of dog is a dog and an animal.
+
+The classes are synsets of WordNet 3.0; its licence is in `imagenet_words.txt.license`.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -30,6 +33,14 @@ class ClassWords:
 def imagenet_words() -> tuple[ClassWords, ...]:
     """The words for all 1,000 classes, in ImageNet's order."""
     return tuple(map(_read_line, TABLE.read_text(encoding="utf-8").splitlines()))
+
+
+@cache
+def class_names() -> tuple[str, ...]:
+    """A name for each of the 1,000 classes, in ImageNet's order: the usual one, or the next where two share it."""
+    table = imagenet_words()
+    usual = Counter(words.names[0].lower() for words in table)
+    return tuple(words.names[usual[words.names[0].lower()] > 1] for words in table)
 
 
 @cache

@@ -1,0 +1,112 @@
+"""`zeroseg study new`: draws a study from models or from results."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import arg
+
+from zeroseg.cli.label_options import LabelOptions
+from zeroseg.cli.messages import UsageError, printable, say
+from zeroseg.cli.parsing import check_positive
+from zeroseg.cli.progress import counting
+
+if TYPE_CHECKING:
+    from zeroseg.images import Found
+    from zeroseg.study import Sources
+    from zeroseg.vocabulary import Vocabulary
+
+DRAWN = "(default: drawn at random, and kept in the key)"
+
+
+@dataclass(frozen=True)
+class New:
+    """Draw a study: pictures, each with the segmentations of two models side by side.
+
+    Segmentations are made by --models, or taken from --results, folders that `zeroseg segment` has written. With more
+    than two models, each picture compares two of them, and all pairs are equally frequent. Sides, order and names of
+    files are random. --out has questions.json and pictures/, which raters may see, and key.json, which they may not.
+
+    Without --labels and --labels-file, models choose from the names of ImageNet's 1,000 classes, as in the paper.
+
+    examples:
+      zeroseg study new --out study --models photos picturebook --pictures photos/ --count 40
+      zeroseg study new --out study --results masks-a masks-b --pictures photos/ --count 40
+    """
+
+    out: Annotated[Path, arg(metavar="FOLDER")]
+    """The folder of the study, a new one."""
+    pictures: Annotated[tuple[Path, ...], arg(metavar="FOLDER")]
+    """Pictures, folders of them, or patterns."""
+    models: Annotated[tuple[str, ...], arg(metavar="MODEL", help_behavior_hint="(this or --results)")] = ()
+    """Two students or more: bundled ones by name, folders, or names of hub repositories."""
+    results: Annotated[tuple[Path, ...], arg(metavar="FOLDER", help_behavior_hint="(this or --models)")] = ()
+    """Two folders or more that `zeroseg segment` has written for these pictures, with the same labels."""
+    of_labels: Annotated[LabelOptions, arg(name="")] = field(default_factory=LabelOptions)
+    background: bool = True
+    """Whether pixels may have no label; without it each has the best one, as in the paper."""
+    count: int = 200
+    """Pictures, each with one question; the paper's number."""
+    votes: int = 5
+    """Raters for each question; the paper's number."""
+    check_every: Annotated[int, arg(metavar="QUESTIONS")] = 10
+    """One attention check, with a side that is obviously wrong, for so many questions; 0 for none."""
+    seed: Annotated[int | None, arg(help_behavior_hint=DRAWN)] = None
+    """Of all that is drawn. Sides can be computed from it, so raters must not know it."""
+
+    def run(self) -> int:
+        """Segment, and write the study."""
+        from zeroseg.images import find_images, search_images
+        from zeroseg.study import count_checks, write_study
+
+        self._check()
+        find_images(self.pictures)  # raises for what is missing
+        sources = self._sources(search_images(self.pictures).pictures)
+        seed = secrets.randbits(48) if self.seed is None else self.seed
+        checks = count_checks(self.count, self.check_every)
+        with counting("the study", self.count + checks, "questions") as progress:
+            write_study(self.out, sources, self.count, self.votes, seed, self.check_every, progress)
+        print(printable(f"{self.count} questions and {checks} attention checks: {self.out}"))
+        print(printable(f"keep {self.out / 'key.json'} from raters; go on with `zeroseg study serve {self.out}`."))
+        return 0
+
+    def _check(self) -> None:
+        """Raise `UsageError`."""
+        from zeroseg.files import check_folder
+
+        if bool(self.models) == bool(self.results):
+            raise UsageError("name what to compare, with --models or with --results (see `zeroseg study new --help`).")
+        named = self.models or tuple(map(str, self.results))
+        if len(set(named)) < max(2, len(named)):
+            raise UsageError("a study compares two models or more, all of them different.")
+        if self.results and (self.of_labels.labels or self.of_labels.labels_file or not self.background):
+            raise UsageError("--labels, --labels-file and --no-background go with --models: --results have labels.")
+        check_positive("--count", self.count)
+        check_positive("--votes", self.votes)
+        if self.check_every < 0:
+            raise UsageError(f"--check-every must be 0 or more, not {self.check_every}.")
+        check_folder(self.out)
+
+    def _vocabulary(self) -> Vocabulary:
+        from zeroseg.training.imagenet_words import class_names
+        from zeroseg.vocabulary import Vocabulary
+
+        if self.of_labels.labels or self.of_labels.labels_file:
+            return self.of_labels.vocabulary()
+        say("without labels, the models choose from the names of ImageNet's 1,000 classes.")
+        return Vocabulary(class_names())
+
+    def _sources(self, found: Sequence[Found]) -> Sources:
+        from zeroseg.segmenter import Segmenter
+        from zeroseg.study import photos_of, plan_questions, sources_of_models, sources_of_results
+
+        if self.results:
+            return sources_of_results(self.results, found)
+        vocabulary = self._vocabulary()
+        plan_questions(len(found), self.models, self.count)  # too few pictures are said before models are loaded
+        segmenters = {name: Segmenter.from_pretrained(name) for name in self.models}
+        return sources_of_models(segmenters, vocabulary, photos_of(found), self.background)

@@ -1,0 +1,41 @@
+"""Who answers what: questions and attention checks for raters, drawn at random and even."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from random import Random
+
+
+def assign(demand: Mapping[str, int], raters: int, draw: Random) -> list[list[str]]:
+    """Questions for each of some raters, so that each question has as many of them as its demand says.
+
+    No rater has a question twice, so a question gets at most `raters` of them. The numbers of questions that raters
+    have differ by at most one. Which raters share a question, and the order, is random.
+    """
+    lists: list[list[str]] = [[] for _ in range(raters)]
+    names = draw.sample(sorted(demand), len(demand))
+    for name in names:
+        free = draw.sample(lists, raters)  # ties are broken at random
+        for own in sorted(free, key=len)[: min(demand[name], raters)]:
+            own.append(name)
+    for own in lists:
+        draw.shuffle(own)
+    return lists
+
+
+def with_checks(
+    questions: Sequence[str], used: Mapping[str, int], wanted: int, draw: Random
+) -> tuple[list[str], list[str]]:
+    """A rater's questions with `wanted` attention checks spread over them, and the checks.
+
+    `used`: every check, and how many raters have it; those that the fewest have are taken, each at most once.
+    """
+    shuffled = draw.sample(sorted(used), len(used))
+    checks = sorted(shuffled, key=lambda name: used[name])[:wanted]
+    mixed, start = list[str](), 0
+    for number, check in enumerate(checks, 1):
+        end = round(len(questions) * number / len(checks))
+        place = draw.randint(start, end)
+        mixed += [*questions[start:place], check, *questions[place:end]]
+        start = end
+    return (mixed if checks else list(questions)), checks

@@ -1,0 +1,119 @@
+"""Studies for people who do not come by a link: Mechanical Turk's template and table, or a page without a server."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from random import Random
+
+from zeroseg.errors import DatasetError, OutputError
+from zeroseg.files import atomic_folder, write_bytes_atomically, write_text_atomically
+from zeroseg.study.questions import PICTURES, Legend, Question, read_key, read_questions
+from zeroseg.study.voting_page import PAGES, file_page
+
+TEMPLATE, TABLE, PAGE = "mturk.html", "mturk.csv", "index.html"
+FIELDS = ("question", "picture", "left", "right", "left_names", "right_names")
+BLOCK = """<section>
+<h2>{asked}</h2>
+<div class="compared">
+<div><img src="${{left_{k}}}" alt="The left segmentation"><ul>${{left_names_{k}}}</ul>
+<label><input type="radio" name="answer_{k}" value="left" required> the left one</label></div>
+<div><img src="${{picture_{k}}}" alt="The picture"></div>
+<div><img src="${{right_{k}}}" alt="The right segmentation"><ul>${{right_names_{k}}}</ul>
+<label><input type="radio" name="answer_{k}" value="right" required> the right one</label></div>
+</div>
+</section>"""
+
+
+def export_mturk(study: Path, out: Path, url: str, per_assignment: int) -> int:
+    """Write `mturk.html`, `mturk.csv` and the pictures into the folder `out`; returns the number of rows.
+
+    A row of the table is an assignment with up to `per_assignment` questions, one of them an attention check as long as
+    there are some; `url` is the address under which the pictures can be loaded. In Mechanical Turk, publish a batch
+    with the study's `votes` as the number of workers for each task.
+
+    Raises `DatasetError` if a row has no place for a question beside the check, or if `url` is no address of the web,
+    and `OutputError` if `out` is not empty.
+    """
+    if not url.startswith(("https://", "http://")):
+        raise DatasetError(f"pictures need an address that begins with https://, not {url!r}: see --url.")
+    questions, key = read_questions(study), read_key(study)
+    if per_assignment < 1 + bool(key.checks):
+        raise DatasetError(f"an assignment needs a question beside its attention check: {per_assignment} are too few.")
+    draw, by_id = Random(key.seed), questions.by_id()
+    rows = [[by_id[name] for name in row] for row in _assignments(key.real, key.checks, per_assignment, draw)]
+    most = max(map(len, rows))
+    for row in rows:  # each needs all columns: those of rows that are too short show questions that do not count
+        row += [replace(question, id="") for question in rows[0][: most - len(row)]]
+    blocks = "\n".join(BLOCK.format(asked=escape(questions.asked), k=k) for k in range(1, most + 1))
+    page = (PAGES / TEMPLATE).read_text(encoding="utf-8").replace("[[questions]]", blocks)
+    page = page.replace("[[count]]", str(most)).replace("[[labels]]", f"{questions.labels:,}")
+    with atomic_folder(out) as draft:
+        _copy_pictures(study, draft, questions.questions)
+        write_text_atomically(draft / TEMPLATE, page)
+        write_bytes_atomically(draft / TABLE, _table(rows, most, url.rstrip("/")).encode())
+    return len(rows)
+
+
+def export_page(study: Path, out: Path) -> int:
+    """Write a page that works without a server, with its pictures, into the folder `out`; returns the questions.
+
+    People answer all questions and send the file that they download at the end, `answers-NAME.json`.
+    Raises `OutputError` if `out` is not empty.
+    """
+    questions = read_questions(study)
+    with atomic_folder(out) as draft:
+        _copy_pictures(study, draft, questions.questions)
+        write_text_atomically(draft / PAGE, file_page(questions))
+    return len(questions.questions)
+
+
+def _assignments(real: Sequence[str], checks: Sequence[str], size: int, draw: Random) -> list[list[str]]:
+    """Questions in random order, `size` for each assignment; one of them is a check as long as there are checks."""
+    waiting, spare = draw.sample(list(real), len(real)), draw.sample(list(checks), len(checks))
+    rows: list[list[str]] = []
+    while waiting:
+        row = [spare.pop()] if spare else []
+        take = size - len(row)
+        row, waiting = row + waiting[:take], waiting[take:]
+        draw.shuffle(row)
+        rows.append(row)
+    return rows
+
+
+def _table(rows: Sequence[Sequence[Question]], most: int, url: str) -> str:
+    written = io.StringIO(newline="")
+    table = csv.writer(written)
+    table.writerow([f"{field}_{k}" for k in range(1, most + 1) for field in FIELDS])
+    for row in rows:
+        cells: list[str] = []
+        for question in row:
+            cells += [question.id, *(f"{url}/{name}.jpg" for name in question.files)]
+            cells += [_as_list(question.left_legend), _as_list(question.right_legend)]
+        table.writerow(cells)
+    return written.getvalue()
+
+
+def _as_list(legend: Legend) -> str:
+    """A legend as items of HTML, which the template shows as they are."""
+    return "".join(
+        f'<li><i style="background:{row.colour}"></i>{escape(row.label)} {row.fraction}</li>' for row in legend
+    )
+
+
+def _copy_pictures(study: Path, folder: Path, questions: Sequence[Question]) -> None:
+    """Copy the pictures of questions. Raises `DatasetError` if one is missing."""
+    (folder / PICTURES).mkdir()
+    for name in (name for question in questions for name in question.files):
+        picture = study / PICTURES / f"{name}.jpg"
+        if not picture.is_file():
+            raise DatasetError(f"{str(picture)!r} is missing: make the study again.")
+        try:
+            shutil.copyfile(picture, folder / PICTURES / picture.name)
+        except OSError as error:
+            raise OutputError(f"{picture.name!r} cannot be copied to {str(folder)!r}: {error.strerror}.") from error

@@ -1,0 +1,120 @@
+"""Answers from elsewhere: results of Mechanical Turk, a simple table, files of the page without a server.
+
+Whatever does not belong to the study is refused with the line that has it, and then nothing of the file is stored.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from zeroseg.errors import DatasetError
+from zeroseg.study.answers import Vote
+from zeroseg.study.questions import SIDES, Key
+
+SIMPLE = ("rater", "question", "answer")
+WORKER, STATUS, REJECTED = "WorkerId", "AssignmentStatus", "Rejected"
+ASKED = re.compile(r"Input\.question_(\d+)")
+
+
+def read_answers(path: Path, key: Key) -> list[Vote]:
+    """The answers in a file.
+
+    A CSV file of Mechanical Turk has a line an assignment, with the columns `WorkerId`, `Input.question_K` and
+    `Answer.answer_K` (or one for each side, `Answer.answer_K.left`, with true or false); rejected assignments are left
+    out. A simple one has the columns `rater`, `question` and `answer`, left or right. A JSON file is what the page
+    without a server lets people download.
+
+    Raises `DatasetError` for a file that cannot be read, lacks a column, or has a question that the study does not
+    have, an answer that is neither left nor right, no name of a rater, or two answers of a rater to one question.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"the answers in {str(path)!r} cannot be read: {error}.") from error
+    given = _of_page(path, text, key) if path.suffix.lower() == ".json" else _of_table(path, text)
+    now, lines = datetime.now(UTC).isoformat(timespec="seconds"), dict[tuple[str, str], int]()
+    votes: list[Vote] = []
+    for line, rater, question, answer in given:
+        where = f"line {line} of {str(path)!r}"
+        if not rater:
+            raise DatasetError(f"{where} does not say who answers.")
+        if question not in key.questions:
+            raise DatasetError(f"{where} answers question {question!r}, which this study does not have.")
+        if answer not in SIDES:
+            raise DatasetError(f"{where} answers {answer!r} to question {question!r}: it must be left or right.")
+        if (rater, question) in lines:
+            first = lines[rater, question]
+            raise DatasetError(
+                f"{where} is the second answer of {rater!r} to question {question!r}, after line {first}."
+            )
+        lines[rater, question] = line
+        votes.append(Vote(rater, question, answer, now))
+    return votes
+
+
+Given = Iterator[tuple[int, str, str, str]]  # line, rater, question, answer
+
+
+def _of_table(path: Path, text: str) -> Given:
+    rows = csv.DictReader(text.splitlines(keepends=True), strict=True)
+    try:
+        names = list(rows.fieldnames or [])
+        if WORKER in names:
+            yield from _of_mturk(path, rows, names)
+        elif set(SIMPLE) <= set(names):
+            for row in rows:
+                rater, question, answer = (_cell(row, name).strip() for name in SIMPLE)
+                yield rows.line_num, rater, question, answer
+        else:
+            raise DatasetError(
+                f"line 1 of {str(path)!r} names neither WorkerId (Mechanical Turk) nor {', '.join(SIMPLE)}."
+            )
+    except csv.Error as error:
+        raise DatasetError(f"line {rows.line_num + 1} of {str(path)!r} is no line of a table ({error}).") from error
+
+
+def _of_mturk(path: Path, rows: csv.DictReader[str], names: list[str]) -> Given:
+    numbers = [found[1] for name in names if (found := ASKED.fullmatch(name))]
+    if not numbers:
+        raise DatasetError(f"line 1 of {str(path)!r} has no column Input.question_1: it belongs to another project.")
+    for row in rows:
+        if _cell(row, STATUS) == REJECTED:
+            continue
+        for number in numbers:
+            question = _cell(row, f"Input.question_{number}")
+            if question:  # else it only fills the row
+                answer = _chosen(row, f"Answer.answer_{number}")
+                yield rows.line_num, _cell(row, WORKER).strip(), question, answer
+
+
+def _chosen(row: Mapping[str, Any], column: str) -> str:
+    """An answer in one column, or in two that say true or false."""
+    if column in row:
+        return _cell(row, column).strip()
+    said = [side for side in SIDES if _cell(row, f"{column}.{side}").strip().lower() == "true"]
+    return " and ".join(said)
+
+
+def _cell(row: Mapping[str, Any], name: str) -> str:
+    value = row.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _of_page(path: Path, text: str, key: Key) -> Given:
+    try:
+        content: Any = json.loads(text)
+        study, rater, answers = content["study"], content["rater"], content["answers"].items()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DatasetError(f"{str(path)!r} is no file of answers: it needs study, rater and answers.") from error
+    if study != key.study:
+        raise DatasetError(f"{str(path)!r} belongs to another study: leave it out.")
+    lines = text.splitlines()
+    for question, answer in answers:
+        line = next((number for number, said in enumerate(lines, 1) if f'"{question}"' in said), 1)
+        yield line, str(rater).strip(), question, str(answer)

@@ -1,0 +1,100 @@
+"""The pictures of a question: a photo, and two segmentations of it in the same colours.
+
+Shapes: H, W height and width in pixels.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from random import Random
+
+import numpy as np
+from PIL import Image
+
+from zeroseg.drawing import display_size, hexadecimal, overlay, overlay_palette
+from zeroseg.drawing.palettes import NO_TINT, RGB
+from zeroseg.errors import DatasetError
+from zeroseg.segmentation import Segmentation, percentage
+from zeroseg.study.questions import Legend, LegendRow
+
+LARGEST_SIDE = 1024  # pixels of a picture's longer side: larger ones are slow to load on a phone
+CELLS = 6  # a scrambled segmentation has CELLS x CELLS cells
+SCRAMBLED_LABELS = 6
+Pair = tuple[Segmentation, Segmentation]
+
+
+def draw_pair(image: Image.Image, pair: Pair) -> tuple[Image.Image, tuple[Image.Image, Image.Image]]:
+    """The photo, and two overlays of its size, in which a label has the same colour."""
+    shown = _fitted(image.size)
+    small = image if shown == image.size else image.resize(shown, Image.Resampling.LANCZOS)
+    colours = _colours_of_both(pair)
+    left, right = (overlay(small, _resized(one, shown), colours=colours, legend=False) for one in pair)
+    return small.resize(display_size(small.size), Image.Resampling.LANCZOS), (left, right)
+
+
+def legends(pair: Pair) -> tuple[Legend, Legend]:
+    """The legends of both sides: the labels that occur, largest first."""
+    colours = _colours_of_both(pair)
+    left, right = (_legend(one, colours) for one in pair)
+    return left, right
+
+
+def scrambled(segmentation: Segmentation, seed: int) -> Segmentation:
+    """A segmentation that has nothing to do with the picture, for attention checks: a grid of cells with wrong labels.
+
+    The labels are those that the given one does not have, up to `SCRAMBLED_LABELS` of them; all labels if it has all
+    but one of them. Raises `DatasetError` if there is only one label.
+    """
+    draw, labels = Random(seed), segmentation.labels
+    if len(labels) < 2:
+        raise DatasetError("attention checks need two labels or more: name more of them, or ask without checks.")
+    wrong = [labels.index(label) for label in segmentation.absent]
+    chosen = draw.sample(wrong, min(SCRAMBLED_LABELS, len(wrong))) if len(wrong) > 1 else list(range(len(labels)))
+    cells = [
+        [chosen[(row + column + draw.randrange(2)) % len(chosen)] for column in range(CELLS)] for row in range(CELLS)
+    ]
+    height, width = segmentation.class_map.shape
+    rows, columns = (np.arange(side) * CELLS // side for side in (height, width))
+    return _plain(segmentation, np.array(cells)[rows[:, None], columns[None, :]])
+
+
+def _fitted(size: tuple[int, int]) -> tuple[int, int]:
+    """A width and height of at most `LARGEST_SIDE`, of the same shape."""
+    scale = min(1.0, LARGEST_SIDE / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _resized(segmentation: Segmentation, size: tuple[int, int]) -> Segmentation:
+    """A segmentation at another width and height; each pixel has the label of the nearest one."""
+    if segmentation.size == size:
+        return segmentation
+    (height, width), (columns, rows) = segmentation.class_map.shape, size
+    ys, xs = np.arange(rows) * height // rows, np.arange(columns) * width // columns
+    return _plain(segmentation, segmentation.class_map[ys[:, None], xs[None, :]])
+
+
+def _plain(segmentation: Segmentation, class_map: np.ndarray) -> Segmentation:
+    """Other areas for the same labels, without scores."""
+    return Segmentation(segmentation.labels, class_map, np.zeros(len(segmentation.labels)), segmentation.has_background)
+
+
+def _colours_of_both(pair: Pair) -> dict[str, RGB]:
+    """A colour for each label that occurs on a side; the first colours of the palette are for the largest areas."""
+    areas: dict[str, float] = defaultdict(float)
+    for segmentation in pair:
+        for index in segmentation.present_indices:
+            if index or not segmentation.has_background:
+                areas[segmentation.labels[index]] += float(segmentation.fractions[index])
+    largest_first = sorted(areas, key=lambda label: (-areas[label], label))
+    return dict(zip(largest_first, overlay_palette(len(largest_first)), strict=True))
+
+
+def _legend(segmentation: Segmentation, colours: dict[str, RGB]) -> Legend:
+    fractions = {
+        segmentation.labels[index]: float(segmentation.fractions[index]) for index in segmentation.present_indices
+    }
+    largest_first = sorted(fractions, key=lambda label: (-fractions[label], label))
+    return tuple(
+        LegendRow(label, hexadecimal(colours.get(label, NO_TINT)), percentage(fractions[label]))
+        for label in largest_first
+    )

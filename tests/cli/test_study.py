@@ -1,0 +1,161 @@
+"""`zeroseg study`: from new to report on the command line, and what it refuses."""
+
+import json
+import re
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Call, Models, assert_one_sentence
+from tests.study.drawn import drawn_study
+from tests.tiny import write_photos
+from zeroseg.study import Answers, read_key, read_questions
+from zeroseg.web import server
+
+LINK = re.compile(r"^(rater \d+): (\S+)/r/(\S+)  \((\d+) of (\d+) answered\)$", re.MULTILINE)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    (tmp_path / "photos").mkdir()
+    write_photos(tmp_path / "photos", 4)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    return drawn_study(tmp_path / "study", 3, votes=2)
+
+
+def test_models_from_new_to_report(call: Call, models: Models, photos: Path, tmp_path: Path):
+    """A model against itself, under the names of two folders."""
+    (tmp_path / "copy").symlink_to(models.student)
+    words = ["--models", models.student, tmp_path / "copy", "--pictures", photos, "--labels", "dog, cat, tree, sky"]
+    said = call("study", "new", "--out", tmp_path / "study", *words, "--count", 3, "--votes", 2, "--seed", 1)
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith(f"3 questions and 1 attention checks: {tmp_path / 'study'}\n")
+    key = read_key(tmp_path / "study")
+    assert key.models == (str(models.student), str(tmp_path / "copy"))
+    assert {row.label for one in read_questions(tmp_path / "study").questions for row in one.left_legend} <= {
+        *("dog", "cat", "tree", "sky", "background")
+    }
+    said = call("study", "invite", tmp_path / "study", "--raters", 2, "--url", "https://study.example.org/")
+    found = LINK.findall(said.out)
+    assert [(name, url, asked) for name, url, _, _, asked in found] == [
+        ("rater 1", "https://study.example.org", "4"),
+        ("rater 2", "https://study.example.org", "4"),
+    ]
+    answers = Answers(tmp_path / "study")
+    for question in answers.asked(found[0][2]) or {}:
+        answers.vote(found[0][2], question, answers.key.questions[question].right_answer or "left")
+    assert "(4 of 4 answered)" in call("study", "invite", tmp_path / "study").out
+    said = call("study", "report", tmp_path / "study", "--out", tmp_path / "report")
+    assert said.code == 0, said.err
+    assert " of 3 votes" in said.out
+    assert said.out.endswith(f"the report: {tmp_path / 'report/report.html'}\n")
+    assert "3 votes on 3 pictures" in (tmp_path / "report/report.md").read_text()
+
+
+def test_every_pixel_has_a_label_and_a_name_of_imagenet(call: Call, models: Models, photos: Path, tmp_path: Path):
+    (tmp_path / "copy").symlink_to(models.student)
+    words = ["--models", models.student, tmp_path / "copy", "--pictures", photos, "--count", 1, "--no-background"]
+    said = call("study", "new", "--out", tmp_path / "study", *words, "--check-every", 0)
+    assert (said.code, said.err) == (
+        0,
+        "zeroseg: without labels, the models choose from the names of ImageNet's 1,000 classes.\n",
+    )
+    questions = read_questions(tmp_path / "study")
+    assert (questions.labels, len(questions.questions)) == (1000, 1)
+    assert "background" not in {row.label for row in questions.questions[0].left_legend}
+
+
+def test_results_of_two_runs(call: Call, models: Models, photos: Path, tmp_path: Path):
+    for name, margin in (("a", 0.0), ("b", 3.0)):
+        words = ["--labels", "dog, cat", "--model", models.student, "--margin", margin, "--out", tmp_path / name]
+        assert call("segment", photos, *words).code == 0
+    words = ["study", "new", "--results", tmp_path / "a", tmp_path / "b", "--pictures", photos, "--count"]
+    assert call(*words, 4, "--out", tmp_path / "study").code == 0
+    assert read_key(tmp_path / "study").models == ("a", "b")
+    assert_one_sentence(call(*words, 5, "--out", tmp_path / "other"), 1, "needs 5 pictures", "there are 4", "--count")
+    assert_one_sentence(call(*words, 4, "--out", tmp_path / "study"), 1, "not empty")
+
+
+def test_new_refuses(call: Call, photos: Path, tmp_path: Path):
+    words = ["study", "new", "--out", tmp_path / "study", "--pictures", photos]
+    assert_one_sentence(call(*words), 2, "--models", "--results")
+    assert_one_sentence(call(*words, "--models", "a", "b", "--results", photos), 2, "--models")
+    assert_one_sentence(call(*words, "--models", "a", "a"), 2, "all of them different")
+    assert_one_sentence(call(*words, "--results", "a", "b", "--no-background"), 2, "--results have labels")
+    assert_one_sentence(call(*words, "--models", "a", "b", "--count", 0), 2, "--count")
+    assert_one_sentence(call(*words, "--models", "a", "b", "--votes", 0), 2, "--votes")
+    assert_one_sentence(call(*words, "--models", "a", "b", "--check-every", -1), 2, "--check-every")
+    assert_one_sentence(call(*words, "--models", "a", "b", "--labels", "dog"), 1, "needs 200 pictures", "there are 4")
+    missing = ["study", "new", "--out", tmp_path / "study", "--pictures", tmp_path / "none", "--models", "a", "b"]
+    assert_one_sentence(call(*missing), 1, "none")
+    assert not (tmp_path / "study").exists()
+
+
+def test_export_and_import(call: Call, study: Path, tmp_path: Path):
+    said = call(
+        "study", "export", study, "--out", tmp_path / "mturk", "--url", "https://example.org", "--per-assignment", 4
+    )
+    assert said.out == f"1 assignments: {tmp_path / 'mturk/mturk.html'} and {tmp_path / 'mturk/mturk.csv'}\n"
+    assert call("study", "export", study, "--to", "page", "--out", tmp_path / "page").out.startswith("4 questions: ")
+    key = read_key(study)
+    table, page = tmp_path / "votes.csv", tmp_path / "answers-bob.json"
+    table.write_text("rater,question,answer\n" + "".join(f"ann,{name},left\n" for name in key.questions))
+    page.write_text(json.dumps({"study": key.study, "rater": "bob", "answers": {key.real[0]: "right"}}))
+    said = call("study", "import", study, table, page)
+    assert said.out == f"{table}: 4 answers, 4 of them new or changed\n{page}: 1 answers, 1 of them new or changed\n"
+    assert "4 answers, 0 of them new" in call("study", "import", study, table).out
+    assert call("study", "invite", study).out == "ann: (imported)  (4 answered)\nbob: (imported)  (1 answered)\n"
+    table.write_text("rater,question,answer\nann,q,left\n")
+    assert_one_sentence(call("study", "import", study, page, table), 1, "line 2", "votes.csv")
+    assert_one_sentence(call("study", "import", study), 2, "name a file")
+
+
+def test_what_makes_no_sense(call: Call, study: Path, tmp_path: Path):
+    assert_one_sentence(call("study", "nwe"), 2, "nwe", "new, invite, serve")
+    assert_one_sentence(call("study", "invite", tmp_path), 1, "is no study")
+    assert_one_sentence(call("study", "invite", study, "--raters", -1), 2, "--raters")
+    assert_one_sentence(call("study", "export", study, "--out", tmp_path / "x"), 2, "--url")
+    assert_one_sentence(call("study", "report", study, "--out", tmp_path / "x"), 1, "nobody has voted")
+    assert_one_sentence(call("study", "report", study, "--out", tmp_path / "x", "--passing", 2), 2, "--passing")
+    assert_one_sentence(call("study", "serve", study, "--port", 70_000), 2, "--port")
+    assert "usage: zeroseg study" in call("study").out
+
+
+def test_serve_invites_and_prints_links(call: Call, study: Path, monkeypatch: pytest.MonkeyPatch):
+    heard: list[tuple[object, int, float]] = []
+
+    def serve(app: object, listener: socket.socket, seconds: float, ready: object = None) -> None:
+        heard.append((app, listener.getsockname()[1], seconds))
+        assert callable(ready)
+        ready()
+
+    monkeypatch.setattr(server, "serve", serve)
+    said = call("study", "serve", study, "--raters", 2, "--port", 0)
+    ((_, port, _),) = heard
+    assert (said.code, said.err) == (0, "")
+    assert [found[1] for found in LINK.findall(said.out)] == [f"http://localhost:{port}"] * 2
+    assert said.out.endswith(f"http://localhost:{port} is ready; Ctrl-C ends it.\nended.\n")
+    again = call("study", "serve", study, "--raters", 2, "--port", 0, "--url", "https://study.example.org")
+    assert [found[1:3] for found in LINK.findall(again.out)] == [
+        ("https://study.example.org", found[2]) for found in LINK.findall(said.out)
+    ]
+
+
+def test_serve_says_what_is_missing(call: Call, study: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(server, "serve", lambda *_: None)
+    said = call("study", "serve", study, "--port", 0)
+    assert "nobody is invited yet" in said.err
+    with socket.create_server(("localhost", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = call("study", "serve", study, "--port", port, "--raters", 1)
+    assert_one_sentence(said, 2, f"port {port}", "--port")
+    for name in [name for name in sys.modules if name.startswith(("starlette", "zeroseg.study.app", "zeroseg.web"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "starlette.applications", None)
+    assert_one_sentence(call("study", "serve", study), 2, 'pip install "zeroseg[web]"')

@@ -1,0 +1,66 @@
+"""What a study asks: pairs, sides and checks are balanced, and nothing but the seed decides."""
+
+from collections import Counter
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zeroseg.errors import DatasetError
+from zeroseg.study.design import count_checks, plan_questions
+
+MODELS = ("a", "b", "c", "d")
+
+
+@given(
+    count=st.integers(1, 60),
+    spare=st.integers(0, 20),
+    models=st.integers(2, 4),
+    check_every=st.integers(0, 20),
+    seed=st.integers(0, 2**32),
+)
+def test_pairs_and_sides_are_balanced(count: int, spare: int, models: int, check_every: int, seed: int):
+    names = MODELS[:models]
+    planned = plan_questions(count + spare, names, count, check_every, seed)
+    real = [one for one in planned if one.left is not None and one.right is not None]
+    assert len(real) == count
+    assert len({one.photo for one in real}) == count
+    assert len(planned) - count == count_checks(count, check_every)
+    pairs = Counter(frozenset((one.left, one.right)) for one in real)
+    asked = [pairs[frozenset(pair)] for pair in combinations(names, 2)]
+    assert max(asked) - min(asked) <= 1
+    for first, second in combinations(names, 2):
+        sides = Counter(one.left for one in real if {one.left, one.right} == {first, second})
+        assert abs(sides[first] - sides[second]) <= 1
+
+
+def test_checks_are_balanced_and_have_photos_of_their_own_while_there_are_some():
+    planned = plan_questions(100, ("a", "b"), 80, 10, 3)
+    checks = [one for one in planned if None in (one.left, one.right)]
+    real = {one.photo for one in planned if one not in checks}
+    assert len(checks) == 8
+    assert len({one.photo for one in checks}) == 8
+    assert real.isdisjoint(one.photo for one in checks)
+    assert Counter(one.left is None for one in checks) == {True: 4, False: 4}
+    assert Counter(one.left or one.right for one in checks) == {"a": 4, "b": 4}
+    assert planned.index(checks[0]) < 72, "checks are not all at the end"
+
+
+def test_the_seed_decides():
+    first, again, other = (plan_questions(20, ("a", "b"), 20, 10, seed) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+def test_without_checks():
+    assert len(plan_questions(5, ("a", "b"), 5, 0)) == 5
+
+
+def test_what_makes_no_sense():
+    with pytest.raises(DatasetError, match="needs 6 pictures, and there are 5"):
+        plan_questions(5, ("a", "b"), 6)
+    with pytest.raises(ValueError, match="two models or more"):
+        plan_questions(5, ("a", "a"), 5)
+    with pytest.raises(ValueError, match="two models or more"):
+        plan_questions(5, ("a",), 5)

@@ -1,0 +1,111 @@
+"""Answers from files: Mechanical Turk's results in both forms, tables, downloads; and errors that name the line."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.study.drawn import drawn_study
+from zeroseg.errors import DatasetError
+from zeroseg.study import Answers, export_mturk, read_answers
+from zeroseg.study.questions import Key
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return drawn_study(tmp_path_factory.mktemp("study") / "study", 5)
+
+
+@pytest.fixture(scope="module")
+def key(study: Path) -> Key:
+    return Answers(study).key
+
+
+def batch_results(study: Path, folder: Path, split: bool) -> Path:
+    """What Mechanical Turk gives back for the exported table: two workers answer every row, one is rejected."""
+    export_mturk(study, folder / "mturk", "https://example.org", 4)
+    with (folder / "mturk" / "mturk.csv").open(encoding="utf-8", newline="") as file:
+        asked = list(csv.DictReader(file))
+    rows = []
+    for number, row in enumerate(asked):
+        for worker in ("A1", "B2", "C3"):
+            given: dict[str, str] = {"HITId": f"H{number}", "WorkerId": worker}
+            given["AssignmentStatus"] = "Rejected" if worker == "C3" else "Approved"
+            given |= {f"Input.{name}": cell for name, cell in row.items()}
+            for k in range(1, 5):
+                side = "left" if worker == "A1" else "right"
+                if split:
+                    given |= {f"Answer.answer_{k}.{one}": str(one == side).lower() for one in ("left", "right")}
+                else:
+                    given[f"Answer.answer_{k}"] = side
+            rows.append(given)
+    path = folder / "Batch_1_batch_results.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+    return path
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_results_of_mechanical_turk(study: Path, key: Key, tmp_path: Path, split: bool):
+    votes = read_answers(batch_results(study, tmp_path, split), key)
+    assert {(vote.rater, vote.side) for vote in votes} == {("A1", "left"), ("B2", "right")}
+    assert sorted(vote.question for vote in votes if vote.rater == "A1") == sorted(key.questions)
+
+
+def test_a_simple_table_and_a_download(key: Key, tmp_path: Path):
+    first, second = key.real[:2]
+    table = tmp_path / "votes.csv"
+    table.write_text(
+        f"\ufeffrater,question,answer,note\nann,{first},left,x\nbob,{first}, right ,\nann,{second},right,\n"
+    )
+    found = [(vote.rater, vote.question, vote.side) for vote in read_answers(table, key)]
+    assert found == [("ann", first, "left"), ("bob", first, "right"), ("ann", second, "right")]
+    page = tmp_path / "answers-ann.json"
+    page.write_text(json.dumps({"study": key.study, "rater": "ann", "answers": {first: "left"}}))
+    assert [(vote.rater, vote.question, vote.side) for vote in read_answers(page, key)] == [("ann", first, "left")]
+
+
+def refused(path: Path, text: str, key: Key, *words: str) -> None:
+    path.write_text(text)
+    with pytest.raises(DatasetError, match=re.escape(path.name)) as error:
+        read_answers(path, key)
+    said = str(error.value)
+    assert "\n" not in said
+    for word in words:
+        assert word in said, said
+
+
+def test_errors_name_the_line(key: Key, tmp_path: Path):
+    table, head, first = tmp_path / "votes.csv", "rater,question,answer\n", key.real[0]
+    refused(table, f"{head}ann,{first},left\nann,q17,left\n", key, "line 3", "'q17'")
+    refused(table, f"{head}ann,{first},up\n", key, "line 2", "'up'", "left or right")
+    refused(table, f"{head}ann,{first}\n", key, "line 2", "''")
+    refused(table, f"{head} ,{first},left\n", key, "line 2", "who answers")
+    refused(table, f"{head}ann,{first},left\nann,{first},right\n", key, "line 3", "second answer of 'ann'", "line 2")
+    refused(table, "worker,question,answer\n", key, "line 1", "rater, question, answer")
+    refused(table, "", key, "line 1")
+    refused(table, f'{head}ann,{first},"left"x\n', key, "line 2", "no line of a table")
+    refused(table, "WorkerId,Answer.answer_1\nA1,left\n", key, "line 1", "Input.question_1")
+    refused(table, f"WorkerId,Input.question_1\nA1,{first}\n", key, "line 2", "''")
+    both = "WorkerId,Input.question_1,Answer.answer_1.left,Answer.answer_1.right\n"
+    refused(table, f"{both}A1,{first},true,true\n", key, "line 2", "'left and right'")
+
+
+def test_errors_of_downloads(key: Key, tmp_path: Path):
+    page = tmp_path / "answers.json"
+    refused(page, "{", key, "no file of answers")
+    refused(page, "[]", key, "no file of answers")
+    refused(page, json.dumps({"study": "other", "rater": "ann", "answers": {}}), key, "another study")
+    answers = {key.real[0]: "left", "q17": "left"}
+    refused(
+        page, json.dumps({"study": key.study, "rater": "ann", "answers": answers}, indent=1), key, "line 6", "'q17'"
+    )
+    page.write_bytes(b"\xff\xfe")
+    with pytest.raises(DatasetError, match=r"answers.json' cannot be read"):
+        read_answers(page, key)
+    with pytest.raises(DatasetError, match="No such file"):
+        read_answers(tmp_path / "none.csv", key)

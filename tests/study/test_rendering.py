@@ -1,0 +1,79 @@
+"""The pictures of a question: one colour for a label on both sides, one size, and checks that are obviously wrong."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.study.drawn import LABELS, painter, photos
+from zeroseg.errors import DatasetError
+from zeroseg.segmentation import Segmentation
+from zeroseg.study.rendering import LARGEST_SIDE, draw_pair, legends, scrambled
+
+
+def painted(stripes: Sequence[int], size: tuple[int, int] = (60, 60)) -> Segmentation:
+    return painter(stripes)(photos(1)[0], Image.new("RGB", size))
+
+
+def pixels(image: Image.Image) -> np.ndarray:
+    return np.asarray(image).astype(int)
+
+
+def test_a_label_has_one_colour_on_both_sides():
+    """Dog and grass change places between the sides, and one of them has a label more."""
+    pair = painted([0, 1]), painted([1, 0, 2])
+    _, (left, right) = draw_pair(Image.new("RGB", (60, 60)), pair)
+    dog, grass = pixels(left)[200, 100], pixels(left)[200, 320]
+    np.testing.assert_array_equal(pixels(right)[200, 60], grass)
+    np.testing.assert_array_equal(pixels(right)[200, 200], dog)
+    assert abs(dog - grass).sum() > 50
+    colours = [{row.label: row.colour for row in legend} for legend in legends(pair)]
+    assert colours[0].items() <= colours[1].items()
+    assert [row.fraction for row in legends(pair)[1]] == ["33%", "33%", "33%"]
+    assert [row.label for row in legends(pair)[1]] == sorted(["dog", "grass", "</script>"])
+
+
+def test_labels_beyond_the_palette_still_agree():
+    """Labels 0 and 64 would share a colour by their numbers, and which of them gives way depends on the picture."""
+    words = tuple(f"word {number}" for number in range(80))
+    halves = np.repeat([[0, 64]], 30, axis=1).repeat(60, axis=0)
+    both = Segmentation(words, halves, np.zeros(80))
+    one = Segmentation(words, np.full((60, 60), 64), np.zeros(80))
+    _, (left, right) = draw_pair(Image.new("RGB", (60, 60)), (both, one))
+    np.testing.assert_array_equal(pixels(left)[200, 320], pixels(right)[200, 320])
+
+
+@pytest.mark.parametrize("size", [(48, 40), (3000, 2000), (30, 2000)])
+def test_all_three_have_one_size_that_can_be_seen_and_loaded(size: tuple[int, int]):
+    shown, sides = draw_pair(Image.new("RGB", size), (painted([0], size), painted([1, 2], size)))
+    assert {shown.size} == {side.size for side in sides}
+    assert 300 < max(shown.size) <= LARGEST_SIDE
+
+
+def test_background_keeps_the_photo():
+    class_map = np.zeros((40, 40), int)
+    class_map[:, 20:] = 1
+    found = Segmentation(("background", "dog"), class_map, np.zeros(2), has_background=True)
+    _, (left, _) = draw_pair(Image.new("RGB", (40, 40), (10, 200, 30)), (found, found))
+    np.testing.assert_array_equal(pixels(left)[200, 50], (10, 200, 30))
+    assert [row.label for row in legends((found, found))[0]] == ["background", "dog"]
+
+
+def test_a_scrambled_side_has_nothing_that_the_model_found():
+    found = painted([0, 1, 2])
+    wrong = scrambled(found, seed=5)
+    assert not set(wrong.present) & set(found.present)
+    assert len(wrong.present) > 2
+    np.testing.assert_array_equal(wrong.class_map, scrambled(found, seed=5).class_map)
+    assert (wrong.class_map != scrambled(found, seed=6).class_map).any()
+
+
+def test_scrambled_with_few_labels():
+    class_map = np.zeros((40, 40), int)
+    two = Segmentation(("background", "dog"), class_map, np.zeros(2), has_background=True)
+    assert set(scrambled(two, 0).present) == {"background", "dog"}
+    everything = painted(range(len(LABELS)))
+    assert (scrambled(everything, 0).class_map != everything.class_map).mean() > 0.5
+    with pytest.raises(DatasetError, match="two labels or more"):
+        scrambled(Segmentation(("dog",), class_map, np.zeros(1)), 0)

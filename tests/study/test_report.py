@@ -1,0 +1,80 @@
+"""The report: figures that agree with the votes, all pictures, failed raters named, nothing that a name could break."""
+
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.study.drawn import NAMES, THREE, answered_study, drawn_study, simulated_votes
+from zeroseg.errors import DatasetError
+from zeroseg.study import Answers, Vote, write_report
+from zeroseg.study.results import preference
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    """A study in which the last of five raters answers by chance."""
+    return answered_study(tmp_path_factory.mktemp("study") / "study", careless=(4,), count=12, check_every=3)
+
+
+def test_markdown_and_page_have_the_figures_and_all_pictures(answers: Answers, tmp_path: Path):
+    (line,) = write_report(answers.folder, tmp_path)
+    text, page = (tmp_path / "report.md").read_text(), (tmp_path / "report.html").read_text()
+    passed = [vote for vote in answers.votes() if vote.rater != "rater 4"]
+    found = preference(passed, answers.key, NAMES)
+    assert f"{found.won} of 48" in line
+    assert f"{found.won} of 48 | {100 * (found.share or 0):.1f} %" in text
+    everybody = preference(answers.votes(), answers.key, NAMES)
+    assert f"| all | {everybody.won} of 60 | {100 * (everybody.share or 0):.1f} %" in text
+    assert "5 raters gave 60 votes on 12 pictures" in text
+    assert "1 raters failed" in text
+    assert "| `rater 4` | 12 |" in text.split("## Raters")[1]
+    assert "**failed**" in text
+    assert len(re.findall(r"!\[.*?\]\(pictures/\w+\.jpg\)", text)) == 12
+    assert page.count("data:image/jpeg") == 12
+    assert "## Strengths" not in text
+    with Image.open(next((tmp_path / "pictures").iterdir())) as sheet:
+        assert sheet.width > 1000
+    assert write_report(answers.folder, tmp_path) == [line], "again, over its own files"
+
+
+def test_three_models_have_strengths(tmp_path: Path):
+    answers = Answers(drawn_study(tmp_path / "study", 6, models=THREE))
+    answers.add([Vote("ann", question, "left", "") for question in answers.key.questions])
+    answers.add([Vote("bob", question, "right", "") for question in answers.key.real])
+    lines = write_report(answers.folder, tmp_path / "report", least=0.0)
+    assert len(lines) == 3
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert "## Strengths" in text
+    assert "1 raters answered no check" in text
+
+
+def test_without_checks_and_with_everybody_failed(tmp_path: Path):
+    import numpy as np
+
+    answers = Answers(drawn_study(tmp_path / "none", 3, check_every=0))
+    answers.add(simulated_votes(answers.key, 2, 1.0, np.random.default_rng(0)))
+    write_report(answers.folder, tmp_path / "report")
+    assert "There were no attention checks" in (tmp_path / "report" / "report.md").read_text()
+    other = Answers(drawn_study(tmp_path / "failed", 3))
+    check = other.key.checks[0]
+    wrong = "right" if other.key.questions[check].right_answer == "left" else "left"
+    other.add([Vote("ann", check, wrong, ""), Vote("ann", other.key.real[0], "left", "")])
+    (line,) = write_report(other.folder, tmp_path / "other")
+    assert "0 of 0 votes" in line
+
+
+def test_names_are_text(tmp_path: Path):
+    answers = Answers(drawn_study(tmp_path / "study", 2))
+    answers.add([Vote("<script>a|b`c", name, "left", "") for name in answers.key.questions])
+    write_report(answers.folder, tmp_path / "report", least=0)
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;a/b'c" in page
+
+
+def test_nobody_has_voted(tmp_path: Path):
+    with pytest.raises(DatasetError, match="nobody has voted"):
+        write_report(drawn_study(tmp_path / "study", 2), tmp_path / "report")
+    assert not (tmp_path / "report").exists()

@@ -1,0 +1,138 @@
+"""What votes come to: models and not sides are counted, careless raters are found, the truth is in the intervals."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from tests.study.drawn import NAMES, simulated_votes
+from zeroseg.study import Vote
+from zeroseg.study.design import plan_questions
+from zeroseg.study.questions import Key, Secret
+from zeroseg.study.results import (
+    checked_raters,
+    model_strengths,
+    of_raters,
+    preference,
+    preference_matrix,
+    preferences,
+    votes_by_question,
+)
+
+QUESTIONS = {
+    "q1": Secret("a.jpg", NAMES[0], NAMES[1]),
+    "q2": Secret("b.jpg", NAMES[1], NAMES[0]),
+    "q3": Secret("c.jpg", NAMES[0], NAMES[1]),
+    "check": Secret("d.jpg", None, NAMES[1]),
+}
+KEY = Key("study", NAMES, 0, QUESTIONS, "zeroseg")
+
+
+def planned_key(count: int, models: tuple[str, ...] = NAMES, check_every: int = 10, seed: int = 0) -> Key:
+    """The key of a study without pictures."""
+    planned = plan_questions(count, models, count, check_every, seed)
+    questions = {f"q{k}": Secret(f"{one.photo}.jpg", one.left, one.right) for k, one in enumerate(planned)}
+    return Key("study", models, seed, questions, "zeroseg")
+
+
+def votes(**answers: str) -> list[Vote]:
+    """`votes(ann="q1 left, q2 right")`"""
+    given = [(name, *answer.split()) for name, said in answers.items() for answer in said.split(", ")]
+    return [Vote(name, question, "left" if side == "left" else "right", "") for name, question, side in given]
+
+
+def test_votes_are_counted_for_models_not_for_sides():
+    cast = votes(ann="q1 left, q2 left, q3 left, check left", bob="q1 right, q2 right")
+    assert votes_by_question(cast, KEY) == {
+        "q1": Counter({NAMES[0]: 1, NAMES[1]: 1}),
+        "q2": Counter({NAMES[0]: 1, NAMES[1]: 1}),
+        "q3": Counter({NAMES[0]: 1}),
+    }
+    found = preference(cast, KEY, NAMES)
+    assert (found.won, found.votes, found.share) == (3, 5, 0.6)
+    assert found.majorities == (1, 0, 2)
+    np.testing.assert_array_equal(preference_matrix(cast, KEY, NAMES), [[1, 0, 1], [0, 1, np.nan]])
+
+
+def test_checks_are_counted_apart():
+    cast = votes(ann="q1 left, check right", bob="q1 left, check left", cid="q1 right")
+    found = {rater.name: rater for rater in checked_raters(cast, KEY)}
+    assert [(one.votes, one.right, one.of) for one in found.values()] == [(1, 1, 1), (1, 0, 1), (1, 0, 0)]
+    assert [one.passes() for one in found.values()] == [True, False, True]
+    assert [vote.rater for vote in of_raters(cast, {"cid"})] == ["cid"]
+
+
+def test_careless_raters_are_found_and_careful_ones_are_not():
+    key = planned_key(200)
+    cast = simulated_votes(key, 20, 0.677, np.random.default_rng(0), careless=(3, 11, 17))
+    failed = [rater.name for rater in checked_raters(cast, key) if not rater.passes()]
+    assert failed == ["rater 3", "rater 11", "rater 17"]
+    kept = of_raters(cast, {rater.name for rater in checked_raters(cast, key) if rater.passes()})
+    with_all, without = (preference(some, key, NAMES) for some in (cast, kept))
+    assert without.votes == 17 * 200
+    assert without.wilson[0] < 0.677 < without.wilson[1]
+    assert (with_all.share or 0) < (without.share or 0), "who answers by chance draws the share to a half"
+
+
+def test_simulated_raters_are_recovered_through_the_whole_count():
+    """40 pictures, 5 raters: 300 studies from key to interval, with blind sides and checks in between."""
+    held, draw = 0, np.random.default_rng(5)
+    key = planned_key(40)
+    for _ in range(300):
+        cast = simulated_votes(key, 5, 0.677, draw)
+        counts = votes_by_question(cast, key).values()
+        won = sum(found[NAMES[0]] for found in counts)
+        low, high = preference_interval(won, sum(found.total() for found in counts))
+        held += low <= 0.677 <= high
+    assert 0.92 <= held / 300 <= 0.98
+
+
+def preference_interval(won: int, cast: int) -> tuple[float, float]:
+    from zeroseg.study.statistics import wilson
+
+    assert cast == 200
+    return wilson(won, cast)
+
+
+def test_three_models_are_compared_in_pairs_and_on_one_scale():
+    models = ("good", "fair", "bad")
+    key, draw = planned_key(90, models), np.random.default_rng(1)
+    truth = {"good": 1.0, "fair": 0.0, "bad": -1.0}
+    cast: list[Vote] = []
+    for rater in range(7):
+        for name in key.real:
+            secret = key.questions[name]
+            lead = truth[secret.left or ""] - truth[secret.right or ""]
+            cast.append(
+                Vote(f"rater {rater}", name, "left" if draw.random() < 1 / (1 + np.exp(-lead)) else "right", "")
+            )
+    found = preferences(cast, key)
+    assert [one.models for one in found] == [("good", "fair"), ("good", "bad"), ("fair", "bad")]
+    assert [one.votes for one in found] == [210, 210, 210]
+    assert all((one.share or 0) > 0.6 and sum(one.majorities) == 30 for one in found)
+    scale = model_strengths(cast, key)
+    assert [one.model for one in scale] == list(models)
+    for one in scale:
+        assert one.interval[0] < truth[one.model] < one.interval[1]
+        assert one.interval[0] < one.value < one.interval[1]
+
+
+def test_a_question_with_one_kind_of_votes_counts_for_its_own_pair_alone():
+    """All votes on good against bad are for good, which is in good against fair as well."""
+    key = Key("s", ("good", "fair", "bad"), 0, {"q": Secret("a.jpg", "good", "bad")}, "")
+    found = preferences(votes(ann="q left"), key)
+    assert [one.votes for one in found] == [0, 1, 0]
+    assert [one.share for one in found] == [None, 1.0, None]
+
+
+def test_without_votes():
+    found = preference([], KEY, NAMES)
+    assert (found.share, found.wilson, found.p_value, found.alpha) == (None, (0, 1), None, None)
+    assert model_strengths([], KEY) == []
+
+
+@pytest.mark.parametrize(("right", "of", "passes"), [(0, 0, True), (4, 5, True), (3, 4, False), (0, 1, False)])
+def test_who_passes(right: int, of: int, passes: bool):
+    from zeroseg.study.results import CheckedRater
+
+    assert CheckedRater("ann", 10, right, of).passes() is passes

@@ -1,0 +1,142 @@
+"""A study as it lies in a folder: nothing that raters see tells which model is which; whole or not at all."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.study.drawn import NAMES, PAINTERS, THREE, drawn_study, photos, sources
+from zeroseg.errors import DatasetError, OutputError
+from zeroseg.segmentation import Segmentation
+from zeroseg.study import Photo, Sources, read_key, read_questions, write_study, writing
+from zeroseg.study.questions import SIDES
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_three_pictures_a_question_and_the_key(tmp_path: Path):
+    heard: list[int] = []
+    folder = write_study(tmp_path / "study", sources(7), 6, votes=3, seed=1, progress=heard.append)
+    questions, key = read_questions(folder), read_key(folder)
+    assert heard == [1] * 7
+    names = {f"pictures/{name}.jpg" for question in questions.questions for name in question.files}
+    assert set(files_in(folder)) == names | {"questions.json", "key.json"}
+    assert len(names) == 3 * 7
+    assert (questions.votes, questions.labels, questions.study) == (3, 7, key.study)
+    assert [question.id for question in questions.questions] == sorted(key.questions)
+    assert sorted(key.questions[name].photo for name in (*key.real, *key.checks)) == [
+        f"photo {k}.jpg" for k in range(7)
+    ]
+    assert key.models == NAMES
+    assert {frozenset((key.questions[name].left, key.questions[name].right)) for name in key.real} == {frozenset(NAMES)}
+
+
+def test_nothing_that_raters_see_names_a_model_a_photo_or_a_check(tmp_path: Path):
+    folder = drawn_study(tmp_path / "study", 12, seed=731_199)
+    for name, content in files_in(folder).items():
+        if name != "key.json":
+            for word in (*NAMES, "731199", "photo ", "check", "scrambled"):
+                assert word.lower() not in name.lower()
+                assert word.lower().encode() not in content.lower(), f"{name} tells {word}"
+    shown = json.loads((folder / "questions.json").read_text())["questions"]
+    assert {tuple(question) for question in shown} == {
+        ("id", "picture", "left", "right", "left_legend", "right_legend")
+    }
+
+
+def test_the_sides_in_the_key_are_those_of_the_pictures(tmp_path: Path):
+    """Each model paints its own number of stripes, so its legend tells it."""
+    folder = drawn_study(tmp_path / "study", 8, check_every=4)
+    key = read_key(folder)
+    rows = {NAMES[0]: 2, NAMES[1]: 3}
+    for question in read_questions(folder).questions:
+        secret = key.questions[question.id]
+        for side, legend in zip(SIDES, (question.left_legend, question.right_legend), strict=True):
+            model = secret.model(side)
+            if model is None:
+                assert secret.right_answer != side
+                assert "dog" not in {row.label for row in legend}
+            else:
+                assert len(legend) == rows[model]
+        assert question.in_words("left").count("%") == len(question.left_legend)
+
+
+def test_the_seed_decides_everything_but_the_answers(tmp_path: Path):
+    folders = [drawn_study(tmp_path / name, 8, seed) for name, seed in (("a", 3), ("b", 3), ("c", 4))]
+    assert files_in(folders[0]) == files_in(folders[1])
+    assert not set(files_in(folders[0])) & {name for name in files_in(folders[2]) if name.startswith("pictures")}
+
+
+def test_pairs_of_three_models_are_segmented_only_where_they_are_asked_about(tmp_path: Path):
+    key = read_key(drawn_study(tmp_path / "study", 9, models=THREE))
+    pairs = [frozenset((key.questions[name].left, key.questions[name].right)) for name in key.real]
+    assert {pairs.count(pair) for pair in pairs} == {3}
+
+
+def test_a_full_folder_is_refused_and_stays_as_it_was(tmp_path: Path):
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "mine.txt").write_text("mine")
+    with pytest.raises(OutputError, match="is not empty"):
+        drawn_study(tmp_path / "study")
+    assert files_in(tmp_path) == {"study/mine.txt": b"mine"}
+
+
+@pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt])
+def test_interruption_leaves_nothing_behind(tmp_path: Path, interruption: type[BaseException]):
+    seen: list[str] = []
+
+    def stops(of: Photo, image: Image.Image) -> Segmentation:
+        seen.append(of.name)
+        if len(seen) > 1:
+            raise interruption("at the second picture")
+        return PAINTERS[NAMES[0]](of, image)
+
+    with pytest.raises(interruption, match="at the second picture"):
+        write_study(tmp_path / "study", Sources(photos(3), {**PAINTERS, NAMES[0]: stops}, 7), 3)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_at_the_very_end_takes_the_key_away_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write = writing.write_text_atomically
+
+    def interrupted(path: Path, text: str) -> None:
+        write(path, text)
+        if path.name == "key.json":
+            raise KeyboardInterrupt("ctrl-c")
+
+    monkeypatch.setattr(writing, "write_text_atomically", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="ctrl-c"):
+        drawn_study(tmp_path / "study", 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_segmentations_of_another_size_are_refused(tmp_path: Path):
+    def other(of: Photo, image: Image.Image) -> Segmentation:
+        return PAINTERS[NAMES[0]](of, image.resize((20, 20)))
+
+    with pytest.raises(DatasetError, match=r"'photo \d.jpg' have another size"):
+        write_study(tmp_path / "study", Sources(photos(3), {**PAINTERS, NAMES[0]: other}, 7), 3)
+
+
+def test_damaged_files_are_named(tmp_path: Path):
+    folder = drawn_study(tmp_path / "study")
+    with pytest.raises(DatasetError, match=r"is no study, because key\.json is missing"):
+        read_key(tmp_path)
+    for content, words in (("{", "cannot be read"), ("[]", "no object"), ("{}", "'questions'")):
+        for name, read in (("key.json", read_key), ("questions.json", read_questions)):
+            (folder / name).write_text(content)
+            with pytest.raises(DatasetError, match=words) as error:
+                read(folder)
+            assert name in str(error.value)
+
+
+def test_names_of_pictures_cannot_lead_elsewhere(tmp_path: Path):
+    folder = drawn_study(tmp_path / "study")
+    values = json.loads((folder / "questions.json").read_text())
+    values["questions"][0]["left"] = "../key"
+    (folder / "questions.json").write_text(json.dumps(values))
+    with pytest.raises(DatasetError, match="letters and digits"):
+        read_questions(folder)
