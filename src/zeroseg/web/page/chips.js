@@ -17,7 +17,7 @@ export class Chips {
     Object.assign(this, { colourOf, changed, say });
     this.#list.setAttribute("aria-label", "Words so far");
     this.input = element("input", { id, type: "text", autocomplete: "off", autocapitalize: "none",
-      enterKeyHint: "done", maxLength: 5000, placeholder: "cat, tall tree", ...(described && { "aria-describedby": described }) });
+      enterKeyHint: "done", maxLength: 5000, ...(described && { "aria-describedby": described }) });
     this.input.addEventListener("keydown", (event) => this.#key(event));
     this.input.addEventListener("input", (event) => {
       if (!event.isComposing && isComplete(this.input.value)) this.#take(true);
@@ -52,6 +52,7 @@ export class Chips {
   show() {
     this.#list.replaceChildren(...this.#words.map((word) => this.#chip(word)));
     this.#list.hidden = !this.#words.length;
+    this.input.placeholder = this.#words.length ? "add a word" : "cat, tall tree";
   }
 
   #chip(word) {

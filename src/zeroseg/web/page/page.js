@@ -42,12 +42,12 @@ const stage = new Stage((x, y) => sides[divider.sideAt((x + 0.5) / photo.width)]
 async function takePhoto(blob, name) {
   const mine = ++choice;
   clearTrouble();
-  const read = await readPhoto(blob, name);
-  const kept = client.embed(read, sides[0].model.name);
-  if (read.drawing && mine === choice) showPhoto(read);
+  busy(1);
   try {
-    busy(1);
-    const size = await kept;
+    const read = await readPhoto(blob, name);
+    const sent = client.embed(read, sides[0].model.name);
+    if (read.drawing && mine === choice) showPhoto(read);
+    const size = await sent;
     if (mine !== choice) return;
     if (photo !== read || size.width !== read.width || size.height !== read.height) {
       showPhoto(Object.assign(read, { width: size.width, height: size.height }));
@@ -73,6 +73,7 @@ function showPhoto(read) {
 
 async function takeSample({ file, labels }) {
   const own = sides[0].chips.words.join(", ");
+  busy(1);
   try {
     const blob = await client.sample(file);
     if (!own || own === sampleWords) {
@@ -82,6 +83,8 @@ async function takeSample({ file, labels }) {
     await takePhoto(blob, file);
   } catch (error) {
     showTrouble(error, () => takeSample({ file, labels }));
+  } finally {
+    busy(-1);
   }
 }
 
