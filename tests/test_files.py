@@ -1,6 +1,8 @@
 """Outputs are written whole or not at all, and every failure is one sentence."""
 
+import contextlib
 import errno
+import fcntl
 import os
 import signal
 import stat
@@ -235,15 +237,34 @@ def test_a_lock_that_another_process_takes_over_first_stays_its_own(tmp_path: Pa
     lock.write_text("dead")
     rename = Path.rename
 
-    def late(path: Path, target: Path) -> Path:
-        lock.write_text(str(os.getppid()))
-        return rename(path, target)
+    with contextlib.ExitStack() as other:
 
-    monkeypatch.setattr(Path, "rename", late)
-    with pytest.raises(OutputError, match=f"process {os.getppid()}"), held(tmp_path / "run"):
-        pass
+        def late(path: Path, target: Path) -> Path:
+            lock.write_text(str(os.getppid()))
+            fcntl.flock(other.enter_context(lock.open("rb")), fcntl.LOCK_EX)
+            return rename(path, target)
+
+        monkeypatch.setattr(Path, "rename", late)
+        with pytest.raises(OutputError, match=f"process {os.getppid()}"), held(tmp_path / "run"):
+            pass
     assert names_in(tmp_path) == ["run.lock"]
     assert lock.read_text() == str(os.getppid())
+
+
+def test_the_number_of_a_running_process_is_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """In a container the process that was killed had the number of this one; only without locks numbers decide."""
+    for number in (os.getpid(), os.getppid()):
+        (tmp_path / "run.lock").write_text(str(number))
+        with held(tmp_path / "run"):
+            assert (tmp_path / "run.lock").read_text() == str(os.getpid())
+
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    (tmp_path / "run.lock").write_text(str(os.getppid()))
+    with pytest.raises(OutputError, match=f"process {os.getppid()}"), held(tmp_path / "run"):
+        pass
 
 
 def test_a_lock_inside_a_folder_and_one_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -13,11 +13,16 @@ import math
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Generator, Mapping
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 from zeroseg.errors import OutputError
+
+if sys.platform != "win32":
+    import fcntl
 
 REASONS = {
     errno.ENOSPC: "the disk is full; free some space and run again",
@@ -50,25 +55,28 @@ def finite_json(text: str) -> Any:
 def held(folder: Path, inside: bool = False) -> Generator[None]:
     """Lock a folder for this process with a file that contains the process number.
 
-    It is beside the folder, FOLDER.lock, or `inside` it, FOLDER/.lock. The lock of a process that no longer runs is
-    taken over. Raises `OutputError` if another process holds the folder, or if the lock cannot be written.
+    It is beside the folder, FOLDER.lock, or `inside` it, FOLDER/.lock. The system itself locks that file until the
+    process ends, however it ends (in a container, all of them may have one number). The lock of a process that no
+    longer runs is taken over. Raises `OutputError` if another process holds the folder, or if it cannot be written.
     """
     whole = folder.resolve()
     lock = whole / ".lock" if inside else whole.parent / f"{whole.name}.lock"
     own = lock.with_name(f".zeroseg-{secrets.token_hex(6)}.lock")
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        own.write_text(str(os.getpid()), encoding="ascii")
-        _place(own, lock, folder)
-    except OSError as error:
-        raise OutputError(_sentence(lock, error)) from error
-    finally:
-        with contextlib.suppress(OSError):
-            own.unlink()
-    try:
+    with contextlib.ExitStack() as kept:
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            own.write_text(str(os.getpid()), encoding="ascii")
+            kept.enter_context(_locked(own))
+            _place(own, lock, folder)
+            if not own.samefile(lock):
+                kept.enter_context(_locked(lock))
+        except OSError as error:
+            raise OutputError(_sentence(lock, error)) from error
+        finally:
+            with contextlib.suppress(OSError):
+                own.unlink()
+        kept.callback(lock.unlink, missing_ok=True)
         yield
-    finally:
-        lock.unlink(missing_ok=True)
 
 
 def _place(own: Path, lock: Path, folder: Path) -> None:
@@ -105,10 +113,37 @@ def _link(file: Path, name: Path) -> None:
 
 def _refuse_if_held(lock: Path, folder: Path) -> None:
     """Raise `OutputError` if the process that a lock names is running."""
-    with contextlib.suppress(FileNotFoundError):
-        owner = lock.read_text(encoding="ascii", errors="replace")
-        if owner.isdecimal() and _is_alive(int(owner)):
+    with contextlib.suppress(FileNotFoundError), lock.open("rb") as file:
+        owner = file.read().decode("ascii", errors="replace")
+        if owner.isdecimal() and _is_held(file, int(owner)):
             raise _in_use(folder, f"process {owner}")
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Generator[None]:
+    """The system's lock of a file, until the block or the process ends; where there is none, nothing."""
+    with path.open("rb") as file:
+        with contextlib.suppress(OSError):
+            _lock(file)
+        yield
+
+
+def _is_held(file: BufferedReader, owner: int) -> bool:
+    """Whether the process that has locked a file is running."""
+    try:
+        _lock(file)
+    except BlockingIOError:
+        return True
+    except OSError:  # this system, or this disk, has no locks
+        return _is_alive(owner)
+    return False
+
+
+def _lock(file: BufferedReader) -> None:
+    """Raises `BlockingIOError` if it is locked, and another `OSError` where files cannot be locked."""
+    if sys.platform == "win32":
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _in_use(folder: Path, owner: str) -> OutputError:
