@@ -23,7 +23,7 @@ from jaxtyping import Bool, Float
 
 from zeroseg import scoring
 from zeroseg.encoding import Encoded
-from zeroseg.known_words import KnownWords
+from zeroseg.known_words import KnownWords, plural, singulars
 from zeroseg.models import BUNDLED, DEFAULT
 from zeroseg.segmentation import Segmentation
 from zeroseg.segmenter import Segmenter
@@ -34,7 +34,9 @@ MOST = 400  # distractors: more of them hardly change anything (docs/log.md)
 TEMPLATES = ("{}",)
 ALIKE = 0.05  # fraction of the distractors that is left out for a label: those that are most like it
 LARGE = 0.3  # fraction of the picture
-NEGATIONS = frozenset({"no", "not", "non", "without"})
+NEGATIONS = ("no ", "not ", "non ", "non-", "never ", "without ", "anything but ", "everything but ", "absence of ")
+NEGATED = ("-free", " free", "-less", " absent", " missing", " at all")  # what such labels end in
+ARTICLES = ("a ", "an ", "the ", "any ", "one ", "single ")
 LEAD = 0.5  # weight of the lead over background words beside the standard score
 
 
@@ -69,18 +71,32 @@ def presence(segmenter: Segmenter, encoded: Encoded, vocabulary: Vocabulary) -> 
     0 for labels that are `negated`: text towers read "no dog" nearly as "dog".
     """
     above = evidence(segmenter, encoded, vocabulary) - segmenter.read_out.present_above
-    known = segmenter.teacher.known_words
-    above[[negated(label, vocabulary.labels, known) for label in vocabulary.labels]] = -np.inf
+    above[_negated(segmenter, vocabulary)] = -np.inf
     return (1 + np.tanh(above.astype(np.float64) / 2)) / 2  # the logistic function, without overflow
 
 
 def negated(label: str, labels: Sequence[str], known: KnownWords | None) -> bool:
-    """Whether a label says what is not there: "no dog", where "dog" is another label or a name that the teacher knows.
+    """Whether a label says what is not there: "no dogs", where "dog" is another label or a name that the teacher knows.
 
     Names such as "no parking sign" are things like others.
     """
-    first, _, rest = label_key(label).partition(" ")
-    return first in NEGATIONS and (rest in map(label_key, labels) or (known is not None and rest in known.names))
+    key = label_key(label)
+    rest = key
+    for start in NEGATIONS:
+        rest = rest.removeprefix(start)
+    for end in reversed(NEGATED):
+        rest = rest.removesuffix(end)
+    if rest == key:
+        return False
+    for article in ARTICLES:
+        rest = rest.removeprefix(article)
+    forms = {rest, plural(rest), *singulars(rest)}
+    return not forms.isdisjoint(map(label_key, labels)) or (known is not None and not forms.isdisjoint(known.names))
+
+
+def _negated(segmenter: Segmenter, vocabulary: Vocabulary) -> Bool[np.ndarray, " C"]:
+    known = segmenter.teacher.known_words
+    return np.array([negated(label, vocabulary.labels, known) for label in vocabulary.labels])
 
 
 @dataclass(frozen=True)
@@ -97,10 +113,13 @@ class Judgement:
 
 
 def judge(segmenter: Segmenter, encoded: Encoded, vocabulary: Vocabulary) -> Judgement:
-    """Judge all labels, with or without an area. Areas are those of the grid's cells, before refinement."""
+    """Judge all labels, with or without an area. Areas are those of the grid's cells, before refinement.
+
+    Negated labels have none, so that they take nothing from others.
+    """
     sure = presence(segmenter, encoded, vocabulary)
-    cells = replace(encoded, size=encoded.grid)
-    found = segmenter.name(cells, vocabulary, replace(segmenter.read_out, refinement=0))
+    cells, plain = replace(encoded, size=encoded.grid), replace(segmenter.read_out, refinement=0)
+    found = segmenter.name(cells, vocabulary, plain, kept=~_negated(segmenter, vocabulary))
     areas = found.fractions[int(found.has_background) :]
     return Judgement(sure, areas, doubtful(sure, areas, segmenter.read_out.present_above))
 

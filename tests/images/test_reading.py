@@ -16,7 +16,7 @@ from PIL import Image
 
 from tests.images.pictures import assert_close, gradient, stored
 from zeroseg.errors import ImageError
-from zeroseg.images import UPRIGHT, load_image, upright_turn
+from zeroseg.images import UPRIGHT, has_more_frames, load_image, upright_turn
 
 
 @pytest.mark.parametrize(
@@ -185,3 +185,17 @@ def test_damaged_bytes_give_a_picture_or_a_sentence_and_nothing_else(
         data[int(place * len(data))] = value
     with suppress(ImageError):
         assert load_image(bytes(data[: int(kept * len(data)) + 1])).mode == "RGB"
+
+
+def test_further_frames_are_noticed(tmp_path: Path) -> None:
+    """Of animations and of TIFFs with several pages; not previews in MPO."""
+    one, other = Image.new("RGB", (8, 8), "red"), Image.new("RGB", (8, 8), "blue")
+    for name, kind, more in (
+        ("a.png", "PNG", True), ("a.gif", "GIF", True), ("a.webp", "WEBP", True), ("a.tif", "TIFF", True),
+        ("a.mpo", "MPO", False), ("b.png", "PNG", False), ("b.jpg", "JPEG", False),
+    ):  # fmt: skip
+        further = {"save_all": True, "append_images": [other]} if name.startswith("a") else {}
+        one.save(tmp_path / name, kind, **further)
+        assert has_more_frames(tmp_path / name) is more, name
+    with pytest.raises(ImageError):
+        has_more_frames(tmp_path / "missing.png")

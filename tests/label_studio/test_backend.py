@@ -155,7 +155,7 @@ def test_a_bad_task_does_not_fail_the_others(served: Served) -> None:
 def test_an_unexpected_error_is_one_bad_task(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as too little memory."""
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("out of\nmemory")
 
     monkeypatch.setattr(served.segmenter, "name", fail)
@@ -222,3 +222,20 @@ def test_a_fault_of_our_own_is_one_sentence(served: Served, monkeypatch: pytest.
     assert served.said == ["a request failed (RuntimeError: no idea)."]
     assert served.ask("GET", "/health")[0] == 200
     assert served.ask("POST", "/setup", {})[0] == 200
+
+
+def test_what_is_wrong_is_said_of_some_tasks(served: Served) -> None:
+    """A request with very many tasks of missing files does not fill the terminal."""
+    found = served.predict(*["/data/local-files/?d=missing.png"] * 30, "/" + "x" * 5000)
+    assert [one["result"] for one in found] == [[]] * 31
+    assert len(served.said) == 21
+    assert served.said[-1] == "and 11 more tasks of the same request."
+    (long,) = served.predict("/" + "x" * 5000)
+    assert long["result"] == []
+    assert "Errno" not in served.said[-1]
+
+
+def test_other_methods_are_refused_like_all_requests(served: Served) -> None:
+    """With JSON."""
+    status, values = served.ask("PUT", "/predict", {})
+    assert (status, list(values)) == (501, ["error"])

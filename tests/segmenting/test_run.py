@@ -324,6 +324,26 @@ def test_the_report_shows_photos_and_counts(photos: Path, tmp_path: Path) -> Non
     assert [one.found.place.name for one in spread(outcomes, 3)] == ["3.png", "<b>1.png", "2.png"]
 
 
+def test_photos_that_are_removed_do_not_cost_the_report(photos: Path, tmp_path: Path) -> None:
+    """Without overlays their masks are shown."""
+    outcomes, _ = run_over(photos, tmp_path / "out", Wanted(overlays=False))
+    (photos / "a/1.png").unlink()
+    assert report(outcomes, Summary(VOCABULARY.labels), SETTINGS, "").count("<img") == 6
+
+
+def test_folders_that_are_called_like_formats(tmp_path: Path) -> None:
+    """Their results lie beside the folders of the formats, and are in all data sets."""
+    for place in ("coco/p", "labelme/x/l", "plain/q", "x/l", "coco-2/p"):
+        (tmp_path / "photos" / place).parent.mkdir(parents=True, exist_ok=True)
+        photo(40, 32, seed=len(place)).save(tmp_path / "photos" / f"{place}.png")
+    for wanted in (Wanted(), Wanted(("coco", "labelme")), Wanted(("coco", "labelme"))):
+        outcomes, _ = run_over(tmp_path / "photos", tmp_path / "out", wanted)
+        assert "f" not in states(outcomes)
+    assert (tmp_path / "out" / "coco-2" / "p-2.png").exists()
+    names = {one.photo for one in DATASET_FORMATS["coco"].read(tmp_path / "out" / "coco")}
+    assert names == {"coco/p.png", "labelme/x/l.png", "plain/q.png", "x/l.png", "coco-2/p.png"}
+
+
 def test_the_summary_counts(photos: Path, tmp_path: Path) -> None:
     """Photos with each label, and those that failed; the background is no label."""
     summary = Summary(VOCABULARY.labels)

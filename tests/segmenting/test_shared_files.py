@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.segmenting.test_run import VOCABULARY, contents, run_over, states
+from tests.segmenting.test_run import SETTINGS, VOCABULARY, contents, run_over, states
 from tests.tiny import photo
 from zeroseg.errors import OutputError
 from zeroseg.formats import DATASET_FORMATS
-from zeroseg.segmenting import Wanted
+from zeroseg.images import search_images
+from zeroseg.segmenting import SharedFiles, Wanted
 from zeroseg.vocabulary import Vocabulary
 
 OTHERS = Vocabulary(("cat", "grass"))
@@ -76,6 +77,33 @@ def test_a_list_of_labels_that_others_need_is_kept(two: tuple[Path, Path], tmp_p
     run_over(two[1], out, Wanted(("numpy",)), OTHERS)  # each file of it stands by itself
     run_over(two[0], out, wanted, OTHERS)
     assert '"cat"' in (out / "yolo" / "data.yaml").read_text(encoding="utf-8")
+
+
+def test_files_of_former_labels_go_with_their_list(two: tuple[Path, Path], tmp_path: Path) -> None:
+    """If a photo fails meanwhile, no file is left that would be read with the new list; unless somebody changed it."""
+    out, wanted = tmp_path / "out", Wanted(("yolo", "voc-png"))
+    run_over(two[0], out, wanted)
+    (two[0] / "a.png").write_bytes(b"broken")
+    assert states(run_over(two[0], out, wanted, OTHERS)[0]) == "fn"
+    assert not (out / "yolo" / "labels" / "a.txt").exists()
+    assert not (out / "voc-png" / "a.png").exists()
+    assert (out / "yolo" / "labels" / "b.txt").exists()
+    (out / "yolo" / "labels" / "b.txt").write_text("mine")
+    before = contents(out)
+    with pytest.raises(OutputError, match="would no longer fit"):
+        run_over(two[0], out, wanted)
+    assert contents(out) == before
+
+
+def test_what_a_data_set_leaves_out_is_said(two: tuple[Path, Path], tmp_path: Path) -> None:
+    """Results of other photos with other labels."""
+    run_over(two[0], tmp_path / "out", Wanted(("coco",)))
+    found = search_images([two[1]]).pictures
+    outcomes, _ = run_over(two[1], tmp_path / "out", words=OTHERS)
+    shared = SharedFiles(tmp_path / "out", SETTINGS, Wanted(("coco",)), found)
+    assert [sentence.partition(", ")[2] for sentence in shared.write_data_sets(outcomes)] == [
+        "without 2 of other labels or settings"
+    ]
 
 
 def test_a_list_that_changes_is_not_there_until_all_is_written(two: tuple[Path, Path], tmp_path: Path) -> None:

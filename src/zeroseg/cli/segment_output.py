@@ -54,6 +54,8 @@ class Lines:
         if self.as_json:
             print(json.dumps({"summary": {**summary.as_json(), "left_out": left}}, ensure_ascii=False), flush=True)
             return
+        if summary.more_frames:
+            say(f"{summary.more_frames:,} of the pictures have several frames or pages: the first one was segmented.")
         if self.photos > 1:
             said = ", ".join(f"{count:,} {kind}" for kind, count in left.items())
             print(_counts(summary) + (f"; left out: {said}" if said else ""))

@@ -148,6 +148,21 @@ def _read(file: BytesIO | BufferedReader, name: str, use: Callable[[Image.Image,
         raise
 
 
+def has_more_frames(path: str | os.PathLike[str]) -> bool:
+    """Whether a file has further frames or pages, of which `load_image` reads the first one. Raises `ImageError`.
+
+    The further pictures of MPO are previews and the like, and do not count.
+    """
+    with pillow_limit_lifted(), opened(Path(path)) as file:
+        return _read(file, repr(str(path)), _is_animated)
+
+
+def _is_animated(image: Image.Image, _name: str) -> bool:
+    with contextlib.suppress(Exception):  # a decoder that looks for the second frame may fail in many ways
+        return image.format != "MPO" and bool(getattr(image, "is_animated", False))
+    return False
+
+
 def _pixels(image: Image.Image, _name: str) -> int:
     return image.width * image.height
 

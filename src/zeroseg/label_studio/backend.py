@@ -26,6 +26,7 @@ from zeroseg.vocabulary import label_key, merged_vocabulary
 Json = dict[str, Any]
 
 MODEL_CLASS = "ZeroSeg"
+SAID = 20  # tasks of a request of which it is said why they have no answer
 NOTHING: Json = {"model_version": MODEL_VERSION, "score": 0.0, "result": []}
 
 
@@ -62,10 +63,17 @@ class Backend:
         if not isinstance(tasks, list):
             raise DatasetError('the request has no list of "tasks".')
         asked = _asked(request.get("label_config"))
-        results = [self._predicted(task, asked) for task in tasks]
+        found = [self._predicted(task, asked) for task in tasks]
+        wrong = [one for one in found if isinstance(one, str)]
+        for sentence in wrong[:SAID]:
+            self.say(sentence)
+        if len(wrong) > SAID:
+            self.say(f"and {len(wrong) - SAID:,} more tasks of the same request.")
+        results = [NOTHING if isinstance(one, str) else one for one in found]
         return {"results": results, "model_version": MODEL_VERSION}
 
-    def _predicted(self, task: Any, asked: list[Control]) -> Json:
+    def _predicted(self, task: Any, asked: list[Control]) -> Json | str:
+        """A prediction, or a sentence that says why there is none."""
         try:
             with self._alone:
                 return self._prediction(task["data"], asked)
@@ -76,8 +84,7 @@ class Backend:
         except Exception as error:  # whatever it is, the other tasks are answered
             reason = f"{type(error).__name__}: {error}"
         number = task.get("id") if isinstance(task, dict) else None
-        self.say(f"task {number}: {' '.join(reason.split())}")
-        return NOTHING
+        return f"task {number}: {' '.join(reason.split())}"
 
     def _prediction(self, data: Json, asked: list[Control]) -> Json:
         """The results of all controls; each image is encoded once. The score is the mean of those of the controls."""

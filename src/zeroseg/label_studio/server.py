@@ -67,6 +67,11 @@ class Handler(BaseHTTPRequestHandler):
         """All other requests, with JSON."""
         self._answer()
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What Python's server refuses, such as other methods, in the form of all answers."""
+        del explain
+        self._send(HTTPStatus(code), {"error": message or HTTPStatus(code).phrase})
+
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: only tasks that fail are worth a line."""
 

@@ -20,6 +20,7 @@ from zeroseg.images import load_image
 
 LARGEST = 100_000_000  # bytes of an image that is fetched
 PATIENCE = 30  # seconds
+SHOWN = 100  # letters of a wrong address
 LOCAL, UPLOAD = "/data/local-files/", "/data/"
 SAFE = "%/?=&+:@!$'()*,;~"  # signs that an address keeps as they are
 PORTS = {"http": 80, "https": 443}
@@ -60,8 +61,11 @@ class TaskImages:
                 f"{source!r} is not fetched: images come from local files, or from the Label Studio of --label-studio."
             )
         path = self._below_root(parts)
-        if path.is_file():
-            return load_image(path)
+        try:
+            if path.is_file():
+                return load_image(path)
+        except OSError as error:
+            raise ImageError(f"{source[:SHOWN]!r} is no path ({error.strerror}): correct the task's data.") from error
         if not self.host or not parts.path.startswith(UPLOAD):
             raise ImageError(f"there is no file {str(path)!r}: start with the --root that has the images of the tasks.")
         return load_image(self._fetched(parts), repr(source))

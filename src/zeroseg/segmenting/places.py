@@ -27,9 +27,9 @@ class Places:
         """The path of a photo's results without their endings, and the record that stands there.
 
         It is the photo's own place. If a file that is no result of this photo has the name, in any case of letters, a
-        number follows: "dog-2".
+        number follows: "dog-2". So it does for a folder of photos that is called like a format: "coco-2".
         """
-        folder, source = self.out / found.place.parent, source_path(found.path)
+        folder, source = self.out / _beside_formats(found.place.parent), source_path(found.path)
         for name in _candidates(found.place):
             stem = folder / name
             keys = {source_path(stem.with_name(name + end)).casefold() for end in ENDS}
@@ -67,6 +67,12 @@ def _has_record(path: Path) -> bool:
             beside = path.with_name(path.name.removesuffix(end) + RECORD)
             return beside.exists() and read_record(beside) is not None
     return False
+
+
+def _beside_formats(folder: PurePath) -> PurePath:
+    """A folder for results that is none of a format."""
+    first, *others = folder.parts or (".",)
+    return PurePath(f"{first}-2", *others) if first.casefold() in {*PICTURE_FORMATS, *DATASET_FORMATS} else folder
 
 
 def _candidates(place: PurePath) -> Iterator[str]:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from PIL import Image
 
 from zeroseg.drawing import overlay
+from zeroseg.errors import ImageError
 from zeroseg.images import load_image
 from zeroseg.report import Section, beside, chips, page, paragraph, picture, table
 from zeroseg.segmentation import percentage
-from zeroseg.segmenting.places import OVERLAY, RECORD
+from zeroseg.segmenting.places import MASK, OVERLAY, RECORD
 from zeroseg.segmenting.result_files import annotated
 from zeroseg.segmenting.results import Settings, read_record
 from zeroseg.segmenting.summary import Summary
@@ -57,10 +58,12 @@ def report(outcomes: Sequence[Outcome], summary: Summary, settings: Settings, fo
 def _shown(outcome: Outcome) -> Image.Image:
     """The overlay of a photo, small."""
     path = outcome.stem.with_name(outcome.stem.name + OVERLAY)
-    if path.exists():
-        drawn = load_image(path)
+    try:
+        drawn = load_image(path if path.exists() else outcome.found.path)
+    except ImageError:  # it was removed since
+        drawn = load_image(outcome.stem.with_name(outcome.stem.name + MASK))
     else:
-        drawn = overlay(load_image(outcome.found.path), annotated(outcome).segmentation)
+        drawn = drawn if path.exists() else overlay(drawn, annotated(outcome).segmentation)
     drawn.thumbnail((SIDE, SIDE))
     return drawn
 

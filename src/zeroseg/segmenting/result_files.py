@@ -33,6 +33,7 @@ from zeroseg.segmenting.tasks import Outcome, Read, Wanted
 
 DAMAGED = (OSError, ValueError, KeyError, TypeError)
 REMEMBERED = 100  # digests in a record
+CHANGED = "was changed, or is not of zeroseg"
 
 
 class ResultFiles:
@@ -54,7 +55,9 @@ class ResultFiles:
                 return False
             made: list[str] = former.get("formats", [])  # files of other formats may be of former labels
             lacking = [
-                name for name in self.wanted.of_pictures if name not in made or not self._file(name, stem).exists()
+                name
+                for name in self.wanted.of_pictures
+                if name not in made or not file_of(self.out, name, stem).exists()
             ]
             if lacking:
                 one = self._annotated(found, read_result(_at(stem, MASK), former))
@@ -81,11 +84,11 @@ class ResultFiles:
         if self.wanted.overlays:
             first[_at(task.stem, OVERLAY)] = _bytes(overlay(picture, segmentation), "JPEG", quality=92)
         write_together({**first, **files}, removed=mask)
-        return Outcome(task.found, task.stem, rows)
+        return Outcome(task.found, task.stem, rows, more_frames=read.more_frames)
 
     def _encoded(self, names: Iterable[str], one: AnnotatedPhoto, stem: Path) -> dict[Path, bytes]:
         """The contents of a photo's files in some formats."""
-        return {self._file(name, stem): PICTURE_FORMATS[name].encode(one) for name in names}
+        return {file_of(self.out, name, stem): PICTURE_FORMATS[name].encode(one) for name in names}
 
     def _is_whole(self, stem: Path) -> bool:
         """Whether the mask, and the overlay if one is wanted, are pictures by their headers. They may be changed."""
@@ -97,10 +100,11 @@ class ResultFiles:
         kept = any(PICTURE_FORMATS[name].on_map for name in self.wanted.of_pictures)
         return AnnotatedPhoto(written_name(found.place), segmentation, read_georeference(found.path) if kept else None)
 
-    def _file(self, name: str, stem: Path) -> Path:
-        """The file of a photo in a format."""
-        below, kind = stem.relative_to(self.out), PICTURE_FORMATS[name]
-        return self.out / name / kind.folder / below.with_name(below.name + kind.suffix)
+
+def file_of(out: Path, name: str, stem: Path) -> Path:
+    """The file of a photo in a format; `stem`: its result below `out`, without endings."""
+    below, kind = stem.relative_to(out), PICTURE_FORMATS[name]
+    return out / name / kind.folder / below.with_name(below.name + kind.suffix)
 
 
 def annotated(outcome: Outcome) -> AnnotatedPhoto:
@@ -124,12 +128,12 @@ def _knowing(files: Mapping[Path, bytes], former: Record | None, values: Record)
     digests = list(map(digest, files.values()))
     known = [*digests, *(former or {}).get("written", [])]
     for path in files:
-        if path.exists() and not _may_be_replaced(path, known, former):
-            raise ImageError(f"{str(path)!r} was changed, or is not of zeroseg: move it away, and run again.")
+        if path.exists() and not may_be_replaced(path, known, former):
+            raise ImageError(f"{str(path)!r} {CHANGED}: move it away, and run again.")
     return {**values, "written": list(dict.fromkeys(known))[:REMEMBERED]}
 
 
-def _may_be_replaced(path: Path, known: Sequence[str], former: Record | None) -> bool:
+def may_be_replaced(path: Path, known: Sequence[str], former: Record | None) -> bool:
     """Whether a file is broken, or as it was written for a record; one of an earlier version does not say."""
     if not path.is_file():
         return False

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from zeroseg.encoding import Encoded
 from zeroseg.errors import ImageError
-from zeroseg.images import Found, load_image, pixel_count
+from zeroseg.images import Found, has_more_frames, load_image, pixel_count
 from zeroseg.presence import judge
 from zeroseg.segmentation import Segmentation
 from zeroseg.segmenter import Segmenter
@@ -117,7 +117,7 @@ def _read(task: Task) -> Read:
     path = task.found.path
     try:
         before = Source.of(path) if path.exists() else None  # what is not there, `load_image` says in a sentence
-        return Read(task, load_image(path), before or Source.of(path))
+        return Read(task, load_image(path), before or Source.of(path), more_frames=has_more_frames(path))
     except ImageError as error:
         return Read(task, error=error)
     except OSError as error:

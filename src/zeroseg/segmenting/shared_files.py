@@ -19,8 +19,8 @@ from zeroseg.errors import OutputError
 from zeroseg.files import write_bytes_atomically, write_text_atomically, write_together
 from zeroseg.formats import DATASET_FORMATS, PICTURE_FORMATS
 from zeroseg.images import Found
-from zeroseg.segmenting.places import MASK
-from zeroseg.segmenting.result_files import annotated
+from zeroseg.segmenting.places import MASK, RECORD
+from zeroseg.segmenting.result_files import CHANGED, annotated, file_of, may_be_replaced
 from zeroseg.segmenting.results import Record, Settings, Source, digest, owner, read_record, source_path, stands
 from zeroseg.segmenting.tasks import Outcome, Wanted
 
@@ -51,10 +51,9 @@ class SharedFiles:
             differing = [path for path, content in lists.items() if path.exists() and not _is(path, content)]
             self._check(self.out / name, differing)
             if differing:
-                self._check_labels(name, differing[0])
-            changed += differing
+                changed += [*self._without_former(name, differing[0]), *differing]
         for path in changed:
-            path.unlink()
+            path.unlink(missing_ok=True)
         if not changed:
             self.end()
 
@@ -72,8 +71,9 @@ class SharedFiles:
         if not self.wanted.of_all:
             return
         outcomes = [outcome for outcome in done if outcome.error is None]
-        earlier = list(self._earlier())
+        earlier, others = self._earlier()
         said = f", with {len(earlier):,} results of earlier runs" if earlier else ""
+        said += f", without {others:,} of other labels or settings" if others else ""
         outcomes = placed(sorted([*outcomes, *earlier], key=attrgetter("stem"))) if earlier else outcomes
         for name in self.wanted.of_all:
             folder = self.out / name
@@ -95,36 +95,48 @@ class SharedFiles:
             mark = {}
         for path in files if mark != WRITING else ():
             if path.name != MARK and mark.get(path.relative_to(folder).as_posix()) != digest(path.read_bytes()):
-                raise OutputError(
-                    f"{str(path)!r} was changed, or is not of zeroseg: move it away, or name another folder."
-                )
+                raise OutputError(f"{str(path)!r} {CHANGED}: move it away, or name another folder.")
 
-    def _check_labels(self, name: str, path: Path) -> None:
-        """Raise `OutputError` if results of other photos in a format have other settings, and need their list."""
-        for stem, values in self._others():
-            if name in values.get("formats", ()) and values.get("settings") != self.settings.digest:
+    def _without_former(self, name: str, path: Path) -> list[Path]:
+        """The files of a format that were made with other labels, which go with their list.
+
+        Raises `OutputError` if one of them was changed, or is of another photo.
+        """
+        former = list[Path]()
+        for stem, values in self._results():
+            if name not in values.get("formats", ()) or values.get("settings") == self.settings.digest:
+                continue
+            if owner(values) not in self._sources:
                 raise OutputError(
                     f"{str(self.out)!r} holds results of other photos with other labels or settings, such as "
                     f"{str(stem) + MASK!r}, and {path.name} can list only one kind: name another folder."
                 )
+            file = file_of(self.out, name, stem)
+            if file.exists() and not may_be_replaced(file, values.get("written", ()), values):
+                raise OutputError(f"{str(file)!r} {CHANGED}, and {path.name} would no longer fit: move it away.")
+            former += [file]
+        return former
 
-    def _earlier(self) -> Iterator[Outcome]:
-        """Results of other photos that stand."""
-        for stem, values in self._others():
+    def _earlier(self) -> tuple[list[Outcome], int]:
+        """Results of other photos that stand, and how many there are with other settings."""
+        found, others = list[Outcome](), 0
+        for stem, values in self._results():
             path = Path(owner(values))
+            if str(path) in self._sources:
+                continue
+            others += values.get("settings") != self.settings.digest
             with suppress(OSError):
                 if stands(values, Source.of(path), self.settings):
-                    yield Outcome(Found(path, stem.relative_to(self.out)), stem, stood=True)
+                    found.append(Outcome(Found(path, stem.relative_to(self.out)), stem, stood=True))
+        return found, others
 
-    def _others(self) -> Iterator[tuple[Path, Record]]:
-        """Results in the folder of photos that are not of this run, without their endings, with their records."""
+    def _results(self) -> Iterator[tuple[Path, Record]]:
+        """All results in the folder, without their endings, with their records."""
         formats = (*PICTURE_FORMATS, *DATASET_FORMATS)
         for mask in sorted(self.out.rglob(f"*{MASK}")):
-            if mask.relative_to(self.out).parts[0] in formats:
-                continue
             stem = mask.with_suffix("")
-            values = read_record(stem.with_name(stem.name + ".json"))
-            if values is not None and owner(values) not in self._sources:
+            values = read_record(stem.with_name(stem.name + RECORD))
+            if values is not None and mask.relative_to(self.out).parts[0] not in formats:
                 yield stem, values
 
 

@@ -16,11 +16,13 @@ class Summary:
     """Counts of a run: photos, photos with each label, failures, and seconds.
 
     `area`: the sum of a label's fractions of the pictures it was found in. `failed`: photo and reason.
+    `more_frames`: photos of which only the first of several frames was segmented.
     """
 
     labels: tuple[str, ...]
     done: int = 0
     stood: int = 0
+    more_frames: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     photos: Counter[str] = field(default_factory=Counter[str])
     area: Counter[str] = field(default_factory=Counter[str])
@@ -34,6 +36,7 @@ class Summary:
             self.failed.append((str(outcome.found.path), str(outcome.error)))
             return
         self.stood += outcome.stood
+        self.more_frames += outcome.more_frames
         self.done += not outcome.stood
         for row in outcome.labels:
             if row["fraction"] > 0 and row["label"] != BACKGROUND:

@@ -63,12 +63,16 @@ class Task:
 
 @dataclass(frozen=True)
 class Read:
-    """A task with its decoded picture and the state of its file, or why it cannot be read."""
+    """A task with its decoded picture and the state of its file, or why it cannot be read.
+
+    `more_frames`: whether the file has others than the one that was decoded.
+    """
 
     task: Task
     picture: Image | None = None
     source: Source | None = None
     error: ImageError | None = None
+    more_frames: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class Outcome:
     """What has become of a photo: its result, or why there is none.
 
     `stem`: the path of its results without their endings. `labels`: the rows of its record, one a label. `stood`:
-    whether the result was there before.
+    whether the result was there before. `more_frames`: whether only the first of several frames was segmented now.
     """
 
     found: Found
@@ -84,3 +88,4 @@ class Outcome:
     labels: Sequence[Record] = ()
     stood: bool = False
     error: ImageError | None = None
+    more_frames: bool = False
