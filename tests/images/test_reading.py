@@ -197,5 +197,5 @@ def test_further_frames_are_noticed(tmp_path: Path) -> None:
         further = {"save_all": True, "append_images": [other]} if name.startswith("a") else {}
         one.save(tmp_path / name, kind, **further)
         assert has_more_frames(tmp_path / name) is more, name
-    with pytest.raises(ImageError):
+    with pytest.raises(ImageError, match="no file"):
         has_more_frames(tmp_path / "missing.png")
