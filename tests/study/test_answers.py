@@ -125,6 +125,11 @@ def test_answers_from_elsewhere_are_added_once_and_may_change(answers: Answers):
     assert [(rater.token, rater.answered) for rater in answers.raters()] == [(None, 22), (None, 22)]
 
 
+def test_names_of_imported_raters_are_not_given_again(answers: Answers):
+    answers.add([Vote(name, answers.key.real[0], "left", "now") for name in ("rater 2", "ann")])
+    assert [rater.name for rater in answers.invite(3)] == ["rater 1", "rater 3", "rater 4"]
+
+
 def test_all_or_nothing(answers: Answers):
     good = Vote("ann", answers.key.real[0], "left", "now")
     bad = Vote("bob", answers.key.real[0], "left", "now")

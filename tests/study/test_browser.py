@@ -15,7 +15,7 @@ import axe_playwright_python
 import numpy as np
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, ViewportSize, sync_playwright
 
 from tests.study.drawn import NAMES, drawn_study, side_of
 from zeroseg.study import Answers, export_page, read_answers, read_questions, write_report
@@ -27,7 +27,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
 READY = "#compared:not(.waiting)"
 PAUSE = 400  # milliseconds, a little more than the page's own
-PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1280, "height": 800}
+PHONE, DESKTOP = ViewportSize(width=360, height=740), ViewportSize(width=1280, height=800)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt install chromium")
 
 
@@ -139,7 +139,7 @@ def test_a_study_of_40_pictures_and_5_raters_from_new_to_report(browser: Browser
     text = (tmp_path / "report" / "report.md").read_text()
     assert "of 160 votes" in line
     assert "5 raters gave 200 votes on 40 pictures" in text
-    assert "1 raters failed" in text
+    assert "Of the raters, 1 failed" in text
     won = sum(
         answers.key.questions[name].model("left" if side == "left" else "right") == NAMES[0]
         for (rater, name), side in expected.items()
@@ -225,8 +225,8 @@ def test_without_a_connection_answers_wait_and_nothing_is_lost(page: Page, study
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
-def test_every_part_fits_and_axe_finds_nothing(page: Page, size: dict[str, int], scheme: str):
-    page.set_viewport_size({"width": size["width"], "height": size["height"]})
+def test_every_part_fits_and_axe_finds_nothing(page: Page, size: ViewportSize, scheme: str):
+    page.set_viewport_size(size)
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     assert violations(page) == []
     begin(page)

@@ -28,7 +28,9 @@ def test_markdown_and_page_have_the_figures_and_all_pictures(answers: Answers, t
     everybody = preference(answers.votes(), answers.key, NAMES)
     assert f"| all | {everybody.won} of 60 | {100 * (everybody.share or 0):.1f} %" in text
     assert "5 raters gave 60 votes on 12 pictures" in text
-    assert "1 raters failed" in text
+    assert "Of the raters, 1 failed" in text
+    assert f"is preferred to `{NAMES[1]}` in {100 * (found.share or 0):.1f} %" in text.split("##")[0]
+    assert "dog 50" in text.split("## Pictures")[1]
     assert "| `rater 4` | 12 |" in text.split("## Raters")[1]
     assert "**failed**" in text
     assert len(re.findall(r"!\[.*?\]\(pictures/\w+\.jpg\)", text)) == 12
@@ -47,7 +49,7 @@ def test_three_models_have_strengths(tmp_path: Path):
     assert len(lines) == 3
     text = (tmp_path / "report" / "report.md").read_text()
     assert "## Strengths" in text
-    assert "1 raters answered no check" in text
+    assert "1 answered no check" in text
 
 
 def test_without_checks_and_with_everybody_failed(tmp_path: Path):
@@ -63,6 +65,7 @@ def test_without_checks_and_with_everybody_failed(tmp_path: Path):
     other.add([Vote("ann", check, wrong, ""), Vote("ann", other.key.real[0], "left", "")])
     (line,) = write_report(other.folder, tmp_path / "other")
     assert "0 of 0 votes" in line
+    assert "Nobody who passed the checks" in (tmp_path / "other" / "report.md").read_text()
 
 
 def test_names_are_text(tmp_path: Path):

@@ -12,6 +12,7 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from random import Random
 
@@ -89,17 +90,18 @@ class Answers:
         with self._writing() as base:
             lists = assign(self._demand(base), raters, draw)
             used = dict.fromkeys(self.key.checks, 0)
-            for check, count in base.execute("SELECT question, count(*) FROM asked GROUP BY question"):
-                used |= {check: count} if check in used else {}
-            first: int = base.execute("SELECT count(*) FROM raters WHERE token IS NOT NULL").fetchone()[0] + 1
-            for number, own in enumerate(lists, first):
+            for check, times in base.execute("SELECT question, count(*) FROM asked GROUP BY question"):
+                used |= {check: times} if check in used else {}
+            taken = {row[0] for row in base.execute("SELECT name FROM raters")}  # imported ones may be called so, too
+            free = (name for number in count(1) if (name := f"rater {number}") not in taken)
+            for name, own in zip(free, lists, strict=False):
                 wanted = max(1, round(len(own) * len(used) / len(self.key.real))) if used and own else 0
                 mixed, checks = with_checks(own, used, wanted, draw)
                 used |= {check: used[check] + 1 for check in checks}
-                row = (f"rater {number}", secrets.token_urlsafe(16), _now())
+                row = (name, secrets.token_urlsafe(16), _now())
                 rater = base.execute("INSERT INTO raters (name, token, invited) VALUES (?, ?, ?)", row).lastrowid
                 base.executemany(
-                    "INSERT INTO asked VALUES (?, ?, ?)", [(rater, k, name) for k, name in enumerate(mixed)]
+                    "INSERT INTO asked VALUES (?, ?, ?)", [(rater, place, one) for place, one in enumerate(mixed)]
                 )
         return self.raters()[-raters:] if raters else []
 
@@ -168,7 +170,7 @@ class Answers:
         cast = _counts(base, "SELECT question, count(*) FROM votes GROUP BY question")
         for there in (promised, cast):
             lacking = {name: self.questions.votes - there.get(name, 0) for name in self.key.real}
-            demand = {name: count for name, count in lacking.items() if count > 0}
+            demand = {name: number for name, number in lacking.items() if number > 0}
             if demand:
                 return demand
         raise DatasetError("every question has its votes: nobody more is needed.")

@@ -47,10 +47,9 @@ class Question:
         """The names of its pictures."""
         return self.picture, self.left, self.right
 
-    def in_words(self, side: Side) -> str:
-        """What a side shows, for those who cannot see it: `dog 50%, grass 50%`."""
-        legend = self.left_legend if side == "left" else self.right_legend
-        return ", ".join(f"{row.label} {row.fraction}" for row in legend) or "nothing"
+    def legend(self, side: Side) -> Legend:
+        """The labels of a side, largest first."""
+        return self.left_legend if side == "left" else self.right_legend
 
 
 @dataclass(frozen=True)

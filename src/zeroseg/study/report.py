@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from zeroseg.files import write_text_atomically
 from zeroseg.images import load_image
 from zeroseg.report import from_markdown
 from zeroseg.study.answers import Answers, Vote
-from zeroseg.study.questions import PICTURES, SIDES, Key, Question
+from zeroseg.study.questions import PICTURES, SIDES, Key, Question, Side
 from zeroseg.study.results import (
     PASSING,
     CheckedRater,
@@ -29,6 +30,9 @@ from zeroseg.study.results import (
 
 MARKDOWN, PAGE = "report.md", "report.html"
 MOST_PICTURES, MOST_RATERS = 200, 60
+SHEET = "The picture, and the two segmentations of it"  # for those who cannot see it
+MOST_NAMES = 6  # of a segmentation, below its picture
+PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")  # what means something in Markdown, unless a backslash is before it
 CELL = 340  # pixels of the longer side of a picture
 EXPLAINED = """Intervals are of 95 %. Wilson's and the exact binomial test take votes as independent of each other. The
 interval of resampled pictures and raters allows for pictures that are easy for one model and for raters who like one
@@ -53,6 +57,7 @@ def write_report(folder: Path, out: Path, least: float = PASSING, seed: int = 0)
     found = preferences(passed, key, seed)
     parts = [
         f"# Human study: {' or '.join(map(_code, key.models))}?",
+        _headline(found),
         _summary(answers, raters, least),
         f"## Preference\n\n{_preference_table(found, preferences(votes, key, seed))}\n\n{EXPLAINED}",
         f"## Agreement\n\n{_agreement(found)}",
@@ -66,6 +71,17 @@ def write_report(folder: Path, out: Path, least: float = PASSING, seed: int = 0)
     return [_in_a_line(one) for one in found]
 
 
+def _headline(found: Sequence[Preference]) -> str:
+    """The result of each pair in one sentence."""
+    lines = [
+        f"**{_code(one.models[0])} is preferred to {_code(one.models[1])} in {_percent(one.share)} of {one.votes:,} "
+        f"votes** ({_interval(one.bootstrap)} where pictures and raters are resampled)."
+        for one in found
+        if one.votes
+    ]
+    return "\n\n".join(lines) or "**Nobody who passed the checks has voted.**"
+
+
 def _summary(answers: Answers, raters: Sequence[CheckedRater], least: float) -> str:
     """What was asked, of how many people, and how many of them failed the checks."""
     key, wanted = answers.key, answers.questions.votes
@@ -73,16 +89,16 @@ def _summary(answers: Answers, raters: Sequence[CheckedRater], least: float) -> 
     failed = [rater for rater in raters if not rater.passes(least)]
     unchecked = sum(not rater.of for rater in raters)
     said = (
-        f"{len(raters):,} raters gave {cast:,} votes on {len(key.real):,} pictures; {wanted * len(key.real):,} "
+        f"{_count(raters, 'rater')} gave {cast:,} votes on {_count(key.real, 'picture')}; {wanted * len(key.real):,} "
         f"votes were wanted, {wanted} for each picture. Both models chose from {answers.questions.labels:,} names. "
         "Raters did not know which model was on which side."
     )
     if key.checks:
         said += (
-            f" {len(key.checks):,} attention checks, in which one side was scrambled, were mixed in. {len(failed):,} "
-            f"raters failed (fewer than {least:.0%} right) and are left out, unless a row says that all raters count."
+            f" One side of {_count(key.checks, 'attention check')} was scrambled. Of the raters, {len(failed):,} "
+            f"failed (fewer than {least:.0%} right): their votes are left out, unless a row says that all raters count."
         )
-        said += f" {unchecked:,} raters answered no check and are counted." if unchecked else ""
+        said += f" {unchecked:,} answered no check, and are counted." if unchecked else ""
     else:
         said += " There were no attention checks."
     return said
@@ -156,9 +172,7 @@ def _pictures(folder: Path, out: Path, answers: Answers, votes: Sequence[Vote]) 
     for name in shown:
         sheet, words = _sheet(folder, key, by_id[name], counts[name])
         save_image(sheet, out / PICTURES / f"{name}.jpg")
-        parts.append(
-            f"{_code(key.questions[name].photo)}: {words}\n\n![{words.replace('`', '')}]({PICTURES}/{name}.jpg)"
-        )
+        parts.append(f"{_code(key.questions[name].photo)}: {words}\n\n![{SHEET}]({PICTURES}/{name}.jpg)")
     return "\n\n".join(parts)
 
 
@@ -172,8 +186,18 @@ def _sheet(folder: Path, key: Key, question: Question, counts: Counter[str]) -> 
     except ImageError as error:
         raise DatasetError(f"a picture of the study is missing or damaged: {error}") from error
     captions = ["the picture", *(f"{model}: {counts[model]} of {counts.total()}" for model in models)]
-    words = ", ".join(f"{_code(model)} {counts[model]}" for model in models)
-    return contact_sheet(pictures, 3, captions, CELL), f"{words} of {counts.total()} votes"
+    said = [
+        f"{_code(model)} {counts[model]} of {counts.total()} votes ({_names(question, side)})"
+        for model, side in zip(models, sides, strict=True)
+    ]
+    return contact_sheet(pictures, 3, captions, CELL), "; ".join(said)
+
+
+def _names(question: Question, side: Side) -> str:
+    """The largest names of a side."""
+    names = [f"{row.label} {row.fraction}" for row in question.legend(side)]
+    more = len(names) - MOST_NAMES
+    return _text(", ".join(names[:MOST_NAMES])) + (f" and {more} more" if more > 0 else "")
 
 
 def _lead(key: Key, question: str, counts: Counter[str]) -> float:
@@ -189,6 +213,15 @@ def _in_a_line(found: Preference) -> str:
         f"{first} is preferred to {second} in {found.won:,} of {found.votes:,} votes: {_percent(found.share)}, "
         f"{_interval(found.wilson)} (Wilson), p {_p(found.p_value)}"
     )
+
+
+def _count(things: Sequence[object], name: str) -> str:
+    return f"{len(things):,} {name}{'' if len(things) == 1 else 's'}"
+
+
+def _text(words: str) -> str:
+    """Words in Markdown, whatever is in them."""
+    return PUNCTUATION.sub(r"\\\g<0>", " ".join(words.split()))
 
 
 def _code(name: str) -> str:
