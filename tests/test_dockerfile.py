@@ -74,4 +74,5 @@ def test_the_steps_give_a_server(tmp_path: Path) -> None:
 @pytest.mark.skipif("ZEROSEG_DOCKER" not in os.environ, reason="ZEROSEG_DOCKER=1 says that docker can build here")
 def test_the_container_is_built() -> None:
     """Where a builder is at hand."""
-    subprocess.run(["docker", "build", "--tag", "zeroseg-test", str(ROOT)], check=True)
+    built = subprocess.run(["docker", "build", "--tag", "zeroseg-test", str(ROOT)], check=False)
+    assert built.returncode == 0

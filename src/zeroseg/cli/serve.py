@@ -34,7 +34,7 @@ class Serve:
     this machine, and a token in the environment variable ZEROSEG_TOKEN keeps others out.
 
     examples:
-      zeroseg serve
+      zeroseg serve --port 8080
       zeroseg serve --model photos --model picturebook --port 9000
       ZEROSEG_TOKEN=secret zeroseg serve --host 0.0.0.0 --allow-host masks.example.org
     """
