@@ -80,6 +80,7 @@ def test_a_sample_is_segmented_by_its_words(opened: Opening):
     seen.sample("horses.jpg")  # its words replace those of the first sample, which nobody has changed
     assert "horse" in seen.text("#words")
     assert "cat" not in seen.text("#words")
+    assert colour(seen, "horse") == 0x4488EE
     assert (seen.asked(EMBED), seen.asked(NAME)) == (2, 2)
 
 
@@ -167,7 +168,7 @@ def test_doubtful_words_are_drawn_if_a_person_wants_them(opened: Opening):
     seen.sample()
     assert seen.page.locator("#legend .missing").count() == 2
     with seen.page.expect_response("**/v1/name") as answer:
-        seen.page.get_by_role("switch", name="Draw words that are probably not there").check()
+        seen.page.get_by_role("switch", name="Draw doubtful words, too").check()
     assert (answer.value.request.post_data_json or {})["absent"] == "keep"
     seen.settle()
     assert "probably not there" not in seen.text("#legend")
@@ -274,7 +275,7 @@ def test_masks_are_downloaded(opened: Opening, tmp_path: Path):
     [
         (b"no picture", "is not a picture that can be read"),
         (noise(1500, 1000, "JPEG"), r"1\.5 megapixels, more than 1: make it smaller\."),
-        (noise(3000, 3000, "BMP"), "larger than 2,000,000 bytes|too large"),
+        (noise(2000, 2000, "BMP"), "larger than 2,000,000 bytes|too large"),
     ],
     ids=["text", "megapixels", "bytes"],
 )

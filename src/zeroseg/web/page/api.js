@@ -131,7 +131,8 @@ export class Client {
     const alive = await fetch("health/live").then((answer) => answer.ok, () => false);
     if (alive && bytes > HEAVY) {
       const size = (bytes / 1e6).toLocaleString("en", { maximumFractionDigits: 0 });
-      return new Trouble(`The server did not accept this photo, it is probably too large (${size} MB): make it smaller.`);
+      const reason = `it is probably too large (${size} MB)`;
+      return new Trouble(`The server did not accept this photo, ${reason}: make it smaller.`);
     }
     if (alive) return new Trouble("The connection broke: try again.", { again: true });
     return new Trouble("The server does not answer. Is it still running?", { again: true });

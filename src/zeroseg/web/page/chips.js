@@ -17,7 +17,8 @@ export class Chips {
     Object.assign(this, { colourOf, changed, say });
     this.#list.setAttribute("aria-label", "Words so far");
     this.input = element("input", { id, type: "text", autocomplete: "off", autocapitalize: "none",
-      enterKeyHint: "done", maxLength: 5000, ...(described && { "aria-describedby": described }) });
+      enterKeyHint: "done", maxLength: 5000,
+      ...(described && { "aria-describedby": described }) });
     this.input.addEventListener("keydown", (event) => this.#key(event));
     this.input.addEventListener("input", (event) => {
       if (!event.isComposing && isComplete(this.input.value)) this.#take(true);
@@ -32,10 +33,10 @@ export class Chips {
     return [...this.#words];
   }
 
+  /** Replace the words; `show` draws them. */
   set words(words) {
     this.#words = [];
     this.add(words);
-    this.show();
   }
 
   /** Add words that are not yet there; whether there were any. */
@@ -90,7 +91,9 @@ export class Chips {
   }
 
   #added(words) {
-    if (words.some((word) => wordKey(word) === BACKGROUND)) this.say("Background is what no word fits: it needs no word.");
+    if (words.some((word) => wordKey(word) === BACKGROUND)) {
+      this.say("Background is what no word fits: it needs no word.");
+    }
     if (!this.add(words)) return;
     this.changed();
     this.say(`${words.join(", ")} added.`);

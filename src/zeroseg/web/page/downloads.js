@@ -24,7 +24,8 @@ export const FORMATS = [
 export function showDownloads({ overlay, masks, failed, say }) {
   const rows = [["overlay", "Picture with masks", "a PNG to show"], ...FORMATS];
   byId("formats").replaceChildren(...rows.map(([format, name, whom]) => {
-    const button = element("button", { type: "button" }, element("b", {}, name), " ", element("span", { className: "soft" }, whom));
+    const button = element("button", { type: "button" },
+      element("b", {}, name), " ", element("span", { className: "soft" }, whom));
     button.dataset.format = format;
     const fetchFile = async () => {
       button.setAttribute("aria-busy", "true");

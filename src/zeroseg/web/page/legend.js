@@ -2,6 +2,8 @@
 
 import { element, percent, sentence } from "./elements.js";
 
+const NO_MAPS = "This model gives no score maps, so the threshold cannot be moved live.";
+
 /**
  * Draw the rows of a side. `hidden`: keys of words that are not shown; `toggled(key)`, and `looked(key)`, which
  * is called with null when a person no longer points at a word.
@@ -11,19 +13,21 @@ export function drawLegend(place, side, { colourOf, hidden, toggled, looked }) {
   place.replaceChildren();
   if (!side.answer) return;
   const rows = side.found.map((found) => row(found, { colourOf, hidden, toggled, looked }));
-  const head = element("tr", {}, ...["Word", "Area", "Is it there?"].map((name) => element("th", { scope: "col" }, name)));
+  const columns = ["Word", "Area", "Is it there?"].map((name) => element("th", { scope: "col" }, name));
+  const head = element("tr", {}, ...columns);
   const caption = element("caption", { className: "unseen" }, "What was found; press a word to hide it");
   place.append(element("table", {}, caption, element("thead", {}, head), element("tbody", {}, ...rows)));
   const notes = side.answer.notes.map((note) => element("li", {}, sentence(note)));
   if (notes.length) place.append(element("ul", { className: "notes", "aria-label": "Notes" }, ...notes));
-  if (!side.maps) place.append(element("p", { className: "soft" }, "This model gives no score maps, so the threshold cannot be moved live."));
+  if (!side.maps) place.append(element("p", { className: "soft" }, NO_MAPS));
   if (focused !== null) place.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
 }
 
 /** What was found, in one sentence for those who hear the page. */
 export function spokenSummary(side) {
-  const seen = side.found.filter((found) => found.fraction > 0).map((found) => `${found.label} ${percent(found.fraction)}`);
-  const missing = side.found.filter((found) => !found.fraction).map((found) => found.label);
+  const present = side.found.filter(({ fraction }) => fraction);
+  const seen = present.map(({ label, fraction }) => `${label} ${percent(fraction)}`);
+  const missing = side.found.filter(({ fraction }) => !fraction).map(({ label }) => label);
   const parts = [seen.length ? `Found: ${seen.join(", ")}.` : "Nothing found."];
   if (missing.length) parts.push(`Not found: ${missing.join(", ")}.`);
   return parts.join(" ");
@@ -32,8 +36,9 @@ export function spokenSummary(side) {
 function row(found, { colourOf, hidden, toggled, looked }) {
   const swatch = element("span", { className: "swatch", "aria-hidden": "true" });
   swatch.style.background = colourOf(found.key);
-  const button = element("button", { type: "button", className: "toggle", "aria-pressed": String(!hidden.has(found.key)) },
-    swatch, element("span", { className: "word" }, found.label));
+  const pressed = String(!hidden.has(found.key));
+  const button = element("button", { type: "button", className: "toggle", "aria-pressed": pressed }, swatch,
+    element("span", { className: "word" }, found.label));
   button.dataset.key = found.key;
   button.disabled = !found.fraction;
   button.addEventListener("click", () => toggled(found.key));
@@ -43,9 +48,9 @@ function row(found, { colourOf, hidden, toggled, looked }) {
   const made = element("tr", { className: found.fraction ? "" : "missing" }, name,
     element("td", { className: "number" }, found.fraction ? percent(found.fraction) : "–"),
     element("td", {}, surety(found)));
-  for (const [event, key] of [["pointerenter", found.key], ["pointerleave", null], ["focusin", found.key], ["focusout", null]]) {
-    made.addEventListener(event, () => looked(found.fraction ? key : null));
-  }
+  const key = found.fraction ? found.key : null;
+  for (const event of ["pointerenter", "focusin"]) made.addEventListener(event, () => looked(key));
+  for (const event of ["pointerleave", "focusout"]) made.addEventListener(event, () => looked(null));
   return made;
 }
 
@@ -58,7 +63,8 @@ function surety({ label, presence }) {
   if (presence === null) return "";
   const bar = element("span", { className: "bar" });
   bar.style.width = `${100 * presence}%`;
-  const meter = element("span", { className: "meter", role: "meter", "aria-label": `How sure it is that ${label} is there`,
+  const meter = element("span", { className: "meter", role: "meter",
+    "aria-label": `How sure it is that ${label} is there`,
     "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": String(Math.round(100 * presence)) }, bar);
   return element("span", { className: "surety" }, meter, element("span", { className: "number" }, percent(presence)));
 }

@@ -4,6 +4,7 @@ import { Trouble } from "./api.js";
 import { byId } from "./elements.js";
 
 let retry = null;
+let troubled = null; // whose trouble is shown
 let spoken = 0;
 
 byId("again").addEventListener("click", () => {
@@ -12,17 +13,19 @@ byId("again").addEventListener("click", () => {
   again?.();
 });
 
-/** Say why something did not work; `again()` does it once more, where that may help. */
-export function showTrouble(error, again = null) {
+/** Say why something of an `owner` did not work; `again()` does it once more, where that may help. */
+export function showTrouble(error, again = null, owner = null) {
   if (error.name === "AbortError") return;
+  troubled = owner;
   if (!(error instanceof Trouble)) console.error(error);
   retry = error.again ? again : null;
   tell(error instanceof Trouble ? error.message : "Something in this page went wrong: load it again.", "trouble");
 }
 
-/** Take back what was said. */
-export function clearTrouble() {
-  retry = null;
+/** Take back what was said, but not of another owner. */
+export function clearTrouble(owner = null) {
+  if (owner && troubled && owner !== troubled) return;
+  retry = troubled = null;
   tell("", "");
 }
 

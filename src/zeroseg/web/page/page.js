@@ -28,7 +28,11 @@ let sampleWords = ""; // those that came with the sample, which the next one rep
 let working = 0; // requests
 
 const sides = ["words", "other-words"].map((place, number) => new Side(number, new Chips(byId(place), {
-  id: `${place}-input`, colourOf, say, described: "words-help", changed: () => wordsChanged(sides[number]),
+  id: `${place}-input`, colourOf, say, described: "words-help",
+  changed: () => {
+    showWords();
+    refresh(sides[number]);
+  },
 })));
 const shownSides = () => (divider.on ? sides : sides.slice(0, 1));
 const divider = new Divider();
@@ -40,6 +44,7 @@ const stage = new Stage((x, y) => sides[divider.sideAt((x + 0.5) / photo.width)]
 
 /** A new photo: shown at once, if the browser can, and then sent. */
 async function takePhoto(blob, name) {
+  if (!sides[0].model) return; // the models are not known: that was said
   const mine = ++choice;
   clearTrouble();
   busy(1);
@@ -65,7 +70,10 @@ function showPhoto(read) {
   photo = Object.assign(read, { size: displaySize(read.width, read.height) });
   document.body.classList.add("has-photo");
   byId("stage").hidden = false;
-  sides.forEach((side) => side.clear());
+  for (const side of sides) {
+    side.asking?.abort();
+    side.clear();
+  }
   stage.show(photo);
   threshold.forget();
   drawAll();
@@ -78,6 +86,7 @@ async function takeSample({ file, labels }) {
     const blob = await client.sample(file);
     if (!own || own === sampleWords) {
       sides[0].chips.words = parsed(labels);
+      showWords();
       sampleWords = sides[0].chips.words.join(", ");
     }
     await takePhoto(blob, file);
@@ -88,10 +97,9 @@ async function takeSample({ file, labels }) {
   }
 }
 
-function wordsChanged(side) {
+function showWords() {
   colours.keepOnly(sides.flatMap(({ chips }) => chips.words.map(wordKey)));
-  side.chips.show();
-  refresh(side);
+  sides.forEach(({ chips }) => chips.show());
 }
 
 /** Ask the server for the masks of a side. A later question replaces an earlier one. */
@@ -110,12 +118,12 @@ async function refresh(side) {
     const answer = await client.name(photo, side.model.name, question, asking.signal);
     if (asking.signal.aborted) return;
     side.take(answer);
-    clearTrouble();
+    clearTrouble(side);
     threshold.fit(sides[0]);
     drawAll();
     say((divider.on ? `${"AB"[side.number]}: ` : "") + spokenSummary(side));
   } catch (error) {
-    if (!asking.signal.aborted) showTrouble(error, () => refresh(side));
+    if (!asking.signal.aborted) showTrouble(error, () => refresh(side), side);
   } finally {
     busy(-1);
   }
@@ -130,8 +138,9 @@ function busy(change) {
 function tintsOf(side) {
   const opacity = Number(byId("opacity").value) / 100;
   const tints = [];
+  const dims = side.found.some(({ key, fraction }) => key === pointed && fraction);
   for (const { key, index } of side.found) {
-    const strength = pointed === null || pointed === key ? opacity : DIMMED * opacity;
+    const strength = !dims || pointed === key ? opacity : DIMMED * opacity;
     tints[index] = hidden.has(key) ? null : [...levels(colourOf(key)), strength];
   }
   return tints;
@@ -167,6 +176,7 @@ function compare(on) {
   byId("other").hidden = !on;
   byId("of-a").hidden = !on;
   if (on && !sides[1].chips.words.length) sides[1].chips.words = sides[0].chips.words;
+  showWords();
   if (on) refresh(sides[1]);
   drawAll();
 }
@@ -199,7 +209,7 @@ async function begin() {
   }
 }
 
-sides.forEach((side) => side.chips.show());
+showWords();
 acceptFiles((file) => takePhoto(file, file.name || "photo.png"), (text) => showTrouble(new Trouble(text)));
 showDownloads({
   overlay: async () => ({ name: `${photo.name.replace(/\.\w+$/, "")}-overlay.png`, blob: await stage.picture(0) }),

@@ -5,6 +5,7 @@ const [LINE, RIM] = [0.9, 0.55]; // strength of contours
 const WIDE = 800; // from this side on contours have two pixels
 const COARSE = 200; // the side of the map on which places for names are sought
 const ROOM = 3; // pixels of this map that a name needs around it
+const outlines = new WeakMap(); // label map -> what was drawn of it
 
 /** Width and height at which a picture is drawn. */
 export function displaySize(width, height) {
@@ -19,10 +20,7 @@ export function displaySize(width, height) {
  */
 export function paint(canvas, { labels, width, height }, tints) {
   if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
-  const shown = labels.map((label) => (tints[label] ? label : 0));
-  const line = contours(shown, width, height);
-  const edge = Math.max(width, height) > WIDE ? grown(line, width, height) : line;
-  const rim = grown(edge, width, height);
+  const { shown, edge, rim } = outlined(labels, width, height, tints);
   const [inside, onRim, onLine] = [colours(tints, 0, 0), colours(tints, 0, RIM), colours(tints, 255, LINE)];
   const pixels = new ImageData(width, height);
   const words = new Uint32Array(pixels.data.buffer);
@@ -30,6 +28,18 @@ export function paint(canvas, { labels, width, height }, tints) {
     words[n] = (edge[n] ? onLine : rim[n] ? onRim : inside)[shown[n]];
   }
   canvas.getContext("2d").putImageData(pixels, 0, 0);
+}
+
+/** The labels that are shown, and their contours; the last ones of a label map are kept, for other colours. */
+function outlined(labels, width, height, tints) {
+  const hides = Array.from(tints, (tint) => (tint ? 1 : 0)).join("");
+  if (outlines.get(labels)?.hides !== hides) {
+    const shown = labels.map((label) => (tints[label] ? label : 0));
+    const line = contours(shown, width, height);
+    const edge = Math.max(width, height) > WIDE ? grown(line, width, height) : line;
+    outlines.set(labels, { hides, shown, edge, rim: grown(edge, width, height) });
+  }
+  return outlines.get(labels);
 }
 
 /** Where the name of each label that is shown fits best: {label, x, y}, fractions of the picture. */
@@ -43,7 +53,8 @@ export function namePlaces({ labels, width, height }, tints) {
   const room = distances(coarse, columns, rows);
   const best = new Map();
   coarse.forEach((label, n) => {
-    if (tints[label] && room[n] >= ROOM && room[n] > (best.get(label)?.room ?? 0)) best.set(label, { n, room: room[n] });
+    const most = best.get(label)?.room ?? ROOM - 1;
+    if (tints[label] && room[n] > most) best.set(label, { n, room: room[n] });
   });
   return [...best].map(([label, { n }]) => ({
     label, x: ((n % columns) + 0.5) / columns, y: (Math.floor(n / columns) + 0.5) / rows,

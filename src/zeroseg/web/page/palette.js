@@ -1,4 +1,4 @@
-/** Colours that are easy to distinguish: those of `zeroseg.drawing.palettes.overlay_palette(64)`, which a test compares. */
+/** Colours that are easy to distinguish: those of `zeroseg.drawing.palettes.overlay_palette(64)`; a test compares. */
 
 // prettier-ignore
 export const COLOURS = [

@@ -47,7 +47,8 @@ export function acceptFiles(taken, refused) {
 /** Show the samples as buttons; `taken(sample)`. */
 export function showSamples(samples, taken) {
   byId("samples").replaceChildren(...samples.map((sample) => {
-    const picture = element("img", { src: `samples/${sample.file}`, alt: sample.alt, width: 96, height: 72, draggable: false });
+    const size = { width: 88, height: 66 };
+    const picture = element("img", { src: `samples/${sample.file}`, alt: sample.alt, draggable: false, ...size });
     const button = element("button", { type: "button", title: sample.alt }, picture);
     button.addEventListener("click", () => taken(sample));
     return element("li", {}, button);

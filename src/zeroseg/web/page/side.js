@@ -4,10 +4,13 @@ import { Mask } from "./mask.js";
 import { at, labelMap, leads, probabilities, unpacked } from "./scores.js";
 import { wordKey } from "./words.js";
 
+const SWIFT = 800; // pixels of the longer side of a preview
+
 export class Side {
   model = null; // of GET /v1/models
   answer = null;
   #preview = null; // probabilities for a margin that the server has not yet seen
+  #drawn = null; // the labels at the size at which they were drawn last
 
   constructor(number, chips) {
     Object.assign(this, { number, chips });
@@ -34,12 +37,14 @@ export class Side {
     this.mask = new Mask(answer.mask.runs, answer.width, answer.height);
     this.maps = answer.maps && unpacked(answer.maps);
     this.likely = this.maps && probabilities(this.maps, this.maps.margin);
-    this.#preview = null;
+    this.#preview = this.#drawn = null;
   }
 
   /** Show another margin at once, from the maps. */
   preview(shift) {
-    if (this.maps) this.#preview = probabilities(this.maps, this.model.margin + shift);
+    if (!this.maps) return;
+    this.#preview = probabilities(this.maps, this.model.margin + shift);
+    this.#drawn = null;
   }
 
   /** By how much labels lead the background: the least and the most; null without maps. */
@@ -54,10 +59,14 @@ export class Side {
     return labels.map((found) => ({ ...found, key: wordKey(found.label) }));
   }
 
-  /** The labels of a picture of this size. */
+  /** The labels of a picture of this size; of a smaller one while the threshold moves. */
   labels(width, height) {
-    const labels = this.#preview ? labelMap(this.#preview, width, height) : this.mask.sampled(width, height);
-    return { labels, width, height };
+    const smaller = this.#preview ? Math.min(1, SWIFT / Math.max(width, height)) : 1;
+    const size = [width, height].map((side) => Math.max(1, Math.round(side * smaller)));
+    if (String(this.#drawn?.size) !== String(size)) {
+      this.#drawn = { size, labels: this.#preview ? labelMap(this.#preview, ...size) : this.mask.sampled(...size) };
+    }
+    return { labels: this.#drawn.labels, width: size[0], height: size[1] };
   }
 
   /** What is at a pixel: the label's name, its probability there, and the next best; null without an answer. */

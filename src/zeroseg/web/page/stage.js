@@ -80,8 +80,8 @@ export class Stage {
   #toPointer(event) {
     if (!this.#photo) return;
     const box = this.#view.getBoundingClientRect();
-    const { width, height } = this.#photo;
-    this.#move(((event.clientX - box.left) / box.width) * width, ((event.clientY - box.top) / box.height) * height, false);
+    const [across, down] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+    this.#move(across * this.#photo.width, down * this.#photo.height, false);
   }
 
   #key(event) {
@@ -109,7 +109,7 @@ export class Stage {
     const [cross, readout] = [byId("cross"), byId("readout")];
     cross.hidden = readout.hidden = !found;
     if (!found) return;
-    const next = found.next ? `, then ${found.next.label} ${percent(found.next.score)}` : "";
+    const next = found.next ? `, or ${found.next.label} ${percent(found.next.score)}` : "";
     readout.replaceChildren(element("b", {}, `${found.label} ${percent(found.score)}`), next);
     const { clientWidth, clientHeight } = this.#view;
     const [left, top] = [((x + 0.5) / width) * clientWidth, ((y + 0.5) / height) * clientHeight];
