@@ -34,6 +34,7 @@ from schemathesis.generation import GenerationMode
 PHOTO = Path(__file__).parents[1] / "src/zeroseg/pictures/photos/cat.jpg"
 ADMITTED = 16
 LABELS = "cat, dog, grass"
+SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large, HealthCheck.large_base_example]
 
 
 class Server:
@@ -91,7 +92,7 @@ def report(name: str, answers: Counter[int], server: Server) -> bool:
 
 def described(address: str, requests: int) -> Counter[int]:
     """Requests to all addresses of the OpenAPI document, as many to each."""
-    schema = schemathesis.openapi.from_url(f"{address}/v1/openapi.json")
+    schema: Any = schemathesis.openapi.from_url(f"{address}/v1/openapi.json")
     operations = [result.ok() for result in schema.get_all_operations()]
     real = {"image": base64.b64encode(PHOTO.read_bytes()).decode()}
     real["embedding"] = httpx.post(f"{address}/v1/embed", json=real).json()["embedding"]
@@ -115,13 +116,7 @@ def send(operation: Any, mode: GenerationMode, count: int, answers: Counter[int]
         print(f"  {operation.method} {operation.path}: none of {mode.value} ({type(error).__name__})")
         return
 
-    @settings(
-        max_examples=count,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(max_examples=count, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=SLOW)
     @given(strategy)
     def requests(case: Any) -> None:
         if isinstance(case.body, dict) and sum(answers.values()) % 2:

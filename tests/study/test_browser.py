@@ -5,30 +5,25 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-import axe_playwright_python
 import numpy as np
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, Route, ViewportSize, sync_playwright
 
 from tests.study.drawn import NAMES, drawn_study, side_of
+from tests.web.browsing import AXE, CHROMIUM, NO_CHROMIUM, answering
 from zeroseg.study import Answers, export_page, read_answers, read_questions, write_report
 from zeroseg.study.app import app
 from zeroseg.web.guard import Door, Guard
-from zeroseg.web.server import listening
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
 READY = "#compared:not(.waiting)"
 PAUSE = 400  # milliseconds, a little more than the page's own
 PHONE, DESKTOP = ViewportSize(width=360, height=740), ViewportSize(width=1280, height=800)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt install chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
 
 
 @pytest.fixture(scope="module")
@@ -42,21 +37,9 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return drawn_study(tmp_path_factory.mktemp("drawn") / "study", 3, votes=2)
 
 
-@contextmanager
-def running(study: Path) -> Generator[str]:
-    """The address of a server in a thread of this process, behind the guard, as `zeroseg study serve` has it."""
-    listener = listening("localhost", 0)
-    server = uvicorn.Server(uvicorn.Config(Guard(app(study), Door()), log_level="error", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.01)
-        yield f"http://localhost:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
+def running(study: Path) -> AbstractContextManager[str]:
+    """The address of a server behind the guard, as `zeroseg study serve` has it."""
+    return answering(Guard(app(study), Door()))
 
 
 @pytest.fixture
@@ -73,7 +56,7 @@ def page(browser: Browser, study: Path) -> Generator[Page]:
         context.on("console", lambda message: complaints.append(message.text))
         context.on("weberror", lambda error: complaints.append(str(error.error)))
         page = context.new_page()
-        page.goto(f"{address}/r/{token}")
+        page.goto(f"{address}r/{token}")
         yield page
     assert [words for words in complaints if "ERR_INTERNET_DISCONNECTED" not in words] == []
 
@@ -118,7 +101,7 @@ def test_a_study_of_40_pictures_and_5_raters_from_new_to_report(browser: Browser
         contexts = [browser.new_context(viewport=DESKTOP) for _ in raters]
         pages = [context.new_page() for context in contexts]
         for page, rater in zip(pages, raters, strict=True):
-            page.goto(f"{address}/r/{rater.token}")
+            page.goto(f"{address}r/{rater.token}")
             page.get_by_role("button", name="Begin").click()
         for number in range(44):
             for page in pages:

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 import axe_playwright_python
 import uvicorn
 from playwright.sync_api import ConsoleMessage, Page, Request
+from starlette.types import ASGIApp
 
 from zeroseg.segmenter import Segmenter
 from zeroseg.web.api import SAMPLES, Served, application
@@ -36,12 +37,16 @@ def segmenters() -> dict[str, Segmenter]:
     return {name: Segmenter.from_pretrained(name, device="cpu") for name in ("photos", "picturebook")}
 
 
+def running(served: Served, port: int = 0) -> AbstractContextManager[str]:
+    """The address of a server of `zeroseg serve` in a thread of this process."""
+    return answering(application(served), port)
+
+
 @contextmanager
-def running(served: Served, port: int = 0) -> Generator[str]:
-    """The address of a server in a thread of this process."""
+def answering(app: ASGIApp, port: int = 0) -> Generator[str]:
+    """The address of an application in a thread of this process."""
     listener: socket.socket = listening("localhost", port)
-    config = uvicorn.Config(application(served), log_level="error", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
