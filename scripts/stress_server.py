@@ -1,6 +1,6 @@
 """Requests that nobody should send, damaged uploads, and more requests than `zeroseg serve` can answer.
 
-    python scripts/stress_server.py [--requests 2000] [--uploads 2000] [--seconds 30]
+    python -m scripts.stress_server [--requests 2000] [--uploads 2000] [--seconds 30]
 
 Starts a server with the model for drawings on a free port. Sends requests that schemathesis makes of its OpenAPI
 document, right and wrong ones; damaged image files (`mutate_images.py`); then photos from as many clients as the
@@ -28,8 +28,8 @@ import httpx
 import numpy as np
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from mutate_images import mutated_files
 from schemathesis.generation import GenerationMode
+from scripts.mutate_images import mutated_files
 
 PHOTO = Path(__file__).parents[1] / "src/zeroseg/pictures/photos/cat.jpg"
 ADMITTED = 16
