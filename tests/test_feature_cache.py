@@ -16,6 +16,7 @@ from tests.tiny import VIEWS, photo, teacher, write_photos
 from zeroseg import feature_cache
 from zeroseg.errors import CacheError, OutputError
 from zeroseg.feature_cache import FeatureCache, build_cache, embed_views
+from zeroseg.files import held
 from zeroseg.image_index import image_key
 from zeroseg.images import to_tensor
 from zeroseg.views import ViewsConfig
@@ -167,19 +168,18 @@ def test_a_cache_is_written_by_one_process_at_a_time(photos: list[Path], tmp_pat
     folder = tmp_path / "cache"
     in_small_shards(photos[:3], teacher(), VIEWS, folder)
     before = sorted(path.name for path in folder.iterdir())
-    (folder / ".lock").write_text(str(os.getppid()))
-    with pytest.raises(OutputError, match=rf"cache is in use by process {os.getppid()}: wait for it, or name another"):
-        in_small_shards(photos, teacher(), VIEWS, folder)
+    in_use = rf"cache is in use by process {os.getpid()}: wait for it, or name another"
+    with held(folder, inside=True):
+        with pytest.raises(OutputError, match=in_use):
+            in_small_shards(photos, teacher(), VIEWS, folder)
+        report = in_small_shards(photos[:3], teacher(), VIEWS, folder)  # nothing to write
+        assert (report.embedded, report.found) == (0, 3)
+        assert len(FeatureCache(folder)) == 3
+        assert sorted(path.name for path in folder.iterdir()) == sorted([*before, ".lock"])
     new = tmp_path / "new"
-    new.mkdir()
-    (new / ".lock").write_text(str(os.getppid()))
-    with pytest.raises(OutputError, match="in use"):
+    with held(new, inside=True), pytest.raises(OutputError, match="in use"):
         in_small_shards(photos, teacher(), VIEWS, new)
     assert not (new / "manifest.json").exists()
-    report = in_small_shards(photos[:3], teacher(), VIEWS, folder)  # nothing to write
-    assert (report.embedded, report.found) == (0, 3)
-    assert len(FeatureCache(folder)) == 3
-    assert sorted(path.name for path in folder.iterdir()) == sorted([*before, ".lock"])
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt("pressed"), PowerCut("no current")])
