@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -20,6 +20,7 @@ HISSING = ("s", "x", "z", "ch", "sh")  # words that end so have a plural in "es"
 ARTICLES = ("a", "an", "the")
 READ_AS = " = "  # in the text of a file: kitten = cat
 MOST_NEAR, NEAR = 3, 0.8  # known words that are shown beside an unknown one: how many, how similar in spelling
+MOST_COMPARED, LONGEST = 4, 40  # words of a label, and letters of a word, for which similar ones are looked for
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class KnownWords:
         """What to tell a user of a label that is not known, or is read as another word; empty if there is nothing."""
         unknown, (read, stands_in) = self.unknown(label), self._looked_up(label)
         if unknown:
-            near = dict.fromkeys(found for word in unknown for found in self._similar(word))
+            near = dict.fromkeys(found for word in unknown[:MOST_COMPARED] for found in self._similar(word))
             similar = f"; similar words that it knows: {', '.join(near)}" if near else ""
             if unknown == (_key(label),):
                 return f"the model has never read {label!r}, and will hardly find it{similar}."
@@ -95,7 +96,11 @@ class KnownWords:
         return (known, False) if known else (stand_in, True) if stand_in else None
 
     def _similar(self, word: str) -> list[str]:
-        return difflib.get_close_matches(word, sorted(self.names), MOST_NEAR, NEAR)
+        return difflib.get_close_matches(word, self._sorted, MOST_NEAR, NEAR) if len(word) <= LONGEST else []
+
+    @cached_property
+    def _sorted(self) -> list[str]:
+        return sorted(self.names)
 
     @cached_property
     def _parts(self) -> frozenset[str]:
@@ -118,6 +123,6 @@ def plural(word: str) -> str:
     return word + ("es" if word.endswith(HISSING) else "s")
 
 
-def said_of_labels(labels: Iterable[str], known: KnownWords | None) -> list[str]:
+def said_of_labels(labels: Iterable[str], known: KnownWords | None) -> Iterator[str]:
     """One sentence for each label of which there is something to say; none for a teacher that names no words."""
-    return [] if known is None else [said for said in map(known.said_of, labels) if said]
+    return filter(None, map(known.said_of, labels)) if known is not None else iter(())

@@ -11,6 +11,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -104,12 +105,12 @@ class Segmenter:
         Empty for teachers that do not say which words they know, such as those of the hub.
         """
         known, others = self.teacher.known_words, vocabulary.aliases or [()] * len(vocabulary.labels)
-        alone = [
+        alone = (
             label
             for label, words in zip(vocabulary.labels, others, strict=True)
             if known is None or not any(known.knows(word) for word in words)
-        ]
-        return said_of_labels(alone, known)[:MOST_UNKNOWN]
+        )
+        return list(islice(said_of_labels(alone, known), MOST_UNKNOWN))
 
     def encode(self, image: ImageSource) -> Encoded:
         """The regions of an image, ready for any number of vocabularies. Raises `ImageError`."""

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 
 from zeroseg.segmenter import Segmenter
 from zeroseg.web.api import SAMPLES, Served, application
-from zeroseg.web.server import listening
+from zeroseg.web.server import Impatient, listening
 
 CHROMIUM = os.environ.get("ZEROSEG_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 NO_CHROMIUM = "there is no Chromium: install it, or name it in the environment variable ZEROSEG_CHROMIUM"
@@ -46,7 +46,7 @@ def running(served: Served, port: int = 0) -> AbstractContextManager[str]:
 def answering(app: ASGIApp, port: int = 0) -> Generator[str]:
     """The address of an application in a thread of this process."""
     listener: socket.socket = listening("localhost", port)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(uvicorn.Config(app, http=Impatient, log_level="error", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

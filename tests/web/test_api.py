@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 import zipfile
 from io import BytesIO
 from typing import Any
@@ -16,6 +17,7 @@ from starlette.testclient import TestClient
 from tests.web.serving import LABELS, encoded, png, segmenters, served
 from zeroseg.formats import DATASET_FORMATS, PICTURE_FORMATS
 from zeroseg.presence import judge, without_absent
+from zeroseg.segmenter import Segmenter
 from zeroseg.vocabulary import Vocabulary, merged_vocabulary
 from zeroseg.web.client import segmentation_of as of_answer
 from zeroseg.web.limits import Limits
@@ -224,3 +226,22 @@ def test_only_some_embeddings_are_kept() -> None:
         names.append(embedded(client))
         found = [client.post("/v1/name", json={"embedding": name, "labels": ["dog"]}).status_code for name in names]
         assert found == [200, 404, 200]
+
+
+def test_very_many_values_are_refused_before_they_are_looked_at(client: TestClient) -> None:
+    """Each of them would take memory."""
+    for body in (b'{"labels": [' + b"{}," * 200_000 + b"{}]}", b'{"labels": [' + b"1," * 20_000 + b"1]}"):
+        answer = client.post("/v1/name", content=body, headers={"content-type": "application/json"})
+        assert answer.status_code == 422
+        assert len(answer.text) < 400
+    fields = {"labels": ["a," * 600_000, "b," * 300_000]}
+    assert client.post("/v1/segment", files={"image": ("a.png", png())}, data=fields).status_code == 422
+
+
+def test_unknown_words_are_looked_for_in_bounded_time() -> None:
+    """A thousand long labels of many unknown words: a note for some of them, within seconds."""
+    segmenter = Segmenter.from_pretrained("photos")
+    labels = [f"{number:04} " + " ".join(f"qwx{k}zjv{number}" for k in range(25)) for number in range(1000)]
+    begun = time.perf_counter()
+    assert len(segmenter.unknown_words(Vocabulary(tuple(labels)))) == 8
+    assert time.perf_counter() - begun < 10

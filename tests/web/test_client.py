@@ -11,18 +11,20 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.web.browsing import answering
 from zeroseg.models import BUNDLED
 from zeroseg.picturebook import draw_scene
 from zeroseg.presence import without_absent
 from zeroseg.segmenter import Segmenter
 from zeroseg.vocabulary import Vocabulary
-from zeroseg.web.client import AsyncClient, Client, ServerError
+from zeroseg.web.client import AsyncClient, Client, Remote, ServerError
 
 WORDS = ("dog", "cat", "salt, pepper", 'so "called"', "tree")
 
@@ -133,3 +135,29 @@ async def waiting(address: str) -> float:
     async with httpx.AsyncClient(base_url=address) as server:
         text = (await server.get("/metrics")).text
     return float(next(line for line in text.splitlines() if line.startswith("zeroseg_waiting ")).split()[1])
+
+
+@pytest.mark.parametrize("answer", [b"<p>hello", b"{}", b'{"mask": {"runs": [0, 3]}, "labels": []}', b"[]"])
+def test_answers_that_are_none_are_said(answer: bytes) -> None:
+    """Of another server."""
+
+    async def other(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await receive()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": answer})
+
+    with answering(other) as address, Client(address) as server:
+        for asked in (lambda: server.segment(b"x", ["a"]), lambda: server.embed(b"x")):
+            with pytest.raises(ServerError, match="is it one of zeroseg"):
+                asked()
+
+
+def test_addresses_and_labels_that_cannot_be_sent() -> None:
+    """One sentence each."""
+    with pytest.raises(ServerError, match="is no address"):
+        Client("http://localhost:abc")
+    with Client("http://localhost:9", "gehéim€", seconds=1) as server:
+        for asked in (lambda: server.name(Remote("x", "m", 1, 1), ["a\ud800"]), lambda: server.models()):
+            with pytest.raises(ServerError, match="does not answer"):
+                asked()

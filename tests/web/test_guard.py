@@ -37,6 +37,7 @@ def test_a_token_is_asked_for() -> None:
             answer = client.get("/v1/models", headers=[(b"authorization", given.encode())])
             assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer"), given
         assert client.get("/v1/models", headers=[(b"authorization", "Bearer secret-ä".encode())]).status_code == 200
+        assert client.get("/v1/models", headers=[(b"authorization", "bearer secret-ä".encode())]).status_code == 200
         assert client.get("/metrics").status_code == 401
         assert client.get("/").status_code == client.get("/health/live").status_code == 200
 
@@ -68,4 +69,5 @@ def test_the_page_cannot_be_left() -> None:
 
 def test_names_of_the_user_are_allowed() -> None:
     """Beside those of this machine."""
-    assert allowed_hosts("0.0.0.0", ["masks.example.org"]) == (*LOCAL, "0.0.0.0", "masks.example.org")
+    assert allowed_hosts("0.0.0.0", ["Masks.Example.org:8000"]) == (*LOCAL, "0.0.0.0", "masks.example.org")
+    assert allowed_hosts("2001:db8::1", ["*"]) == (*LOCAL, "[2001:db8::1]", "*")

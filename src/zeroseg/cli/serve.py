@@ -109,9 +109,11 @@ class Serve:
 
     def _say(self, listener: socket.socket) -> None:
         """Print the address."""
+        from zeroseg.web.server import address
+
         port = listener.getsockname()[1]
         locked = " (with the token)" if os.environ.get(TOKEN) else ""
-        print(printable(f"http://{self.host}:{port} is ready{locked}; Ctrl-C ends it."), flush=True)
+        print(printable(f"{address(self.host, port)} is ready{locked}; Ctrl-C ends it."), flush=True)
 
     def _check(self) -> None:
         """Raise `UsageError`."""

@@ -122,7 +122,7 @@ def _naming(app: FastAPI, engine: Engine) -> None:
             labels=labels_found(found, judged, naming.absent == "drop"),
             mask=await engine.elsewhere(lambda: mask(found, naming.mask)),
             maps=shown,
-            notes=segmenter.unknown_words(words),
+            notes=await engine.elsewhere(lambda: segmenter.unknown_words(words)),
         )
 
     @app.post("/v1/segment", response_model=Masks, responses=REFUSED, openapi_extra=_body(questions.Segment, form=True))

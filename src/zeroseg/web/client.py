@@ -15,6 +15,7 @@ import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from http import HTTPStatus
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -25,13 +26,16 @@ import numpy as np
 from PIL.Image import Image
 
 from zeroseg.errors import ZeroSegError
+from zeroseg.images import load_image
 from zeroseg.method_names import FormatName
 from zeroseg.segmentation import Segmentation
+from zeroseg.vocabulary import parse_labels
 
 Source = str | os.PathLike[str] | bytes | Image
-Words = Iterable[str]
+Words = str | Iterable[str]  # one line with commas, or several labels
 BUSY, TRIES, LONGEST = 429, 5, 60  # a status, attempts, and seconds to wait in between
 QUOTE = '"'
+STRANGE = "the server answers {} without what is asked for: is it one of zeroseg?"
 
 
 class ServerError(ZeroSegError):
@@ -68,7 +72,7 @@ class Client:
 
     def __init__(self, address: str = "http://localhost:8000", token: str = "", seconds: float = 120.0) -> None:
         """`token`: if the server has one. `seconds`: to wait for an answer."""
-        self._http = httpx.Client(base_url=address, headers=_headers(token), timeout=seconds)
+        self._http = httpx.Client(base_url=_checked_address(address), headers=_headers(token), timeout=seconds)
 
     def __enter__(self) -> Client:
         """The client itself."""
@@ -82,7 +86,7 @@ class Client:
 
     def models(self) -> list[dict[str, Any]]:
         """The models of the server; the first is the default."""
-        return _values(self._send(Call("/v1/models")))["models"]
+        return _values(self._send(Call("/v1/models"))).get("models", [])
 
     def segment(self, image: Source, labels: Words, model: str | None = None, **options: Any) -> Segmentation:
         """The masks of an image: a path, the bytes of a file, or a Pillow image. `options`: see `POST /v1/segment`."""
@@ -104,7 +108,7 @@ class Client:
         for attempt in range(TRIES):
             try:
                 response = self._http.request(*_arguments(call), **_content(call))
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
                 raise _gone(error) from error
             if response.status_code != BUSY or attempt == TRIES - 1:
                 return _checked(response)
@@ -117,7 +121,7 @@ class AsyncClient:
 
     def __init__(self, address: str = "http://localhost:8000", token: str = "", seconds: float = 120.0) -> None:
         """See `Client`."""
-        self._http = httpx.AsyncClient(base_url=address, headers=_headers(token), timeout=seconds)
+        self._http = httpx.AsyncClient(base_url=_checked_address(address), headers=_headers(token), timeout=seconds)
 
     async def __aenter__(self) -> AsyncClient:
         """The client itself."""
@@ -131,7 +135,7 @@ class AsyncClient:
 
     async def models(self) -> list[dict[str, Any]]:
         """See `Client.models`."""
-        return _values(await self._send(Call("/v1/models")))["models"]
+        return _values(await self._send(Call("/v1/models"))).get("models", [])
 
     async def segment(self, image: Source, labels: Words, model: str | None = None, **options: Any) -> Segmentation:
         """See `Client.segment`."""
@@ -153,7 +157,7 @@ class AsyncClient:
         for attempt in range(TRIES):
             try:
                 response = await self._http.request(*_arguments(call), **_content(call))
-            except httpx.HTTPError as error:
+            except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
                 raise _gone(error) from error
             if response.status_code != BUSY or attempt == TRIES - 1:
                 return _checked(response)
@@ -162,8 +166,8 @@ class AsyncClient:
 
 
 def _segment(image: Source, labels: Words, model: str | None, options: dict[str, Any]) -> Call:
-    line = ", ".join(f'"{label.replace(QUOTE, QUOTE * 2)}"' for label in labels)
-    fields = {**options, "mask": "runs", "labels": line}
+    line = labels if isinstance(labels, str) else ", ".join(f'"{label.replace(QUOTE, QUOTE * 2)}"' for label in labels)
+    fields = {**{name: value for name, value in options.items() if value is not None}, "mask": "runs", "labels": line}
     return Call("/v1/segment", files=_file(image), data=fields | ({"model": model} if model else {}))
 
 
@@ -172,7 +176,8 @@ def _embed(image: Source, model: str | None) -> Call:
 
 
 def _name(path: str, image: Remote, labels: Words, options: dict[str, Any]) -> Call:
-    return Call(path, json={**options, "embedding": image.embedding, "labels": list(labels)})
+    words = list(parse_labels(labels)) if isinstance(labels, str) else list(labels)
+    return Call(path, json={**options, "embedding": image.embedding, "labels": words})
 
 
 def _file(image: Source) -> dict[str, tuple[str, bytes, str]]:
@@ -181,7 +186,7 @@ def _file(image: Source) -> dict[str, tuple[str, bytes, str]]:
         return {"image": ("image", image, "application/octet-stream")}
     if isinstance(image, Image):
         buffer = BytesIO()
-        image.save(buffer, format="PNG")
+        load_image(image).save(buffer, format="PNG")
         return {"image": ("image.png", buffer.getvalue(), "image/png")}
     try:
         return {"image": (Path(image).name, Path(image).read_bytes(), "application/octet-stream")}
@@ -189,8 +194,15 @@ def _file(image: Source) -> dict[str, tuple[str, bytes, str]]:
         raise ServerError(f"{str(image)!r} cannot be read ({error.strerror}): check the path.") from error
 
 
-def _headers(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"} if token else {}
+def _checked_address(address: str) -> httpx.URL:
+    try:
+        return httpx.URL(address)
+    except httpx.InvalidURL as error:
+        raise ServerError(f"{address!r} is no address ({error}): give one such as http://localhost:8000.") from error
+
+
+def _headers(token: str) -> dict[bytes, bytes]:
+    return {b"Authorization": f"Bearer {token}".encode()} if token else {}
 
 
 def _arguments(call: Call) -> tuple[str, str]:
@@ -201,7 +213,7 @@ def _content(call: Call) -> dict[str, Any]:
     return {"json": call.json, "files": call.files, "data": call.data}
 
 
-def _gone(error: httpx.HTTPError) -> ServerError:
+def _gone(error: Exception) -> ServerError:
     return ServerError(f"the server does not answer ({error}): is `zeroseg serve` running there?")
 
 
@@ -218,21 +230,31 @@ def _checked(response: httpx.Response) -> httpx.Response:
         fault = response.json()["error"]
         raise ServerError(str(fault["message"]), response.status_code, str(fault["code"]))
     except (ValueError, KeyError, TypeError) as error:
-        raise ServerError(f"the server answers {response.status_code}: is it one of zeroseg?") from error
+        raise ServerError(STRANGE.format(response.status_code), response.status_code) from error
 
 
 def _values(response: httpx.Response) -> dict[str, Any]:
-    values: dict[str, Any] = response.json()
-    return values
+    try:
+        values = response.json()
+    except ValueError as error:
+        raise ServerError(STRANGE.format(response.status_code), response.status_code) from error
+    return values if isinstance(values, dict) else {}
 
 
 def _remote(values: dict[str, Any]) -> Remote:
-    return Remote(values["embedding"], values["model"], values["width"], values["height"])
+    try:
+        return Remote(values["embedding"], values["model"], values["width"], values["height"])
+    except (KeyError, TypeError) as error:
+        raise ServerError(STRANGE.format(HTTPStatus.OK)) from error
 
 
 def segmentation_of(values: dict[str, Any]) -> Segmentation:
     """A response with runs as the value that `Segmenter` returns."""
-    numbers, lengths = np.array(values["mask"]["runs"]).reshape(-1, 2).T
-    class_map = np.repeat(numbers, lengths).reshape(values["height"], values["width"])
-    scores = np.array([row["score"] for row in values["labels"]], np.float32)
-    return Segmentation(tuple(row["label"] for row in values["labels"]), class_map, scores, values["has_background"])
+    try:
+        numbers, lengths = np.array(values["mask"]["runs"]).reshape(-1, 2).T
+        class_map = np.repeat(numbers, lengths).reshape(values["height"], values["width"])
+        scores = np.array([row["score"] for row in values["labels"]], np.float32)
+        names = tuple(row["label"] for row in values["labels"])
+        return Segmentation(names, class_map, scores, values["has_background"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ServerError(STRANGE.format(HTTPStatus.OK)) from error

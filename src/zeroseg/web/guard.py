@@ -86,8 +86,8 @@ class Guard:
         if scope["method"] not in HARMLESS and origin is not None and origin.partition("://")[2] != host:
             raise RefusedError(HTTPStatus.FORBIDDEN, "origin", "requests from pages of other sites are not answered.")
         if door.token and scope["path"].startswith(door.locked):
-            given = headers.get("authorization", "")
-            if not secrets.compare_digest(given.encode("latin-1"), f"Bearer {door.token}".encode()):
+            scheme, _, given = headers.get("authorization", "").partition(" ")
+            if scheme.lower() != "bearer" or not secrets.compare_digest(given.encode("latin-1"), door.token.encode()):
                 sentence = "this server needs a token: send the header Authorization: Bearer TOKEN."
                 raise RefusedError(HTTPStatus.UNAUTHORIZED, "token", sentence, {"WWW-Authenticate": "Bearer"})
         length = headers.get("content-length", "0")
@@ -119,7 +119,10 @@ def too_large(most: int) -> RefusedError:
 
 def allowed_hosts(listening: str, more: Iterable[str]) -> tuple[str, ...]:
     """The names that the Host header may have if the server listens at `listening`, and those that the user names."""
-    return (*LOCAL, listening, *more)
+    return (
+        *LOCAL,
+        *(_name(f"[{name}]" if name.count(":") > 1 and "[" not in name else name) for name in (listening, *more)),
+    )
 
 
 def _name(host: str) -> str:

@@ -21,6 +21,9 @@ Q = TypeVar("Q", bound="Question")
 IMAGE, LABELS = "image", "labels"
 COSINES = 200.0  # the largest margin, cosine x 100
 SHOWN = 200  # letters of what is wrong
+MOST_WORDS = 10_000  # that are looked at, whatever the limits of the server
+MOST_VALUES = 100_000  # of a JSON text: an image is one
+LONGEST = 1_000_000  # letters of all labels of a form
 
 
 class Question(BaseModel):
@@ -33,7 +36,7 @@ class Word(Question):
     """A label with other words for it: the best of them counts."""
 
     label: str
-    others: list[str] = []
+    others: list[str] = Field(default=[], max_length=MOST_WORDS)
 
 
 class Embed(Question):
@@ -46,7 +49,9 @@ class Embed(Question):
 class Naming(Question):
     """What to look for, and how."""
 
-    labels: list[str | Word] = Field(min_length=1, description="Words, or labels with other words for them.")
+    labels: list[str | Word] = Field(
+        min_length=1, max_length=MOST_WORDS, description="Words, or labels with other words for them."
+    )
     absent: Literal["drop", "keep"] = Field(
         "drop", description="Labels of which it is doubtful that they are in the image get no area, or may."
     )
@@ -87,8 +92,11 @@ async def asked(request: Request, kind: type[Q]) -> tuple[Q, bytes]:
         forms = "a form (multipart/form-data) or JSON" if IMAGE in kind.model_fields else "JSON"
         sentence = f"the request must be {forms}, not {media[:60] or 'without a type'!r}."
         raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "type", sentence)
+    body = await request.body()
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > MOST_VALUES:  # they would take much memory
+        raise invalid(f"the request has more than {MOST_VALUES:,} values")
     try:
-        values = json.loads(await request.body())
+        values = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise invalid(f"the request is not JSON ({str(error)[:SHOWN]})") from error
     question = _checked(kind, values)
@@ -128,6 +136,8 @@ async def _of_form(request: Request, kind: type[Question]) -> tuple[dict[str, An
         values: dict[str, Any] = {name: value for name, value in form.items() if name not in (IMAGE, LABELS)}
         if LABELS in kind.model_fields:
             lines = [line for line in form.getlist(LABELS) if isinstance(line, str)]
+            if sum(map(len, lines)) > LONGEST:
+                raise invalid(f"the labels have more than {LONGEST:,} letters", "too_many_labels")
             values[LABELS] = [label for line in lines for label in parse_labels(line)]
         return {**values, IMAGE: ""}, await file.read()
     finally:
