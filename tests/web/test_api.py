@@ -196,7 +196,9 @@ def test_large_requests_and_pictures_are_refused() -> None:
 
 def test_who_watches_over_it(client: TestClient) -> None:
     """Models, health and figures."""
-    models = client.get("/v1/models").json()["models"]
+    offered = client.get("/v1/models").json()
+    models = offered["models"]
+    assert set(offered["formats"]) == {*PICTURE_FORMATS, *DATASET_FORMATS}
     assert [(model["name"], model["default"]) for model in models] == [("patches", True), ("segments", False)]
     assert models[0]["margin"] == 0
     assert models[1]["margin"] is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -70,7 +71,8 @@ def test_masks_are_those_of_this_machine(address: str, tmp_path: Path) -> None:
         kept = server.embed(picture, "picturebook")
         assert (kept.width, kept.height) == picture.size
         assert (server.name(kept, WORDS, absent="drop").class_map == found.class_map).all()
-        (tmp_path / "mask.png").write_bytes(server.export(kept, WORDS, "voc-png"))
+        named = server.embed(tmp_path / "ä b.png")
+        assert json.loads(server.export(named, WORDS, "coco"))["images"][0]["file_name"] == "ä b.png"
 
 
 def test_several_at_once(address: str) -> None:

@@ -107,6 +107,18 @@ def test_a_photo_is_dropped_or_pasted_and_words_are_typed(opened: Opening, kind:
     assert seen.page.locator("#legend tbody tr").count() == 1
 
 
+def test_a_photo_that_comes_before_the_models_is_taken_later(opened: Opening):
+    seen, held = opened(), list[Route]()
+    seen.page.route("**/v1/models", lambda route: held.append(route))
+    seen.page.reload()
+    seen.page.wait_for_timeout(300)
+    give(seen, "drop")
+    assert (len(held), seen.asked(EMBED)) == (1, 0)
+    held[0].continue_()
+    seen.wait_for("document.activeElement.id === 'words-input'")
+    assert seen.asked(EMBED) == 1
+
+
 def test_a_photo_is_chosen_and_an_unknown_word_is_said(opened: Opening):
     seen = opened()
     seen.page.locator("#words-input").fill("cat, xyzzyq")

@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field
 
 from zeroseg import scoring
 from zeroseg.drawing import hexadecimal, label_colours, mask_image
+from zeroseg.method_names import FormatName
 from zeroseg.presence import Judgement, judge
 from zeroseg.rules import Margin
 from zeroseg.segmentation import Segmentation
@@ -114,9 +115,10 @@ class ModelServed(BaseModel):
 
 
 class Models(BaseModel):
-    """The models that are served."""
+    """The models that are served, and the formats of `POST /v1/export` that can be made here."""
 
     models: list[ModelServed]
+    formats: list[FormatName]
 
 
 class State(BaseModel):

@@ -44,7 +44,7 @@ from zeroseg.web.answers import (
     reading,
 )
 from zeroseg.web.engine import Embedded, Engine
-from zeroseg.web.exporting import exported
+from zeroseg.web.exporting import exported, possible_formats
 from zeroseg.web.guard import Door, Guard
 from zeroseg.web.limits import Limits, RefusedError
 from zeroseg.web.metrics import Counted, Metrics
@@ -173,7 +173,8 @@ def _watching(app: FastAPI, engine: Engine, metrics: Metrics) -> None:
     @app.get("/v1/models", responses={401: REFUSED[401], 421: REFUSED[421]})
     async def models() -> Models:
         """The models that are served; the first is the default."""
-        return Models(models=[_described(name, one, engine.default) for name, one in engine.segmenters.items()])
+        found = [_described(name, one, engine.default) for name, one in engine.segmenters.items()]
+        return Models(models=found, formats=possible_formats())
 
     @app.get("/health/live")
     async def live() -> State:

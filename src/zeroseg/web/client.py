@@ -49,12 +49,13 @@ class ServerError(ZeroSegError):
 
 @dataclass(frozen=True)
 class Remote:
-    """An image that a server keeps."""
+    """An image that a server keeps. `photo`: its name in exported files."""
 
     embedding: str
     model: str
     width: int
     height: int
+    photo: str = "image.jpg"
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Client:
 
     def embed(self, image: Source, model: str | None = None) -> Remote:
         """An image that is encoded once, for `name` and `export`."""
-        return _remote(_values(self._send(_embed(image, model))))
+        return _remote(_values(self._send(_embed(image, model))), image)
 
     def name(self, image: Remote, labels: Words, **options: Any) -> Segmentation:
         """The masks of an image that the server keeps. `options`: see `POST /v1/name`."""
@@ -102,7 +103,9 @@ class Client:
 
     def export(self, image: Remote, labels: Words, form: FormatName, **options: Any) -> bytes:
         """The masks as a file in the format of another tool. `options`: see `POST /v1/export`."""
-        return self._send(_name("/v1/export", image, labels, options | {"format": form})).content
+        return self._send(
+            _name("/v1/export", image, labels, {"photo": image.photo} | options | {"format": form})
+        ).content
 
     def _send(self, call: Call) -> httpx.Response:
         for attempt in range(TRIES):
@@ -143,7 +146,7 @@ class AsyncClient:
 
     async def embed(self, image: Source, model: str | None = None) -> Remote:
         """See `Client.embed`."""
-        return _remote(_values(await self._send(_embed(image, model))))
+        return _remote(_values(await self._send(_embed(image, model))), image)
 
     async def name(self, image: Remote, labels: Words, **options: Any) -> Segmentation:
         """See `Client.name`."""
@@ -151,7 +154,9 @@ class AsyncClient:
 
     async def export(self, image: Remote, labels: Words, form: FormatName, **options: Any) -> bytes:
         """See `Client.export`."""
-        return (await self._send(_name("/v1/export", image, labels, options | {"format": form}))).content
+        return (
+            await self._send(_name("/v1/export", image, labels, {"photo": image.photo} | options | {"format": form}))
+        ).content
 
     async def _send(self, call: Call) -> httpx.Response:
         for attempt in range(TRIES):
@@ -241,9 +246,10 @@ def _values(response: httpx.Response) -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
-def _remote(values: dict[str, Any]) -> Remote:
+def _remote(values: dict[str, Any], image: Source) -> Remote:
+    named = {} if isinstance(image, bytes | Image) else {"photo": Path(image).name}
     try:
-        return Remote(values["embedding"], values["model"], values["width"], values["height"])
+        return Remote(values["embedding"], values["model"], values["width"], values["height"], **named)
     except (KeyError, TypeError) as error:
         raise ServerError(STRANGE.format(HTTPStatus.OK)) from error
 

@@ -6,10 +6,14 @@ import mimetypes
 import tempfile
 import zipfile
 from dataclasses import dataclass
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path, PurePosixPath
+from typing import get_args
 
 from zeroseg.formats import DATASET_FORMATS, PICTURE_FORMATS, AnnotatedPhoto, Classes
+from zeroseg.formats.geotiff import GeoTiff
+from zeroseg.method_names import FormatName
 from zeroseg.segmentation import Segmentation
 
 
@@ -22,6 +26,11 @@ class File:
     media_type: str
 
 
+def possible_formats() -> list[FormatName]:
+    """The formats whose libraries are here: only GeoTIFF needs one."""
+    return [name for name in get_args(FormatName) if name != GeoTiff.name or find_spec("rasterio") is not None]
+
+
 def exported(found: Segmentation, name: str, photo: str) -> File:
     """The masks in the format `name`; `photo`: how the file calls the photo, of which only the last part is used."""
     photo = PurePosixPath(photo.replace("\\", "/")).name or "image.jpg"
@@ -30,7 +39,8 @@ def exported(found: Segmentation, name: str, photo: str) -> File:
     if len(files) == 1:
         ((path, content),) = files.items()
         last = PurePosixPath(path).name
-        return File(_plain(last), content, mimetypes.guess_type(last)[0] or "application/octet-stream")
+        called = last if name in PICTURE_FORMATS else f"{stem}-{name}{PurePosixPath(path).suffix}"
+        return File(_plain(called), content, mimetypes.guess_type(last)[0] or "application/octet-stream")
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, content in files.items():

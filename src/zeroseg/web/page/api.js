@@ -23,9 +23,9 @@ export class Client {
     Object.assign(this, { askToken, say });
   }
 
-  /** The models that are served. */
+  /** The models that are served, and the formats of files. */
   async models() {
-    return (await (await this.#send("v1/models")).json()).models;
+    return (await this.#send("v1/models")).json();
   }
 
   /** The samples: file, labels, alt. */

@@ -20,9 +20,9 @@ export const FORMATS = [
   ["geotiff", "GeoTIFF", "a raster for maps: QGIS, GDAL"],
 ];
 
-/** Make the buttons. `overlay()` and `masks(format)` resolve to {name, blob}; `failed(error, again)`. */
-export function showDownloads({ overlay, masks, failed, say }) {
-  const rows = [["overlay", "Picture with masks", "a PNG to show"], ...FORMATS];
+/** Make the buttons of `formats`, names of what the server can make. `overlay()` and `masks(format)` resolve to {name, blob}; `failed(error, again)`. */
+export function showDownloads({ formats, overlay, masks, failed, say }) {
+  const rows = [["overlay", "Picture with masks", "a PNG to show"], ...FORMATS.filter(([name]) => formats.includes(name))];
   byId("formats").replaceChildren(...rows.map(([format, name, whom]) => {
     const button = element("button", { type: "button" },
       element("b", {}, name), " ", element("span", { className: "soft" }, whom));

@@ -54,8 +54,9 @@ function row(found, { colourOf, hidden, toggled, looked }) {
   return made;
 }
 
-function reasonOf({ absent, fraction }) {
+function reasonOf({ absent, fraction, presence }) {
   if (absent) return "probably not there";
+  if (fraction && presence !== null && presence < 0.5) return "unsure; large areas need less to be kept";
   return fraction ? "" : "nowhere the best word";
 }
 

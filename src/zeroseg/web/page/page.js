@@ -26,6 +26,7 @@ let choice = 0; // counts the photos: a slow one does not replace a later one
 let pointed = null; // the key of a word
 let sampleWords = ""; // those that came with the sample, which the next one replaces
 let working = 0; // requests
+let early = null; // a photo that was given before the models were known
 
 const sides = ["words", "other-words"].map((place, number) => new Side(number, new Chips(byId(place), {
   id: `${place}-input`, colourOf, say, described: "words-help",
@@ -44,7 +45,10 @@ const stage = new Stage((x, y) => sides[divider.sideAt((x + 0.5) / photo.width)]
 
 /** A new photo: shown at once, if the browser can, and then sent. */
 async function takePhoto(blob, name) {
-  if (!sides[0].model) return; // the models are not known: that was said
+  if (!sides[0].model) {
+    early = { blob, name };
+    return;
+  }
   const mine = ++choice;
   clearTrouble();
   busy(1);
@@ -197,13 +201,16 @@ function offerModels(models, side, id) {
 
 async function begin() {
   try {
-    const [models, samples] = await Promise.all([client.models(), client.samples()]);
+    const [{ models, formats }, samples] = await Promise.all([client.models(), client.samples()]);
     clearTrouble();
     offerModels(models, sides[0], "model");
     offerModels(models, sides[1], "other-model");
     threshold.offer(models[0]);
     showSamples(samples, takeSample);
+    offerDownloads(formats);
     document.body.classList.add("ready");
+    if (early) takePhoto(early.blob, early.name);
+    early = null;
   } catch (error) {
     showTrouble(error, begin);
   }
@@ -211,7 +218,8 @@ async function begin() {
 
 showWords();
 acceptFiles((file) => takePhoto(file, file.name || "photo.png"), (text) => showTrouble(new Trouble(text)));
-showDownloads({
+const offerDownloads = (formats) => showDownloads({
+  formats,
   overlay: async () => ({ name: `${photo.name.replace(/\.\w+$/, "")}-overlay.png`, blob: await stage.picture(0) }),
   masks: (format) => client.export(photo, sides[0].model.name, { format, photo: photo.name,
     ...sides[0].question(threshold.shift, byId("keep").checked ? "keep" : "drop") }),
