@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -52,9 +53,35 @@ def test_three_models_have_strengths(tmp_path: Path):
     assert "1 answered no check" in text
 
 
-def test_without_checks_and_with_everybody_failed(tmp_path: Path):
-    import numpy as np
+def test_a_model_without_votes_has_a_dash(tmp_path: Path):
+    answers = Answers(drawn_study(tmp_path / "study", 6, models=THREE))
+    one = next(name for name in answers.key.real if {*THREE} - {*NAMES} & {answers.key.questions[name].left})
+    left_out = {*THREE} - {answers.key.questions[one].left, answers.key.questions[one].right}
+    answers.add([Vote("ann", one, "left", "")])
+    write_report(answers.folder, tmp_path / "report")
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert f"| `{left_out.pop()}` | \u2013 | \u2013 |" in text.split("## Strengths")[1]
 
+
+@pytest.mark.parametrize(("count", "raters", "votes"), [(1, 1, "1 vote"), (37, 4, "148 votes")])
+def test_few_or_unanimous_votes_have_wilsons_interval(tmp_path: Path, count: int, raters: int, votes: str):
+    answers = Answers(drawn_study(tmp_path / "study", count))
+    answers.add(simulated_votes(answers.key, raters, 1.0, np.random.default_rng(0)))
+    (line,) = write_report(answers.folder, tmp_path / "report")
+    headline = (tmp_path / "report" / "report.md").read_text().split("## ")[0]
+    low = {1: "20.7", 37: "97.5"}[count]
+    assert f"in 100.0 % of {votes}** ({low} to 100.0 % by Wilson, because" in headline
+    assert f"of {votes}: 100.0 %" in line
+
+
+def test_other_votes_have_the_resampled_interval(answers: Answers, tmp_path: Path):
+    write_report(answers.folder, tmp_path)
+    headline = (tmp_path / "report.md").read_text().split("## ")[0]
+    assert "where pictures and raters are resampled)" in headline
+    assert "Wilson" not in headline
+
+
+def test_without_checks_and_with_everybody_failed(tmp_path: Path):
     answers = Answers(drawn_study(tmp_path / "none", 3, check_every=0))
     answers.add(simulated_votes(answers.key, 2, 1.0, np.random.default_rng(0)))
     write_report(answers.folder, tmp_path / "report")

@@ -113,6 +113,8 @@ def test_three_models_are_compared_in_pairs_and_on_one_scale():
     scale = model_strengths(cast, key)
     assert [one.model for one in scale] == list(models)
     for one in scale:
+        assert one.value is not None
+        assert one.interval is not None
         assert one.interval[0] < truth[one.model] < one.interval[1]
         assert one.interval[0] < one.value < one.interval[1]
 
@@ -123,6 +125,27 @@ def test_a_question_with_one_kind_of_votes_counts_for_its_own_pair_alone():
     found = preferences(votes(ann="q left"), key)
     assert [one.votes for one in found] == [0, 1, 0]
     assert [one.share for one in found] == [None, 1.0, None]
+
+
+def test_the_wider_interval():
+    unanimous = votes(ann="q1 left, q2 right, q3 left", bob="q1 left, q2 right")
+    found = preference(unanimous, KEY, NAMES)
+    assert (found.bootstrap, found.wider) == ((1, 1), "wilson")
+    assert preference(unanimous[:1], KEY, NAMES).wider == "wilson"
+    key = planned_key(40)
+    cast = simulated_votes(key, 5, 0.677, np.random.default_rng(0))
+    assert preference(cast, key, NAMES).wider == "bootstrap"
+
+
+def test_a_model_without_votes_has_no_strength():
+    """And the others have those that they have without it."""
+    three = Key("s", ("idle", *NAMES), 0, {**QUESTIONS, "q4": Secret("e.jpg", "idle", NAMES[0])}, "")
+    cast = votes(ann="q1 left, q2 left, q3 left", bob="q1 right, q2 right")
+    first, second, last = model_strengths(cast, three)
+    assert (last.model, last.value, last.interval) == ("idle", None, None)
+    assert [(one.model, one.value) for one in model_strengths(cast, KEY)] == [
+        (one.model, pytest.approx(one.value)) for one in (first, second)
+    ]
 
 
 def test_without_votes():

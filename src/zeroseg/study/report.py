@@ -36,8 +36,13 @@ PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")  # what means something in Markdown
 CELL = 340  # pixels of the longer side of a picture
 EXPLAINED = """Intervals are of 95 %. Wilson's and the exact binomial test take votes as independent of each other. The
 interval of resampled pictures and raters allows for pictures that are easy for one model and for raters who like one
-(both are drawn with replacement, 2,000 times); it is a little too wide rather than too narrow. The p-value is that of
-equal preference."""
+(both are drawn with replacement, 2,000 times); it is a little too wide rather than too narrow. Only if votes are few,
+or all alike, it is too narrow, because resampling them brings nothing new. The headline has the wider interval of both.
+The p-value is that of equal preference."""
+HEADLINE = {
+    "bootstrap": "where pictures and raters are resampled",
+    "wilson": "by Wilson, because resampled pictures and raters give a narrower interval",
+}
 
 
 def write_report(folder: Path, out: Path, least: float = PASSING, seed: int = 0) -> list[str]:
@@ -74,8 +79,9 @@ def write_report(folder: Path, out: Path, least: float = PASSING, seed: int = 0)
 def _headline(found: Sequence[Preference]) -> str:
     """The result of each pair in one sentence."""
     lines = [
-        f"**{_code(one.models[0])} is preferred to {_code(one.models[1])} in {_percent(one.share)} of {one.votes:,} "
-        f"votes** ({_interval(one.bootstrap)} where pictures and raters are resampled)."
+        f"**{_code(one.models[0])} is preferred to {_code(one.models[1])} in {_percent(one.share)} of "
+        f"{_votes(one.votes)}** ({_interval(one.bootstrap if one.wider == 'bootstrap' else one.wilson)} "
+        f"{HEADLINE[one.wider]})."
         for one in found
         if one.votes
     ]
@@ -140,10 +146,15 @@ def _strengths(votes: Sequence[Vote], key: Key, seed: int) -> str:
     """All models on one scale."""
     rows = ["| model | strength | interval |", "|---|---:|---:|"]
     for one in model_strengths(votes, key, seed):
-        rows.append(f"| {_code(one.model)} | {one.value:+.2f} | {one.interval[0]:+.2f} to {one.interval[1]:+.2f} |")
+        if one.value is None or one.interval is None:
+            rows.append(f"| {_code(one.model)} | \u2013 | \u2013 |")
+        else:
+            rows.append(f"| {_code(one.model)} | {one.value:+.2f} | {one.interval[0]:+.2f} to {one.interval[1]:+.2f} |")
     words = (
         "Log strengths by Bradley and Terry, with mean 0: the chance that a model is preferred to another is the "
-        "logistic function of the difference. The intervals are those of resampled pictures and raters."
+        "logistic function of the difference. The intervals are those of resampled pictures and raters. A model "
+        "without votes has a dash. The strength of a model that has won, or lost, all its votes has no limit, so its "
+        "figures mean little."
     )
     return "\n".join(rows) + "\n\n" + words
 
@@ -210,9 +221,13 @@ def _lead(key: Key, question: str, counts: Counter[str]) -> float:
 def _in_a_line(found: Preference) -> str:
     first, second = found.models
     return (
-        f"{first} is preferred to {second} in {found.won:,} of {found.votes:,} votes: {_percent(found.share)}, "
+        f"{first} is preferred to {second} in {found.won:,} of {_votes(found.votes)}: {_percent(found.share)}, "
         f"{_interval(found.wilson)} (Wilson), p {_p(found.p_value)}"
     )
+
+
+def _votes(number: int) -> str:
+    return f"{number:,} vote{'' if number == 1 else 's'}"
 
 
 def _count(things: Sequence[object], name: str) -> str:

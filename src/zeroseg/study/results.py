@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -68,14 +69,23 @@ class Preference:
         """The fraction of votes for the first model."""
         return self.won / self.votes if self.votes else None
 
+    @property
+    def wider(self) -> Literal["wilson", "bootstrap"]:
+        """Which interval is wider. It is Wilson's if votes are few, or all alike: resampling them says too little."""
+        narrower = self.bootstrap[1] - self.bootstrap[0] < self.wilson[1] - self.wilson[0]
+        return "wilson" if narrower else "bootstrap"
+
 
 @dataclass(frozen=True)
 class Strength:
-    """The log strength of a model by Bradley and Terry, and its interval under resampled pictures and raters."""
+    """The log strength of a model by Bradley and Terry, and its interval under resampled pictures and raters.
+
+    Both are None for a model without votes.
+    """
 
     model: str
-    value: float
-    interval: Interval
+    value: float | None
+    interval: Interval | None
 
 
 def checked_raters(votes: Iterable[Vote], key: Key) -> list[CheckedRater]:
@@ -143,7 +153,7 @@ def preference_matrix(votes: Iterable[Vote], key: Key, models: tuple[str, str]) 
 
 
 def model_strengths(votes: Sequence[Vote], key: Key, seed: int = 0) -> list[Strength]:
-    """The strengths of all models, strongest first."""
+    """The strengths of all models, strongest first, and those without votes last."""
     places, raters = {model: k for k, model in enumerate(key.models)}, len({vote.rater for vote in votes})
     if not raters:
         return []
@@ -156,10 +166,18 @@ def model_strengths(votes: Sequence[Vote], key: Key, seed: int = 0) -> list[Stre
             matrix = preference_matrix(votes, key, (first, second))
             wins[:, places[first], places[second]] = weighted_votes(np.nan_to_num(matrix), *weights)
             wins[:, places[second], places[first]] = weighted_votes(np.nan_to_num(1 - matrix), *weights)
-        found.append(strengths(wins))
-    low, high = np.quantile(found[1], [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    rows = [Strength(model, float(found[0][0, k]), (float(low[k]), float(high[k]))) for model, k in places.items()]
-    return sorted(rows, key=lambda row: -row.value)
+        compared = (wins + wins.transpose(0, 2, 1)).sum(axis=2) > 0
+        found.append(np.where(compared, strengths(wins), np.nan))
+    rows = [_strength(model, found[0][0, k], found[1][:, k]) for model, k in places.items()]
+    return sorted(rows, key=lambda row: (row.value is None, -(row.value or 0.0)))
+
+
+def _strength(model: str, value: float, resampled: Float[np.ndarray, " N"]) -> Strength:
+    """A model's strength; NaN where it has no votes."""
+    if np.isnan(value):
+        return Strength(model, None, None)
+    low, high = np.nanquantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Strength(model, float(value), (float(low), float(high)))
 
 
 def of_raters(votes: Iterable[Vote], names: set[str]) -> list[Vote]:
