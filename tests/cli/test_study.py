@@ -116,6 +116,31 @@ def test_export_and_import(call: Call, study: Path, tmp_path: Path):
     assert_one_sentence(call("study", "import", study), 2, "name a file")
 
 
+def test_more_raters_than_places(call: Call, study: Path):
+    """3 pictures for 2 raters each are 6 places."""
+    assert call("study", "invite", study, "--raters", 2).err == ""
+    said = call("study", "invite", study, "--raters", 3)
+    assert said.err == (
+        "zeroseg: there are more new raters than open places: 6 of their questions are also those of others, who have "
+        "not answered yet, and may get more than 2 votes.\n"
+    )
+    found, answers = LINK.findall(said.out), Answers(study)
+    assert len(found) == 3
+    assert all(set(answers.asked(token) or {}) & set(answers.key.real) for _, _, token, _, _ in found)
+
+
+def test_a_file_cannot_answer_for_a_rater_with_a_link(call: Call, study: Path, tmp_path: Path):
+    answers = Answers(study)
+    token = answers.invite(1)[0].token or ""
+    question = next(name for name in answers.asked(token) or {} if name in answers.key.real)
+    answers.vote(token, question, "left")
+    table, other = tmp_path / "votes.csv", tmp_path / "other.csv"
+    other.write_text(f"rater,question,answer\nann,{question},right\n")
+    table.write_text(f"rater,question,answer\nann,{question},right\nrater 1,{question},right\n")
+    assert_one_sentence(call("study", "import", study, other, table), 1, "line 3", "votes.csv", "'rater 1'")
+    assert [(vote.rater, vote.side) for vote in answers.votes()] == [("rater 1", "left")]
+
+
 def test_what_makes_no_sense(call: Call, study: Path, tmp_path: Path):
     assert_one_sentence(call("study", "nwe"), 2, "nwe", "new, invite, serve")
     assert_one_sentence(call("study", "invite", tmp_path), 1, "is no study")
@@ -145,6 +170,15 @@ def test_serve_invites_and_prints_links(call: Call, study: Path, monkeypatch: py
     assert [found[1:3] for found in LINK.findall(again.out)] == [
         ("https://study.example.org", found[2]) for found in LINK.findall(said.out)
     ]
+
+
+def test_links_of_an_ipv6_address_are_urls(call: Call, study: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(server, "listening", lambda *_: socket.create_server(("localhost", 0)))
+    monkeypatch.setattr(server, "serve", lambda *given: given[3]())
+    said = call("study", "serve", study, "--raters", 1, "--host", "::1", "--port", 0)
+    ((_, url, *_),) = LINK.findall(said.out)
+    assert re.fullmatch(r"http://\[::1\]:\d+", url)
+    assert f"{url} is ready" in said.out
 
 
 def test_serve_says_what_is_missing(call: Call, study: Path, monkeypatch: pytest.MonkeyPatch):

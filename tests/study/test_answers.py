@@ -57,6 +57,27 @@ def test_more_raters_take_what_is_missing_then_what_nobody_has_answered(answers:
     assert late.name == "rater 7"
 
 
+@pytest.mark.parametrize("invitations", [(80,), (3, 77), (60, 1, 19)])
+def test_no_link_is_without_a_question(answers: Answers, invitations: tuple[int, ...]):
+    """20 questions for 3 raters each are 60 places."""
+    for raters in invitations:
+        assert len(answers.invite(raters)) == raters
+    found = asked(answers)
+    assert min(found[name] for name in answers.key.real) >= 3
+    for rater in answers.raters():
+        assert set(answers.asked(rater.token or "") or {}) & set(answers.key.real), rater
+    assert answers.surplus() == sum(found[name] - 3 for name in answers.key.real)
+
+
+def test_who_comes_beyond_the_places_has_one_question_and_all_are_taken_equally_often(answers: Answers):
+    answers.invite(1)
+    assert answers.surplus() == 0
+    raters = answers.invite(60)
+    assert [rater.asked for rater in raters] == [2] * 60, "a question, and an attention check"
+    assert answers.surplus() == 20
+    assert {asked(answers)[name] for name in answers.key.real} == {4}
+
+
 def test_nobody_is_invited_when_all_votes_are_there(answers: Answers):
     answers.add(simulated_votes(answers.key, 3, 0.5, np.random.default_rng(0)))
     with pytest.raises(DatasetError, match="every question has its votes"):
@@ -128,6 +149,16 @@ def test_answers_from_elsewhere_are_added_once_and_may_change(answers: Answers):
 def test_names_of_imported_raters_are_not_given_again(answers: Answers):
     answers.add([Vote(name, answers.key.real[0], "left", "now") for name in ("rater 2", "ann")])
     assert [rater.name for rater in answers.invite(3)] == ["rater 1", "rater 3", "rater 4"]
+
+
+def test_nobody_answers_for_a_rater_with_a_link(answers: Answers):
+    rater = answers.invite(1)[0]
+    question = next(name for name in answers.asked(rater.token or "") or {} if name in answers.key.real)
+    answers.vote(rater.token or "", question, "left")
+    before = answers.votes()
+    with pytest.raises(DatasetError, match="'rater 1' has a link"):
+        answers.add([Vote("ann", question, "right", "now"), Vote("rater 1", question, "right", "now")])
+    assert answers.votes() == before
 
 
 def test_all_or_nothing(answers: Answers):

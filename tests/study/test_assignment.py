@@ -6,7 +6,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zeroseg.study.assignment import assign, with_checks
+from zeroseg.study.assignment import assign, fill, with_checks
 
 
 @given(
@@ -20,6 +20,22 @@ def test_every_question_has_its_raters(demand: dict[str, int], raters: int, seed
     assert {name: asked[name] for name in demand} == {name: min(count, raters) for name, count in demand.items()}
     assert all(len(set(own)) == len(own) for own in lists)
     assert max(map(len, lists)) - min(map(len, lists)) <= 1
+
+
+@given(
+    lists=st.lists(st.lists(st.sampled_from("abc"), max_size=2), max_size=20),
+    spare=st.dictionaries(st.sampled_from("defgh"), st.integers(1, 5), min_size=1),
+    seed=st.integers(0, 2**32),
+)
+def test_empty_lists_are_filled_evenly_and_no_others(lists: list[list[str]], spare: dict[str, int], seed: int):
+    filled = fill(lists, spare, Random(seed))
+    assert [own for own, before in zip(filled, lists, strict=True) if before] == [own for own in lists if own]
+    new = [own for own, before in zip(filled, lists, strict=True) if not before]
+    assert all(len(own) == 1 for own in new)
+    times = Counter(own[0] for own in new)
+    counts = [times[name] for name in spare]
+    assert max(counts) - min(counts) <= 1
+    assert not new or spare[new[0][0]] == max(spare.values())
 
 
 def test_groups_of_raters_are_mixed():

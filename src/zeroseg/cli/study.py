@@ -15,7 +15,7 @@ from zeroseg.cli.study_new import New
 from zeroseg.cli.study_server import check_port, serve_study
 
 if TYPE_CHECKING:
-    from zeroseg.study import Rater
+    from zeroseg.study import Answers, Rater
 
 Folder = Positional[Annotated[Path, arg(metavar="STUDY")]]
 SIMPLE_URL = "http://localhost:8000"
@@ -26,7 +26,7 @@ class Invite:
     """Add raters, and print a link for each; without --raters, print all links with how far each rater is.
 
     Questions that lack raters are divided among the new ones, so that each has as many as the study wants. When all are
-    given away, new raters get those that nobody has answered yet.
+    given away, new raters get those that others were given and have not answered yet.
 
     example:
       zeroseg study invite study --raters 25 --url https://study.example.org
@@ -46,7 +46,7 @@ class Invite:
         answers = Answers(self.study)
         if self.raters < 0:
             raise UsageError(f"--raters must be 0 or more, not {self.raters}.")
-        print_links(answers.invite(self.raters) if self.raters else answers.raters(), self.url)
+        print_links(_invited(answers, self.raters) if self.raters else answers.raters(), self.url)
         return 0
 
 
@@ -83,7 +83,7 @@ class Serve:
         answers = Answers(self.study)
         missing = self.raters - sum(rater.token is not None for rater in answers.raters())
         if missing > 0:
-            answers.invite(missing)
+            _invited(answers, missing)
         if not any(rater.token for rater in answers.raters()):
             say(f"nobody is invited yet: --raters, or `zeroseg study invite {self.study} --raters N`.")
         return serve_study(self.study, self.host, self.port, self.allow_host, lambda address: self._say(address))
@@ -140,7 +140,8 @@ class Import:
     """Add the answers of files: results of Mechanical Turk, tables, or what the page without a server gave.
 
     A table (CSV) has the columns rater, question and answer, which is left or right. A file that does not fit the study
-    is refused as a whole. The same file may be imported again: new answers replace former ones.
+    is refused as a whole, also one that answers in the name of a rater who has a link. The same file may be imported
+    again: new answers replace former ones.
 
     examples:
       zeroseg study import study Batch_1_batch_results.csv
@@ -159,7 +160,8 @@ class Import:
         if not self.files:
             raise UsageError("name a file of answers (see `zeroseg study import --help`).")
         answers = Answers(self.study)
-        given = [read_answers(path, answers.key) for path in self.files]
+        invited = {rater.name for rater in answers.raters() if rater.token}
+        given = [read_answers(path, answers.key, invited) for path in self.files]
         for path, votes in zip(self.files, given, strict=True):
             print(printable(f"{path}: {len(votes)} answers, {answers.add(votes)} of them new or changed"))
         return 0
@@ -208,6 +210,18 @@ examples:
 
 `zeroseg study new --help` lists the options of new, and so on.
 """
+
+
+def _invited(answers: Answers, raters: int) -> list[Rater]:
+    """New raters; says on stderr how many of their questions are given in place of others."""
+    before = answers.surplus()
+    new, again = answers.invite(raters), answers.surplus() - before
+    if again:
+        say(
+            f"there are more new raters than open places: {again:,} of their questions are also those of others, who "
+            f"have not answered yet, and may get more than {answers.questions.votes} votes."
+        )
+    return new
 
 
 def print_links(raters: Sequence[Rater], url: str) -> None:

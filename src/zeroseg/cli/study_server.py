@@ -24,7 +24,7 @@ def serve_study(study: Path, host: str, port: int, allowed: Sequence[str], ready
     try:
         from zeroseg.study.app import app
         from zeroseg.web.guard import Door, Guard, allowed_hosts
-        from zeroseg.web.server import listening, serve
+        from zeroseg.web.server import address, listening, serve
     except ModuleNotFoundError as error:
         raise UsageError(MISSING) from error
     page = app(study)
@@ -34,9 +34,9 @@ def serve_study(study: Path, host: str, port: int, allowed: Sequence[str], ready
         raise UsageError(
             f"cannot listen on {host}, port {port} ({error.strerror}): choose another --host or --port."
         ) from error
-    address = f"http://{host}:{listener.getsockname()[1]}"
+    reached = address(host, listener.getsockname()[1])
     with listener:
         guarded = Guard(page, Door(allowed_hosts(host, allowed), bytes=MOST_BYTES))
-        serve(guarded, listener, SECONDS, lambda: ready(address))
+        serve(guarded, listener, SECONDS, lambda: ready(reached))
     print("ended.", flush=True)
     return 0

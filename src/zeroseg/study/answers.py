@@ -17,7 +17,7 @@ from pathlib import Path
 from random import Random
 
 from zeroseg.errors import DatasetError
-from zeroseg.study.assignment import assign, with_checks
+from zeroseg.study.assignment import assign, fill, with_checks
 from zeroseg.study.questions import ANSWERS, Key, Questions, Side, read_key, read_questions
 
 WAIT = 30.0  # seconds for which a writer waits for others
@@ -33,6 +33,11 @@ CREATE TABLE IF NOT EXISTS votes (
     CHECK (side IN ('left', 'right')), first TEXT NOT NULL, last TEXT NOT NULL, changes INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (rater, question)) WITHOUT ROWID;
 """
+GIVEN = """
+SELECT question, count(*) FROM (SELECT rater, question FROM asked UNION SELECT rater, question FROM votes)
+GROUP BY question
+"""
+CAST = "SELECT question, count(*) FROM votes GROUP BY question"
 VOTE = """
 INSERT INTO votes (rater, question, side, first, last) VALUES (:rater, :question, :side, :now, :now)
 ON CONFLICT (rater, question) DO UPDATE SET side = :side, last = :now, changes = changes + 1 WHERE side != :side
@@ -80,7 +85,8 @@ class Answers:
         """Add raters, each with a link of its own, and give them questions; returns them.
 
         Questions that have too few raters are divided among the new ones. If all have enough, those are divided whose
-        raters have not answered yet, so that others take the places of people who do not come. Every rater has an
+        raters have not answered yet, so that others take the places of people who do not come. If there are more new
+        raters than places, each of the others has one of these questions: nobody is without any. Every rater has an
         attention check for each ten questions or so, as the study has. `seed`: of the assignment, for tests; tokens are
         always random.
 
@@ -88,14 +94,17 @@ class Answers:
         """
         draw = Random(secrets.randbits(64) if seed is None else seed)
         with self._writing() as base:
-            lists = assign(self._demand(base), raters, draw)
+            given, cast = self._lacking(base)
+            if not cast:
+                raise DatasetError("every question has its votes: nobody more is needed.")
+            lists = fill(assign(given or cast, raters, draw), cast, draw)
             used = dict.fromkeys(self.key.checks, 0)
             for check, times in base.execute("SELECT question, count(*) FROM asked GROUP BY question"):
                 used |= {check: times} if check in used else {}
             taken = {row[0] for row in base.execute("SELECT name FROM raters")}  # imported ones may be called so, too
             free = (name for number in count(1) if (name := f"rater {number}") not in taken)
             for name, own in zip(free, lists, strict=False):
-                wanted = max(1, round(len(own) * len(used) / len(self.key.real))) if used and own else 0
+                wanted = max(1, round(len(own) * len(used) / len(self.key.real))) if used else 0
                 mixed, checks = with_checks(own, used, wanted, draw)
                 used |= {check: used[check] + 1 for check in checks}
                 row = (name, secrets.token_urlsafe(16), _now())
@@ -104,6 +113,12 @@ class Answers:
                     "INSERT INTO asked VALUES (?, ?, ?)", [(rater, place, one) for place, one in enumerate(mixed)]
                 )
         return self.raters()[-raters:] if raters else []
+
+    def surplus(self) -> int:
+        """How many answers there will be beyond those that the study wants, if all raters answer all they are asked."""
+        with self._connection() as base:
+            asked = _counts(base, GIVEN)
+        return sum(max(0, asked.get(name, 0) - self.questions.votes) for name in self.key.real)
 
     def raters(self) -> list[Rater]:
         """All raters in the order in which they were invited; those of imported files come first."""
@@ -141,10 +156,15 @@ class Answers:
         """Store answers that were given elsewhere, all or none; returns how many are new or changed.
 
         Raters are known by their names; answers of the same rater to the same question replace each other.
+
+        Raises `DatasetError` if one of the raters has a link, and answers by it.
         """
         with self._writing() as base:
             given, changed = list(votes), 0
             names = dict.fromkeys(vote.rater for vote in given)
+            for (name,) in base.execute("SELECT name FROM raters WHERE token IS NOT NULL"):
+                if name in names:
+                    raise DatasetError(f"{name!r} has a link, so answers from elsewhere need another name.")
             base.executemany(
                 "INSERT OR IGNORE INTO raters (name, invited) VALUES (?, ?)", [(name, _now()) for name in names]
             )
@@ -160,20 +180,13 @@ class Answers:
         with self._connection() as base:
             return [Vote(*row) for row in base.execute(query)]
 
-    def _demand(self, base: sqlite3.Connection) -> dict[str, int]:
-        """How many raters each question still needs. Raises `DatasetError` if all votes are there."""
-        promised = _counts(
-            base,
-            "SELECT question, count(*) FROM (SELECT rater, question FROM asked"
-            " UNION SELECT rater, question FROM votes) GROUP BY question",
+    def _lacking(self, base: sqlite3.Connection) -> tuple[dict[str, int], dict[str, int]]:
+        """The questions that lack raters, and how many; and those that lack votes."""
+        given, cast = (
+            {name: lacking for name in self.key.real if (lacking := self.questions.votes - there.get(name, 0)) > 0}
+            for there in (_counts(base, GIVEN), _counts(base, CAST))
         )
-        cast = _counts(base, "SELECT question, count(*) FROM votes GROUP BY question")
-        for there in (promised, cast):
-            lacking = {name: self.questions.votes - there.get(name, 0) for name in self.key.real}
-            demand = {name: number for name, number in lacking.items() if number > 0}
-            if demand:
-                return demand
-        raise DatasetError("every question has its votes: nobody more is needed.")
+        return given, cast
 
     @contextmanager
     def _writing(self) -> Generator[sqlite3.Connection]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from random import Random
 
 
@@ -21,6 +22,16 @@ def assign(demand: Mapping[str, int], raters: int, draw: Random) -> list[list[st
     for own in lists:
         draw.shuffle(own)
     return lists
+
+
+def fill(lists: Sequence[Sequence[str]], spare: Mapping[str, int], draw: Random) -> list[list[str]]:
+    """The lists of raters, where each that is empty has one of the `spare` questions, which must be some.
+
+    `spare`: how many votes each lacks; those that lack most come first, and all come equally often.
+    """
+    names = sorted(draw.sample(sorted(spare), len(spare)), key=lambda name: -spare[name])
+    order = cycle(names)
+    return [list(own) or [next(order)] for own in lists]
 
 
 def with_checks(

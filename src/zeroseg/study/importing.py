@@ -6,9 +6,10 @@ Whatever does not belong to the study is refused with the line that has it, and 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,11 @@ from zeroseg.study.questions import SIDES, Key
 SIMPLE = ("rater", "question", "answer")
 WORKER, STATUS, REJECTED = "WorkerId", "AssignmentStatus", "Rejected"
 ASKED = re.compile(r"Input\.question_(\d+)")
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}  # that tables have instead of commas
 
 
-def read_answers(path: Path, key: Key) -> list[Vote]:
-    """The answers in a file.
+def read_answers(path: Path, key: Key, invited: Collection[str] = ()) -> list[Vote]:
+    """The answers in a file. `invited`: the names of raters who have a link, in whose names no file may answer.
 
     A CSV file of Mechanical Turk has a line an assignment, with the columns `WorkerId`, `Input.question_K` and
     `Answer.answer_K` (or one for each side, `Answer.answer_K.left`, with true or false); rejected assignments are left
@@ -31,12 +33,10 @@ def read_answers(path: Path, key: Key) -> list[Vote]:
     without a server lets people download.
 
     Raises `DatasetError` for a file that cannot be read, lacks a column, or has a question that the study does not
-    have, an answer that is neither left nor right, no name of a rater, or two answers of a rater to one question.
+    have, an answer that is neither left nor right, no name of a rater, one of `invited`, or two answers of a rater to
+    one question.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"the answers in {str(path)!r} cannot be read: {error}.") from error
+    text = _text(path)
     given = _of_page(path, text, key) if path.suffix.lower() == ".json" else _of_table(path, text)
     now, lines = datetime.now(UTC).isoformat(timespec="seconds"), dict[tuple[str, str], int]()
     votes: list[Vote] = []
@@ -44,6 +44,8 @@ def read_answers(path: Path, key: Key) -> list[Vote]:
         where = f"line {line} of {str(path)!r}"
         if not rater:
             raise DatasetError(f"{where} does not say who answers.")
+        if rater in invited:
+            raise DatasetError(f"{where} answers as {rater!r}, who has a link: give this rater another name.")
         if question not in key.questions:
             raise DatasetError(f"{where} answers question {question!r}, which this study does not have.")
         if answer not in SIDES:
@@ -61,8 +63,22 @@ def read_answers(path: Path, key: Key) -> list[Vote]:
 Given = Iterator[tuple[int, str, str, str]]  # line, rater, question, answer
 
 
+def _text(path: Path) -> str:
+    """A file's text, with its line ends as they are. Raises `DatasetError`."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    except OSError as error:
+        raise DatasetError(f"the answers in {str(path)!r} cannot be read: {error}.") from error
+    if "\0" in text:  # UTF-16 without a mark at its beginning
+        raise DatasetError(f"{str(path)!r} is no text in UTF-8: save it again, with the encoding UTF-8.")
+    return text
+
+
 def _of_table(path: Path, text: str) -> Given:
-    rows = csv.DictReader(text.splitlines(keepends=True), strict=True)
+    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    _check_separator(path, text)
     try:
         names = list(rows.fieldnames or [])
         if WORKER in names:
@@ -73,10 +89,20 @@ def _of_table(path: Path, text: str) -> Given:
                 yield rows.line_num, rater, question, answer
         else:
             raise DatasetError(
-                f"line 1 of {str(path)!r} names neither WorkerId (Mechanical Turk) nor {', '.join(SIMPLE)}."
+                f"line 1 of {str(path)!r} names neither WorkerId (Mechanical Turk) nor {', '.join(SIMPLE)}, with "
+                "commas between them."
             )
     except csv.Error as error:
         raise DatasetError(f"line {rows.line_num + 1} of {str(path)!r} is no line of a table ({error}).") from error
+
+
+def _check_separator(path: Path, text: str) -> None:
+    """Raise `DatasetError` for a table that would be one, if its separator were a comma."""
+    first = text.partition("\n")[0]
+    for mark, words in SEPARATORS.items():
+        names = {cell.strip(' \r"') for cell in first.split(mark)}
+        if mark in first and (WORKER in names or set(SIMPLE) <= names):
+            raise DatasetError(f"{str(path)!r} has {words} as the separator of its columns: save it with commas.")
 
 
 def _of_mturk(path: Path, rows: csv.DictReader[str], names: list[str]) -> Given:
@@ -114,7 +140,7 @@ def _of_page(path: Path, text: str, key: Key) -> Given:
         raise DatasetError(f"{str(path)!r} is no file of answers: it needs study, rater and answers.") from error
     if study != key.study:
         raise DatasetError(f"{str(path)!r} belongs to another study: leave it out.")
-    lines = text.splitlines()
+    lines = text.split("\n")
     for question, answer in answers:
         line = next((number for number, said in enumerate(lines, 1) if f'"{question}"' in said), 1)
         yield line, str(rater).strip(), question, str(answer)
