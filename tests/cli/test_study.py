@@ -35,7 +35,7 @@ def test_models_from_new_to_report(call: Call, models: Models, photos: Path, tmp
     words = ["--models", models.student, tmp_path / "copy", "--pictures", photos, "--labels", "dog, cat, tree, sky"]
     said = call("study", "new", "--out", tmp_path / "study", *words, "--count", 3, "--votes", 2, "--seed", 1)
     assert (said.code, said.err) == (0, "")
-    assert said.out.startswith(f"3 questions and 1 attention checks: {tmp_path / 'study'}\n")
+    assert said.out.startswith(f"3 questions and 3 attention checks: {tmp_path / 'study'}\n")
     key = read_key(tmp_path / "study")
     assert key.models == (str(models.student), str(tmp_path / "copy"))
     assert {row.label for one in read_questions(tmp_path / "study").questions for row in one.left_legend} <= {
@@ -44,13 +44,13 @@ def test_models_from_new_to_report(call: Call, models: Models, photos: Path, tmp
     said = call("study", "invite", tmp_path / "study", "--raters", 2, "--url", "https://study.example.org/")
     found = LINK.findall(said.out)
     assert [(name, url, asked) for name, url, _, _, asked in found] == [
-        ("rater 1", "https://study.example.org", "4"),
-        ("rater 2", "https://study.example.org", "4"),
+        ("rater 1", "https://study.example.org", "6"),
+        ("rater 2", "https://study.example.org", "6"),
     ]
     answers = Answers(tmp_path / "study")
     for question in answers.asked(found[0][2]) or {}:
         answers.vote(found[0][2], question, answers.key.questions[question].right_answer or "left")
-    assert "(4 of 4 answered)" in call("study", "invite", tmp_path / "study").out
+    assert "(6 of 6 answered)" in call("study", "invite", tmp_path / "study").out
     said = call("study", "report", tmp_path / "study", "--out", tmp_path / "report")
     assert said.code == 0, said.err
     assert " of 3 votes" in said.out
@@ -102,15 +102,15 @@ def test_export_and_import(call: Call, study: Path, tmp_path: Path):
         "study", "export", study, "--out", tmp_path / "mturk", "--url", "https://example.org", "--per-assignment", 4
     )
     assert said.out == f"1 assignments: {tmp_path / 'mturk/mturk.html'} and {tmp_path / 'mturk/mturk.csv'}\n"
-    assert call("study", "export", study, "--to", "page", "--out", tmp_path / "page").out.startswith("4 questions: ")
+    assert call("study", "export", study, "--to", "page", "--out", tmp_path / "page").out.startswith("6 questions: ")
     key = read_key(study)
     table, page = tmp_path / "votes.csv", tmp_path / "answers-bob.json"
     table.write_text("rater,question,answer\n" + "".join(f"ann,{name},left\n" for name in key.questions))
     page.write_text(json.dumps({"study": key.study, "rater": "bob", "answers": {key.real[0]: "right"}}))
     said = call("study", "import", study, table, page)
-    assert said.out == f"{table}: 4 answers, 4 of them new or changed\n{page}: 1 answers, 1 of them new or changed\n"
-    assert "4 answers, 0 of them new" in call("study", "import", study, table).out
-    assert call("study", "invite", study).out == "ann: (imported)  (4 answered)\nbob: (imported)  (1 answered)\n"
+    assert said.out == f"{table}: 6 answers, 6 of them new or changed\n{page}: 1 answers, 1 of them new or changed\n"
+    assert "6 answers, 0 of them new" in call("study", "import", study, table).out
+    assert call("study", "invite", study).out == "ann: (imported)  (6 answered)\nbob: (imported)  (1 answered)\n"
     table.write_text("rater,question,answer\nann,q,left\n")
     assert_one_sentence(call("study", "import", study, page, table), 1, "line 2", "votes.csv")
     assert_one_sentence(call("study", "import", study), 2, "name a file")

@@ -39,8 +39,10 @@ def test_every_question_has_its_raters_and_everybody_some_checks(answers: Answer
     assert all(len(rater.token or "") >= 22 for rater in raters)
     for rater in raters:
         own = answers.asked(rater.token or "") or {}
-        assert len(set(own) & set(answers.key.checks)) == 1
-        assert (rater.asked, rater.answered) == (13, 0)
+        checks = set(own) & set(answers.key.checks)
+        assert len(checks) == 3
+        assert {answers.key.questions[name].right_answer for name in checks} == {"left", "right"}
+        assert (rater.asked, rater.answered) == (15, 0)
         assert set(own.values()) == {None}
 
 
@@ -137,13 +139,13 @@ def test_invitations_at_once_do_not_promise_twice(answers: Answers):
 
 def test_answers_from_elsewhere_are_added_once_and_may_change(answers: Answers):
     votes = simulated_votes(answers.key, 2, 0.5, np.random.default_rng(0))
-    assert answers.add(votes) == 2 * 22
+    assert answers.add(votes) == 2 * 23
     assert answers.add(votes) == 0
     first = votes[0]
     other = Vote(first.rater, first.question, "left" if first.side == "right" else "right", first.at)
     assert answers.add([other, *votes[1:]]) == 1
     assert other in answers.votes()
-    assert [(rater.token, rater.answered) for rater in answers.raters()] == [(None, 22), (None, 22)]
+    assert [(rater.token, rater.answered) for rater in answers.raters()] == [(None, 23), (None, 23)]
 
 
 def test_names_of_imported_raters_are_not_given_again(answers: Answers):

@@ -43,8 +43,8 @@ def test_a_rater_sees_questions_and_pictures(client: TestClient, token: str, stu
     assert page.status_code == 200
     asked = data_of(page.text)
     assert [question["id"] for question in asked["questions"]] == list(Answers(study).asked(token) or {})
-    assert len(asked["questions"]) == 5
-    assert "5 pictures" in page.text
+    assert len(asked["questions"]) == 7
+    assert "7 pictures" in page.text
     for question in asked["questions"]:
         for name in ("picture", "left", "right"):
             picture = client.get(f"{asked['pictures']}{question[name]}.jpg")

@@ -47,7 +47,8 @@ def test_groups_of_raters_are_mixed():
 @given(count=st.integers(0, 40), checks=st.integers(0, 8), wanted=st.integers(0, 10), seed=st.integers(0, 2**32))
 def test_checks_are_spread_and_the_order_of_the_others_stays(count: int, checks: int, wanted: int, seed: int):
     own = [f"q{k}" for k in range(count)]
-    mixed, taken = with_checks(own, {f"c{k}": k for k in range(checks)}, wanted, Random(seed))
+    sides = {f"c{k}": "left" if k % 2 else "right" for k in range(checks)}
+    mixed, taken = with_checks(own, {f"c{k}": k for k in range(checks)}, sides, wanted, Random(seed))
     assert [name for name in mixed if name.startswith("q")] == own
     assert sorted(taken) == sorted(name for name in mixed if name.startswith("c"))
     assert len(set(taken)) == len(taken) == min(wanted, checks)
@@ -58,5 +59,14 @@ def test_checks_are_spread_and_the_order_of_the_others_stays(count: int, checks:
 
 
 def test_the_checks_that_the_fewest_have_are_taken():
-    _, taken = with_checks(["q"], {"a": 3, "b": 0, "c": 1}, 2, Random(0))
-    assert taken == ["b", "c"]
+    used = {"a": 3, "b": 0, "c": 1}
+    _, taken = with_checks(["q"], used, dict.fromkeys(used, "left"), 2, Random(0))
+    assert sorted(taken) == ["b", "c"]
+
+
+@given(seed=st.integers(0, 2**32))
+def test_the_right_answers_of_a_raters_checks_are_on_both_sides(seed: int):
+    """Otherwise who always says left might pass."""
+    used = {"a": 0, "b": 0, "c": 0, "d": 9}
+    _, taken = with_checks(["q"], used, {"a": "left", "b": "left", "c": "left", "d": "right"}, 3, Random(seed))
+    assert "d" in taken

@@ -49,7 +49,7 @@ def study(drawn: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def page(browser: Browser, study: Path) -> Generator[Page]:
-    """The page of the only rater of a study with three questions and a check, which has no complaints."""
+    """The page of the only rater of a study with three questions and three checks, which has no complaints."""
     complaints: list[str] = []
     token = Answers(study).invite(1)[0].token
     with running(study) as address, browser.new_context(viewport=DESKTOP) as context:
@@ -139,14 +139,14 @@ def test_click_double_click_reload_back_and_change_of_mind(page: Page, study: Pa
     first = question(page)
     page.get_by_role("button", name="the left one").dblclick()
     settle(page)
-    assert page.locator("#place").inner_text() == "2 of 4", "the second click answers nothing"
+    assert page.locator("#place").inner_text() == "2 of 6", "the second click answers nothing"
     second = question(page)
     page.keyboard.press("2")
     settle(page)
     assert stored(study, 2) == {first: "left", second: "right"}
     page.reload()
     settle(page)
-    assert page.locator("#place").inner_text() == "3 of 4"
+    assert page.locator("#place").inner_text() == "3 of 6"
     page.go_back()
     settle(page)
     assert question(page) == second
@@ -177,14 +177,14 @@ def test_keyboard_alone_and_what_a_screen_reader_hears(page: Page, study: Path):
     assert page.get_by_role("dialog").is_visible()
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Escape")
-    assert page.locator("#place").inner_text() == "1 of 4", "nothing is answered behind the large picture"
+    assert page.locator("#place").inner_text() == "1 of 6", "nothing is answered behind the large picture"
     page.get_by_role("checkbox").uncheck()
     page.keyboard.press("1")
-    assert page.locator("#place").inner_text() == "1 of 4", "keys can be switched off"
+    assert page.locator("#place").inner_text() == "1 of 6", "keys can be switched off"
     page.get_by_role("button", name="the left one").focus()
     page.keyboard.press("Enter")
     settle(page)
-    assert page.locator("#place").inner_text() == "2 of 4"
+    assert page.locator("#place").inner_text() == "2 of 6"
 
 
 def test_without_a_connection_answers_wait_and_nothing_is_lost(page: Page, study: Path):
@@ -256,7 +256,7 @@ def test_the_page_without_a_server(browser: Browser, study: Path, tmp_path: Path
         page.goto((tmp_path / "page" / "index.html").as_uri())
         assert page.get_by_label("Your name").input_value() == "Ann Example"
         begin(page)
-        assert page.locator("#place").inner_text() == "2 of 4"
+        assert page.locator("#place").inner_text() == "2 of 6"
         for _ in range(3):
             page.keyboard.press("ArrowLeft")
             page.wait_for_timeout(PAUSE)

@@ -35,6 +35,23 @@ def test_pairs_and_sides_are_balanced(count: int, spare: int, models: int, check
         assert abs(sides[first] - sides[second]) <= 1
 
 
+@pytest.mark.parametrize(("count", "checks"), [(1, 1), (2, 2), (3, 3), (12, 3), (34, 3), (36, 4), (200, 20)])
+@pytest.mark.parametrize("seed", range(3))
+def test_small_studies_have_three_checks_on_both_sides(count: int, checks: int, seed: int):
+    found = [one for one in plan_questions(count, ("a", "b"), count, 10, seed) if None in (one.left, one.right)]
+    assert len(found) == checks
+    assert abs(sum(1 if one.left is None else -1 for one in found)) <= 1
+    assert len({one.photo for one in found}) == min(count, checks), "each has another photo"
+
+
+def test_a_check_may_choose_among_photos_that_no_other_question_has():
+    planned = plan_questions(40, ("a", "b"), 30, 10, 1)
+    checks = [one for one in planned if None in (one.left, one.right)]
+    assert sorted(len(one.others) for one in checks) == [2, 2, 3]
+    photos = [number for one in planned for number in (one.photo, *one.others)]
+    assert sorted(photos) == list(range(40))
+
+
 def test_checks_are_balanced_and_have_photos_of_their_own_while_there_are_some():
     planned = plan_questions(100, ("a", "b"), 80, 10, 3)
     checks = [one for one in planned if None in (one.left, one.right)]

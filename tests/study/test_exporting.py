@@ -4,12 +4,15 @@ import csv
 import json
 import re
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from tests.study.drawn import NAMES, drawn_study
 from zeroseg.errors import DatasetError, OutputError
 from zeroseg.study import export_mturk, export_page, read_key, read_questions
+from zeroseg.study.exporting import _assignments
+from zeroseg.study.questions import Key, Secret
 
 URL = "https://pictures.example.org/study/"
 
@@ -28,17 +31,38 @@ def test_every_question_is_asked_once_with_a_check_in_each_assignment(study: Pat
     assert export_mturk(study, tmp_path / "mturk", URL, 6) == 2
     rows, key = table_of(tmp_path / "mturk"), read_key(study)
     asked = [[row[f"question_{k}"] for k in range(1, 7)] for row in rows]
-    assert sorted(name for row in asked for name in row) == sorted(key.questions)
-    assert all(len(set(row) & set(key.checks)) == 1 for row in asked)
+    assert sorted(name for row in asked for name in row if name not in key.checks) == sorted(key.real)
+    assert [len(set(row) & set(key.checks)) for row in asked] == [1, 1]
 
 
 def test_rows_that_are_too_short_are_filled_with_questions_that_do_not_count(study: Path, tmp_path: Path):
     assert export_mturk(study, tmp_path / "mturk", URL, 5) == 3
     rows = table_of(tmp_path / "mturk")
     names = [row[f"question_{k}"] for row in rows for k in range(1, 6)]
-    assert names.count("") == 3
+    assert names.count("") == 2
     assert sorted(filter(None, names)) == sorted(read_key(study).questions)
+    checks = {one.picture for one in read_questions(study).questions if one.id in read_key(study).checks}
+    again = [row[f"picture_{k}"] for row in rows for k in range(1, 6) if not row[f"question_{k}"]]
     assert all(cell for row in rows for column, cell in row.items() if not column.startswith("question"))
+    assert not [address for address in again if Path(address).stem in checks]
+
+
+@pytest.mark.parametrize("checks", [0, 1, 3, 9])
+@pytest.mark.parametrize(("count", "size", "rows"), [(12, 11, 2), (40, 11, 4), (41, 11, 5), (7, 2, 7), (5, 20, 1)])
+def test_questions_are_divided_evenly(count: int, size: int, rows: int, checks: int):
+    real = {f"q{number}": Secret("", *NAMES) for number in range(count)}
+    asked = {f"c{number}": Secret("", *((None, "a") if number % 2 else ("a", None))) for number in range(checks)}
+    found = _assignments(Key("study", NAMES, 0, real | asked, ""), size, Random(3))
+    assert sorted(name for row in found for name in row if name in real) == sorted(real)
+    lengths = [len(row) for row in found]
+    assert max(lengths) <= size
+    assert lengths == sorted(lengths, reverse=True)
+    assert lengths[0] - lengths[-1] <= 1
+    if checks:
+        assert len(found) == rows
+        assert len({len({*row} & {*asked}) for row in found}) == 1, "everybody has as many checks"
+        assert min(len({*row} & {*asked}) for row in found) >= 1
+    assert all(len({*row}) == len(row) for row in found)
 
 
 def test_the_template_uses_exactly_the_columns(study: Path, tmp_path: Path):
@@ -58,7 +82,7 @@ def test_the_template_uses_exactly_the_columns(study: Path, tmp_path: Path):
 
 
 def test_the_page_needs_nothing_but_its_pictures(study: Path, tmp_path: Path):
-    assert export_page(study, tmp_path / "page") == 12
+    assert export_page(study, tmp_path / "page") == 13
     page = (tmp_path / "page" / "index.html").read_text()
     assert not re.search(r"https?:(?!//www.w3.org)", page)
     (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)

@@ -60,20 +60,35 @@ def test_background_keeps_the_photo():
     assert [row.label for row in legends((found, found))[0]] == ["background", "dog"]
 
 
-def test_a_scrambled_side_has_nothing_that_the_model_found():
-    found = painted([0, 1, 2])
-    wrong = scrambled(found, seed=5)
-    assert not set(wrong.present) & set(found.present)
-    assert len(wrong.present) > 2
-    np.testing.assert_array_equal(wrong.class_map, scrambled(found, seed=5).class_map)
-    assert (wrong.class_map != scrambled(found, seed=6).class_map).any()
+def test_a_scrambled_side_is_a_fine_grid_of_many_names_that_no_model_used():
+    found = painted([0, 1])
+    wrong = scrambled(found, {"sky"}, seed=5)
+    assert set(wrong.present) == {*LABELS} - {"dog", "grass", "sky"}
+    assert max(wrong.fractions) < 0.35, "no name has an area that could be taken for the real one"
+    cells = wrong.class_map[::5, ::5]
+    assert (cells[1:] != cells[:-1]).all()
+    assert (cells[:, 1:] != cells[:, :-1]).all()
+    np.testing.assert_array_equal(wrong.class_map, scrambled(found, {"sky"}, seed=5).class_map)
+    assert (wrong.class_map != scrambled(found, {"sky"}, seed=6).class_map).any()
+
+
+def test_two_names_that_may_well_be_in_the_picture_are_not_enough():
+    """A grid of the two names that are left could be right in half of the picture, so it has all of them."""
+    wrong = scrambled(painted([0, 1, 2]), {"sky", "cup"}, seed=5)
+    assert set(wrong.present) == {*LABELS}
+
+
+def test_many_names_are_few_enough_for_a_legend():
+    words = tuple(f"word {number}" for number in range(1000))
+    wrong = scrambled(Segmentation(words, np.zeros((60, 60), int), np.zeros(1000)), set(), 0)
+    assert len(wrong.present) == 12
 
 
 def test_scrambled_with_few_labels():
     class_map = np.zeros((40, 40), int)
     two = Segmentation(("background", "dog"), class_map, np.zeros(2), has_background=True)
-    assert set(scrambled(two, 0).present) == {"background", "dog"}
+    assert set(scrambled(two, set(), 0).present) == {"background", "dog"}
     everything = painted(range(len(LABELS)))
-    assert (scrambled(everything, 0).class_map != everything.class_map).mean() > 0.5
+    assert (scrambled(everything, {*LABELS}, 0).class_map != everything.class_map).mean() > 0.5
     with pytest.raises(DatasetError, match="two labels or more"):
-        scrambled(Segmentation(("dog",), class_map, np.zeros(1)), 0)
+        scrambled(Segmentation(("dog",), class_map, np.zeros(1)), set(), 0)

@@ -1,15 +1,18 @@
 """A study as it lies in a folder: nothing that raters see tells which model is which; whole or not at all."""
 
 import json
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from tests.study.drawn import NAMES, PAINTERS, THREE, drawn_study, photos, sources
+from tests.study.drawn import LABELS, NAMES, PAINTERS, THREE, drawn_study, photos, sources
 from zeroseg.errors import DatasetError, OutputError
 from zeroseg.segmentation import Segmentation
 from zeroseg.study import Photo, Sources, read_key, read_questions, write_study, writing
+from zeroseg.study.design import plan_questions
 from zeroseg.study.questions import SIDES
 
 
@@ -19,16 +22,16 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 def test_three_pictures_a_question_and_the_key(tmp_path: Path):
     heard: list[int] = []
-    folder = write_study(tmp_path / "study", sources(7), 6, votes=3, seed=1, progress=heard.append)
+    folder = write_study(tmp_path / "study", sources(9), 6, votes=3, seed=1, progress=heard.append)
     questions, key = read_questions(folder), read_key(folder)
-    assert heard == [1] * 7
+    assert heard == [1] * 9
     names = {f"pictures/{name}.jpg" for question in questions.questions for name in question.files}
     assert set(files_in(folder)) == names | {"questions.json", "key.json"}
-    assert len(names) == 3 * 7
+    assert len(names) == 3 * 9
     assert (questions.votes, questions.labels, questions.study) == (3, 7, key.study)
     assert [question.id for question in questions.questions] == sorted(key.questions)
     assert sorted(key.questions[name].photo for name in (*key.real, *key.checks)) == [
-        f"photo {k}.jpg" for k in range(7)
+        f"photo {k}.jpg" for k in range(9)
     ]
     assert key.models == NAMES
     assert {frozenset((key.questions[name].left, key.questions[name].right)) for name in key.real} == {frozenset(NAMES)}
@@ -61,6 +64,42 @@ def test_the_sides_in_the_key_are_those_of_the_pictures(tmp_path: Path):
                 assert "dog" not in {row.label for row in legend}
             else:
                 assert len(legend) == rows[model]
+
+
+def areas(*areas: tuple[int, float], size: int = 40) -> Segmentation:
+    """Labels by number with their fractions, side by side."""
+    columns = np.concatenate([np.full(round(size * fraction), label) for label, fraction in areas])
+    present = np.isin(np.arange(len(LABELS)), columns)
+    return Segmentation(LABELS, np.tile(columns, (size, 1)), np.where(present, 0.5 + 0.01 * len(areas), 0.0))
+
+
+def test_checks_show_a_picture_and_a_model_that_divides_it(tmp_path: Path):
+    """One model calls everything a dog, and the other divides one of the pictures that no question has."""
+    good = "photo 6.jpg"
+
+    def everything(_: Photo, image: Image.Image) -> Segmentation:
+        return areas((0, 1.0), size=image.width)
+
+    def divides(of: Photo, image: Image.Image) -> Segmentation:
+        return areas((1, 0.5), (4, 0.5), size=image.width) if of.name == good else everything(of, image)
+
+    found = [Photo(one.name, partial(Image.new, "RGB", (40, 40))) for one in photos(12)]
+    made = Sources(found, {NAMES[0]: everything, NAMES[1]: divides}, len(LABELS))
+    seeds = [
+        seed
+        for seed in range(20)
+        for one in plan_questions(12, NAMES, 3, 10, seed)
+        if None in (one.left, one.right) and 6 in (one.photo, *one.others)
+    ]
+    assert len(seeds) > 8
+    for seed in seeds[:3]:
+        folder = write_study(tmp_path / str(seed), made, 3, seed=seed)
+        key, questions = read_key(folder), read_questions(folder).by_id()
+        (check,) = (name for name in key.checks if key.questions[name].photo == good)
+        secret = key.questions[check]
+        assert {secret.left, secret.right} == {None, NAMES[1]}
+        wrong = questions[check].legend("right" if secret.right_answer == "left" else "left")
+        assert {row.label for row in wrong} == {*LABELS} - {"dog", "grass", "sky"}, "what no model used"
 
 
 def test_the_seed_decides_everything_but_the_answers(tmp_path: Path):

@@ -18,6 +18,7 @@ from random import Random
 
 from zeroseg.errors import DatasetError
 from zeroseg.study.assignment import assign, fill, with_checks
+from zeroseg.study.design import FEWEST_CHECKS
 from zeroseg.study.questions import ANSWERS, Key, Questions, Side, read_key, read_questions
 
 WAIT = 30.0  # seconds for which a writer waits for others
@@ -87,7 +88,8 @@ class Answers:
         Questions that have too few raters are divided among the new ones. If all have enough, those are divided whose
         raters have not answered yet, so that others take the places of people who do not come. If there are more new
         raters than places, each of the others has one of these questions: nobody is without any. Every rater has an
-        attention check for each ten questions or so, as the study has. `seed`: of the assignment, for tests; tokens are
+        attention check for each ten questions or so, as the study has, but three at least (no more than questions), and
+        their right answers are on both sides. `seed`: of the assignment, for tests; tokens are
         always random.
 
         Raises `DatasetError` if all votes are there.
@@ -99,13 +101,14 @@ class Answers:
                 raise DatasetError("every question has its votes: nobody more is needed.")
             lists = fill(assign(given or cast, raters, draw), cast, draw)
             used = dict.fromkeys(self.key.checks, 0)
+            sides = {check: str(self.key.questions[check].right_answer) for check in used}
             for check, times in base.execute("SELECT question, count(*) FROM asked GROUP BY question"):
                 used |= {check: times} if check in used else {}
             taken = {row[0] for row in base.execute("SELECT name FROM raters")}  # imported ones may be called so, too
             free = (name for number in count(1) if (name := f"rater {number}") not in taken)
             for name, own in zip(free, lists, strict=False):
-                wanted = max(1, round(len(own) * len(used) / len(self.key.real))) if used else 0
-                mixed, checks = with_checks(own, used, wanted, draw)
+                wanted = max(min(FEWEST_CHECKS, len(own)), round(len(own) * len(used) / len(self.key.real)))
+                mixed, checks = with_checks(own, used, sides, wanted, draw)
                 used |= {check: used[check] + 1 for check in checks}
                 row = (name, secrets.token_urlsafe(16), _now())
                 rater = base.execute("INSERT INTO raters (name, token, invited) VALUES (?, ?, ?)", row).lastrowid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from random import Random
@@ -35,14 +36,19 @@ def fill(lists: Sequence[Sequence[str]], spare: Mapping[str, int], draw: Random)
 
 
 def with_checks(
-    questions: Sequence[str], used: Mapping[str, int], wanted: int, draw: Random
+    questions: Sequence[str], used: Mapping[str, int], sides: Mapping[str, str], wanted: int, draw: Random
 ) -> tuple[list[str], list[str]]:
     """A rater's questions with `wanted` attention checks spread over them, and the checks.
 
-    `used`: every check, and how many raters have it; those that the fewest have are taken, each at most once.
+    `used`: every check, and how many raters have it; those that the fewest have are taken, each at most once, and the
+    right answers, their `sides`, take turns as long as there are checks of both.
     """
-    shuffled = draw.sample(sorted(used), len(used))
-    checks = sorted(shuffled, key=lambda name: used[name])[:wanted]
+    waiting, checks = draw.sample(sorted(used), len(used)), list[str]()
+    while waiting and len(checks) < wanted:
+        before = Counter(sides[name] for name in checks)
+        checks.append(min(waiting, key=lambda name: (before[sides[name]], used[name])))
+        waiting.remove(checks[-1])
+    draw.shuffle(checks)
     mixed, start = list[str](), 0
     for number, check in enumerate(checks, 1):
         end = round(len(questions) * number / len(checks))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
+from itertools import cycle, islice, zip_longest
 from pathlib import Path
 from random import Random
 
 from zeroseg.errors import DatasetError, OutputError
 from zeroseg.files import atomic_folder, write_bytes_atomically, write_text_atomically
-from zeroseg.study.questions import PICTURES, Legend, Question, read_key, read_questions
+from zeroseg.study.questions import PICTURES, SIDES, Key, Legend, Question, read_key, read_questions
 from zeroseg.study.voting_page import PAGES, file_page
 
 TEMPLATE, TABLE, PAGE = "mturk.html", "mturk.csv", "index.html"
@@ -33,9 +35,10 @@ BLOCK = """<section>
 def export_mturk(study: Path, out: Path, url: str, per_assignment: int) -> int:
     """Write `mturk.html`, `mturk.csv` and the pictures into the folder `out`; returns the number of rows.
 
-    A row of the table is an assignment with up to `per_assignment` questions, one of them an attention check as long as
-    there are some; `url` is the address under which the pictures can be loaded. In Mechanical Turk, publish a batch
-    with the study's `votes` as the number of workers for each task.
+    A row of the table is an assignment with at most `per_assignment` questions, at least one of them an attention check
+    if the study has some. All rows have the same number of questions, and as few as that allows are asked twice; their
+    second answers do not count. `url` is the address under which the pictures can be loaded. In Mechanical Turk,
+    publish a batch with the study's `votes` as the number of workers for each task.
 
     Raises `DatasetError` if a row has no place for a question beside the check, or if `url` is no address of the web,
     and `OutputError` if `out` is not empty.
@@ -46,10 +49,10 @@ def export_mturk(study: Path, out: Path, url: str, per_assignment: int) -> int:
     if per_assignment < 1 + bool(key.checks):
         raise DatasetError(f"an assignment needs a question beside its attention check: {per_assignment} are too few.")
     draw, by_id = Random(key.seed), questions.by_id()
-    rows = [[by_id[name] for name in row] for row in _assignments(key.real, key.checks, per_assignment, draw)]
-    most = max(map(len, rows))
+    rows = [[by_id[name] for name in row] for row in _assignments(key, per_assignment, draw)]
+    most, real = max(map(len, rows)), [question for question in rows[0] if question.id not in key.checks]
     for row in rows:  # each needs all columns: those of rows that are too short show questions that do not count
-        row += [replace(question, id="") for question in rows[0][: most - len(row)]]
+        row += [replace(question, id="") for question in real[: most - len(row)]]
     blocks = "\n".join(BLOCK.format(asked=escape(questions.asked), k=k) for k in range(1, most + 1))
     page = (PAGES / TEMPLATE).read_text(encoding="utf-8").replace("[[questions]]", blocks)
     page = page.replace("[[count]]", str(most)).replace("[[labels]]", f"{questions.labels:,}")
@@ -73,17 +76,30 @@ def export_page(study: Path, out: Path) -> int:
     return len(questions.questions)
 
 
-def _assignments(real: Sequence[str], checks: Sequence[str], size: int, draw: Random) -> list[list[str]]:
-    """Questions in random order, `size` for each assignment; one of them is a check as long as there are checks."""
-    waiting, spare = draw.sample(list(real), len(real)), draw.sample(list(checks), len(checks))
-    rows: list[list[str]] = []
-    while waiting:
-        row = [spare.pop()] if spare else []
-        take = size - len(row)
-        row, waiting = row + waiting[:take], waiting[take:]
+def _assignments(key: Key, size: int, draw: Random) -> list[list[str]]:
+    """Questions in random order, evenly divided into assignments of at most `size`, the longest first.
+
+    All assignments have as many checks: one, or more if there is room and no check is asked twice. If there are fewer
+    checks than assignments, they are asked again in others. Right answers on the left and on the right take turns.
+    """
+    count = math.ceil(len(key.real) / (size - bool(key.checks)))
+    each, longer = divmod(len(key.real), count)
+    room = size - each - bool(longer)
+    checks = cycle(_in_turns(key, draw))
+    per_row = min(room, max(1, len(key.checks) // count)) if key.checks else 0
+    waiting, rows = iter(draw.sample(list(key.real), len(key.real))), list[list[str]]()
+    for number in range(count):
+        row = [*islice(waiting, each + (number < longer)), *islice(checks, per_row)]
         draw.shuffle(row)
         rows.append(row)
     return rows
+
+
+def _in_turns(key: Key, draw: Random) -> list[str]:
+    """The checks in random order, but with right answers left and right by turns as long as there are both."""
+    sides = [[name for name in key.checks if key.questions[name].right_answer == side] for side in SIDES]
+    shuffled = sorted((draw.sample(side, len(side)) for side in sides), key=len, reverse=True)
+    return [name for turn in zip_longest(*shuffled) for name in turn if name is not None]
 
 
 def _table(rows: Sequence[Sequence[Question]], most: int, url: str) -> str:

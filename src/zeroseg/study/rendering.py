@@ -5,7 +5,8 @@ Shapes: H, W height and width in pixels.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
 from random import Random
 
 import numpy as np
@@ -18,8 +19,8 @@ from zeroseg.segmentation import Segmentation, percentage
 from zeroseg.study.questions import Legend, LegendRow
 
 LARGEST_SIDE = 1024  # pixels of a picture's longer side: larger ones are slow to load on a phone
-CELLS = 6  # a scrambled segmentation has CELLS x CELLS cells
-SCRAMBLED_LABELS = 6
+CELLS = 12  # a scrambled segmentation has CELLS x CELLS cells
+FEWEST_WRONG, MOST_WRONG = 4, 12  # labels of a scrambled segmentation
 Pair = tuple[Segmentation, Segmentation]
 
 
@@ -39,23 +40,35 @@ def legends(pair: Pair) -> tuple[Legend, Legend]:
     return left, right
 
 
-def scrambled(segmentation: Segmentation, seed: int) -> Segmentation:
-    """A segmentation that has nothing to do with the picture, for attention checks: a grid of cells with wrong labels.
+def scrambled(segmentation: Segmentation, used: Collection[str], seed: int) -> Segmentation:
+    """A segmentation that cannot be taken for one of the picture, for attention checks: a fine grid of many labels.
 
-    The labels are those that the given one does not have, up to `SCRAMBLED_LABELS` of them; all labels if it has all
-    but one of them. Raises `DatasetError` if there is only one label.
+    The grid cuts across all that is in the picture, and cells side by side have different labels. These are none of the
+    `used` ones, `FEWEST_WRONG` to `MOST_WRONG`; where there are fewer, the grid has all labels.
+    Raises `DatasetError` if there is only one label.
     """
     draw, labels = Random(seed), segmentation.labels
     if len(labels) < 2:
         raise DatasetError("attention checks need two labels or more: name more of them, or ask without checks.")
-    wrong = [labels.index(label) for label in segmentation.absent]
-    chosen = draw.sample(wrong, min(SCRAMBLED_LABELS, len(wrong))) if len(wrong) > 1 else list(range(len(labels)))
-    cells = [
-        [chosen[(row + column + draw.randrange(2)) % len(chosen)] for column in range(CELLS)] for row in range(CELLS)
-    ]
+    wrong = [labels.index(label) for label in segmentation.absent if label not in used]
+    chosen = draw.sample(wrong, min(MOST_WRONG, len(wrong))) if len(wrong) >= FEWEST_WRONG else range(len(labels))
     height, width = segmentation.class_map.shape
     rows, columns = (np.arange(side) * CELLS // side for side in (height, width))
-    return _plain(segmentation, np.array(cells)[rows[:, None], columns[None, :]])
+    return _plain(segmentation, np.array(_cells(chosen, draw))[rows[:, None], columns[None, :]])
+
+
+def _cells(labels: Sequence[int], draw: Random) -> list[list[int]]:
+    """A grid of labels, all about equally often; those of neighbours differ if there are three or more."""
+    drawn, cells = Counter[int](), list[list[int]]()
+    for row in range(CELLS):
+        cells.append([])
+        for column in range(CELLS):
+            near = {*cells[row][-1:], *([cells[row - 1][column]] if row else [])}
+            free = [label for label in labels if label not in near] or list(labels)
+            fewest = min(drawn[label] for label in free)
+            cells[row].append(draw.choice([label for label in free if drawn[label] <= fewest + 1]))
+            drawn[cells[row][-1]] += 1
+    return cells
 
 
 def _fitted(size: tuple[int, int]) -> tuple[int, int]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
+
+from PIL import Image
 
 from zeroseg.drawing import save_image
 from zeroseg.errors import DatasetError
 from zeroseg.files import atomic_folder, write_text_atomically
 from zeroseg.segmentation import Segmentation
 from zeroseg.study.design import CHECK_EVERY, Planned, plan_questions
+from zeroseg.study.plausibility import Plausibility, plausibility
 from zeroseg.study.questions import KEY, PICTURES, QUESTIONS, Key, Question, Questions, Secret, as_json
 from zeroseg.study.rendering import Pair, draw_pair, legends, scrambled
-from zeroseg.study.sources import Photo, Segments, Sources
+from zeroseg.study.sources import Photo, Sources
 from zeroseg.versions import ZEROSEG
 
 PAPER_QUESTIONS, PAPER_VOTES = 200, 5  # arXiv 2306.00450, table 2: 677 of 1,000 votes for the proposed method
@@ -47,10 +50,9 @@ def write_study(
     names, secrets, questions = Random(f"names {seed}"), dict[str, Secret](), list[Question]()
     with atomic_folder(folder) as draft:
         for number, one in enumerate(planned):
-            photo = sources.photos[one.photo]
-            question = _write_question(draft / PICTURES, photo, one, sources.models, names, f"{seed} {number}")
+            question, secret = _write_question(draft / PICTURES, sources, one, names, f"{seed} {number}")
             questions.append(question)
-            secrets[question.id] = Secret(photo.name, one.left, one.right)
+            secrets[question.id] = secret
             progress(1)
         study = _id(names)
         by_id = tuple(sorted(questions, key=lambda question: question.id))
@@ -62,27 +64,48 @@ def write_study(
 
 
 def _write_question(
-    folder: Path, photo: Photo, planned: Planned, models: Mapping[str, Segments], names: Random, seed: str
-) -> Question:
+    folder: Path, sources: Sources, planned: Planned, names: Random, seed: str
+) -> tuple[Question, Secret]:
     """Segment a photo by the models of a question, and write its three pictures."""
-    image = photo.load().convert("RGB")
-    left, right = (None if name is None else models[name](photo, image) for name in (planned.left, planned.right))
-    pair = _pair(left, right, Random(f"check {seed}").getrandbits(32))
-    if any(one.size != image.size for one in pair):
-        raise DatasetError(f"the segmentations of {photo.name!r} have another size than the picture.")
+    if planned.left is not None and planned.right is not None:
+        photo = sources.photos[planned.photo]
+        image = photo.load().convert("RGB")
+        pair = _segmented(photo, image, sources, planned.left), _segmented(photo, image, sources, planned.right)
+        secret = Secret(photo.name, planned.left, planned.right)
+    else:
+        image, pair, secret = _check(sources, planned, Random(f"check {seed}").getrandbits(32))
     shown, drawn = draw_pair(image, pair)
     question = Question(_id(names), _id(names), _id(names), _id(names), *legends(pair))
     for picture, name in zip((shown, *drawn), question.files, strict=True):
         save_image(picture, folder / f"{name}.jpg")
-    return question
+    return question, secret
 
 
-def _pair(left: Segmentation | None, right: Segmentation | None, seed: int) -> Pair:
-    """Both sides; what is missing is a scrambled version of the other side."""
-    if left is None:
-        assert right is not None
-        return scrambled(right, seed), right
-    return left, scrambled(left, seed) if right is None else right
+def _check(sources: Sources, planned: Planned, seed: int) -> tuple[Image.Image, Pair, Secret]:
+    """An attention check: of its photos and of all models, the most plausible segmentation beside a scrambled one."""
+    dealt = planned.left or planned.right
+    models = sorted(sources.models, key=lambda name: name != dealt)  # of equally plausible ones, the dealt one
+    best: tuple[Plausibility, Photo, Image.Image, str, dict[str, Segmentation]] | None = None
+    for photo in (sources.photos[number] for number in (planned.photo, *planned.others)):
+        image = photo.load().convert("RGB")
+        made = {name: _segmented(photo, image, sources, name) for name in models}
+        name = max(models, key=lambda name: plausibility(made[name]))
+        if best is None or plausibility(made[name]) > best[0]:
+            best = plausibility(made[name]), photo, image, name, made
+    assert best is not None
+    _, photo, image, name, made = best
+    wrong = scrambled(made[name], {label for one in made.values() for label in one.present}, seed)
+    if planned.left is None:
+        return image, (wrong, made[name]), Secret(photo.name, None, name)
+    return image, (made[name], wrong), Secret(photo.name, name, None)
+
+
+def _segmented(photo: Photo, image: Image.Image, sources: Sources, model: str) -> Segmentation:
+    """A model's segmentation of a photo. Raises `DatasetError` if it has another size."""
+    found = sources.models[model](photo, image)
+    if found.size != image.size:
+        raise DatasetError(f"the segmentations of {photo.name!r} have another size than the picture.")
+    return found
 
 
 def _id(names: Random) -> str:
