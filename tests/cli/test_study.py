@@ -101,7 +101,7 @@ def test_export_and_import(call: Call, study: Path, tmp_path: Path):
     said = call(
         "study", "export", study, "--out", tmp_path / "mturk", "--url", "https://example.org", "--per-assignment", 4
     )
-    assert said.out == f"1 assignments: {tmp_path / 'mturk/mturk.html'} and {tmp_path / 'mturk/mturk.csv'}\n"
+    assert said.out == f"1 assignment: {tmp_path / 'mturk/mturk.html'} and {tmp_path / 'mturk/mturk.csv'}\n"
     assert call("study", "export", study, "--to", "page", "--out", tmp_path / "page").out.startswith("6 questions: ")
     key = read_key(study)
     table, page = tmp_path / "votes.csv", tmp_path / "answers-bob.json"
@@ -170,6 +170,34 @@ def test_serve_invites_and_prints_links(call: Call, study: Path, monkeypatch: py
     assert [found[1:3] for found in LINK.findall(again.out)] == [
         ("https://study.example.org", found[2]) for found in LINK.findall(said.out)
     ]
+
+
+def test_invitations_have_the_address_that_was_last_served(call: Call, study: Path, monkeypatch: pytest.MonkeyPatch):
+    def urls(*words: object) -> set[str]:
+        return {found[1] for found in LINK.findall(call("study", "invite", study, *words).out)}
+
+    monkeypatch.setattr(server, "serve", lambda *given: given[3]())
+    assert urls("--raters", 1) == {"http://localhost:8000"}, "it was never served"
+    served = LINK.findall(call("study", "serve", study, "--port", 0).out)
+    assert urls("--raters", 1) == urls() == {found[1] for found in served} != {"http://localhost:8000"}
+    assert urls("--url", "https://other.example.org") == {"https://other.example.org"}
+    call("study", "serve", study, "--port", 0, "--url", "https://study.example.org")
+    assert urls() == {"https://study.example.org"}
+
+
+def test_the_help_of_new_says_what_happens_without_labels(call: Call):
+    said = " ".join(call("study", "new", "--help").out.replace("\u2502", " ").split())
+    assert "required)" not in said.split("--labels WORDS")[1].split("--labels-file")[0]
+    assert "(default: the names of ImageNet's 1,000 classes)" in said
+    assert "Give every pixel its best label, as in the paper." in said.split("--no-background")[1]
+    assert "True" not in said
+
+
+def test_one_question_and_one_check(call: Call, models: Models, photos: Path, tmp_path: Path):
+    (tmp_path / "copy").symlink_to(models.student)
+    words = ["--models", models.student, tmp_path / "copy", "--pictures", photos, "--labels", "dog, cat"]
+    said = call("study", "new", "--out", tmp_path / "new", *words, "--count", 1)
+    assert said.out.startswith(f"1 question and 1 attention check: {tmp_path / 'new'}\n")
 
 
 def test_links_of_an_ipv6_address_are_urls(call: Call, study: Path, monkeypatch: pytest.MonkeyPatch):

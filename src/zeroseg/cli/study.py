@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Folder = Positional[Annotated[Path, arg(metavar="STUDY")]]
 SIMPLE_URL = "http://localhost:8000"
+LAST_URL = f"(default: that of the last `zeroseg study serve`, or {SIMPLE_URL})"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Invite:
     """The folder of the study."""
     raters: int = 0
     """How many."""
-    url: str = SIMPLE_URL
+    url: Annotated[str | None, arg(metavar="URL", help_behavior_hint=LAST_URL)] = None
     """The address at which raters reach `zeroseg study serve`."""
 
     def run(self) -> int:
@@ -46,7 +47,8 @@ class Invite:
         answers = Answers(self.study)
         if self.raters < 0:
             raise UsageError(f"--raters must be 0 or more, not {self.raters}.")
-        print_links(_invited(answers, self.raters) if self.raters else answers.raters(), self.url)
+        raters = _invited(answers, self.raters) if self.raters else answers.raters()
+        print_links(raters, self.url or answers.last_url() or SIMPLE_URL)
         return 0
 
 
@@ -89,10 +91,12 @@ class Serve:
         return serve_study(self.study, self.host, self.port, self.allow_host, lambda address: self._say(address))
 
     def _say(self, address: str) -> None:
-        """Print the links, and that it is ready."""
+        """Print the links, for `zeroseg study invite` too, and that it is ready."""
         from zeroseg.study import Answers
 
-        print_links([rater for rater in Answers(self.study).raters() if rater.token], self.url or address)
+        answers, url = Answers(self.study), self.url or address
+        answers.served_at(url)
+        print_links([rater for rater in answers.raters() if rater.token], url)
         print(printable(f"{address} is ready; Ctrl-C ends it."), flush=True)
 
 
@@ -131,7 +135,8 @@ class Export:
             raise UsageError("--url must be the address of the pictures, such as https://pictures.example.org/study.")
         check_positive("--per-assignment", self.per_assignment)
         rows = export_mturk(self.study, self.out, self.url, self.per_assignment)
-        print(printable(f"{rows} assignments: {self.out / 'mturk.html'} and {self.out / 'mturk.csv'}"))
+        written = f"{self.out / 'mturk.html'} and {self.out / 'mturk.csv'}"
+        print(printable(f"{rows} assignment{'' if rows == 1 else 's'}: {written}"))
         return 0
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from tyro.conf import arg
+from tyro.conf import UseAppendAction, arg
 
 from zeroseg.cli.label_options import LabelOptions
 from zeroseg.cli.messages import UsageError, printable, say
@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from zeroseg.vocabulary import Vocabulary
 
 DRAWN = "(default: drawn at random, and kept in the key)"
+OF_IMAGENET = "(default: the names of ImageNet's 1,000 classes)"
+
+
+@dataclass(frozen=True)
+class StudyLabels(LabelOptions):
+    """What to look for."""
+
+    labels: UseAppendAction[Annotated[tuple[str, ...], arg(metavar="WORDS", help_behavior_hint=OF_IMAGENET)]] = ()
+    """What to look for, separated by commas; quotes protect commas within a label. May be given several times."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +55,15 @@ class New:
     """Two students or more: bundled ones by name, folders, or names of hub repositories."""
     results: Annotated[tuple[Path, ...], arg(metavar="FOLDER", help_behavior_hint="(this or --models)")] = ()
     """Two folders or more that `zeroseg segment` has written for these pictures, with the same labels."""
-    of_labels: Annotated[LabelOptions, arg(name="")] = field(default_factory=LabelOptions)
-    background: bool = True
-    """Whether pixels may have no label; without it each has the best one, as in the paper."""
+    of_labels: Annotated[StudyLabels, arg(name="")] = field(default_factory=StudyLabels)
+    background: Annotated[bool, arg(help_behavior_hint="")] = True
+    """Give every pixel its best label, as in the paper. Else pixels that no label fits have none."""
     count: int = 200
     """Pictures, each with one question; the paper's number."""
     votes: int = 5
     """Raters for each question; the paper's number."""
     check_every: Annotated[int, arg(metavar="QUESTIONS")] = 10
-    """One attention check, with a side that is obviously wrong, for so many questions; 0 for none."""
+    """An attention check, with an obviously wrong side, for so many questions; three or more in all. 0 for none."""
     seed: Annotated[int | None, arg(help_behavior_hint=DRAWN)] = None
     """Of all that is drawn. Sides can be computed from it, so raters must not know it."""
 
@@ -70,7 +79,7 @@ class New:
         checks = count_checks(self.count, self.check_every)
         with counting("the study", self.count + checks, "questions") as progress:
             write_study(self.out, sources, self.count, self.votes, seed, self.check_every, progress)
-        print(printable(f"{self.count} questions and {checks} attention checks: {self.out}"))
+        print(printable(f"{_many(self.count, 'question')} and {_many(checks, 'attention check')}: {self.out}"))
         print(printable(f"keep {self.out / 'key.json'} from raters; go on with `zeroseg study serve {self.out}`."))
         return 0
 
@@ -110,3 +119,7 @@ class New:
         plan_questions(len(found), self.models, self.count)  # too few pictures are said before models are loaded
         segmenters = {name: Segmenter.from_pretrained(name) for name in self.models}
         return sources_of_models(segmenters, vocabulary, photos_of(found), self.background)
+
+
+def _many(number: int, name: str) -> str:
+    return f"{number:,} {name}{'' if number == 1 else 's'}"

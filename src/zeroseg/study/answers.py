@@ -24,6 +24,7 @@ from zeroseg.study.questions import ANSWERS, Key, Questions, Side, read_key, rea
 WAIT = 30.0  # seconds for which a writer waits for others
 TABLES = """
 CREATE TABLE IF NOT EXISTS study (id TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS served (url TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS raters (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, token TEXT UNIQUE, invited TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS asked (
@@ -176,6 +177,18 @@ class Answers:
                 row = {"rater": raters[vote.rater], "question": vote.question, "side": vote.side, "now": vote.at}
                 changed += base.execute(VOTE, row).rowcount
         return changed
+
+    def served_at(self, url: str) -> None:
+        """Remember the address that links begin with."""
+        with self._writing() as base:
+            base.execute("DELETE FROM served")
+            base.execute("INSERT INTO served VALUES (?)", (url,))
+
+    def last_url(self) -> str | None:
+        """The address that links began with when the study was last served; None if it never was."""
+        with self._connection() as base:
+            found = base.execute("SELECT url FROM served").fetchone()
+        return None if found is None else str(found[0])
 
     def votes(self) -> list[Vote]:
         """All answers, by rater and question."""
