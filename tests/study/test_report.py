@@ -24,7 +24,12 @@ def test_markdown_and_page_have_the_figures_and_all_pictures(answers: Answers, t
     text, page = (tmp_path / "report.md").read_text(), (tmp_path / "report.html").read_text()
     passed = [vote for vote in answers.votes() if vote.rater != "rater 4"]
     found = preference(passed, answers.key, NAMES)
-    assert f"{found.won} of 48" in line
+    assert f"{found.won} of 48, p " in line
+    headline = text.split("##")[0].replace("`", "").replace("**", "")
+    assert line.split(";")[0] in headline, "the report begins with the same words"
+    agreement = text.split("## Agreement")[1].split("##")[0]
+    assert f"| pictures for `{NAMES[0]}` | for `{NAMES[1]}` | tied |" in agreement
+    assert f"| {' | '.join(map(str, found.majorities))} |" in agreement
     assert f"{found.won} of 48 | {100 * (found.share or 0):.1f} %" in text
     everybody = preference(answers.votes(), answers.key, NAMES)
     assert f"| all | {everybody.won} of 60 | {100 * (everybody.share or 0):.1f} %" in text
@@ -40,6 +45,17 @@ def test_markdown_and_page_have_the_figures_and_all_pictures(answers: Answers, t
     with Image.open(next((tmp_path / "pictures").iterdir())) as sheet:
         assert sheet.width > 1000
     assert write_report(answers.folder, tmp_path) == [line], "again, over its own files"
+
+
+def test_names_below_a_picture_have_their_colours(answers: Answers, tmp_path: Path):
+    write_report(answers.folder, tmp_path)
+    for question in answers.questions.questions:
+        if question.id in answers.key.real:
+            with Image.open(tmp_path / "pictures" / f"{question.id}.jpg") as sheet:
+                seen = np.asarray(sheet).astype(int).reshape(-1, 3)
+            for row in (*question.left_legend, *question.right_legend):
+                colour = [int(row.colour[k : k + 2], 16) for k in (1, 3, 5)]
+                assert (abs(seen - colour).max(axis=1) < 12).sum() > 40, row
 
 
 def test_three_models_have_strengths(tmp_path: Path):
@@ -71,7 +87,7 @@ def test_few_or_unanimous_votes_have_wilsons_interval(tmp_path: Path, count: int
     headline = (tmp_path / "report" / "report.md").read_text().split("## ")[0]
     low = {1: "20.7", 37: "97.5"}[count]
     assert f"in 100.0 % of {votes}** ({low} to 100.0 % by Wilson, because" in headline
-    assert f"of {votes}: 100.0 %" in line
+    assert f"in 100.0 % of {votes} ({low} to 100.0 % by Wilson, because" in line
 
 
 def test_other_votes_have_the_resampled_interval(answers: Answers, tmp_path: Path):
