@@ -196,7 +196,7 @@ def test_without_a_connection_answers_wait_and_nothing_is_lost(page: Page, study
         route.abort("internetdisconnected")
 
     page.route("**/votes/*", lose)
-    for _ in range(4):
+    for _ in range(6):
         page.keyboard.press("ArrowLeft")
         page.wait_for_timeout(PAUSE)
         if page.locator("#ask").is_visible():
@@ -205,8 +205,8 @@ def test_without_a_connection_answers_wait_and_nothing_is_lost(page: Page, study
     assert lost
     assert Answers(study).votes() == []
     page.unroute("**/votes/*")
-    page.get_by_text("Your 4 answers are stored").wait_for()
-    assert set(stored(study, 4).values()) == {"left"}
+    page.get_by_text("Your 6 answers are stored").wait_for()
+    assert set(stored(study, 6).values()) == {"left"}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -223,7 +223,7 @@ def test_every_part_fits_and_axe_finds_nothing(page: Page, size: ViewportSize, s
         assert box["height"] >= 44
         assert box["y"] + box["height"] <= size["height"], "one can vote without scrolling"
     assert violations(page) == []
-    for _ in range(4):
+    for _ in range(6):
         page.locator(".choice.left").click()
         page.wait_for_timeout(PAUSE)
     page.get_by_text("answers are stored").wait_for()
@@ -257,7 +257,7 @@ def test_the_page_without_a_server(browser: Browser, study: Path, tmp_path: Path
         assert page.get_by_label("Your name").input_value() == "Ann Example"
         begin(page)
         assert page.locator("#place").inner_text() == "2 of 6"
-        for _ in range(3):
+        for _ in range(5):
             page.keyboard.press("ArrowLeft")
             page.wait_for_timeout(PAUSE)
             if page.locator("#ask").is_visible():
@@ -268,7 +268,5 @@ def test_the_page_without_a_server(browser: Browser, study: Path, tmp_path: Path
         download.value.save_as(path)
     assert path.name == "answers-Ann-Example.json"
     votes = read_answers(path, Answers(study).key)
-    assert {vote.question: vote.side for vote in votes} == dict(
-        zip(asked, ["right", "left", "left", "left"], strict=True)
-    )
+    assert {vote.question: vote.side for vote in votes} == dict(zip(asked, ["right", *["left"] * 5], strict=True))
     assert json.loads(path.read_text())["rater"] == "Ann Example"
