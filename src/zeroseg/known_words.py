@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -123,6 +123,13 @@ def plural(word: str) -> str:
     return word + ("es" if word.endswith(HISSING) else "s")
 
 
-def said_of_labels(labels: Iterable[str], known: KnownWords | None) -> Iterator[str]:
-    """One sentence for each label of which there is something to say; none for a teacher that names no words."""
-    return filter(None, map(known.said_of, labels)) if known is not None else iter(())
+def said_of_labels(labels: Iterable[tuple[str, Sequence[str]]], known: KnownWords | None) -> Iterator[str]:
+    """One sentence for each label of which there is something to say; none for a teacher that names no words.
+
+    A label comes with other words for it: if the teacher knows one of them, there is nothing to say.
+    """
+    if known is None:
+        return
+    for label, others in labels:
+        if not any(map(known.knows, others)) and (said := known.said_of(label)):
+            yield said

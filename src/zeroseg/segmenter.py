@@ -104,13 +104,9 @@ class Segmenter:
         A label with another word that the teacher knows is not one of them.
         Empty for teachers that do not say which words they know, such as those of the hub.
         """
-        known, others = self.teacher.known_words, vocabulary.aliases or [()] * len(vocabulary.labels)
-        alone = (
-            label
-            for label, words in zip(vocabulary.labels, others, strict=True)
-            if known is None or not any(known.knows(word) for word in words)
-        )
-        return list(islice(said_of_labels(alone, known), MOST_UNKNOWN))
+        others = vocabulary.aliases or [()] * len(vocabulary.labels)
+        said = said_of_labels(zip(vocabulary.labels, others, strict=True), self.teacher.known_words)
+        return list(islice(said, MOST_UNKNOWN))
 
     def encode(self, image: ImageSource) -> Encoded:
         """The regions of an image, ready for any number of vocabularies. Raises `ImageError`."""

@@ -107,31 +107,13 @@ def application(served: Served) -> ASGIApp:
 def _naming(app: FastAPI, engine: Engine) -> None:
     """The addresses of images and labels."""
 
-    async def masks(naming: questions.Naming, embedded: Embedded) -> Masks:
-        words = questions.vocabulary(naming, engine.limits)
-        segmenter = reading(engine.segmenters[embedded.model], naming)
-        found, judged = await engine.network(lambda: named(segmenter, embedded, words, naming))
-        kept = ~judged.doubtful if naming.absent == "drop" else None
-        shown = await engine.network(lambda: maps(segmenter, embedded, words, kept)) if naming.maps else None
-        width, height = found.size
-        return Masks(
-            model=embedded.model,
-            width=width,
-            height=height,
-            has_background=found.has_background,
-            labels=labels_found(found, judged, naming.absent == "drop"),
-            mask=await engine.elsewhere(lambda: mask(found, naming.mask)),
-            maps=shown,
-            notes=await engine.elsewhere(lambda: segmenter.unknown_words(words)),
-        )
-
     @app.post("/v1/segment", response_model=Masks, responses=REFUSED, openapi_extra=_body(questions.Segment, form=True))
     async def segment(request: Request) -> Masks:
         """Masks of an image for labels."""
         async with engine.admitted():
             question, image = await questions.asked(request, questions.Segment)
             questions.vocabulary(question, engine.limits)  # before the image is decoded
-            return await masks(question, await engine.embed(question.model, image))
+            return await _masks(engine, question, await engine.embed(question.model, image))
 
     @app.post("/v1/embed", response_model=Kept, responses=REFUSED, openapi_extra=_body(questions.Embed, form=True))
     async def embed(request: Request) -> Kept:
@@ -147,7 +129,7 @@ def _naming(app: FastAPI, engine: Engine) -> None:
         """Masks of an image that was embedded, for labels. The image is not encoded again."""
         async with engine.admitted():
             question, _ = await questions.asked(request, questions.Name)
-            return await masks(question, engine.kept(question.embedding))
+            return await _masks(engine, question, engine.kept(question.embedding))
 
     files = {200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}}
 
@@ -164,7 +146,27 @@ def _naming(app: FastAPI, engine: Engine) -> None:
         headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}
         return Response(file.content, media_type=file.media_type, headers=headers)
 
-    _keep_types(segment, embed, name, export)
+    _used(segment, embed, name, export)
+
+
+async def _masks(engine: Engine, naming: questions.Naming, embedded: Embedded) -> Masks:
+    """The answer with the masks of an image."""
+    words = questions.vocabulary(naming, engine.limits)
+    segmenter = reading(engine.segmenters[embedded.model], naming)
+    found, judged = await engine.network(lambda: named(segmenter, embedded, words, naming))
+    kept = ~judged.doubtful if naming.absent == "drop" else None
+    shown = await engine.network(lambda: maps(segmenter, embedded, words, kept)) if naming.maps else None
+    width, height = found.size
+    return Masks(
+        model=embedded.model,
+        width=width,
+        height=height,
+        has_background=found.has_background,
+        labels=labels_found(found, judged, naming.absent == "drop"),
+        mask=await engine.elsewhere(lambda: mask(found, naming.mask)),
+        maps=shown,
+        notes=await engine.elsewhere(lambda: segmenter.unknown_words(words)),
+    )
 
 
 def _watching(app: FastAPI, engine: Engine, metrics: Metrics) -> None:
@@ -192,7 +194,7 @@ def _watching(app: FastAPI, engine: Engine, metrics: Metrics) -> None:
         """Figures for Prometheus."""
         return Response(metrics.text(), media_type=metrics.content_type)
 
-    _keep_types(models, live, ready, figures)
+    _used(models, live, ready, figures)
 
 
 def _described(name: str, segmenter: Segmenter, default: str) -> ModelServed:
@@ -252,5 +254,5 @@ def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
     return {name: _inlined(part, definitions) for name, part in schema.items()}
 
 
-def _keep_types(*_: object) -> None:
+def _used(*_: object) -> None:
     """The functions are used by their decorators."""
