@@ -82,7 +82,7 @@ def test_what_is_shown_is_trained_again(call: Call, words: Words, tmp_path: Path
         f"the page: {tmp_path / 'docs/results.md'}",
         f"the study: {tmp_path / 'study'}",
     ]
-    assert len(list(tmp_path.glob("study/pictures/*.jpg"))) == 3 * (2 + 1)  # two questions and a check
+    assert len(list(tmp_path.glob("study/pictures/*.jpg"))) == 3 * (2 + 2)  # two questions and as many checks
     assert "is there already" in call(words[0], "t2", *words[2:], "--study", tmp_path / "study").out
     assert {path: path.read_bytes() for path in tmp_path.glob("records/*/*.json")} == records
 

@@ -63,7 +63,7 @@ def test_students_are_set_side_by_side_with_the_margins_of_their_records(
     key = read_key(tmp_path / "study")
     assert key.models == ("base", "centred")
     assert sorted(key.questions[name].photo for name in key.real) == ["held-out 0", "held-out 1"]
-    assert len(key.checks) == 1
+    assert len(key.checks) == 2  # as many as pictures, up to three
 
 
 def test_a_scale_without_a_study_says_so(context: ExperimentContext, scale: Scale, tmp_path: Path):

@@ -11,7 +11,7 @@ import pytest
 from tests.study.drawn import NAMES, drawn_study
 from zeroseg.errors import DatasetError, OutputError
 from zeroseg.study import export_mturk, export_page, read_key, read_questions
-from zeroseg.study.exporting import _assignments
+from zeroseg.study.exporting import assignments
 from zeroseg.study.questions import Key, Secret
 
 URL = "https://pictures.example.org/study/"
@@ -52,7 +52,7 @@ def test_rows_that_are_too_short_are_filled_with_questions_that_do_not_count(stu
 def test_questions_are_divided_evenly(count: int, size: int, rows: int, checks: int):
     real = {f"q{number}": Secret("", *NAMES) for number in range(count)}
     asked = {f"c{number}": Secret("", *((None, "a") if number % 2 else ("a", None))) for number in range(checks)}
-    found = _assignments(Key("study", NAMES, 0, real | asked, ""), size, Random(3))
+    found = assignments(Key("study", NAMES, 0, real | asked, ""), size, Random(3))
     assert sorted(name for row in found for name in row if name in real) == sorted(real)
     lengths = [len(row) for row in found]
     assert max(lengths) <= size

@@ -49,7 +49,7 @@ def export_mturk(study: Path, out: Path, url: str, per_assignment: int) -> int:
     if per_assignment < 1 + bool(key.checks):
         raise DatasetError(f"an assignment needs a question beside its attention check: {per_assignment} are too few.")
     draw, by_id = Random(key.seed), questions.by_id()
-    rows = [[by_id[name] for name in row] for row in _assignments(key, per_assignment, draw)]
+    rows = [[by_id[name] for name in row] for row in assignments(key, per_assignment, draw)]
     most, real = max(map(len, rows)), [question for question in rows[0] if question.id not in key.checks]
     for row in rows:  # each needs all columns: those of rows that are too short show questions that do not count
         row += [replace(question, id="") for question in real[: most - len(row)]]
@@ -76,7 +76,7 @@ def export_page(study: Path, out: Path) -> int:
     return len(questions.questions)
 
 
-def _assignments(key: Key, size: int, draw: Random) -> list[list[str]]:
+def assignments(key: Key, size: int, draw: Random) -> list[list[str]]:
     """Questions in random order, evenly divided into assignments of at most `size`, the longest first.
 
     All assignments have as many checks: one, or more if there is room and no check is asked twice. If there are fewer
