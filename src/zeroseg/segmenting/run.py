@@ -37,7 +37,7 @@ class Run:
     def outcomes(self, photos: Sequence[Found]) -> Generator[Outcome]:
         """Segment photos; yield what becomes of each, in order, when its files are on the disk.
 
-        A photo that cannot be read is an outcome with an error. Files of a result are written together, its record
+        A photo that cannot be read is an outcome with an error. Files of a result are written together, its mask
         last. Raises `OutputError` if nothing can be written; what was written before stands.
         """
         reads = read_ahead(self._tasks(photos), _pixels, _read, self.wanted.threads)
