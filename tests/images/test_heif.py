@@ -12,13 +12,14 @@ from PIL import Image
 
 from tests.images.pictures import DISPLAY_P3, assert_close, gradient, in_space, matrix_profile, stored
 from zeroseg.errors import ImageError
-from zeroseg.images import UPRIGHT, load_image, pixel_count, search_images, upright_turn
+from zeroseg.images import UPRIGHT, load_image, opening, pixel_count, search_images, upright_turn
 
 PICTURE = gradient(96, 64)
 
 
 def heic(image: Image.Image, **options: object) -> bytes:
     """A HEIC file, without making Pillow know the format."""
+    Image.init()  # its own formats first, or they would be forgotten with the copies
     with pytest.MonkeyPatch.context() as patch:
         for registry in ("SAVE", "SAVE_ALL", "OPEN", "ID", "EXTENSION", "MIME"):
             known = getattr(Image, registry)
@@ -102,3 +103,12 @@ def test_they_are_found_in_folders(tmp_path: Path):
     for name in ("a.HEIC", "b.heif", "c.avif"):
         (tmp_path / name).touch()
     assert [found.path.name for found in search_images([tmp_path]).pictures] == ["a.HEIC", "b.heif", "c.avif"]
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_only_formats_that_can_be_read_are_named(monkeypatch: pytest.MonkeyPatch, installed: bool):
+    """HEIC needs a package."""
+    monkeypatch.setattr(opening, "find_spec", lambda _: installed or None)
+    with pytest.raises(ImageError, match="AVIF") as refused:
+        load_image(b"no picture")
+    assert ("HEIC" in str(refused.value)) == installed

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Generator
+import threading
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from io import BytesIO
@@ -11,6 +12,8 @@ from io import BytesIO
 from starlette.testclient import TestClient
 
 from tests.tiny import PATCH_STUDENT, STUDENT, photo, student, teacher
+from zeroseg.encoding import Encoded
+from zeroseg.images import ImageSource
 from zeroseg.rules import Margin
 from zeroseg.segmenter import Segmenter
 from zeroseg.web.api import Served, application
@@ -27,6 +30,23 @@ def segmenters() -> dict[str, Segmenter]:
         "patches": Segmenter.of(student(PATCH_STUDENT, seed=3), teacher()).reading(background=Margin(0.0)),
         "segments": Segmenter.of(student(STUDENT, seed=4), teacher()),
     }
+
+
+class Slow(Segmenter):
+    """A segmenter that waits for a sign, and notes its batches."""
+
+    def __init__(self) -> None:
+        """The tiny one."""
+        one = segmenters()["patches"]
+        super().__init__(one.encoder, one.teacher, one.read_out, one.words)
+        self.sign, self.begun, self.batches = threading.Event(), threading.Event(), list[int]()
+
+    def encode_batch(self, images: Sequence[ImageSource]) -> list[Encoded]:
+        """See `Segmenter`."""
+        self.begun.set()
+        assert self.sign.wait(20)
+        self.batches.append(len(images))
+        return super().encode_batch(images)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import base64
 import json
 import time
 import zipfile
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -95,6 +96,17 @@ def test_other_words_margin_and_refinement(client: TestClient) -> None:
         assert (found.class_map == segmenter.name(seen, words, read_out).class_map).all()
 
 
+@pytest.mark.parametrize(("longest", "size"), [(26, (20, 26)), (1, (1, 1)), (52, (40, 52)), (9000, (40, 52))])
+def test_a_mask_can_be_smaller(client: TestClient, longest: int, size: tuple[int, int]) -> None:
+    """Made at that size, and never larger than the image, whose size is said as well."""
+    segmenter = segmenters()["patches"].reading(smallest_region=0.0005)
+    name = {"embedding": embedded(client), "labels": LABELS, "absent": "keep", "mask": "runs", "longest": longest}
+    answer = client.post("/v1/name", json=name).json()
+    assert (answer["height"], answer["width"]) == (40, 52)
+    expected = segmenter.name(replace(segmenter.encode(png()), size=size), Vocabulary(tuple(LABELS)))
+    assert (of_answer(answer).class_map == expected.class_map).all()
+
+
 def test_maps_give_the_masks_again(client: TestClient) -> None:
     """The label of every patch, from the scores that the answer holds."""
     segmenter = segmenters()["patches"]
@@ -133,10 +145,11 @@ def test_every_format_can_be_had(client: TestClient, form: str) -> None:
 @pytest.mark.parametrize(
     ("path", "values", "status", "said"),
     [
-        ("/v1/name", {"labels": ["a"]}, 422, "embedding"),
+        ("/v1/name", {"labels": ["a"]}, 422, "embedding: this field is missing"),
         ("/v1/name", {"embedding": "none", "labels": ["a"]}, 404, "embed the image again"),
-        ("/v1/name", {"embedding": "none", "labels": []}, 422, "labels"),
-        ("/v1/name", {"embedding": "none", "labels": ["a"], "unknown": 1}, 422, "unknown"),
+        ("/v1/name", {"embedding": "none", "labels": []}, 422, "labels: name at least one"),
+        ("/v1/name", {"embedding": "none", "labels": ["a"], "unknown": 1}, 422, "unknown: there is no such field"),
+        ("/v1/name", {"embedding": "none", "labels": ["a"], "longest": 0}, 422, "longest"),
         ("/v1/name", {"embedding": "none", "labels": ["a"], "margin": 1e9}, 422, "margin"),
         ("/v1/name", [1], 422, "object"),
         ("/v1/segment", {"image": "ä", "labels": ["a"]}, 422, "base64"),
@@ -149,6 +162,7 @@ def test_every_format_can_be_had(client: TestClient, form: str) -> None:
         ("/v1/embed", {"image": "http://example.org/a.jpg"}, 422, "base64"),
         ("/v1/export", {"embedding": "none", "labels": ["a"], "format": "doc"}, 422, "format"),
         ("/v1/nothing", {}, 405, "method not allowed"),
+        ("/v1/models", {}, 405, "takes GET, not POST"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(client: TestClient, path: str, values: Any, status: int, said: str) -> None:
@@ -160,6 +174,14 @@ def test_what_is_wrong_is_one_sentence(client: TestClient, path: str, values: An
     assert fault["message"].endswith(".")
     assert fault["code"]
     assert "Traceback" not in answer.text
+
+
+def test_an_address_says_what_it_takes(client: TestClient) -> None:
+    """Not that it is missing."""
+    answer = client.get("/v1/segment")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert "takes POST, not GET" in answer.json()["error"]["message"]
+    assert client.get("/v1/other").status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -3,38 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
 import pytest
 
-from tests.web.serving import png, segmenters
-from zeroseg.encoding import Encoded
+from tests.web.serving import Slow, png, segmenters
 from zeroseg.errors import ImageError
-from zeroseg.images import ImageSource
 from zeroseg.segmenter import Segmenter
 from zeroseg.web.engine import Engine
 from zeroseg.web.limits import Limits, RefusedError, Waiting
 from zeroseg.web.metrics import Metrics
-
-
-class Slow(Segmenter):
-    """A segmenter that waits for a sign, and notes its batches."""
-
-    def __init__(self) -> None:
-        """The tiny one."""
-        one = segmenters()["patches"]
-        super().__init__(one.encoder, one.teacher, one.read_out, one.words)
-        self.sign, self.begun, self.batches = threading.Event(), threading.Event(), list[int]()
-
-    def encode_batch(self, images: Sequence[ImageSource]) -> list[Encoded]:
-        """See `Segmenter`."""
-        self.begun.set()
-        assert self.sign.wait(20)
-        self.batches.append(len(images))
-        return super().encode_batch(images)
 
 
 def engine(segmenter: Segmenter, **limits: Any) -> Engine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from tests.web.browsing import answering
-from tests.web.serving import segmenters
+from tests.web.serving import Slow, png, segmenters
 from zeroseg.web.api import Served, application
 from zeroseg.web.server import address
 
@@ -54,6 +55,24 @@ def test_too_many_connections_are_closed_at_once(monkeypatch: pytest.MonkeyPatch
                 httpx.get(f"{at}health/live", timeout=3)
         time.sleep(0.3)
         assert httpx.get(f"{at}health/live").status_code == 200
+
+
+def test_what_nobody_waits_for_is_not_computed() -> None:
+    """A client that has gone leaves the queue; it is no failure of the server."""
+    slow = Slow()
+    with answering(application(Served({"slow": slow}))) as at, ThreadPoolExecutor() as pool:
+        first = pool.submit(httpx.post, f"{at}v1/embed", files={"image": png()})
+        assert slow.begun.wait(20)
+        for _ in range(3):
+            with pytest.raises(httpx.ReadTimeout, match="timed out"):
+                httpx.post(f"{at}v1/embed", files={"image": png()}, timeout=0.3)
+        last = pool.submit(httpx.post, f"{at}v1/embed", files={"image": png()})
+        gone = 'zeroseg_requests_total{address="/v1/embed",status="408"} 3.0'
+        while gone not in httpx.get(f"{at}metrics").text:
+            time.sleep(0.05)
+        slow.sign.set()
+        assert first.result().status_code == last.result().status_code == 200
+    assert slow.batches == [1, 1]
 
 
 def test_addresses_are_those_of_browsers() -> None:

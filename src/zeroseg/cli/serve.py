@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import UseAppendAction, arg
 
-from zeroseg.cli.messages import UsageError, printable
+from zeroseg.cli.messages import UsageError, printable, say
 from zeroseg.cli.parsing import check_positive, parse
 from zeroseg.models import DEFAULT
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TOKEN = "ZEROSEG_TOKEN"  # the name of an environment variable
 LARGEST_PORT = 65_535
+LOOPBACK = ("127.0.0.1", "::1")
 MISSING = 'the page and the API need further packages: pip install "zeroseg[web]".'
 
 
@@ -113,7 +114,16 @@ class Serve:
 
         port = listener.getsockname()[1]
         locked = " (with the token)" if os.environ.get(TOKEN) else ""
+        if listener.getsockname()[0] not in LOOPBACK:
+            self._warn()
         print(printable(f"{address(self.host, port)} is ready{locked}; Ctrl-C ends it."), flush=True)
+
+    def _warn(self) -> None:
+        """Say what a server needs that others can reach."""
+        if not os.environ.get(TOKEN):
+            say(f"everyone in the network can use this server: set a token in {TOKEN} to keep others out.")
+        if not self.allow_host:
+            say("clients that call this machine by a name are refused: give that name as --allow-host.")
 
     def _check(self) -> None:
         """Raise `UsageError`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Generator
+from importlib.util import find_spec
 from io import BufferedReader, BytesIO
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def recognised(file: BytesIO | BufferedReader, name: str) -> Image.Image:
                 f"{name} is an AVIF picture, and this Pillow was built without AVIF: pip install --upgrade pillow."
             ) from error
         raise ImageError(
-            f"{name} is not a picture that can be read, or its beginning is damaged; give one of {', '.join(FORMATS)}."
+            f"{name} is not a picture that can be read, or its beginning is damaged; give one of {_formats()}."
         ) from error
     except Exception as error:  # decoders raise many kinds of errors for malformed bytes
         raise ImageError(f"{name} is damaged ({said(error)}); save or download it again.") from error
@@ -88,6 +89,11 @@ def webp_canvas(head: bytes) -> tuple[int, int]:
 def said(error: Exception) -> str:
     """What a decoder said, on one line and not too long."""
     return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _formats() -> str:
+    """The formats that can be read here."""
+    return ", ".join(FORMATS if find_spec("pillow_heif") else OF_PILLOW)
 
 
 def _heic(file: BytesIO | BufferedReader) -> Image.Image:

@@ -57,8 +57,10 @@ class LabelFound(BaseModel):
 
 class Mask(BaseModel):
     """`png`: with a palette, pixel values are numbers of labels, base64. `runs`: number and length of each run of equal
-    pixels, row by row, one after the other in one list."""
+    pixels, row by row, one after the other in one list. `width`, `height`: the image's, or smaller (`longest`)."""
 
+    width: int
+    height: int
     png: str | None = None
     runs: list[int] | None = None
 
@@ -143,10 +145,13 @@ def reading(segmenter: Segmenter, naming: Naming) -> Segmenter:
 def named(
     segmenter: Segmenter, embedded: Embedded, words: Vocabulary, naming: Naming
 ) -> tuple[Segmentation, Judgement]:
-    """The masks, and what is known of each label. `segmenter`: from `reading`."""
+    """The masks, no larger than asked for, and what is known of each label. `segmenter`: from `reading`."""
     judged = judge(segmenter, embedded.encoded, words)
     kept = ~judged.doubtful if naming.absent == "drop" else None
-    return segmenter.name(embedded.encoded, words, kept=kept), judged
+    size = embedded.encoded.size
+    longer = min(naming.longest or max(size), max(size))
+    height, width = (max(1, round(side * longer / max(size))) for side in size)
+    return segmenter.name(replace(embedded.encoded, size=(height, width)), words, kept=kept), judged
 
 
 def maps(
@@ -188,14 +193,16 @@ def labels_found(found: Segmentation, judged: Judgement, dropped: bool) -> list[
 
 def mask(found: Segmentation, kind: Literal["png", "runs"]) -> Mask:
     """The mask in one of its two forms."""
+    width, height = found.size
     if kind == "png":
         buffer = BytesIO()
         mask_image(found).save(buffer, format="PNG")
-        return Mask(png=base64.b64encode(buffer.getvalue()).decode())
+        return Mask(width=width, height=height, png=base64.b64encode(buffer.getvalue()).decode())
     flat = found.class_map.ravel()
     starts = np.flatnonzero(np.append(True, flat[1:] != flat[:-1]))
     lengths = np.diff(np.append(starts, flat.size))
-    return Mask(runs=np.stack([flat[starts].astype(np.int64), lengths], axis=1).ravel().tolist())
+    runs = np.stack([flat[starts].astype(np.int64), lengths], axis=1)
+    return Mask(width=width, height=height, runs=runs.ravel().tolist())
 
 
 def _halves(values: torch.Tensor) -> str:

@@ -12,15 +12,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -49,7 +51,9 @@ from zeroseg.web.guard import Door, Guard
 from zeroseg.web.limits import Limits, RefusedError
 from zeroseg.web.metrics import Counted, Metrics
 
+Q = TypeVar("Q", bound=questions.Question)
 PAGE = Path(__file__).parent / "page"
+SHOWN = 20  # letters of a wrong method
 SAMPLES = Path(__file__).parents[1] / "pictures" / "photos"
 REFUSED: dict[int | str, dict[str, Any]] = {
     status: {"model": Refusal, "description": description}
@@ -110,16 +114,14 @@ def _naming(app: FastAPI, engine: Engine) -> None:
     @app.post("/v1/segment", response_model=Masks, responses=REFUSED, openapi_extra=_body(questions.Segment, form=True))
     async def segment(request: Request) -> Masks:
         """Masks of an image for labels."""
-        async with engine.admitted():
-            question, image = await questions.asked(request, questions.Segment)
+        async with _asked(engine, request, questions.Segment) as (question, image):
             questions.vocabulary(question, engine.limits)  # before the image is decoded
             return await _masks(engine, question, await engine.embed(question.model, image))
 
     @app.post("/v1/embed", response_model=Kept, responses=REFUSED, openapi_extra=_body(questions.Embed, form=True))
     async def embed(request: Request) -> Kept:
         """Encode an image, and keep what was found, for `POST /v1/name`."""
-        async with engine.admitted():
-            question, image = await questions.asked(request, questions.Embed)
+        async with _asked(engine, request, questions.Embed) as (question, image):
             embedded = await engine.embed(question.model, image)
         height, width = embedded.encoded.size
         return Kept(embedding=engine.keep(embedded), model=embedded.model, width=width, height=height)
@@ -127,8 +129,7 @@ def _naming(app: FastAPI, engine: Engine) -> None:
     @app.post("/v1/name", response_model=Masks, responses=REFUSED, openapi_extra=_body(questions.Name))
     async def name(request: Request) -> Masks:
         """Masks of an image that was embedded, for labels. The image is not encoded again."""
-        async with engine.admitted():
-            question, _ = await questions.asked(request, questions.Name)
+        async with _asked(engine, request, questions.Name) as (question, _):
             return await _masks(engine, question, engine.kept(question.embedding))
 
     files = {200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}}
@@ -136,8 +137,7 @@ def _naming(app: FastAPI, engine: Engine) -> None:
     @app.post("/v1/export", responses={**REFUSED, **files}, openapi_extra=_body(questions.Export))
     async def export(request: Request) -> Response:
         """Masks as one file, or several in a ZIP archive."""
-        async with engine.admitted():
-            question, _ = await questions.asked(request, questions.Export)
+        async with _asked(engine, request, questions.Export) as (question, _):
             embedded = engine.kept(question.embedding)
             words = questions.vocabulary(question, engine.limits)
             segmenter = reading(engine.segmenters[embedded.model], question)
@@ -149,6 +149,30 @@ def _naming(app: FastAPI, engine: Engine) -> None:
     _used(segment, embed, name, export)
 
 
+@asynccontextmanager
+async def _asked(engine: Engine, request: Request, kind: type[Q]) -> AsyncGenerator[tuple[Q, bytes]]:
+    """A request that is admitted, and its image file. What a client no longer waits for is given up."""
+    async with engine.admitted():
+        question = await questions.asked(request, kind)
+        listening, wanted = asyncio.create_task(_gone(request)), asyncio.timeout(None)
+        try:
+            async with wanted:
+                listening.add_done_callback(lambda ended: ended.cancelled() or wanted.reschedule(0))
+                yield question
+        except TimeoutError as error:
+            if not wanted.expired():
+                raise
+            raise RefusedError(HTTPStatus.REQUEST_TIMEOUT, "gone", "the client has gone.") from error
+        finally:
+            listening.cancel()
+
+
+async def _gone(request: Request) -> None:
+    """Return when the client has gone; the request has been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
 async def _masks(engine: Engine, naming: questions.Naming, embedded: Embedded) -> Masks:
     """The answer with the masks of an image."""
     words = questions.vocabulary(naming, engine.limits)
@@ -156,7 +180,7 @@ async def _masks(engine: Engine, naming: questions.Naming, embedded: Embedded) -
     found, judged = await engine.network(lambda: named(segmenter, embedded, words, naming))
     kept = ~judged.doubtful if naming.absent == "drop" else None
     shown = await engine.network(lambda: maps(segmenter, embedded, words, kept)) if naming.maps else None
-    width, height = found.size
+    height, width = embedded.encoded.size
     return Masks(
         model=embedded.model,
         width=width,
@@ -219,11 +243,16 @@ def _say_errors(app: FastAPI) -> None:
         code = type(error).__name__.removesuffix("Error").lower()
         return JSONResponse(RefusedError(HTTPStatus.UNPROCESSABLE_ENTITY, code, str(error)).body, 422)
 
-    async def of_http(_: Request, error: Exception) -> Response:
+    async def of_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        sentence = f"{HTTPStatus(error.status_code).phrase.lower()}."
-        body = RefusedError(HTTPStatus(error.status_code), "http", sentence).body
-        return JSONResponse(body, error.status_code, error.headers)
+        status, headers = HTTPStatus(error.status_code), dict(error.headers or {})
+        here = [route for route in app.routes if isinstance(route, APIRoute) and route.path == request.url.path]
+        methods = [method for route in here for method in route.methods or ()]
+        sentence = f"{status.phrase.lower()}."
+        if methods and status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):  # also for GET: files have it
+            status, headers["Allow"] = HTTPStatus.METHOD_NOT_ALLOWED, ", ".join(methods)
+            sentence = f"this address takes {headers['Allow']}, not {request.method[:SHOWN]}."
+        return JSONResponse(RefusedError(status, "http", sentence).body, status, headers)
 
     app.add_exception_handler(RefusedError, refused)
     app.add_exception_handler(ZeroSegError, of_user)

@@ -258,7 +258,7 @@ def segmentation_of(values: dict[str, Any]) -> Segmentation:
     """A response with runs as the value that `Segmenter` returns."""
     try:
         numbers, lengths = np.array(values["mask"]["runs"]).reshape(-1, 2).T
-        class_map = np.repeat(numbers, lengths).reshape(values["height"], values["width"])
+        class_map = np.repeat(numbers, lengths).reshape(values["mask"]["height"], values["mask"]["width"])
         scores = np.array([row["score"] for row in values["labels"]], np.float32)
         names = tuple(row["label"] for row in values["labels"])
         return Segmentation(names, class_map, scores, values["has_background"])

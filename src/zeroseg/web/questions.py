@@ -24,6 +24,11 @@ SHOWN = 200  # letters of what is wrong
 MOST_WORDS = 10_000  # that are looked at, whatever the limits of the server
 MOST_VALUES = 100_000  # of a JSON text: an image is one
 LONGEST = 1_000_000  # letters of all labels of a form
+PLAIN = {  # what pydantic calls an error -> how people say it
+    "missing": "this field is missing",
+    "extra_forbidden": "there is no such field",
+    "too_short": "name at least one",
+}
 
 
 class Question(BaseModel):
@@ -61,6 +66,9 @@ class Naming(Question):
     refine: bool = Field(True, description="Whether masks follow the edges of the image.")
     mask: Literal["png", "runs"] = Field(
         "png", description="A PNG with a palette, base64; or numbers and lengths of runs, row by row."
+    )
+    longest: int | None = Field(
+        None, ge=1, description="The longer side of the mask at most, in pixels; by default the image's own."
     )
     maps: bool = Field(False, description="Also the scores of labels on the grid of patches.")
 
@@ -152,7 +160,8 @@ def _checked(kind: type[Q], values: object) -> Q:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part)[:40] for part in first["loc"] if not str(part)[:1].isupper())
-        raise invalid(f"{where or 'the request'}: {first['msg'].rstrip('.')[:SHOWN]}") from error
+        said = PLAIN.get(first["type"], first["msg"].rstrip(".")[:SHOWN])
+        raise invalid(f"{where or 'the request'}: {said}") from error
 
 
 def _decoded(image: str) -> bytes:
