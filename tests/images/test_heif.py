@@ -36,8 +36,8 @@ def file_of(kind: str, image: Image.Image, **options: object) -> bytes:
 
 @pytest.mark.parametrize("kind", ["HEIC", "AVIF"])
 def test_each_is_read_and_pillow_is_left_as_it_was(kind: str):
-    known = set(Image.OPEN)
-    assert_close(load_image(file_of(kind, PICTURE)), PICTURE, 3)
+    content, known = file_of(kind, PICTURE), set(Image.OPEN)
+    assert_close(load_image(content), PICTURE, 3)
     assert set(Image.OPEN) == known
 
 
