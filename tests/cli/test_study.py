@@ -5,13 +5,14 @@ import re
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Call, Models, assert_one_sentence
 from tests.study.drawn import drawn_study
 from tests.tiny import write_photos
-from zeroseg.study import Answers, read_key, read_questions
+from zeroseg.study import Answers, read_key, read_questions, writing
 from zeroseg.web import server
 
 LINK = re.compile(r"^(rater \d+): (\S+)/r/(\S+)  \((\d+) of (\d+) answered\)$", re.MULTILINE)
@@ -34,12 +35,12 @@ def test_models_from_new_to_report(call: Call, models: Models, photos: Path, tmp
     (tmp_path / "copy").symlink_to(models.student)
     words = ["--models", models.student, tmp_path / "copy", "--pictures", photos, "--labels", "dog, cat, tree, sky"]
     said = call("study", "new", "--out", tmp_path / "study", *words, "--count", 3, "--votes", 2, "--seed", 1)
-    assert (said.code, said.err) == (0, "")
+    assert_one_sentence(said, 0, "3 attention checks may be hard")  # the model is untrained
     assert said.out.startswith(f"3 questions and 3 attention checks: {tmp_path / 'study'}\n")
     key = read_key(tmp_path / "study")
     assert key.models == (str(models.student), str(tmp_path / "copy"))
     assert {row.label for one in read_questions(tmp_path / "study").questions for row in one.left_legend} <= {
-        *("dog", "cat", "tree", "sky", "background")
+        *("dog", "cat", "tree", "sky", "no name fits")
     }
     said = call("study", "invite", tmp_path / "study", "--raters", 2, "--url", "https://study.example.org/")
     found = LINK.findall(said.out)
@@ -80,6 +81,62 @@ def test_results_of_two_runs(call: Call, models: Models, photos: Path, tmp_path:
     assert read_key(tmp_path / "study").models == ("a", "b")
     assert_one_sentence(call(*words, 5, "--out", tmp_path / "other"), 1, "needs 5 pictures", "there are 4", "--count")
     assert_one_sentence(call(*words, 4, "--out", tmp_path / "study"), 1, "not empty")
+
+
+def test_the_same_command_goes_on_where_it_was_stopped(
+    call: Call, models: Models, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Also without --seed: what is drawn so far has one."""
+    (tmp_path / "copy").symlink_to(models.student)
+    words = ["study", "new", "--out", tmp_path / "study", "--models", models.student, tmp_path / "copy"]
+    words += ["--pictures", photos, "--labels", "dog, cat"]
+    draw, drawn = writing.draw_pair, list[object]()
+
+    def interrupted(*given: Any) -> Any:
+        drawn.append(given)
+        if len(drawn) == 3:
+            raise KeyboardInterrupt
+        return draw(*given)
+
+    monkeypatch.setattr(writing, "draw_pair", interrupted)
+    said = call(*words, "--count", 2)
+    hidden = tmp_path / ".study.unfinished"
+    assert (said.code, said.err) == (
+        130,
+        f"zeroseg: stopped: 2 of 4 questions are drawn, and wait in {hidden}; the same command goes on with the "
+        "others.\n",
+    )
+    assert not (tmp_path / "study").exists()
+    assert_one_sentence(call(*words, "--count", 3), 1, "other settings (count)", str(hidden))
+    said = call(*words, "--count", 2)
+    assert said.code == 0, said.err
+    assert "zeroseg: 2 of the questions were drawn before it was stopped.\n" in said.err
+    assert len(drawn) == 3 + 2
+    assert len(read_questions(tmp_path / "study").questions) == 4
+    assert not hidden.exists()
+
+
+def test_a_full_folder_is_refused_before_models_are_loaded(call: Call, photos: Path, tmp_path: Path):
+    """The models do not exist, and nothing complains of them."""
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "mine.txt").write_text("mine")
+    words = ["--models", "no-model", "no-other-model", "--labels", "dog, cat", "--count", 2]
+    said = call("study", "new", "--out", tmp_path / "study", "--pictures", photos, *words)
+    assert_one_sentence(said, 1, "is not empty")
+
+
+def test_checks_that_may_be_hard_are_said(
+    call: Call, models: Models, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """No model divides any picture: then a check may be no better than its wrong side, and people fail it who look."""
+    monkeypatch.setattr(writing, "plausibility", lambda _: (False, 0.5))
+    (tmp_path / "copy").symlink_to(models.student)
+    words = ["--models", models.student, tmp_path / "copy", "--pictures", photos, "--labels", "dog, cat"]
+    said = call("study", "new", "--out", tmp_path / "study", *words, "--count", 1)
+    assert_one_sentence(said, 0, "1 attention check may be hard", "doubtful")
+    key = read_key(tmp_path / "study")
+    assert key.doubtful == key.checks
+    assert repr(key.questions[key.checks[0]].photo) in said.err
 
 
 def test_new_refuses(call: Call, photos: Path, tmp_path: Path):

@@ -57,31 +57,59 @@ def test_background_keeps_the_photo():
     found = Segmentation(("background", "dog"), class_map, np.zeros(2), has_background=True)
     _, (left, _) = draw_pair(Image.new("RGB", (40, 40), (10, 200, 30)), (found, found))
     np.testing.assert_array_equal(pixels(left)[200, 50], (10, 200, 30))
-    assert [row.label for row in legends((found, found))[0]] == ["background", "dog"]
+    assert [(row.label, row.colour == "none") for row in legends((found, found))[0]] == [
+        ("dog", False),
+        ("no name fits", True),
+    ]
 
 
-def test_a_scrambled_side_is_a_fine_grid_of_many_names_that_no_model_used():
-    found = painted([0, 1])
-    wrong = scrambled(found, {"sky"}, seed=5)
-    assert set(wrong.present) == {*LABELS} - {"dog", "grass", "sky"}
-    assert max(wrong.fractions) < 0.35, "no name has an area that could be taken for the real one"
+def test_a_label_that_is_called_background_is_one():
+    """Only what has no label goes without a tint."""
+    found = Segmentation(("background", "dog"), np.eye(40, dtype=int), np.zeros(2))
+    assert {row.label for row in legends((found, found))[0]} == {"background", "dog"}
+    assert "none" not in {row.colour for row in legends((found, found))[0]}
+
+
+def test_a_scrambled_side_is_a_fine_grid_of_the_names_of_the_better_side():
+    """Whatever models have called the picture, the wrong side has no name that is better, so that it is wrong."""
+    found = painted([0, 1, 4])
+    wrong = scrambled(found, {"dog", "grass", "sky"}, seed=5)
+    assert set(wrong.present) == set(found.present)
     cells = wrong.class_map[::5, ::5]
     assert (cells[1:] != cells[:-1]).all()
     assert (cells[:, 1:] != cells[:, :-1]).all()
-    np.testing.assert_array_equal(wrong.class_map, scrambled(found, {"sky"}, seed=5).class_map)
-    assert (wrong.class_map != scrambled(found, {"sky"}, seed=6).class_map).any()
+    assert 0.15 < (wrong.class_map == found.class_map).mean() < 0.5, "no better than chance"
+    np.testing.assert_array_equal(wrong.class_map, scrambled(found, set(), seed=5).class_map)
+    assert (wrong.class_map != scrambled(found, set(), seed=6).class_map).any()
 
 
-def test_two_names_that_may_well_be_in_the_picture_are_not_enough():
-    """A grid of the two names that are left could be right in half of the picture, so it has all of them."""
-    wrong = scrambled(painted([0, 1, 2]), {"sky", "cup"}, seed=5)
-    assert set(wrong.present) == {*LABELS}
+def test_what_can_hardly_be_seen_is_not_made_large():
+    """A speck that is rightly called a cup would make the wrong side the better one, had it as much as the others."""
+    found = painted([*[0] * 12, *[1] * 12, 5])
+    assert set(scrambled(found, set(), seed=5).present) == {"dog", "grass"}
+
+
+@pytest.mark.parametrize("stripes", [[0, 1], [0, 0, 0, 0, 0, 0, 0, 1]])
+def test_two_names_are_mixed_all_over(stripes: list[int]):
+    """No quarter of the picture is left as the better side has it."""
+    wrong = scrambled(painted(stripes), set(), seed=5).class_map
+    for quarter in (wrong[:30, :30], wrong[:30, 30:], wrong[30:, :30], wrong[30:, 30:]):
+        assert 0.25 < quarter.mean() < 0.75
+
+
+def test_one_name_gets_others_that_no_model_used():
+    """Scrambled alone, a picture that is one label all over would stay as it is."""
+    wrong = scrambled(painted([0]), {"dog", "grass", "sky"}, seed=5)
+    assert len(wrong.present) == 4
+    assert {*wrong.present} & {"dog", "grass", "sky"} == {"dog"}
+    assert max(wrong.fractions) < 0.35, "no name has an area that could be taken for the real one"
 
 
 def test_many_names_are_few_enough_for_a_legend():
     words = tuple(f"word {number}" for number in range(1000))
-    wrong = scrambled(Segmentation(words, np.zeros((60, 60), int), np.zeros(1000)), set(), 0)
-    assert len(wrong.present) == 12
+    everything = np.arange(3600).reshape(60, 60) % 1000
+    assert len(scrambled(Segmentation(words, everything, np.zeros(1000)), set(), 0).present) == 4
+    assert len(scrambled(Segmentation(words, everything % 16, np.zeros(1000)), set(), 0).present) == 12
 
 
 def test_scrambled_with_few_labels():

@@ -50,6 +50,25 @@ def test_models_segment_what_they_are_asked(tmp_path: Path):
     assert not whole.has_background
 
 
+def test_the_digest_tells_other_segmentations(results: list[Path], tmp_path: Path):
+    """A stopped study goes on only with the networks, labels and results that it was begun with."""
+    pictures = search_images([tmp_path / "photos"]).pictures
+    given = [
+        ({"a": segmenter(0), "b": segmenter(1)}, WORDS, True),
+        ({"a": segmenter(0), "b": segmenter(2)}, WORDS, True),
+        ({"a": segmenter(0), "b": segmenter(1)}, Vocabulary(("dog", "cat", "sky")), True),
+        ({"a": segmenter(0), "b": segmenter(1)}, WORDS, False),
+    ]
+    digests = [sources_of_models(models, words, [], ground).digest for models, words, ground in given]
+    assert len(set(digests)) == 4
+    assert digests[0] == sources_of_models(given[0][0], WORDS, photos_of(pictures)).digest
+    first = sources_of_results(results, pictures).digest
+    assert first == sources_of_results(results, pictures).digest
+    record = next(results[0].glob("*.json"))
+    record.write_text(record.read_text() + " ")
+    assert first != sources_of_results(results, pictures).digest
+
+
 def test_results_are_those_of_their_photos(results: list[Path], tmp_path: Path):
     pictures = search_images([tmp_path / "photos"]).pictures
     found = sources_of_results(results, pictures)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from zeroseg.study import Sources
     from zeroseg.vocabulary import Vocabulary
 
+NAMED = 3  # attention checks in a warning
 DRAWN = "(default: drawn at random, and kept in the key)"
 OF_IMAGENET = "(default: the names of ImageNet's 1,000 classes)"
 
@@ -39,6 +39,7 @@ class New:
     Segmentations are made by --models, or taken from --results, folders that `zeroseg segment` has written. With more
     than two models, each picture compares two of them, and all pairs are equally frequent. Sides, order and names of
     files are random. --out has questions.json and pictures/, which raters may see, and key.json, which they may not.
+    When it is stopped, what is drawn stays in a hidden folder beside --out, and the same command goes on.
 
     Without --labels and --labels-file, models choose from the names of ImageNet's 1,000 classes, as in the paper.
 
@@ -70,22 +71,49 @@ class New:
     def run(self) -> int:
         """Segment, and write the study."""
         from zeroseg.images import find_images, search_images
-        from zeroseg.study import count_checks, write_study
+        from zeroseg.study import count_checks
 
         self._check()
         find_images(self.pictures)  # raises for what is missing
         sources = self._sources(search_images(self.pictures).pictures)
-        seed = secrets.randbits(48) if self.seed is None else self.seed
         checks = count_checks(self.count, self.check_every)
-        with counting("the study", self.count + checks, "questions") as progress:
-            write_study(self.out, sources, self.count, self.votes, seed, self.check_every, progress)
+        self._write(sources, self.count + checks)
         print(printable(f"{_many(self.count, 'question')} and {_many(checks, 'attention check')}: {self.out}"))
+        self._warn()
         print(printable(f"keep {self.out / 'key.json'} from raters; go on with `zeroseg study serve {self.out}`."))
         return 0
 
+    def _write(self, sources: Sources, all_in_all: int) -> None:
+        """Draw what is not drawn yet; says what is kept of a study that is stopped."""
+        from zeroseg.study import count_unfinished, unfinished, write_study
+
+        before = count_unfinished(self.out)
+        with counting("the study", all_in_all, "questions") as progress:
+            try:
+                write_study(self.out, sources, self.count, self.votes, self.seed, self.check_every, progress, True)
+            except KeyboardInterrupt:
+                kept = f"{count_unfinished(self.out):,} of {all_in_all:,} questions are drawn"
+                say(f"stopped: {kept}, and wait in {unfinished(self.out)}; the same command goes on with the others.")
+                raise
+        if before:
+            say(f"{before:,} of the questions were drawn before it was stopped.")
+
+    def _warn(self) -> None:
+        """Say which attention checks may be hard."""
+        from zeroseg.study import read_key
+
+        key = read_key(self.out)
+        photos = [repr(key.questions[name].photo) for name in key.doubtful]
+        if photos:
+            say(
+                f"{_many(len(photos), 'attention check')} may be hard, because no model divides the picture into areas "
+                f"({', '.join(photos[:NAMED])}{', ...' if photos[NAMED:] else ''}): look at what key.json calls "
+                "doubtful before you ask people, or name more pictures."
+            )
+
     def _check(self) -> None:
         """Raise `UsageError`."""
-        from zeroseg.files import check_folder
+        from zeroseg.study import check_new
 
         if bool(self.models) == bool(self.results):
             raise UsageError("name what to compare, with --models or with --results (see `zeroseg study new --help`).")
@@ -98,7 +126,7 @@ class New:
         check_positive("--votes", self.votes)
         if self.check_every < 0:
             raise UsageError(f"--check-every must be 0 or more, not {self.check_every}.")
-        check_folder(self.out)
+        check_new(self.out)
 
     def _vocabulary(self) -> Vocabulary:
         from zeroseg.training.imagenet_words import class_names

@@ -5,6 +5,7 @@ The page for raters is in `app`, which needs the extra `web`, and is imported wh
 
 from zeroseg.study.answers import Answers, Rater, Vote
 from zeroseg.study.design import CHECK_EVERY, Planned, count_checks, plan_questions
+from zeroseg.study.drafts import check_new, count_unfinished, unfinished
 from zeroseg.study.exporting import export_mturk, export_page
 from zeroseg.study.importing import read_answers
 from zeroseg.study.questions import Key, Question, Questions, read_key, read_questions
@@ -16,6 +17,7 @@ from zeroseg.study.writing import PAPER_QUESTIONS, PAPER_VOTES, write_study
 __all__ = [
     "CHECK_EVERY", "PAPER_QUESTIONS", "PAPER_VOTES", "PASSING",
     "Answers", "Key", "Photo", "Planned", "Question", "Questions", "Rater", "Segments", "Sources", "Vote",
-    "count_checks", "export_mturk", "export_page", "photos_of", "plan_questions", "read_answers", "read_key",
-    "read_questions", "sources_of_models", "sources_of_results", "write_report", "write_study",
+    "check_new", "count_checks", "count_unfinished", "export_mturk", "export_page", "photos_of", "plan_questions",
+    "read_answers", "read_key", "read_questions", "sources_of_models", "sources_of_results", "unfinished",
+    "write_report", "write_study",
 ]  # fmt: skip

@@ -13,12 +13,16 @@ from zeroseg.errors import DatasetError
 Side = Literal["left", "right"]
 SIDES: tuple[Side, Side] = ("left", "right")
 QUESTIONS, KEY, PICTURES, ANSWERS = "questions.json", "key.json", "pictures", "answers.sqlite"
+UNTINTED, NO_LABEL = "none", "no name fits"  # a colour that pages take for none at all, and what stands beside it
 ASKED = "Which segmentation shows better what is in the picture?"
 
 
 @dataclass(frozen=True)
 class LegendRow:
-    """A label of a segmentation: its colour (`#4488ee`), and its fraction of the picture in words (`12%`)."""
+    """A label of a segmentation: its colour (`#4488ee`), and its fraction of the picture in words (`12%`).
+
+    The colour is `UNTINTED` for what has no label, and the label says so.
+    """
 
     label: str
     colour: str
@@ -69,11 +73,15 @@ class Questions:
 
 @dataclass(frozen=True)
 class Secret:
-    """What a question is: the photo, and the model of each side; None is the scrambled side of an attention check."""
+    """What a question is: the photo, and the model of each side; None is the scrambled side of an attention check.
+
+    A check is `doubtful` if its better side is no good one, so that people may fail it who have looked.
+    """
 
     photo: str
     left: str | None
     right: str | None
+    doubtful: bool = False
 
     @property
     def right_answer(self) -> Side | None:
@@ -101,6 +109,11 @@ class Key:
         return tuple(name for name, secret in self.questions.items() if secret.right_answer is not None)
 
     @property
+    def doubtful(self) -> tuple[str, ...]:
+        """The ids of the attention checks that may be hard for people who look."""
+        return tuple(name for name in self.checks if self.questions[name].doubtful)
+
+    @property
     def real(self) -> tuple[str, ...]:
         """The ids of the questions that compare two models."""
         return tuple(name for name, secret in self.questions.items() if secret.right_answer is None)
@@ -115,7 +128,7 @@ def read_questions(folder: Path) -> Questions:
     """The public part of the study in a folder. Raises `DatasetError`."""
     values = _read(folder / QUESTIONS)
     try:
-        questions = tuple(_question(one) for one in values["questions"])
+        questions = tuple(question_of(one) for one in values["questions"])
         return Questions(str(values["study"]), int(values["votes"]), int(values["labels"]), questions, values["asked"])
     except (KeyError, TypeError, ValueError) as error:
         raise _damaged(folder / QUESTIONS, error) from error
@@ -131,7 +144,8 @@ def read_key(folder: Path) -> Key:
         raise _damaged(folder / KEY, error) from error
 
 
-def _question(values: Mapping[str, Any]) -> Question:
+def question_of(values: Mapping[str, Any]) -> Question:
+    """A question from the values that `asdict` gives. Raises `KeyError`, `TypeError` and `ValueError`."""
     legends = {side: _legend(values[f"{side}_legend"]) for side in SIDES}
     name, picture, left, right = (str(values[name]) for name in ("id", "picture", "left", "right"))
     if not all(given.isalnum() for given in (name, picture, left, right)):

@@ -13,14 +13,16 @@ import numpy as np
 from PIL import Image
 
 from zeroseg.drawing import display_size, hexadecimal, overlay, overlay_palette
-from zeroseg.drawing.palettes import NO_TINT, RGB
+from zeroseg.drawing.palettes import RGB
 from zeroseg.errors import DatasetError
 from zeroseg.segmentation import Segmentation, percentage
-from zeroseg.study.questions import Legend, LegendRow
+from zeroseg.study.plausibility import LEAST_AREA
+from zeroseg.study.questions import NO_LABEL, UNTINTED, Legend, LegendRow
 
 LARGEST_SIDE = 1024  # pixels of a picture's longer side: larger ones are slow to load on a phone
 CELLS = 12  # a scrambled segmentation has CELLS x CELLS cells
-FEWEST_WRONG, MOST_WRONG = 4, 12  # labels of a scrambled segmentation
+MOST_WRONG = 12  # labels of a scrambled segmentation: more are too many for a legend
+FEWEST_WRONG = 4  # where the better side has only one: scrambled alone, it would stay as it is
 Pair = tuple[Segmentation, Segmentation]
 
 
@@ -41,17 +43,23 @@ def legends(pair: Pair) -> tuple[Legend, Legend]:
 
 
 def scrambled(segmentation: Segmentation, used: Collection[str], seed: int) -> Segmentation:
-    """A segmentation that cannot be taken for one of the picture, for attention checks: a fine grid of many labels.
+    """The worse side of an attention check: the labels of the better one, thrown into a fine grid.
 
-    The grid cuts across all that is in the picture, and cells side by side have different labels. These are none of the
-    `used` ones, `FEWEST_WRONG` to `MOST_WRONG`; where there are fewer, the grid has all labels.
-    Raises `DatasetError` if there is only one label.
+    The grid cuts across all that is in the picture, and cells side by side have different labels, each about equally
+    often. They are the `segmentation`'s own, those that can be seen, `MOST_WRONG` of them: so whatever a model has
+    called the picture, the grid names nothing better, and has it in no place. Where that is only one label, others are
+    added, first those that are not `used` by any model, up to `FEWEST_WRONG`.
+    Raises `DatasetError` if there is only one label to choose from.
     """
     draw, labels = Random(seed), segmentation.labels
     if len(labels) < 2:
         raise DatasetError("attention checks need two labels or more: name more of them, or ask without checks.")
-    wrong = [labels.index(label) for label in segmentation.absent if label not in used]
-    chosen = draw.sample(wrong, min(MOST_WRONG, len(wrong))) if len(wrong) >= FEWEST_WRONG else range(len(labels))
+    fractions = segmentation.fractions
+    chosen = [index for index in segmentation.present_indices if fractions[index] >= LEAST_AREA][:MOST_WRONG]
+    if len(chosen) < 2:
+        others = [index for index in draw.sample(range(len(labels)), len(labels)) if index not in chosen]
+        others.sort(key=lambda index: labels[index] in used)
+        chosen += others[: FEWEST_WRONG - len(chosen)]
     height, width = segmentation.class_map.shape
     rows, columns = (np.arange(side) * CELLS // side for side in (height, width))
     return _plain(segmentation, np.array(_cells(chosen, draw))[rows[:, None], columns[None, :]])
@@ -103,11 +111,11 @@ def _colours_of_both(pair: Pair) -> dict[str, RGB]:
 
 
 def _legend(segmentation: Segmentation, colours: dict[str, RGB]) -> Legend:
-    fractions = {
-        segmentation.labels[index]: float(segmentation.fractions[index]) for index in segmentation.present_indices
-    }
-    largest_first = sorted(fractions, key=lambda label: (-fractions[label], label))
-    return tuple(
-        LegendRow(label, hexadecimal(colours.get(label, NO_TINT)), percentage(fractions[label]))
-        for label in largest_first
-    )
+    """The labels that occur, largest first; the background, which has no tint, as what it means."""
+    rows: list[tuple[float, str, str]] = []
+    for index in segmentation.present_indices:
+        label, none = segmentation.labels[index], not index and segmentation.has_background
+        name, colour = (NO_LABEL, UNTINTED) if none else (label, hexadecimal(colours[label]))
+        rows.append((float(segmentation.fractions[index]), name, colour))
+    rows.sort(key=lambda row: (-row[0], row[1]))
+    return tuple(LegendRow(label, colour, percentage(fraction)) for fraction, label, colour in rows)

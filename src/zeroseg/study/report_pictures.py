@@ -15,7 +15,7 @@ from zeroseg.drawing.palettes import INK, PAPER
 from zeroseg.errors import DatasetError, ImageError
 from zeroseg.images import load_image
 from zeroseg.study.answers import Answers, Vote
-from zeroseg.study.questions import PICTURES, SIDES, Key, Legend, Question, Side
+from zeroseg.study.questions import PICTURES, SIDES, UNTINTED, Key, Legend, Question, Side
 from zeroseg.study.results import votes_by_question
 
 MOST_PICTURES = 200
@@ -87,7 +87,8 @@ def _with_names(pictures: Sequence[Image.Image], legends: Sequence[Legend]) -> l
         pen = ImageDraw.Draw(panel)
         for number, row in enumerate(rows):
             top = small.height + PAD + number * PITCH
-            pen.rounded_rectangle((0, top, TEXT_SIZE, top + TEXT_SIZE), 3, row.colour, INK)
+            filled = None if row.colour == UNTINTED else row.colour
+            pen.rounded_rectangle((0, top, TEXT_SIZE, top + TEXT_SIZE), 3, filled, INK)
             words, font = legible(f"{row.label} {row.fraction}", f"#{number + 1}", TEXT_SIZE, CELL - PITCH)
             pen.text((PITCH, top + TEXT_SIZE // 2), words, INK, font, anchor="lm")
         made.append(panel)

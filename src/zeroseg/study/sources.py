@@ -14,7 +14,7 @@ from zeroseg.images import Found, load_image
 from zeroseg.segmentation import Segmentation
 from zeroseg.segmenter import Segmenter
 from zeroseg.segmenting import MASK, RECORD
-from zeroseg.segmenting.results import owner, read_record, read_result, source_path
+from zeroseg.segmenting.results import Settings, Source, digest, owner, read_record, read_result, source_path
 from zeroseg.vocabulary import Vocabulary
 
 
@@ -31,11 +31,15 @@ Segments = Callable[[Photo, Image.Image], Segmentation]
 
 @dataclass(frozen=True)
 class Sources:
-    """The photos that all models have segmentations of, how each model segments a photo, and how many labels it has."""
+    """The photos that all models have segmentations of, how each model segments a photo, and how many labels it has.
+
+    `digest`: of all that the segmentations depend on besides the photos, so that what is drawn from others is known.
+    """
 
     photos: Sequence[Photo]
     models: Mapping[str, Segments]
     labels: int
+    digest: str = ""
 
 
 def photos_of(pictures: Iterable[Found]) -> list[Photo]:
@@ -50,10 +54,12 @@ def sources_of_models(
 
     Without `background` every pixel has one of the labels.
     """
+    seen = (background, *(Settings.of(segmenter, vocabulary, {}).digest for segmenter in segmenters.values()))
     return Sources(
         photos,
         {name: _segmented(segmenter, vocabulary, background) for name, segmenter in segmenters.items()},
         len(vocabulary.labels),
+        digest(repr(seen).encode()),
     )
 
 
@@ -84,7 +90,8 @@ def sources_of_results(folders: Sequence[Path], pictures: Sequence[Found]) -> So
             )
     paths = {photo.name: one.path for photo, one in zip(photos_of(shared), shared, strict=True)}
     models = {name: _reader(results, paths) for name, results in found.items()}
-    return Sources(photos_of(shared), models, len(labels[0]))
+    files = [Source.of(results[one.path]) for results in found.values() for one in shared]
+    return Sources(photos_of(shared), models, len(labels[0]), digest(repr(files).encode()))
 
 
 def _segmented(segmenter: Segmenter, vocabulary: Vocabulary, background: bool) -> Segments:

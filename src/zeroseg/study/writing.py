@@ -10,9 +10,10 @@ from PIL import Image
 
 from zeroseg.drawing import save_image
 from zeroseg.errors import DatasetError
-from zeroseg.files import atomic_folder, write_text_atomically
+from zeroseg.files import write_text_atomically
 from zeroseg.segmentation import Segmentation
 from zeroseg.study.design import CHECK_EVERY, Planned, plan_questions
+from zeroseg.study.drafts import drafting
 from zeroseg.study.plausibility import Plausibility, plausibility
 from zeroseg.study.questions import KEY, PICTURES, QUESTIONS, Key, Question, Questions, Secret, as_json
 from zeroseg.study.rendering import Pair, draw_pair, legends, scrambled
@@ -27,46 +28,59 @@ def write_study(
     sources: Sources,
     count: int = PAPER_QUESTIONS,
     votes: int = PAPER_VOTES,
-    seed: int = 0,
+    seed: int | None = 0,
     check_every: int = CHECK_EVERY,
     progress: Callable[[int], None] = lambda _: None,
+    resume: bool = False,
 ) -> Path:
     """Write a study into `folder`, completely or not at all; returns `folder`.
 
     It has `questions.json` and the pictures, which raters may see, and `key.json`, which they may not: it says what
     each side is. Ids and names of files are random, both sides have one size and one colour for each label. Everything
-    can be computed from `seed`: choose one that raters cannot guess.
+    can be computed from `seed`: choose one that raters cannot guess, or None for a random one.
 
     Args:
         count: questions that compare two models, each with a photo of its own (`plan_questions`).
         votes: raters that are wanted for each question.
         progress: called with the number of questions drawn.
+        resume: if it is interrupted, keep what is drawn in a hidden folder beside `folder`, and go on with it the next
+            time (`drafts`); with a seed of None, that is the former one.
 
     Raises:
-        DatasetError: if there are too few photos, or if segmentations do not fit together.
-        OutputError: if `folder` is not empty, or if writing fails; then nothing is left.
+        DatasetError: if there are too few photos, if segmentations do not fit together, or if an unfinished study has
+            other settings.
+        OutputError: if `folder` is not empty, or if writing fails; then nothing is left, unless `resume`.
     """
-    planned = plan_questions(len(sources.photos), tuple(sources.models), count, check_every, seed)
-    names, secrets, questions = Random(f"names {seed}"), dict[str, Secret](), list[Question]()
-    with atomic_folder(folder) as draft:
-        for number, one in enumerate(planned):
-            question, secret = _write_question(draft / PICTURES, sources, one, names, f"{seed} {number}")
-            questions.append(question)
-            secrets[question.id] = secret
+    models = tuple(sources.models)
+    plan_questions(len(sources.photos), models, count, check_every)  # raises
+    settings = {
+        "version": ZEROSEG,
+        "pictures": [photo.name for photo in sources.photos],
+        "models": list(models),
+        "segmentations": sources.digest,
+        "count": count,
+        "checks": check_every,
+    }
+    with drafting(folder, settings, seed, resume) as draft:
+        planned = plan_questions(len(sources.photos), models, count, check_every, draft.seed)
+        if draft.finished:
+            progress(len(draft.finished))
+        for number in range(len(draft.finished), len(planned)):
+            draft.add(*_write_question(draft.folder / PICTURES, sources, planned[number], f"{draft.seed} {number}"))
             progress(1)
-        study = _id(names)
-        by_id = tuple(sorted(questions, key=lambda question: question.id))
-        public = Questions(study, votes, sources.labels, by_id)
-        key = Key(study, tuple(sources.models), seed, dict(sorted(secrets.items())), f"zeroseg {ZEROSEG}")
-        write_text_atomically(draft / KEY, as_json(key))
-        write_text_atomically(draft / QUESTIONS, as_json(public))
+        study = _id(Random(f"study {draft.seed}"))
+        questions = sorted((question for question, _ in draft.finished), key=lambda question: question.id)
+        secrets = {question.id: secret for question, secret in draft.finished}
+        key = Key(study, models, draft.seed, dict(sorted(secrets.items())), f"zeroseg {ZEROSEG}")
+        public = Questions(study, votes, sources.labels, tuple(questions))
+        write_text_atomically(draft.folder / KEY, as_json(key))
+        write_text_atomically(draft.folder / QUESTIONS, as_json(public))
     return Path(folder)
 
 
-def _write_question(
-    folder: Path, sources: Sources, planned: Planned, names: Random, seed: str
-) -> tuple[Question, Secret]:
+def _write_question(folder: Path, sources: Sources, planned: Planned, seed: str) -> tuple[Question, Secret]:
     """Segment a photo by the models of a question, and write its three pictures."""
+    names = Random(f"names {seed}")
     if planned.left is not None and planned.right is not None:
         photo = sources.photos[planned.photo]
         image = photo.load().convert("RGB")
@@ -93,11 +107,11 @@ def _check(sources: Sources, planned: Planned, seed: int) -> tuple[Image.Image, 
         if best is None or plausibility(made[name]) > best[0]:
             best = plausibility(made[name]), photo, image, name, made
     assert best is not None
-    _, photo, image, name, made = best
+    (divided, _), photo, image, name, made = best
     wrong = scrambled(made[name], {label for one in made.values() for label in one.present}, seed)
     if planned.left is None:
-        return image, (wrong, made[name]), Secret(photo.name, None, name)
-    return image, (made[name], wrong), Secret(photo.name, name, None)
+        return image, (wrong, made[name]), Secret(photo.name, None, name, not divided)
+    return image, (made[name], wrong), Secret(photo.name, name, None, not divided)
 
 
 def _segmented(photo: Photo, image: Image.Image, sources: Sources, model: str) -> Segmentation:
