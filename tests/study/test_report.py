@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.study.drawn import NAMES, THREE, answered_study, drawn_study, simulated_votes
+from tests.study.drawn import NAMES, PAINTERS, THREE, answered_study, drawn_study, simulated_votes
 from zeroseg.errors import DatasetError
 from zeroseg.study import Answers, Vote, write_report
 from zeroseg.study.results import preference
@@ -84,10 +84,33 @@ def test_few_or_unanimous_votes_have_wilsons_interval(tmp_path: Path, count: int
     answers = Answers(drawn_study(tmp_path / "study", count))
     answers.add(simulated_votes(answers.key, raters, 1.0, np.random.default_rng(0)))
     (line,) = write_report(answers.folder, tmp_path / "report")
-    headline = (tmp_path / "report" / "report.md").read_text().split("## ")[0]
+    headline, preferred, *_ = (tmp_path / "report" / "report.md").read_text().split("## ")
+    assert "to 100.0 % | \u2013 |" in preferred, "and no resampled one: it would be 100 to 100 %"
+    assert "100.0 to 100.0 %" not in preferred
     low = {1: "20.7", 37: "97.5"}[count]
     assert f"in 100.0 % of {votes}** ({low} to 100.0 % by Wilson, because" in headline
     assert f"in 100.0 % of {votes} ({low} to 100.0 % by Wilson, because" in line
+
+
+def test_groups_that_no_vote_connects_are_said(tmp_path: Path):
+    """Two pairs of four models have votes, so there are two scales, and the report says so."""
+    four = {**THREE, "Fabricator": PAINTERS[NAMES[0]]}
+    answers = Answers(drawn_study(tmp_path / "study", 12, models=four))
+    pairs = [{*NAMES}, {*four} - {*NAMES}]
+    answers.add(
+        Vote("ann", name, "left", "")
+        for name in answers.key.real
+        if {answers.key.questions[name].left, answers.key.questions[name].right} in pairs
+    )
+    write_report(answers.folder, tmp_path / "report")
+    text = (tmp_path / "report" / "report.md").read_text().split("## Strengths")[1].split("## ")[0]
+    assert "These are 2 groups of models" in text
+    rows = re.findall(r"^\| (\d) \| `(\w+)`", text, re.MULTILINE)
+    assert [{model for number, model in rows if number == group} for group in "12"] == pairs
+    connected = Answers(drawn_study(tmp_path / "connected", 12, models=four))
+    connected.add(Vote("ann", name, "left", "") for name in connected.key.real)
+    write_report(connected.folder, tmp_path / "other")
+    assert "groups" not in (tmp_path / "other" / "report.md").read_text()
 
 
 def test_other_votes_have_the_resampled_interval(answers: Answers, tmp_path: Path):

@@ -130,11 +130,14 @@ def test_a_question_with_one_kind_of_votes_counts_for_its_own_pair_alone():
 def test_the_wider_interval():
     unanimous = votes(ann="q1 left, q2 right, q3 left", bob="q1 left, q2 right")
     found = preference(unanimous, KEY, NAMES)
-    assert (found.bootstrap, found.wider) == ((1, 1), "wilson")
-    assert preference(unanimous[:1], KEY, NAMES).wider == "wilson"
+    assert (found.bootstrap, found.leading) == (None, ("wilson", found.wilson)), "all agree"
+    assert preference(unanimous[:1], KEY, NAMES).leading[0] == "wilson"
+    few = preference(votes(ann="q1 left, q2 left"), KEY, NAMES)
+    assert (few.bootstrap, few.leading[0]) == ((0, 1), "bootstrap")
     key = planned_key(40)
     cast = simulated_votes(key, 5, 0.677, np.random.default_rng(0))
-    assert preference(cast, key, NAMES).wider == "bootstrap"
+    found = preference(cast, key, NAMES)
+    assert found.leading == ("bootstrap", found.bootstrap)
 
 
 def test_a_model_without_votes_has_no_strength():
@@ -146,6 +149,22 @@ def test_a_model_without_votes_has_no_strength():
     assert [(one.model, one.value) for one in model_strengths(cast, KEY)] == [
         (one.model, pytest.approx(one.value)) for one in (first, second)
     ]
+
+
+def test_groups_that_no_vote_connects_have_scales_of_their_own():
+    """Strengths are those of each group alone, whatever is known of the others."""
+    pairs = (("a", "b"), ("c", "d"), ("b", "a"), ("d", "c"), ("a", "b"), ("c", "d"))
+    questions = {f"q{k}": Secret(f"{k}.jpg", *pair) for k, pair in enumerate(pairs)}
+    key = Key("s", ("d", "a", "idle", "c", "b"), 0, questions, "")
+    cast = votes(ann="q0 left, q2 left, q4 left, q1 left, q3 right", bob="q0 left, q5 left, q1 right")
+    found = model_strengths(cast, key)
+    assert [(one.model, one.group) for one in found] == [("c", 0), ("d", 0), ("a", 1), ("b", 1), ("idle", None)]
+    for models in (("c", "d"), ("a", "b")):
+        own = {name: secret for name, secret in questions.items() if secret.left in models}
+        alone = model_strengths([vote for vote in cast if vote.question in own], Key("s", models, 0, own, ""))
+        together = [one for one in found if one.model in models]
+        assert [one.value for one in together] == [pytest.approx(one.value) for one in alone]
+        assert sum(one.value or 0 for one in together) == pytest.approx(0)
 
 
 def test_without_votes():

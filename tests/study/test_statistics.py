@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binom, binomtest
 
 from zeroseg.errors import ConfigError
-from zeroseg.study.statistics import bootstrap_interval, exact_test, krippendorff_alpha, strengths, wilson
+from zeroseg.study.statistics import bootstrap_interval, exact_test, groups, krippendorff_alpha, strengths, wilson
 
 PAPER = 677, 1000  # votes for the proposed method: arXiv 2306.00450, table 2
 NAN = np.nan
@@ -119,3 +119,20 @@ def test_a_missing_package_is_one_sentence(package: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ConfigError, match=r'pip install "zeroseg\[study\]"'):
         _ = exact_test(1, 2) if package == "scipy.stats" else krippendorff_alpha(np.array([[0.0, 1], [1, 1]]))
+
+
+@pytest.mark.parametrize(
+    ("votes", "expected"),
+    [
+        ([], [None] * 5),
+        ([(0, 1), (3, 4)], [0, 0, None, 1, 1]),
+        ([(4, 0), (0, 2), (1, 3)], [0, 1, 0, 1, 0]),
+        ([(0, 1), (2, 1), (3, 2), (4, 3)], [0] * 5),
+    ],
+)
+def test_groups_are_what_chains_of_votes_connect(votes: list[tuple[int, int]], expected: list[int | None]):
+    """Whoever wins: a single vote connects two models."""
+    wins = np.zeros((5, 5))
+    for winner, loser in votes:
+        wins[winner, loser] += 1
+    assert groups(wins) == expected

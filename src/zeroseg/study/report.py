@@ -27,12 +27,11 @@ MOST_RATERS = 60
 EXPLAINED = """Intervals are of 95 %. Wilson's and the exact binomial test take votes as independent of each other. The
 interval of resampled pictures and raters allows for pictures that are easy for one model and for raters who like one
 (both are drawn with replacement, 2,000 times); it is a little too wide rather than too narrow. Only if votes are few,
-or all alike, it is too narrow, because resampling them brings nothing new. The headline has the wider interval of both.
-The p-value is that of equal preference."""
-HEADLINE = {
-    "bootstrap": "where pictures and raters are resampled",
-    "wilson": "by Wilson, because resampled pictures and raters give a narrower interval",
-}
+it is too narrow, because resampling them brings little that is new. A dash stands where all votes agree: resampling can
+say nothing then. The headline has the wider interval of both. The p-value is that of equal preference."""
+RESAMPLED = "where pictures and raters are resampled"
+NARROWER = "by Wilson, because resampled pictures and raters give a narrower interval"
+AGREED = "by Wilson, because all votes agree, and so resampling pictures and raters can say nothing"
 
 
 def write_report(folder: Path, out: Path, least: float = PASSING, seed: int = 0) -> list[str]:
@@ -107,7 +106,8 @@ def _preference_table(passed: Sequence[Preference], everybody: Sequence[Preferen
     for found, of_all in zip(passed, everybody, strict=True):
         for who, one in (("passed the checks", found), ("all", of_all)):
             names = f"{code(one.models[0])} to {code(one.models[1])}"
-            intervals = f"{_interval(one.wilson)} | {_interval(one.bootstrap)}"
+            resampled = "\u2013" if one.bootstrap is None else _interval(one.bootstrap)
+            intervals = f"{_interval(one.wilson)} | {resampled}"
             counted = f"{one.won:,} of {one.votes:,} | {_percent(one.share)}"
             rows.append(f"| {names} | {who} | {counted} | {intervals} | {_p(one.p_value)} |")
     return "\n".join(rows)
@@ -133,20 +133,29 @@ def _agreement(found: Sequence[Preference]) -> str:
 
 
 def _strengths(votes: Sequence[Vote], key: Key, seed: int) -> str:
-    """All models on one scale."""
-    rows = ["| model | strength | interval |", "|---|---:|---:|"]
-    for one in model_strengths(votes, key, seed):
-        if one.value is None or one.interval is None:
-            rows.append(f"| {code(one.model)} | \u2013 | \u2013 |")
-        else:
-            rows.append(f"| {code(one.model)} | {one.value:+.2f} | {one.interval[0]:+.2f} to {one.interval[1]:+.2f} |")
+    """All models on one scale, or on one for each group of models that votes connect."""
+    found = model_strengths(votes, key, seed)
+    count = len({one.group for one in found} - {None})
+    rows, said = ["| model | strength | interval |", "|---|---:|---:|"], ""
+    if count > 1:
+        rows = [f"| group {rows[0]}", f"|---:{rows[1]}"]
+        said = (
+            f"**These are {count} groups of models, and no vote compares models of different ones.** Each group has a "
+            "scale of its own: its strengths say nothing about those of another.\n\n"
+        )
+    for one in found:
+        figures = "\u2013 | \u2013"
+        if one.value is not None and one.interval is not None:
+            figures = f"{one.value:+.2f} | {one.interval[0]:+.2f} to {one.interval[1]:+.2f}"
+        group = "" if count <= 1 else "| \u2013 " if one.group is None else f"| {one.group + 1} "
+        rows.append(f"{group}| {code(one.model)} | {figures} |")
     words = (
         "Log strengths by Bradley and Terry, with mean 0: the chance that a model is preferred to another is the "
         "logistic function of the difference. The intervals are those of resampled pictures and raters. A model "
         "without votes has a dash. The strength of a model that has won, or lost, all its votes has no limit, so its "
         "figures mean little."
     )
-    return "\n".join(rows) + "\n\n" + words
+    return said + "\n".join(rows) + "\n\n" + words
 
 
 def _rater_table(raters: Sequence[CheckedRater], least: float) -> str:
@@ -173,7 +182,9 @@ def _in_a_line(found: Preference) -> str:
 
 def _leading(found: Preference) -> str:
     """The wider interval, and which it is."""
-    return f"{_interval(found.bootstrap if found.wider == 'bootstrap' else found.wilson)} {HEADLINE[found.wider]}"
+    name, interval = found.leading
+    why = RESAMPLED if name == "bootstrap" else AGREED if found.bootstrap is None else NARROWER
+    return f"{_interval(interval)} {why}"
 
 
 def _votes(number: int) -> str:

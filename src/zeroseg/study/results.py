@@ -20,6 +20,7 @@ from zeroseg.study.statistics import (
     LEVEL,
     bootstrap_interval,
     exact_test,
+    groups,
     krippendorff_alpha,
     resampled_weights,
     strengths,
@@ -50,15 +51,16 @@ class Preference:
     """How often the first of two models is preferred to the second, as fractions 0 to 1, with intervals of 95 %.
 
     `wilson` and `p_value` (the exact binomial test) take all votes as independent; `bootstrap` resamples pictures and
-    raters. `majorities`: pictures whose votes are mostly for the first, for the second, or tied; `majority_p_value`:
-    of the sign test on them. `alpha`: Krippendorff's, nominal.
+    raters, and is None if all votes are for one model, or if there are none: resampling them says nothing.
+    `majorities`: pictures whose votes are mostly for the first, for the second, or tied; `majority_p_value`: of the
+    sign test on them. `alpha`: Krippendorff's, nominal.
     """
 
     models: tuple[str, str]
     won: int
     votes: int
     wilson: Interval
-    bootstrap: Interval
+    bootstrap: Interval | None
     p_value: float | None
     majorities: tuple[int, int, int]
     majority_p_value: float | None
@@ -70,22 +72,25 @@ class Preference:
         return self.won / self.votes if self.votes else None
 
     @property
-    def wider(self) -> Literal["wilson", "bootstrap"]:
-        """Which interval is wider. It is Wilson's if votes are few, or all alike: resampling them says too little."""
-        narrower = self.bootstrap[1] - self.bootstrap[0] < self.wilson[1] - self.wilson[0]
-        return "wilson" if narrower else "bootstrap"
+    def leading(self) -> tuple[Literal["wilson", "bootstrap"], Interval]:
+        """The wider interval. It is Wilson's if votes are few, or all alike: resampling them says too little."""
+        resampled, wilson = self.bootstrap, self.wilson
+        if resampled is None or resampled[1] - resampled[0] < wilson[1] - wilson[0]:
+            return "wilson", wilson
+        return "bootstrap", resampled
 
 
 @dataclass(frozen=True)
 class Strength:
     """The log strength of a model by Bradley and Terry, and its interval under resampled pictures and raters.
 
-    Both are None for a model without votes.
+    All are None for a model without votes. Only strengths of the same `group` (from 0) can be compared.
     """
 
     model: str
     value: float | None
     interval: Interval | None
+    group: int | None
 
 
 def checked_raters(votes: Iterable[Vote], key: Key) -> list[CheckedRater]:
@@ -123,7 +128,7 @@ def preference(votes: Sequence[Vote], key: Key, models: tuple[str, str], seed: i
         won,
         won + lost,
         wilson(won, won + lost),
-        bootstrap_interval(wins, seed),
+        bootstrap_interval(wins, seed) if won and lost else None,
         exact_test(won, won + lost),
         (signs[1], signs[-1], signs[0]),
         exact_test(signs[1], signs[1] + signs[-1]),
@@ -153,31 +158,32 @@ def preference_matrix(votes: Iterable[Vote], key: Key, models: tuple[str, str]) 
 
 
 def model_strengths(votes: Sequence[Vote], key: Key, seed: int = 0) -> list[Strength]:
-    """The strengths of all models, strongest first, and those without votes last."""
+    """The strengths of all models, group by group, strongest first, and those without votes last."""
     places, raters = {model: k for k, model in enumerate(key.models)}, len({vote.rater for vote in votes})
     if not raters:
         return []
     of_questions, of_raters = resampled_weights(len(key.real), raters, seed)
     once = np.ones((1, len(key.real)), int), np.ones((1, raters), int)
-    found: list[Float[np.ndarray, "N M"]] = []
+    found, group = list[Float[np.ndarray, "N M"]](), list[int | None]()
     for weights in (once, (of_questions, of_raters)):
         wins = np.zeros((len(weights[0]), len(places), len(places)))
         for first, second in combinations(key.models, 2):
             matrix = preference_matrix(votes, key, (first, second))
             wins[:, places[first], places[second]] = weighted_votes(np.nan_to_num(matrix), *weights)
             wins[:, places[second], places[first]] = weighted_votes(np.nan_to_num(1 - matrix), *weights)
+        group = group or groups(wins[0])  # of all votes, each once
         compared = (wins + wins.transpose(0, 2, 1)).sum(axis=2) > 0
         found.append(np.where(compared, strengths(wins), np.nan))
-    rows = [_strength(model, found[0][0, k], found[1][:, k]) for model, k in places.items()]
-    return sorted(rows, key=lambda row: (row.value is None, -(row.value or 0.0)))
+    rows = [_strength(model, found[0][0, k], found[1][:, k], group[k]) for model, k in places.items()]
+    return sorted(rows, key=lambda row: (len(rows) if row.group is None else row.group, -(row.value or 0.0)))
 
 
-def _strength(model: str, value: float, resampled: Float[np.ndarray, " N"]) -> Strength:
-    """A model's strength; NaN where it has no votes."""
-    if np.isnan(value):
-        return Strength(model, None, None)
+def _strength(model: str, value: float, resampled: Float[np.ndarray, " N"], group: int | None) -> Strength:
+    """A model's strength, from values that are NaN where it has no votes."""
+    if group is None:
+        return Strength(model, None, None, None)
     low, high = np.nanquantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Strength(model, float(value), (float(low), float(high)))
+    return Strength(model, float(value), (float(low), float(high)), group)
 
 
 def of_raters(votes: Iterable[Vote], names: set[str]) -> list[Vote]:

@@ -93,7 +93,7 @@ def bootstrap_interval(
 
 
 def strengths(wins: Float[np.ndarray, "N M M"], penalty: float = PENALTY) -> Float[np.ndarray, "N M"]:
-    """The log strengths of models by Bradley and Terry (Biometrika 39, 1952), with mean 0.
+    """The log strengths of models by Bradley and Terry (Biometrika 39, 1952), with mean 0 in each of the `groups`.
 
     `wins[n, i, j]`: votes for i against j in study n. The chance that i is preferred to j is the logistic function of
     the difference of their strengths. They maximise the likelihood minus `penalty` times the sum of their squares
@@ -113,6 +113,26 @@ def strengths(wins: Float[np.ndarray, "N M M"], penalty: float = PENALTY) -> Flo
         if np.abs(step).max() < 1e-10:
             break
     return found - found.mean(axis=1, keepdims=True)
+
+
+def groups(wins: Float[np.ndarray, "M M"]) -> list[int | None]:
+    """For each model the number of its group, from 0: two models share one if a chain of votes leads between them.
+
+    `wins[i, j]`: votes for i against j. None for a model without votes. Strengths in different groups say nothing about
+    each other.
+    """
+    compared, found = (wins + wins.T) > 0, list[int | None]([None] * len(wins))
+    count = 0
+    for first in range(len(wins)):
+        if found[first] is not None or not compared[first].any():
+            continue
+        waiting = [first]
+        while waiting:
+            model = waiting.pop()
+            found[model] = count
+            waiting += [int(other) for other in np.flatnonzero(compared[model]) if found[other] is None]
+        count += 1
+    return found
 
 
 def missing(package: str) -> ConfigError:

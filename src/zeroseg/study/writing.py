@@ -53,15 +53,7 @@ def write_study(
     """
     models = tuple(sources.models)
     plan_questions(len(sources.photos), models, count, check_every)  # raises
-    settings = {
-        "version": ZEROSEG,
-        "pictures": [photo.name for photo in sources.photos],
-        "models": list(models),
-        "segmentations": sources.digest,
-        "count": count,
-        "checks": check_every,
-    }
-    with drafting(folder, settings, seed, resume) as draft:
+    with drafting(folder, _settings(sources, count, check_every), seed, resume) as draft:
         planned = plan_questions(len(sources.photos), models, count, check_every, draft.seed)
         if draft.finished:
             progress(len(draft.finished))
@@ -76,6 +68,18 @@ def write_study(
         write_text_atomically(draft.folder / KEY, as_json(key))
         write_text_atomically(draft.folder / QUESTIONS, as_json(public))
     return Path(folder)
+
+
+def _settings(sources: Sources, count: int, check_every: int) -> dict[str, object]:
+    """What the questions depend on besides the seed."""
+    return {
+        "version": ZEROSEG,
+        "pictures": [photo.name for photo in sources.photos],
+        "models": list(sources.models),
+        "segmentations": sources.digest,
+        "count": count,
+        "checks": check_every,
+    }
 
 
 def _write_question(folder: Path, sources: Sources, planned: Planned, seed: str) -> tuple[Question, Secret]:
