@@ -1,7 +1,9 @@
 """The only place where files become pixels and pixels become tensors."""
 
 from zeroseg.images.file_formats import FORMATS, IMAGE_SUFFIXES
-from zeroseg.images.finding import Found, Search, find_images, no_picture_in, search_images
+from zeroseg.images.finding import Found, Search, no_picture_in, search_images
+from zeroseg.images.listing import find_images, list_images
+from zeroseg.images.path_list import PathList
 from zeroseg.images.reading import (
     MAX_PIXELS,
     UPRIGHT,
@@ -22,10 +24,12 @@ __all__ = [
     "UPRIGHT",
     "Found",
     "ImageSource",
+    "PathList",
     "Search",
     "borrow_image",
     "find_images",
     "has_more_frames",
+    "list_images",
     "load_image",
     "load_label_map",
     "no_picture_in",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError, features
 
+from zeroseg.archives import is_member, read_bytes
 from zeroseg.errors import ImageError
 from zeroseg.images.file_formats import AVIF_BRANDS, FORMATS, HEIC_BRANDS, OF_PILLOW, brands
 
@@ -40,9 +41,14 @@ def pillow_limit_lifted() -> Generator[None]:
                 Image.MAX_IMAGE_PIXELS = _pillow_limit
 
 
-def opened(path: Path) -> BufferedReader:
-    """A file, open for reading. Raises `ImageError` for what is no regular file, or cannot be read."""
+def opened(path: Path) -> BufferedReader | BytesIO:
+    """A file, also one in an archive, open for reading.
+
+    Raises `ImageError` for what is no regular file, or cannot be read.
+    """
     try:
+        if is_member(path):
+            return BytesIO(read_bytes(path))
         if path.is_dir():
             raise ImageError(f"{str(path)!r} is a folder, not a picture; name a file in it.")
         if path.exists() and not path.is_file():  # opening a pipe would block forever

@@ -1,0 +1,102 @@
+"""Bytes of files by their paths, which may lead into archives."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from zeroseg.archives.tar import directory_of, tar_files
+
+SUFFIXES = frozenset({".tar"})
+INTO_ARCHIVE = re.compile(rf"\.tar(?={re.escape(os.sep)})", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is known of a file without reading it: its bytes, and the time of its last change in nanoseconds.
+
+    A file of an archive has the time of the archive.
+    """
+
+    size: int
+    changed_ns: int
+
+
+@dataclass(frozen=True)
+class _Member:
+    archive: Path
+    name: str
+    status: os.stat_result
+
+
+def is_archive(path: Path) -> bool:
+    """Whether files can be read from it, by its suffix; whether it exists is not asked."""
+    return path.suffix.lower() in SUFFIXES
+
+
+def is_member(path: Path) -> bool:
+    """Whether a path leads into an archive that exists; whether the file is in it is not asked."""
+    return _member(path) is not None
+
+
+def members(archive: Path) -> Iterator[str]:
+    """The names of the files of an archive, in order; `archive / name` is the path of one.
+
+    Raises `OSError` if it cannot be read, and `ImageError` if it is no archive, or is truncated or damaged: then the
+    files before the damage have been yielded.
+    """
+    return (one.name for one in tar_files(archive))
+
+
+def read_bytes(path: Path) -> bytes:
+    """The contents of a file, also of one in an archive.
+
+    Raises:
+        OSError: if it cannot be read; `FileNotFoundError` if there is no such file, or it is not in the archive.
+        ImageError: if the archive is none, or is compressed.
+    """
+    member = _member(path)
+    if member is None:
+        return path.read_bytes()
+    offset, size = _extent(member, path)
+    with member.archive.open("rb") as file:
+        file.seek(offset)
+        data = file.read(size)
+    if len(data) < size:
+        raise OSError(errno.EIO, "the archive is cut off", str(path))
+    return data
+
+
+def status_of(path: Path) -> Status:
+    """Size and time of a file, also of one in an archive. Raises as `read_bytes` does."""
+    member = _member(path)
+    if member is None:
+        found = path.stat()
+        return Status(found.st_size, found.st_mtime_ns)
+    return Status(_extent(member, path)[1], member.status.st_mtime_ns)
+
+
+def _member(path: Path) -> _Member | None:
+    """The archive that a path leads into, and the rest; None if no part of it but the last is an archive."""
+    text = str(path)
+    for match in INTO_ARCHIVE.finditer(text):
+        archive = Path(text[: match.end()])
+        try:
+            status = archive.stat()
+        except (OSError, ValueError):
+            return None
+        if stat.S_ISREG(status.st_mode):
+            return _Member(archive, text[match.end() + 1 :].replace(os.sep, "/"), status)
+    return None
+
+
+def _extent(member: _Member, path: Path) -> tuple[int, int]:
+    found = directory_of(member.archive, member.status).find(member.name)
+    if found is None:
+        raise FileNotFoundError(errno.ENOENT, f"the archive {member.archive.name!r} has no such file", str(path))
+    return found
