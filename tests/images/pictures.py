@@ -1,8 +1,10 @@
 """Pictures and files for the tests of images."""
 
 import struct
+import tarfile
 import zlib
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -30,6 +32,16 @@ def assert_close(image: Image.Image, expected: Image.Image, tolerance: float = 0
 def png_chunk(name: bytes, body: bytes, damage: int = 0) -> bytes:
     """A chunk of a PNG file; `damage` is added to its check sum."""
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body) ^ damage)
+
+
+def write_tar(path: Path, files: dict[str, bytes], form: int = tarfile.PAX_FORMAT) -> Path:
+    """A tar of files, which are in it in this order."""
+    with tarfile.open(path, "w", format=form) as tar:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, BytesIO(content))
+    return path
 
 
 # --- colour profiles ------------------------------------------------------------------------------

@@ -211,6 +211,6 @@ def _not_a_tar(path: Path, file: BufferedReader) -> ImageError:
 
 def _damaged(path: Path, walk: _Walk, error: ValueError) -> ImageError:
     return ImageError(
-        f"{str(path)!r} is truncated or damaged at byte {walk.place:,} ({error}): only the {walk.found:,} files before "
-        "that can be read; write or download it again."
+        f"{str(path)!r} is truncated or damaged at byte {walk.place:,} ({error}): of its files, only the first "
+        f"{walk.found:,} can be read; write or download it again."
     )

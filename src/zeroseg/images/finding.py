@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
+from zeroseg.archives import is_archive
 from zeroseg.errors import ImageError
 from zeroseg.images.file_formats import IMAGE_SUFFIXES
 from zeroseg.images.roots import Notes, roots_of
@@ -55,9 +56,14 @@ def search_images(paths: Iterable[str | os.PathLike[str]]) -> Search:
 
 
 def no_picture_in(paths: Iterable[Path]) -> ImageError:
-    """The error for paths without any picture."""
-    where = ", ".join(repr(str(path)) for path in paths) or "no path at all"
-    return ImageError(f"No picture found in {where}; supported are {', '.join(sorted(IMAGE_SUFFIXES))}.")
+    """The error for paths without any picture; it says if there are archives in one of them."""
+    searched = list(paths)
+    where = ", ".join(repr(str(path)) for path in searched) or "no path at all"
+    archive = next(
+        (one for path in searched if path.is_dir() for one in sorted(path.iterdir()) if is_archive(one)), None
+    )
+    hint = f" There are archives: name them, such as {str(archive)!r}." if archive else ""
+    return ImageError(f"No picture found in {where}; supported are {', '.join(sorted(IMAGE_SUFFIXES))}.{hint}")
 
 
 def _pictures_of(path: Path, search: Search) -> tuple[list[Path], set[Path]]:

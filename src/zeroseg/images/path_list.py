@@ -67,7 +67,10 @@ class PathList(Sequence[Path]):
     def __getitem__(self, number: slice) -> PathList: ...
     def __getitem__(self, number: int | slice) -> Path | PathList:
         if isinstance(number, slice):
-            return PathList(self._paths, self._chosen[number])
+            part = self._chosen[number]
+            if isinstance(part, range) and len(part) < 2:  # its step may be any number
+                part = range(part.start, part.start + len(part))
+            return PathList(self._paths, part)
         return self._paths.path(int(self._chosen[number]))
 
     def __iter__(self) -> Iterator[Path]:
