@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import socket
@@ -29,6 +30,14 @@ AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text(enc
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 360, "height": 740}
 PATIENCE = 30.0  # seconds, of a busy machine
 CAT = SAMPLES / "cat.jpg"
+NAME, EMBED = "/v1/name", "/v1/embed"
+DROP = """async ([content, name, kind]) => {
+    const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+    const files = new DataTransfer();
+    if (bytes.length) files.items.add(new File([bytes], name, { type: "image/jpeg" }));
+    const event = kind === "paste" ? new ClipboardEvent("paste", { clipboardData: files, bubbles: true })
+        : new DragEvent(kind, { dataTransfer: files, bubbles: true, cancelable: true });
+    document.querySelector("main").dispatchEvent(event); }"""
 
 
 @cache
@@ -90,12 +99,45 @@ class Seen:
 
     def settle(self) -> None:
         """Until the masks are shown, and nothing is asked any more."""
-        self.wait_for("!document.body.matches('.busy') && document.querySelector('#legend table')")
+        self.wait_for("!document.body.matches('.busy') && document.querySelector('#legend tbody tr:not(.pending)')")
 
     def sample(self, file: str = "cat.jpg") -> None:
         """Take a sample."""
         self.page.locator(f"#samples li:has(img[src='samples/{file}']) button").click()
         self.settle()
+
+    def give(self, kind: str, content: bytes = CAT.read_bytes(), name: str = "my cat.jpg") -> None:
+        """Drop or paste a file."""
+        self.page.evaluate(DROP, [base64.b64encode(content).decode(), name, kind])
+
+    def type(self, words: str) -> None:
+        """Type words, and wait until they were looked for."""
+        self.page.locator("#words-input").fill(words)
+        self.page.keyboard.press("Enter")
+        self.settle()
+
+    def compare(self) -> None:
+        """Compare two sides, and wait for what was found of the other one."""
+        self.page.get_by_role("switch", name="Compare").check()
+        self.wait_for("document.querySelector('#other-legend tr:not(.pending) .there')")
+        self.settle()
+
+    def words(self, side: str = "legend") -> list[str]:
+        """The words of a side, in their order."""
+        return self.page.locator(f"#{side} .word").all_inner_texts()
+
+    def colour(self, word: str) -> int:
+        """The colour of a word, as `overlay` gives it."""
+        swatch = self.page.locator(f"#legend tbody tr:has-text('{word}') .swatch")
+        r, g, b = swatch.evaluate("it => it.style.backgroundColor.match(/\\d+/g).map(Number)")
+        return (r << 16) | (g << 8) | b
+
+    def share(self, value: int, side: int = 0) -> float:
+        """The fraction of the overlay that has about this colour: a browser rounds colours that are not opaque."""
+        near = [
+            all(abs((found >> s & 255) - (value >> s & 255)) <= 3 for s in (0, 8, 16)) for found in self.overlay(side)
+        ]
+        return sum(near) / len(near)
 
     def overlay(self, side: int = 0) -> list[int]:
         """The colours of the overlay, one of 101 pixels; 0 where it is clear."""
@@ -103,6 +145,13 @@ class Seen:
             "Array.from({ length: data.length / 404 | 0 }, (_, n) => data.slice(404 * n, 404 * n + 4))"
             ".map(([r, g, b, a]) => a && ((r << 16) | (g << 8) | b))",
             side,
+        )
+
+    def in_sight(self, selector: str) -> bool:
+        """Whether an element lies within the window."""
+        return self.page.locator(selector).evaluate(
+            "it => { const { top, bottom, left, right, width } = it.getBoundingClientRect();"
+            " return width > 0 && top >= 0 && left >= 0 && bottom <= innerHeight && right <= innerWidth; }"
         )
 
     def alpha(self) -> int:

@@ -16,7 +16,7 @@ from zeroseg.drawing.overlays import display_size
 from zeroseg.drawing.palettes import OVERLAY_COLOURS, overlay_palette
 from zeroseg.method_names import FormatName
 from zeroseg.segmenter import Segmenter
-from zeroseg.vocabulary import make_vocabulary, parse_labels
+from zeroseg.vocabulary import make_vocabulary, parse_label_lines, parse_labels
 from zeroseg.web.answers import maps
 from zeroseg.web.api import SAMPLES
 from zeroseg.web.engine import Embedded
@@ -50,14 +50,14 @@ def asked(request: pytest.FixtureRequest) -> tuple[Segmenter, Embedded, Any]:
 
 @pytest.mark.parametrize("moved", [0.0, 6.5, -12.0, 25.0])
 def test_the_preview_is_what_the_server_would_draw(page: Page, asked: tuple[Segmenter, Embedded, Any], moved: float):
-    """With maps of the model's own margin; in all patches, and but for rounding in all pixels between them."""
+    """With maps of the model's own margin; but for rounding in all patches, and in all pixels between them."""
     segmenter, embedded, words = asked
     sent = maps(segmenter, embedded, words, None)
     assert sent is not None
     margin = sent.margin + moved
     expected = segmenter.reading(background=replace(segmenter.read_out.background, threshold=margin))
     grid = embedded.encoded.grid
-    for size, equal in ((embedded.encoded.size, 0.995), (grid, 1.0)):
+    for size, equal in ((embedded.encoded.size, 0.995), (grid, 0.998)):
         mask = expected.name(replace(embedded.encoded, size=size), words).class_map
         found = page.evaluate(LABEL_MAP, [sent.model_dump(), margin, size[1], size[0]])
         assert np.mean(np.reshape([ord(label) for label in found], size) == mask) >= equal
@@ -80,7 +80,8 @@ def test_runs_are_the_mask_at_any_size(page: Page):
     found = page.evaluate(
         """async ([runs, width, height, w, h]) => { const { Mask } = await import("./mask.js");
         const mask = new Mask(runs, width, height);
-        const every = Array.from({ length: width * height }, (_, n) => mask.at(n % width, Math.floor(n / width)));
+        const place = (n) => [(n % width + 0.5) / width, (Math.floor(n / width) + 0.5) / height];
+        const every = Array.from({ length: width * height }, (_, n) => mask.at(...place(n)));
         return [every, Array.from(mask.sampled(w, h))]; }""",
         [runs, 7, 6, 5, 11],
     )
@@ -100,8 +101,10 @@ def test_the_page_uses_the_colours_and_sizes_of_overlays(page: Page):
 
 
 def test_the_page_offers_every_format(page: Page):
-    formats = page.evaluate("async () => (await import('./downloads.js')).FORMATS.map(([name]) => name)")
-    assert sorted(formats) == sorted(FormatName.__args__)
+    formats = page.evaluate(
+        "async () => (await import('./downloads.js')).FORMATS.flatMap(([, rows]) => rows.map(([name]) => name))"
+    )
+    assert sorted(formats) == sorted(("picture", *FormatName.__args__))
 
 
 @pytest.mark.parametrize(
@@ -117,7 +120,55 @@ def test_the_page_offers_every_format(page: Page):
 )
 def test_words_are_read_as_on_the_command_line(page: Page, text: str):
     parsed = page.evaluate("async (text) => (await import('./words.js')).parsed(text)", text)
-    assert parsed == list(parse_labels(text))
+    assert parsed == [{"label": label, "others": []} for label in parse_labels(text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sofa: couch, settee\ncat\nplain:",
+        '"ratio: width to height"\n"a ""b"": c": d, "e, f"\nclock 12:30: watch',
+        "sofa: couch: settee, x",
+    ],
+)
+def test_other_words_are_read_as_in_files_of_labels(page: Page, text: str):
+    entries = page.evaluate("async (text) => (await import('./words.js')).parsed(text)", text)
+    assert [(entry["label"], tuple(entry["others"])) for entry in entries] == list(parse_label_lines(text))
+    again = page.evaluate(
+        "async (all) => { const w = await import('./words.js'); return w.parsed(all.map(w.written).join('; ')); }",
+        entries,
+    )
+    assert again == entries
+
+
+@pytest.mark.parametrize(
+    ("text", "complete", "rest"),
+    [
+        ("cat", [], "cat"),
+        ("cat, tall tr", ["cat"], "tall tr"),
+        ('cat, "salt, pep', ["cat"], '"salt, pep'),
+        ("cat, sofa: couch, set", ["cat"], "sofa: couch, set"),
+        ("sofa: couch, settee; do", ["sofa"], "do"),
+        ('"salt, pepper",', ["salt, pepper"], ""),
+    ],
+)
+def test_what_is_still_typed_is_no_word_yet(page: Page, text: str, complete: list[str], rest: str):
+    found = page.evaluate("async (text) => (await import('./words.js')).complete(text)", text)
+    assert ([entry["label"] for entry in found["entries"]], found["rest"]) == (complete, rest)
+
+
+def test_names_do_not_cover_each_other(page: Page):
+    """Of two names in one place the first one is written, that of the wider place."""
+    drawn = page.evaluate(
+        """async () => { const { writeNames } = await import("./paint.js");
+        const written = (places) => { const context = new OffscreenCanvas(200, 100).getContext("2d");
+          writeNames(context, places, (label) => ["horse", "grass", "sky"][label], 15);
+          return String(context.getImageData(0, 0, 200, 100).data); };
+        const [horse, grass, sky] = [[0.5, 0.5], [0.55, 0.6], [0.5, 0.9]].map(([x, y], label) => ({ label, x, y }));
+        const two = written([horse, sky]);
+        return [written([horse, grass, sky]) === two, written([horse]) === two]; }"""
+    )
+    assert drawn == [True, False]
 
 
 def _runs(flat: np.ndarray) -> list[tuple[int, int]]:

@@ -32,9 +32,14 @@ export class Divider {
     this.#show();
   }
 
+  /** Where the line is, a fraction of the picture's width. */
+  get split() {
+    return Number(this.#range.value) / 100;
+  }
+
   /** The side, 0 or 1, that is seen at a place, a fraction of the picture's width. */
   sideAt(fraction) {
-    return this.on && 100 * fraction > Number(this.#range.value) ? 1 : 0;
+    return this.on && fraction > this.split ? 1 : 0;
   }
 
   #show() {

@@ -1,50 +1,85 @@
-/** The masks as files: a button for each format, with a word for whom it is. */
+/** The picture and the masks as files: a format, for whom it is, and while two sides are compared, which of them. */
 
 import { byId, element } from "./elements.js";
 
-/** Each name of `zeroseg.method_names.FormatName`, what it is, and for whom. */
+/** The format of the picture itself, which the page makes. */
+export const PICTURE = "picture";
+
+/** Kinds of formats, the most common first: a name of `zeroseg.method_names.FormatName`, what it is, for whom. */
 export const FORMATS = [
-  ["voc-png", "PNG in colours", "one colour a word; also PASCAL VOC"],
-  ["index-png", "PNG of numbers", "grey values are the words’ numbers"],
-  ["numpy", "NumPy", "for Python: numpy.load"],
-  ["coco", "COCO", "objects as run lengths: pycocotools, detectron2"],
-  ["coco-polygons", "COCO polygons", "for tools that draw polygons"],
-  ["coco-semantic", "COCO semantic", "one mask a word, as in COCO-Stuff"],
-  ["coco-panoptic", "COCO panoptic", "for panoptic segmentation"],
-  ["yolo", "YOLO", "to train Ultralytics YOLO"],
-  ["labelme", "LabelMe", "to correct by hand in LabelMe"],
-  ["label-studio", "Label Studio", "tasks to import and correct"],
-  ["cvat", "CVAT", "to correct by hand in CVAT"],
-  ["datumaro", "Datumaro", "converts to many data sets"],
-  ["geojson", "GeoJSON", "outlines for maps: QGIS, GeoPandas"],
-  ["geotiff", "GeoTIFF", "a raster for maps: QGIS, GDAL"],
+  ["To show", [
+    [PICTURE, "Picture (PNG)", ""],
+    ["voc-png", "PNG in colours", "Masks alone, one colour a word; also PASCAL VOC."],
+  ]],
+  ["To train and measure", [
+    ["coco", "COCO", "Objects as run lengths: pycocotools, detectron2."],
+    ["yolo", "YOLO", "To train Ultralytics YOLO."],
+    ["coco-polygons", "COCO polygons", "For tools that draw polygons."],
+    ["coco-semantic", "COCO semantic", "One mask a word, as in COCO-Stuff."],
+    ["coco-panoptic", "COCO panoptic", "For panoptic segmentation."],
+  ]],
+  ["To correct by hand", [
+    ["labelme", "LabelMe", "To open in LabelMe."],
+    ["cvat", "CVAT", "To import into CVAT."],
+    ["label-studio", "Label Studio", "Tasks to import and correct."],
+    ["datumaro", "Datumaro", "Converts to many data sets."],
+  ]],
+  ["For maps", [
+    ["geojson", "GeoJSON", "Outlines: QGIS, GeoPandas."],
+    ["geotiff", "GeoTIFF", "A raster: QGIS, GDAL."],
+  ]],
+  ["For your own programs", [
+    ["numpy", "NumPy", "For Python: numpy.load."],
+    ["index-png", "PNG of numbers", "Grey values are the words’ numbers."],
+  ]],
 ];
 
-/** Make the buttons of `formats`, names of what the server can make. `overlay()` and `masks(format)` resolve to {name, blob}; `failed(error, again)`. */
-export function showDownloads({ formats, overlay, masks, failed, say }) {
-  const rows = [["overlay", "Picture with masks", "a PNG to show"], ...FORMATS.filter(([name]) => formats.includes(name))];
-  byId("formats").replaceChildren(...rows.map(([format, name, whom]) => {
-    const button = element("button", { type: "button" },
-      element("b", {}, name), " ", element("span", { className: "soft" }, whom));
-    button.dataset.format = format;
-    const fetchFile = async () => {
-      button.setAttribute("aria-busy", "true");
-      try {
-        const file = await (format === "overlay" ? overlay() : masks(format));
-        save(file);
-        say(`${file.name} saved.`);
-      } catch (error) {
-        failed(error, fetchFile);
-      } finally {
-        button.removeAttribute("aria-busy");
-      }
-    };
-    button.addEventListener("click", fetchFile);
-    return element("li", {}, button);
-  }));
+/**
+ * Offer `formats`, names of what the server can make. `picture(whose)` and `masks(format, whose)` resolve to {name,
+ * blob}; `whose`: the numbers of the sides. `failed(error, again)`.
+ */
+export function offerDownloads({ formats, picture, masks, failed, say }) {
+  const [select, button] = [byId("format"), byId("save")];
+  for (const [kind, rows] of FORMATS) {
+    const possible = rows.filter(([name]) => name === PICTURE || formats.includes(name));
+    const options = possible.map(([value, name]) => element("option", { value }, name));
+    if (options.length) select.append(element("optgroup", { label: kind }, ...options));
+  }
+  const save = async () => {
+    button.setAttribute("aria-busy", "true");
+    try {
+      const file = await (select.value === PICTURE ? picture(whose()) : masks(select.value, whose()[0]));
+      hand(file);
+      say(`${file.name} saved.`);
+    } catch (error) {
+      failed(error, save);
+    } finally {
+      button.removeAttribute("aria-busy");
+    }
+  };
+  select.addEventListener("change", show);
+  button.addEventListener("click", save);
+  show();
 }
 
-function save({ name, blob }) {
+/** Offer one side, or two and the picture as it is seen. */
+export function offerSides(two) {
+  byId("whose").hidden = !two;
+  byId(two && byId("format").value === PICTURE ? "whose-both" : "whose-a").checked = true;
+}
+
+/** Say what is chosen. Only the picture can be of both sides. */
+function show() {
+  const [, , whom] = FORMATS.flatMap(([, rows]) => rows).find(([name]) => name === byId("format").value);
+  byId("format-hint").textContent = whom;
+  const files = byId("format").value !== PICTURE;
+  byId("whose-both").disabled = files;
+  if (files && byId("whose-both").checked) byId("whose-a").checked = true;
+}
+
+const whose = () => [...document.querySelector("input[name='whose']:checked").value].map(Number);
+
+function hand({ name, blob }) {
   const link = element("a", { href: URL.createObjectURL(blob), download: name });
   document.body.append(link);
   link.click();

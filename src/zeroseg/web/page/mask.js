@@ -12,8 +12,9 @@ export class Mask {
     for (let n = 0; n < this.#ends.length; n += 1) this.#ends[n] = end += runs[2 * n + 1];
   }
 
-  /** The label of a pixel. */
-  at(x, y) {
+  /** The label at a place, in fractions of the picture's width and height. */
+  at(across, down) {
+    const [x, y] = [Math.floor(across * this.width), Math.floor(down * this.height)];
     return this.#labels[this.#run(y * this.width + x)];
   }
 

@@ -5,7 +5,7 @@ import { byId } from "./elements.js";
 
 let retry = null;
 let troubled = null; // whose trouble is shown
-let spoken = 0;
+let spoken = { at: 0, passing: false }; // when the last text was told
 
 byId("again").addEventListener("click", () => {
   const again = retry;
@@ -32,11 +32,15 @@ export function clearTrouble(owner = null) {
 /** Say why it takes longer; "" when it goes on. */
 export const showWaiting = (text) => tell(text, "waiting");
 
-/** Tell what has changed to those who cannot see it: the texts of one moment together. */
-export function say(text) {
+/**
+ * Tell what has changed to those who cannot see it: the texts of one moment together. `passing`: only until the next
+ * text, such as what is being done.
+ */
+export function say(text, { passing = false } = {}) {
   const status = byId("status");
-  status.textContent = Date.now() - spoken < 500 && status.textContent ? `${status.textContent} ${text}` : text;
-  spoken = Date.now();
+  const together = Date.now() - spoken.at < 500 && !spoken.passing && status.textContent;
+  status.textContent = together ? `${status.textContent} ${text}` : text;
+  spoken = { at: Date.now(), passing };
 }
 
 /** Ask for the token; resolves to what a person types. `wrong`: whether one was refused. */

@@ -1,9 +1,13 @@
 /** Masks over a photo: tints, light contours with a dark rim, and names, as `zeroseg.drawing.overlay` draws them. */
 
-const [LARGEST, SMALLEST, THINNEST] = [1600, 384, 32]; // pixels of the longer side, and of the shorter one
+/** Pixels of the longer side of what is drawn, at most. */
+export const LARGEST = 1600;
+
+const [SMALLEST, THINNEST] = [384, 32]; // pixels of the longer side, and of the shorter one
 const [LINE, RIM] = [0.9, 0.55]; // strength of contours
 const WIDE = 800; // from this side on contours have two pixels
 const COARSE = 200; // the side of the map on which places for names are sought
+const LEADING = 1.25; // from name to name, in heights of letters
 const ROOM = 3; // pixels of this map that a name needs around it
 const outlines = new WeakMap(); // label map -> what was drawn of it
 
@@ -42,7 +46,7 @@ function outlined(labels, width, height, tints) {
   return outlines.get(labels);
 }
 
-/** Where the name of each label that is shown fits best: {label, x, y}, fractions of the picture. */
+/** Where the name of each label that is shown fits best: {label, x, y}, fractions of the picture; the widest first. */
 export function namePlaces({ labels, width, height }, tints) {
   const step = Math.max(1, Math.ceil(Math.max(width, height) / COARSE));
   const [columns, rows] = [Math.ceil(width / step), Math.ceil(height / step)];
@@ -56,25 +60,41 @@ export function namePlaces({ labels, width, height }, tints) {
     const most = best.get(label)?.room ?? ROOM - 1;
     if (tints[label] && room[n] > most) best.set(label, { n, room: room[n] });
   });
-  return [...best].map(([label, { n }]) => ({
+  return [...best].sort(([, a], [, b]) => b.room - a.room).map(([label, { n }]) => ({
     label, x: ((n % columns) + 0.5) / columns, y: (Math.floor(n / columns) + 0.5) / rows,
   }));
 }
 
-/** Write names at their places; `size`: of the letters, in pixels of the canvas. */
+/** Write names at their places, but none over another; `size`: of the letters, in pixels of the canvas. */
 export function writeNames(context, places, nameOf, size) {
   const { width, height } = context.canvas;
   context.font = `600 ${size}px system-ui, sans-serif`;
   Object.assign(context, { textAlign: "center", textBaseline: "middle", lineJoin: "round", lineWidth: size / 3.5 });
+  const taken = [];
   for (const { label, x, y } of places) {
     const half = context.measureText(nameOf(label)).width / 2 + size / 3;
     const across = Math.min(Math.max(x * width, half), Math.max(half, width - half));
     const down = Math.min(Math.max(y * height, size), height - size);
+    const beside = (one) => Math.abs(one.across - across) >= one.half + half;
+    const apart = (one) => beside(one) || Math.abs(one.down - down) >= LEADING * size;
+    if (!taken.every(apart)) continue;
+    taken.push({ across, down, half });
     context.strokeStyle = "rgb(0 0 0 / 70%)";
     context.strokeText(nameOf(label), across, down);
     context.fillStyle = "white";
     context.fillText(nameOf(label), across, down);
   }
+}
+
+/** Draw the line between two sides, and their letters. */
+export function drawDivider(context, across) {
+  const { width, height } = context.canvas;
+  const size = Math.max(14, Math.max(width, height) / 50);
+  context.fillStyle = "rgb(0 0 0 / 60%)";
+  context.fillRect(across - size / 6, 0, size / 3, height);
+  context.fillStyle = "white";
+  context.fillRect(across - size / 10, 0, size / 5, height);
+  writeNames(context, [{ label: 0, x: 0, y: 0 }, { label: 1, x: 1, y: 0 }], (side) => "AB"[side], 1.4 * size);
 }
 
 /** For each label the colour as one number: its tint, and over it grey of a `strength`. */

@@ -12,8 +12,13 @@ export class Side {
   #preview = null; // probabilities for a margin that the server has not yet seen
   #drawn = null; // the labels at the size at which they were drawn last
 
-  constructor(number, chips) {
-    Object.assign(this, { number, chips });
+  constructor(number, field) {
+    Object.assign(this, { number, field });
+  }
+
+  /** A, or B. */
+  get letter() {
+    return "AB"[this.number];
   }
 
   /** The margin that a change of the threshold means for this model; undefined for the model's own. */
@@ -23,7 +28,8 @@ export class Side {
 
   /** What to ask the server. */
   question(shift, absent) {
-    return { labels: this.chips.words, absent, margin: this.margin(shift) };
+    const labels = this.field.entries.map(({ label, others }) => (others.length ? { label, others } : label));
+    return { labels, absent, margin: this.margin(shift) };
   }
 
   /** Forget the answer: there is no photo, or there are no words. */
@@ -34,7 +40,7 @@ export class Side {
   /** Take an answer of POST /v1/name. */
   take(answer) {
     this.answer = answer;
-    this.mask = new Mask(answer.mask.runs, answer.width, answer.height);
+    this.mask = new Mask(answer.mask.runs, answer.mask.width, answer.mask.height);
     this.maps = answer.maps && unpacked(answer.maps);
     this.likely = this.maps && probabilities(this.maps, this.maps.margin);
     this.#preview = this.#drawn = null;
@@ -59,6 +65,13 @@ export class Side {
     return labels.map((found) => ({ ...found, key: wordKey(found.label) }));
   }
 
+  /** The words as they are now, each with what was found of it; `pending` are those without an answer. */
+  get rows() {
+    const found = new Map(this.found.map((one) => [one.key, one]));
+    return this.field.entries.map((entry) => ({ fraction: 0, presence: null, pending: !found.has(entry.key),
+      ...found.get(entry.key), ...entry }));
+  }
+
   /** The labels of a picture of this size; of a smaller one while the threshold moves. */
   labels(width, height) {
     const smaller = this.#preview ? Math.min(1, SWIFT / Math.max(width, height)) : 1;
@@ -76,7 +89,7 @@ export class Side {
     const likely = this.#preview ?? this.likely;
     const all = likely ? at(likely, x, y, width, height) : [];
     const order = all.map((_, k) => k).sort((k, other) => all[other] - all[k]);
-    const label = this.#preview ? likely.labels[order[0]] : this.mask.at(x, y);
+    const label = this.#preview ? likely.labels[order[0]] : this.mask.at((x + 0.5) / width, (y + 0.5) / height);
     const place = likely ? likely.labels.indexOf(label) : -1;
     const next = order.find((k) => k !== place && all[k] >= 0.005);
     return {

@@ -1,10 +1,10 @@
 /** The photo with its masks, and a cursor for pointer and keyboard that reads what is there. */
 
 import { byId, element, percent } from "./elements.js";
-import { namePlaces, paint, writeNames } from "./paint.js";
+import { drawDivider, namePlaces, paint, writeNames } from "./paint.js";
 
 const STEPS = 40; // of the keyboard's cursor across the picture
-const LETTERS = 15; // height of names, pixels of the screen
+const [LETTERS, LEAST, SHARE] = [15, 10, 0.04]; // height of names, pixels of the screen; less on small pictures
 const BESIDE = 14; // pixels of the screen between cursor and text
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -53,15 +53,25 @@ export class Stage {
     if (this.#cursor) this.#read(false);
   }
 
-  /** Photo and masks of a side as a PNG, at the size at which they are drawn. */
-  picture(side) {
+  /** Photo and masks as a PNG, at the size at which they are drawn: of a side, or of both, the first up to `split`. */
+  picture(sides, split) {
     const canvas = element("canvas");
-    [canvas.width, canvas.height] = this.#photo.size;
+    const [width, height] = ([canvas.width, canvas.height] = this.#photo.size);
     const context = canvas.getContext("2d");
     context.drawImage(this.#view.querySelector(".photo"), 0, 0);
-    context.drawImage(this.#canvases(side)[0], 0, 0, canvas.width, canvas.height);
-    const { places = [], nameOf } = this.#drawn[side] ?? {};
-    writeNames(context, places, nameOf, Math.max(14, Math.max(...this.#photo.size) / 50));
+    const line = Math.round(split * width);
+    const parts = sides.length > 1 ? [[0, line], [line, width]] : [[0, width]];
+    parts.forEach(([left, right], n) => {
+      context.save();
+      context.beginPath();
+      context.rect(left, 0, right - left, height);
+      context.clip();
+      context.drawImage(this.#canvases(sides[n])[0], 0, 0, width, height);
+      const { places = [], nameOf } = this.#drawn[sides[n]] ?? {};
+      writeNames(context, places, nameOf, Math.max(14, Math.max(width, height) / 50));
+      context.restore();
+    });
+    if (parts.length > 1) drawDivider(context, line);
     return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
   }
 
@@ -74,7 +84,8 @@ export class Stage {
     const scale = window.devicePixelRatio || 1;
     [canvas.width, canvas.height] = [this.#view.clientWidth * scale, this.#view.clientHeight * scale];
     const drawn = this.#drawn[side];
-    if (drawn) writeNames(canvas.getContext("2d"), drawn.places, drawn.nameOf, LETTERS * scale);
+    const letters = Math.min(LETTERS, Math.max(LEAST, SHARE * this.#view.clientWidth));
+    if (drawn) writeNames(canvas.getContext("2d"), drawn.places, drawn.nameOf, letters * scale);
   }
 
   #toPointer(event) {

@@ -1,58 +1,52 @@
-/** The background threshold: what a model brings, and how much a person has moved it. */
+/** The background threshold: by how much a person has moved it from what each model brings. */
 
 import { byId } from "./elements.js";
 
 const REST = 300; // milliseconds without a movement, after which the server is asked
-const REACH = 10; // the least that it can be moved, cosine x 100
+const REACH = 40; // how far it can be moved to either side, cosine x 100; further where a photo needs it
 const MOST = 190;
 
 export class Threshold {
   #range = byId("margin");
-  #own = 0;
+  #sides = [];
   #timer = 0;
-  shift = 0; // from the model's own margin
+  shift = 0; // from each model's own margin
 
   /** `moved()` is called with every movement, `rested()` when it has ended. */
   constructor(moved, rested) {
-    this.#range.addEventListener("input", () => this.#move(Number(this.#range.value) - this.#own, moved, rested));
+    this.#range.addEventListener("input", () => this.#move(Number(this.#range.value), moved, rested));
     byId("margin-reset").addEventListener("click", () => {
       this.#move(0, moved, rested);
       this.#range.focus();
     });
+    this.#widen(REACH);
   }
 
-  /** Begin with a model: its own margin; models without one have nothing to move. */
-  offer(model) {
-    clearTimeout(this.#timer);
-    [this.#own, this.shift] = [model.margin ?? 0, 0];
-    this.#range.disabled = model.margin === null;
-    byId("margin-reason").hidden = model.margin !== null;
-    byId("margin-reason").textContent = `This model has another rule for the background: ${model.background}.`;
-    this.forget();
-  }
-
-  /** For a new photo: the least range. */
-  forget() {
-    this.#bounds(-REACH, REACH);
+  /** Be that of these sides; models without a margin have nothing to move. */
+  offer(sides) {
+    this.#sides = sides;
+    const others = sides.filter(({ model }) => model.margin === null);
+    this.#range.disabled = others.length === sides.length;
+    const reasons = others.map(({ letter, model }) => `This model${sides.length > 1 ? `, ${letter},` : ""} has another `
+      + `rule for the background: ${model.background}.`);
+    byId("margin-reason").hidden = !others.length;
+    byId("margin-reason").textContent = reasons.join(" ");
     this.#show();
   }
 
-  /** Let the range go from no background at all to nothing but background, for what was found. */
+  /** Let the range go as far as something changes in what was found. It never gets smaller. */
   fit(side) {
-    if (!side.leads) return;
-    const [least, most] = side.leads.map((lead) => lead - this.#own);
-    this.#bounds(Math.min(-REACH, least - 1), Math.max(REACH, most + 1));
+    if (side.leads) this.#widen(Math.max(...side.leads.map((lead) => Math.abs(lead - side.model.margin) + 1)));
     this.#show();
   }
 
-  #bounds(least, most) {
-    const [low, high] = [Math.min(least, this.shift), Math.max(most, this.shift)];
-    this.#range.min = this.#own + Math.max(-MOST, Math.floor(low)); // whole steps from the model's own
-    this.#range.max = this.#own + Math.min(MOST, Math.ceil(high));
+  #widen(reach) {
+    const most = Math.min(MOST, Math.max(Number(this.#range.max), Math.ceil(reach)));
+    [this.#range.min, this.#range.max] = [-most, most];
   }
 
   #move(shift, moved, rested) {
-    this.shift = Math.round(1e3 * shift) / 1e3;
+    this.shift = shift;
     this.#show();
     moved();
     clearTimeout(this.#timer);
@@ -60,11 +54,25 @@ export class Threshold {
   }
 
   #show() {
-    const value = this.#own + this.shift;
-    this.#range.value = value;
-    const text = value.toLocaleString("en", { maximumFractionDigits: 2 }).replace("-", "−");
-    byId("margin-value").value = this.shift ? text : `${text}, the model’s own`;
+    const changed = `${this.shift > 0 ? "+" : ""}${number(this.shift)}`;
+    this.#range.value = this.shift;
+    byId("margin-value").value = this.shift ? changed : "own";
     byId("margin-reset").hidden = !this.shift;
-    this.#range.setAttribute("aria-valuetext", byId("margin-value").value);
+    this.#range.setAttribute("aria-valuetext", this.shift ? `${changed} points` : "the model’s own");
+    const moved = this.#sides.filter(({ model }) => model.margin !== null);
+    byId("margin-hint").hidden = !moved.length;
+    byId("margin-hint").textContent = moved.length ? this.#sentence(moved) : "";
+  }
+
+  /** What the threshold is, for each side. */
+  #sentence(sides) {
+    const margins = sides.map(({ model }) => number(model.margin + this.shift));
+    const same = new Set(margins).size === 1;
+    const named = same ? margins[0] : margins.map((margin, n) => `${margin} in ${sides[n].letter}`).join(", ");
+    const own = sides.length > 1 ? "each model’s own" : "the model’s own";
+    const what = "Points of similarity by which a word must lead the background";
+    return `${what}: ${named}${this.shift ? "" : `, ${own}`}.`;
   }
 }
+
+const number = (value) => value.toLocaleString("en", { maximumFractionDigits: 2 }).replace("-", "−");
