@@ -14,7 +14,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ def held(folder: Path, inside: bool = False) -> Generator[None]:
             if not own.samefile(lock):
                 kept.enter_context(_locked(lock))
         except OSError as error:
-            raise OutputError(_sentence(lock, error)) from error
+            raise OutputError(cannot_write(lock, error)) from error
         finally:
             with contextlib.suppress(OSError):
                 own.unlink()
@@ -161,9 +161,10 @@ def _is_alive(process: int) -> bool:
 
 
 @contextlib.contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Generator[Path]:
+def atomic_path(path: str | os.PathLike[str], name: Callable[[], str] | None = None) -> Generator[Path]:
     """Yield a temporary path to write to; the file there becomes `path` when the block succeeds.
 
+    `name` is asked after the block for another name in the same folder, for names that depend on the content.
     The temporary file does not exist yet, has the suffix of `path` (for writers that look at it)
     and is in the same folder, which is created if it is missing. On success the file is fsynced and
     renamed to `path`. If the block raises anything, it is removed and `path` stays unchanged.
@@ -179,10 +180,10 @@ def atomic_path(path: str | os.PathLike[str]) -> Generator[Path]:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
         yield temporary
         _flush_to_disk(temporary)
-        temporary.replace(target)
+        temporary.replace(target if name is None else target.with_name(name()))
         _flush_folder(target.parent)
     except OSError as error:
-        raise OutputError(_sentence(target, error)) from error
+        raise OutputError(cannot_write(target, error)) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -210,7 +211,7 @@ def atomic_folder(path: str | os.PathLike[str]) -> Generator[Path]:
         temporary.rename(target)
         _flush_folder(target.parent)
     except OSError as error:
-        raise OutputError(_sentence(target, error)) from error
+        raise OutputError(cannot_write(target, error)) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -219,7 +220,7 @@ def check_target(path: str | os.PathLike[str]) -> None:
     """Raise `OutputError` if a file cannot be written there, before the work that it is for; nothing is created."""
     target = Path(path)
     if target.is_dir():
-        raise OutputError(_sentence(target, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))))
+        raise OutputError(cannot_write(target, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))))
     check_folder(target.absolute().parent, target)
 
 
@@ -236,7 +237,7 @@ def check_folder(folder: Path, target: Path | None = None) -> None:
         if not os.access(there, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
-        raise OutputError(_sentence(target or folder, error)) from error
+        raise OutputError(cannot_write(target or folder, error)) from error
 
 
 def write_bytes_atomically(path: str | os.PathLike[str], content: bytes) -> None:
@@ -281,6 +282,7 @@ def _flush_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def _sentence(target: Path, error: OSError) -> str:
+def cannot_write(target: Path, error: OSError) -> str:
+    """Why a file could not be written, and what to do, as one sentence."""
     why = REASONS.get(error.errno or 0) or f"{error.strerror or error}; choose another place"
     return f"Cannot write {str(target)!r}: {why}."

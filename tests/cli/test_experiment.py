@@ -133,7 +133,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(call: Call, words: Words, tmp_path: 
     assert said.code == 130
     assert "zeroseg: stopped; the same command continues" in said.err
     assert not (tmp_path / "docs").exists()
-    assert len(list(tmp_path.glob("runs/toy/base-0-*/checkpoint.pt"))) == 1
+    assert len(list(tmp_path.glob("runs/toy/base-0-*/checkpoint-*.pt"))) == 1
     assert call(*words).code == 0
     assert len(list(tmp_path.glob("records/toy/*.json"))) == 3
 

@@ -19,11 +19,14 @@ from torch import Tensor, nn
 
 from zeroseg.errors import ConfigError, TrainingError
 from zeroseg.training.batch import Batch
-from zeroseg.training.loop import LoopConfig, Loss, train, update
+from zeroseg.training.checkpoint import Checkpoints
+from zeroseg.training.loop import LoopConfig, Loss
 from zeroseg.training.monitor import read_log
 from zeroseg.training.optimiser import OptimiserConfig, build_optimiser
+from zeroseg.training.run import train
 from zeroseg.training.teach import TeachConfig
 from zeroseg.training.text_supervision import TextSupervisionConfig
+from zeroseg.training.update import update
 
 STEPS = 7
 LOOP = LoopConfig(
@@ -126,7 +129,7 @@ def test_signal_saves_and_stops_and_its_handler_is_put_back(number: int, tmp_pat
     toy = Toy(on_step=stop_at(2, number))
     assert not toy.run(tmp_path / "run")
     assert signal.getsignal(number) == before
-    assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 3
+    assert Checkpoints(tmp_path / "run").load()["step"] == 3
 
 
 def test_signal_at_the_last_step_is_a_finished_run(tmp_path: Path, whole: list[Tensor]):
@@ -302,7 +305,7 @@ def test_skipped_step_leaves_the_optimisers_memory_alone(tmp_path: Path):
     def snapshot(folder: str, bad: dict[int, str], stop: int) -> None:
         toy = Toy(bad, on_step=stop_at(stop))
         assert not toy.run(tmp_path / folder)
-        states.append(torch.load(tmp_path / folder / "checkpoint.pt", weights_only=True)["optimiser"][0]["state"])
+        states.append(Checkpoints(tmp_path / folder).load()["optimiser"][0]["state"])
 
     snapshot("before", {3: "nan"}, 2)
     snapshot("after", {3: "gradient"}, 3)

@@ -11,7 +11,7 @@ from torch import nn
 from tests.tiny import LITE_STUDENT, PATCH_STUDENT, STUDENT, clip, student
 from zeroseg.errors import ConfigError
 from zeroseg.student import StudentConfig
-from zeroseg.training.checkpoint import load_checkpoint, save_checkpoint
+from zeroseg.training.checkpoint import Checkpoints
 from zeroseg.training.optimiser import Optimiser, OptimiserConfig, build_optimiser, learning_rate
 
 
@@ -187,10 +187,10 @@ def test_both_parts_resume(tmp_path: Path):
 
     first = build_optimiser(model, OptimiserConfig("muon"))
     step(first)
-    save_checkpoint(tmp_path, {"model": model.state_dict(), "optimiser": first.state_dict()})
+    Checkpoints(tmp_path).save({"model": model.state_dict(), "optimiser": first.state_dict(), "step": 1, "bad": 0})
     step(first)
     expected = model.get_parameter("0.weight").detach().clone(), model.get_parameter("1.weight").detach().clone()
-    state = load_checkpoint(tmp_path)
+    state = Checkpoints(tmp_path).load()
     model.load_state_dict(state["model"])
     second = build_optimiser(model, OptimiserConfig("muon"))
     second.load_state_dict(state["optimiser"])

@@ -1,6 +1,9 @@
 """The probe: a student's map against its teacher's on images that were held out, and the best student kept."""
 
 import json
+import os
+import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import torch
 from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, student, teacher, whole_tower_student, write_photos
 from zeroseg.errors import TrainingError
 from zeroseg.student import Student
+from zeroseg.training.checkpoint import Checkpoints
 from zeroseg.training.dense_targets import WindowsConfig
 from zeroseg.training.distill import distill
 from zeroseg.training.distillation import DistillConfig, LossWeights
@@ -90,3 +94,35 @@ def test_the_best_student_is_kept_and_the_last_one_beside_it(tmp_path: Path):
     assert probe(best)["probe_words"] == pytest.approx(highest, abs=0.05)
     assert probe(last)["probe_words"] == pytest.approx(rows[-1]["probe_words"], abs=0.05)
     assert all(torch.equal(weight, best.state_dict()[name]) for name, weight in trained.state_dict().items())
+
+
+@pytest.mark.parametrize("earlier", [False, True], ids=["now", "checkpoint of an earlier version"])
+def test_the_best_student_of_a_resumed_run_is_that_of_the_whole_run(earlier: bool, tmp_path: Path):
+    """The best one came before the interruption, and log and folder are damaged then; earlier versions need both."""
+    images = write_photos(tmp_path, 8)
+    loop = replace(LOOP, optimiser=OptimiserConfig(learning_rate=0.1, warmup=0.0))
+    config = replace(CONFIG, loop=loop)
+
+    def stop_at(look: int) -> Callable[[Student], dict[str, float]]:
+        looks = iter(range(look + 1))
+
+        def looked(_: Student) -> dict[str, float]:
+            if next(looks, None) == look:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return {}
+
+        return looked
+
+    whole = distill(images, None, config, tmp_path / "whole", teacher(), quiet=True)
+    run = tmp_path / "run"
+    assert distill(images, None, config, run, teacher(), stop_at(3), quiet=True) is None
+    if earlier:
+        state = Checkpoints(run).load()
+        Checkpoints(run).save({name: value for name, value in state.items() if name not in ("judge", "due")})
+    else:
+        (run / "log.jsonl").write_bytes(b"\xff\n")
+        (run / "student-best" / "model.safetensors").unlink()
+    resumed = distill(images, None, config, run, teacher(), quiet=True, resume=True)
+    assert whole is not None
+    assert resumed is not None
+    assert all(torch.equal(weight, whole.state_dict()[name]) for name, weight in resumed.state_dict().items())

@@ -16,3 +16,39 @@ def test_settings_that_one_side_does_not_name_are_called_so(tmp_path: Path) -> N
 
     with pytest.raises(TrainingError, match=r"student\.grouping 'light', now not named"):
         run_settings.expect_same(tmp_path, {"student": {}, "loop": {"workers": 2, "micro_batches": 1}})
+
+
+LOOP = {"workers": 1, "micro_batches": 1}
+
+
+@pytest.mark.parametrize(
+    ("former", "now", "said"),
+    [
+        ({"student": {"width": 8}}, {"student": {"width": 9}}, r"\(student\.width 8, now 9\)"),
+        ({"student": {"width": 8}}, {}, r"\(student\.width 8, now not named\)"),
+        ({}, {"student": {"width": 8, "heads": 2}}, r"\.heads not named, now 2; student\.width not named, now 8"),
+        ({"student": {"width": 8}}, {"student": None}, r"student \{'width': 8\}, now None"),
+        ({"words": ["w"] * 50}, {"words": ["w"] * 49}, r"words \['w', 'w'.* \.\. .*'w'\], now \['w'"),
+        (dict.fromkeys("abcd", 1), dict.fromkeys("abcd", 2), r"a 1, now 2; b 1, now 2; c 1, now 2 \.\."),
+    ],
+    ids=["nested", "group that is gone", "new group", "no group", "long", "many"],
+)  # fmt: skip
+def test_every_difference_is_said_with_both_values(
+    former: dict[str, object], now: dict[str, object], said: str, tmp_path: Path
+) -> None:
+    """Never the name of a whole group alone, such as "loop": nobody could tell what to change."""
+    run_settings.start(tmp_path, {**former, "loop": LOOP})
+    with pytest.raises(TrainingError, match=said):
+        run_settings.expect_same(tmp_path, {**now, "loop": LOOP})
+
+
+@pytest.mark.parametrize("fingerprint", ["same", "other"])
+def test_a_teacher_may_be_elsewhere_but_not_another_one(fingerprint: str, tmp_path: Path) -> None:
+    """A run that was copied to another machine has its teacher there in another folder."""
+    run_settings.start(tmp_path, {"teacher": "same", "distill": {"student": {"teacher": "/a/clip"}}, "loop": LOOP})
+    now = {"teacher": fingerprint, "distill": {"student": {"teacher": "/b/clip"}}, "loop": LOOP}
+    if fingerprint == "same":
+        run_settings.expect_same(tmp_path, now)
+    else:
+        with pytest.raises(TrainingError, match=r"teacher 'same', now 'other'"):
+            run_settings.expect_same(tmp_path, now)

@@ -17,7 +17,7 @@ from tests.tiny import LITE_STUDENT, STUDENT, clip, photo, siglip_teacher, teach
 from zeroseg.errors import ConfigError, ImageError
 from zeroseg.segmenter import Segmenter
 from zeroseg.teacher import Teacher
-from zeroseg.training.checkpoint import load_checkpoint, save_checkpoint
+from zeroseg.training.checkpoint import Checkpoints
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.text_supervision import CaptionData, TextSupervised, TextSupervisionConfig, supervise_with_text
 
@@ -171,10 +171,10 @@ def test_a_checkpoint_of_before_text_encoders_had_a_class_is_resumed(captioned: 
     whole = supervise_with_text(captioned, WORDS, CONFIG, tmp_path / "run", teacher(), quiet=True)
     shutil.rmtree(tmp_path / "run")  # the student's config holds the folder's name: both runs must have one
     assert supervise_with_text(captioned, WORDS, CONFIG, tmp_path / "run", teacher(), interrupt, quiet=True) is None
-    state = load_checkpoint(tmp_path / "run")
+    state = Checkpoints(tmp_path / "run").load()
     state["model"] = {name.replace("text.model.", "clip."): weight for name, weight in state["model"].items()}
     assert any(name.startswith("clip.") for name in state["model"])
-    save_checkpoint(tmp_path / "run", state)
+    Checkpoints(tmp_path / "run").save(state)
     resumed = supervise_with_text(captioned, WORDS, CONFIG, tmp_path / "run", teacher(), resume=True, quiet=True)
     assert whole is not None
     assert resumed is not None

@@ -41,7 +41,7 @@ class Distill:
     last one is saved as student-last. --dry-run says what the run would need.
 
     The recipe has all settings; every setting can be changed by its name, the usual ones by a short name. RUN receives
-    settings.json, log.jsonl, checkpoint.pt and, at the end, the student. Ctrl-C and SIGTERM save first; the same
+    settings.json, log.jsonl, checkpoints and, at the end, the student. Ctrl-C and SIGTERM save first; the same
     command with --resume then continues, with the same result as without the interruption.
 
     examples:
@@ -163,12 +163,15 @@ def _is_here(name: str) -> bool:
 
 
 def _said_of_probe(run: Path) -> str:
-    """Which student was kept, and how it agrees with the teacher."""
-    rows = [row for row in read_log(run) if CHOSEN_BY in row]
-    first, best = rows[0], max((row for row in rows if row["step"] >= 0), key=lambda row: row[CHOSEN_BY])
+    """Which student was kept, and how it agrees with the teacher, as far as the log has it."""
+    rows = [row for row in read_log(run) if isinstance(row.get(CHOSEN_BY), float)]
+    before = [f" (before training {row[CHOSEN_BY]:.1%})" for row in rows if row["step"] < 0]
+    best = max((row for row in rows if row["step"] >= 0), key=lambda row: row[CHOSEN_BY], default=None)
+    if best is None:
+        return "kept: the student that agrees best with the teacher on the images that were held out"
     return (
         f"kept: the student after step {best['step'] + 1}, which names {best[CHOSEN_BY]:.1%} of the patches that were "
-        f"held out as the teacher's windows do (before training {first[CHOSEN_BY]:.1%}), without any label"
+        f"held out as the teacher's windows do{''.join(before[:1])}, without any label"
     )
 
 

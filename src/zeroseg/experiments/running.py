@@ -28,7 +28,7 @@ from zeroseg.segmenter import Segmenter
 from zeroseg.student import Student
 from zeroseg.student.weights import CONFIG_NAME
 from zeroseg.teacher import Teacher
-from zeroseg.training import checkpoint
+from zeroseg.training.checkpoint import checkpoints_in, remove_checkpoints
 from zeroseg.training.distill import distill
 from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.monitor import read_log
@@ -134,7 +134,7 @@ def run_variant(run: Run, context: ExperimentContext, counting: Counting) -> Rec
     samples, seconds = loop.steps * loop.batch_size, seconds_trained(log, loop.batch_size)
     minutes, rate = round(seconds / 60, 2), round(samples / seconds, 1)
     record = _measured(run, context, segmenter, counting, samples, minutes, rate, curve_of(log))
-    (folder / checkpoint.NAME).unlink(missing_ok=True)
+    remove_checkpoints(folder)
     return record
 
 
@@ -150,7 +150,7 @@ def train_run(run: Run, context: ExperimentContext) -> bool:
 def _train(run: Run, folder: Path, context: ExperimentContext) -> bool:
     if (folder / "student" / CONFIG_NAME).is_file():
         return True
-    resume = (folder / checkpoint.NAME).is_file()
+    resume = bool(checkpoints_in(folder))
     if not resume:
         shutil.rmtree(folder, ignore_errors=True)  # the run was killed before its first checkpoint
 

@@ -18,8 +18,8 @@ from zeroseg.errors import DatasetError
 from zeroseg.experiments import ExperimentContext, Run
 from zeroseg.files import write_text_atomically
 from zeroseg.training.distill import distillation_of
-from zeroseg.training.loop import update
 from zeroseg.training.optimiser import build_optimiser
+from zeroseg.training.update import update
 from zeroseg.versions import versions
 
 ROUNDS = 20

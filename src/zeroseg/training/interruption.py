@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
+from collections.abc import Generator
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -13,6 +15,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self.requested = False
+        self._at_once = False
         self._former: dict[int, Any] = {}
 
     def __enter__(self) -> Interruption:
@@ -26,9 +29,20 @@ class Interruption:
     ) -> None:
         self._restore()
 
+    @contextlib.contextmanager
+    def at_once(self) -> Generator[None]:
+        """A block, such as an evaluation, that the first signal ends with `KeyboardInterrupt`, as it has no result."""
+        self._at_once = True
+        try:
+            yield
+        finally:
+            self._at_once = False
+
     def _request(self, _number: int, _frame: FrameType | None) -> None:
         self.requested = True
         self._restore()
+        if self._at_once:
+            raise KeyboardInterrupt
 
     def _restore(self) -> None:
         for number, handler in self._former.items():

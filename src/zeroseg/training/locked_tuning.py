@@ -22,10 +22,9 @@ from transformers import VisionTextDualEncoderModel as DualEncoder
 from zeroseg.errors import ConfigError
 from zeroseg.teacher.image_tower import image_processor
 from zeroseg.teacher.teacher import choose_attention, save_known_words, save_whole
-from zeroseg.training.checkpoint import NAME as CHECKPOINT
-from zeroseg.training.checkpoint import load_checkpoint
+from zeroseg.training.checkpoint import checkpoints_in, expect_checkpoint
 from zeroseg.training.labels import known_words
-from zeroseg.training.loop import train
+from zeroseg.training.run import train
 from zeroseg.training.teach import text_settings, train_tokenizer
 from zeroseg.training.tower_features import Crops, embed_crops
 from zeroseg.training.towers import Tower
@@ -71,9 +70,9 @@ def tune(
     """
     torch.set_float32_matmul_precision("high")
     _check(tower, len(pairs), config)
-    if resume and not (run / CHECKPOINT).exists():
+    if resume and not checkpoints_in(run):
         if not (run / "features").is_dir():
-            load_checkpoint(run)  # raises: there is nothing to resume
+            expect_checkpoint(run)  # raises: there is nothing to resume
         resume = False  # it was interrupted while images were embedded
     named = [named_images(some) for some in pairs]
     photos = [photo for some in pairs for photo in sentence_photos(some)]

@@ -11,7 +11,7 @@ from zeroseg.files import write_text_atomically
 
 NAME = "settings.json"
 FREE_TO_CHANGE = ("workers", "micro_batches")  # settings of the loop that change only speed and memory
-MOST_SAID, LONGEST_VALUES = 3, 100  # settings, and letters, in a message
+MOST_SAID, LONGEST_VALUE = 3, 60  # settings, and letters of a value, in a message
 LATER = {"encoder": "vit", "trainable_blocks": None, "encoder_rate": 1.0}
 """Settings that runs of earlier versions do not name, with the values that these runs have."""
 
@@ -33,6 +33,7 @@ def expect_same(run: Path, settings: Settings) -> None:
         former = _with_later(json.loads(path.read_text(encoding="utf-8")), settings)
         for name in FREE_TO_CHANGE:
             former["loop"][name] = settings["loop"][name]
+        _free_teachers_place(former, settings)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TrainingError(f"{path} is missing or damaged: delete the folder and start again.") from error
     changed = _changes(former, settings)
@@ -42,17 +43,31 @@ def expect_same(run: Path, settings: Settings) -> None:
 
 
 def _changes(former: Settings, settings: Settings, place: str = "") -> list[str]:
-    """The settings that differ, with both values where these are short."""
+    """The settings that differ, with both values; where one side has no such group, each of its settings is named."""
     found: list[str] = []
     for key in sorted(former.keys() | settings.keys()):
         old, new, name = former.get(key), settings.get(key), f"{place}{key}"
-        if isinstance(old, dict) and isinstance(new, dict):
-            found += _changes(old, new, f"{name}.")
+        inner = [one for one in (old, new) if isinstance(one, dict)]
+        if len(inner) == 2 or (inner and inner[0] and not (key in former and key in settings)):
+            found += _changes(old or {}, new or {}, f"{name}.")
         elif old != new:
-            was, now = (repr(values[key]) if key in values else "not named" for values in (former, settings))
-            values = f" {was}, now {now}"
-            found.append(name + (values if len(values) < LONGEST_VALUES else ""))
+            was, now = (_short(values[key]) if key in values else "not named" for values in (former, settings))
+            found.append(f"{name} {was}, now {now}")
     return found
+
+
+def _short(value: Any) -> str:
+    """A value; of a long one the beginning and the end, where long paths and lists differ."""
+    said = repr(value)
+    return said if len(said) <= LONGEST_VALUE else f"{said[: LONGEST_VALUE // 2]} .. {said[-LONGEST_VALUE // 2 :]}"
+
+
+def _free_teachers_place(former: Settings, settings: Settings) -> None:
+    """A student's teacher may be elsewhere, as on another machine: its fingerprint says whether it is the same."""
+    if isinstance(settings.get("teacher"), str) and former.get("teacher") == settings["teacher"]:
+        for key, config in settings.items():
+            if isinstance(config, dict) and isinstance(config.get("student"), dict) and "teacher" in config["student"]:
+                former[key]["student"]["teacher"] = config["student"]["teacher"]
 
 
 def _with_later(former: Settings, settings: Settings) -> Settings:

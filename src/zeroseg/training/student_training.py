@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
+from torch import Tensor
 
 from zeroseg.errors import ConfigError
 from zeroseg.student import Student, StudentConfig, weights
 from zeroseg.teacher import Teacher
 from zeroseg.training.batch import B
-from zeroseg.training.loop import Metrics, Objective, train
+from zeroseg.training.checkpoint import State
+from zeroseg.training.loop import Metrics, Objective
 from zeroseg.training.monitor import read_log
+from zeroseg.training.run import train
 
 STUDENT = "student"  # the folder of the student in the run's folder
 BEST, LAST = "student-best", "student-last"  # with a metric to choose by: the best so far, and the last one
@@ -49,29 +52,59 @@ def train_student(
     Raises `TrainingError` if `run` is already in use, cannot be resumed, or has too many non-finite losses.
     """
     student = objective.student
+    best = None if keep_best is None else BestStudent(student, run, keep_best)
 
     def measured() -> Metrics:
         assert evaluate is not None
-        metrics = evaluate(student.eval())
-        if keep_best is not None and _is_best(run, keep_best, metrics[keep_best]):
-            student.save_pretrained(run / BEST)
-        return metrics
+        return evaluate(student.eval())
 
-    if not train(objective, run, None if evaluate is None else measured, resume, quiet):
+    if not train(objective, run, None if evaluate is None else measured, resume, quiet, best):
         return None
-    if keep_best is not None:
+    if best is not None:
         student.eval().save_pretrained(run / LAST)
-        weights.fill(student, weights.read(run / BEST)[1], run / BEST)
+        best.restore()
     if save_beside is not None:
         save_beside(run)
     student.eval().save_pretrained(run / STUDENT)
     return student
 
 
-def _is_best(run: Path, name: str, value: float) -> bool:
-    """Whether a metric is higher than at all evaluations before; never before the first step, which is not training."""
-    before = [row for row in read_log(run) if name in row]
-    return bool(before) and value > max((row[name] for row in before if row["step"] >= 0), default=-math.inf)
+class BestStudent:
+    """The student with the highest value of a metric; the student before the first step does not count.
+
+    Its weights are a part of each checkpoint, in float16 as they are saved. So a resumed run depends neither on the log
+    nor on the folder `student-best`, which is for people who look at a run before its end.
+    """
+
+    def __init__(self, student: Student, run: Path, metric: str) -> None:
+        self.student, self.run, self.metric = student, run, metric
+        self.value = -math.inf
+        self.weights: dict[str, Tensor] | None = None
+
+    def see(self, step: int, metrics: Metrics) -> None:
+        """Keep the student of step `step` if it is the best so far."""
+        if step >= 0 and metrics[self.metric] > self.value:
+            self.value = metrics[self.metric]
+            self.weights = {key: value.to("cpu", torch.float16) for key, value in self.student.state_dict().items()}
+            self.student.eval().save_pretrained(self.run / BEST)
+
+    def restore(self) -> None:
+        """Give the student its best weights; it stays as it is if no value was a number."""
+        if self.weights is not None:
+            weights.fill(self.student, self.weights, self.run)
+
+    def state_dict(self) -> State:
+        """The value and the weights."""
+        return {"value": self.value, "weights": self.weights}
+
+    def load_state_dict(self, state: State | None) -> None:
+        """Restore value and weights; the checkpoint of an earlier version has none, so log and folder are asked."""
+        if state is not None:
+            self.value, self.weights = state["value"], state["weights"]
+            return
+        values = [row[self.metric] for row in read_log(self.run) if self.metric in row and row["step"] >= 0]
+        if values:
+            self.value, self.weights = max(values), weights.read(self.run / BEST)[1]
 
 
 def student_of(config: StudentConfig, teacher: Teacher | None) -> Student:

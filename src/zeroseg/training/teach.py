@@ -28,8 +28,9 @@ from zeroseg.teacher.clip import CLIP
 from zeroseg.teacher.teacher import choose_attention, save_known_words, save_whole
 from zeroseg.teacher.text_encoder import LARGEST_SCALE
 from zeroseg.training.batch import Batch
-from zeroseg.training.loop import LoopConfig, Loss, Metrics, train, without_loop
+from zeroseg.training.loop import LoopConfig, Loss, Metrics, without_loop
 from zeroseg.training.optimiser import OptimiserConfig
+from zeroseg.training.run import train
 
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
 

@@ -1,0 +1,179 @@
+"""A run: steps, evaluations and checkpoints of an objective in a folder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from zeroseg.errors import TrainingError
+from zeroseg.files import held
+from zeroseg.training import run_settings
+from zeroseg.training.batch import Batch
+from zeroseg.training.checkpoint import Checkpoints, State, expect_checkpoint, remove_left_overs
+from zeroseg.training.interruption import Interruption
+from zeroseg.training.loop import Metrics, Objective
+from zeroseg.training.monitor import Monitor, forget_after
+from zeroseg.training.optimiser import build_optimiser
+from zeroseg.training.prefetch import prefetch
+from zeroseg.training.update import update
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """Looks at each evaluation, and remembers something that a resumed run needs."""
+
+    def see(self, step: int, metrics: Metrics) -> None:
+        """The metrics after step `step` (-1: before the first one); the model is as it was measured."""
+        ...
+
+    def state_dict(self) -> State:
+        """What it remembers, as tensors and plain values."""
+        ...
+
+    def load_state_dict(self, state: State | None) -> None:
+        """Restore it; None: the run was started by an earlier version, which did not save it."""
+        ...
+
+
+def train(
+    objective: Objective[Any],
+    run: Path,
+    evaluate: Callable[[], Metrics] | None = None,
+    resume: bool = False,
+    quiet: bool = False,
+    judge: Judge | None = None,
+) -> bool:
+    """Train `objective.model` for `objective.loop.steps` steps; True if all are done, False after an interruption.
+
+    The folder `run` receives `settings.json`, `log.jsonl` and checkpoints; it is locked meanwhile. `judge` is told of
+    each evaluation. A signal during an evaluation ends it; a resumed run makes it first.
+
+    Raises `TrainingError` after `patience` steps whose loss was not finite, or if the run cannot be resumed, and
+    `OutputError` if another process trains it or if the folder cannot be written.
+    """
+    if resume:
+        expect_checkpoint(run)
+    with held(run, inside=True):
+        remove_left_overs(run)
+        training = _Training(objective, run, evaluate, judge)
+        if resume:
+            training.restore()
+        else:
+            run_settings.start(run, training.settings)
+        with Monitor(run, objective.title, objective.loop.steps, training.done, quiet) as monitor:
+            return training.work(monitor)
+
+
+class _Training:
+    """A run at work: `done` steps are taken, `bad` of them skipped; `due`: they are not evaluated yet."""
+
+    def __init__(
+        self, objective: Objective[Any], run: Path, evaluate: Callable[[], Metrics] | None, judge: Judge | None
+    ) -> None:
+        self.objective, self.run = objective, run
+        self.evaluate, self.judge = evaluate, judge
+        self.device = next(objective.model.parameters()).device
+        self.optimiser = build_optimiser(objective.model, objective.loop.optimiser)
+        self.checkpoints, self.interruption = Checkpoints(run), Interruption()
+        self.done, self.bad, self.due = 0, 0, evaluate is not None
+
+    @property
+    def settings(self) -> Metrics:
+        """The settings that a run is resumed with."""
+        return self.objective.settings | {"loop": asdict(self.objective.loop)}
+
+    def restore(self) -> None:
+        """Continue from the newest whole checkpoint."""
+        run_settings.expect_same(self.run, self.settings)
+        state = self.checkpoints.load()
+        try:
+            self.objective.model.load_state_dict(state["model"])
+            self.optimiser.load_state_dict(state["optimiser"])
+        except (RuntimeError, ValueError, KeyError, TypeError) as error:
+            said = str(error).strip().splitlines()[0].rstrip(".: ")
+            raise TrainingError(
+                f"the newest checkpoint in {self.run} is of another model ({said}): delete the folder and start again."
+            ) from error
+        self.done, self.bad = state["step"], state["bad"]
+        self.due = self.evaluate is not None and state.get("due", False)
+        forget_after(self.run, self.done)
+        if self.judge is not None:
+            self.judge.load_state_dict(state.get("judge"))
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        state: State = {
+            "model": self.objective.model.state_dict(), "optimiser": self.optimiser.state_dict(),
+            "step": self.done, "bad": self.bad, "due": self.due,
+        }  # fmt: skip
+        self.checkpoints.save(state | ({} if self.judge is None else {"judge": self.judge.state_dict()}))
+
+    def work(self, monitor: Monitor) -> bool:
+        """Take the steps that are left; False after an interruption."""
+        loop = self.objective.loop
+        with self.interruption:
+            if self.due:
+                self.measure(monitor)
+                if self.interruption.requested or self.done:
+                    self.save()
+            if self.interruption.requested and (self.due or self.done < loop.steps):
+                return self.stopped(monitor)
+            for step, batch in enumerate(prefetch(self.objective, self.done), self.done):
+                self.take(step, batch, monitor)
+                self.done, is_last = step + 1, step + 1 == loop.steps
+                self.due = self.evaluate is not None and (self.done % loop.evaluate_every == 0 or is_last)
+                if self.due and not self.interruption.requested:
+                    self.measure(monitor)
+                if self.done % loop.checkpoint_every == 0 or is_last or self.interruption.requested:
+                    self.save()
+                if self.interruption.requested and (self.due or not is_last):
+                    return self.stopped(monitor)
+        return True
+
+    def take(self, step: int, batch: Batch, monitor: Monitor) -> None:
+        """Take a step and log it. Raises `TrainingError` if too many were skipped."""
+        loop = self.objective.loop
+        is_logged = step % loop.log_every == 0 or step + 1 == loop.steps
+        metrics = update(self.objective, self.optimiser, batch.to(self.device), step, is_logged)
+        monitor.advance(step, len(batch.names))
+        if not math.isfinite(metrics["loss"]):
+            self.bad += 1
+            self.report_bad(step, batch.names, monitor)
+        if is_logged:
+            monitor.record(step, metrics | {"learning_rate": self.optimiser.param_groups[0]["lr"]})
+
+    def measure(self, monitor: Monitor) -> None:
+        """Evaluate, unless a signal ends it; then it stays due."""
+        assert self.evaluate is not None
+        try:
+            with self.interruption.at_once():
+                metrics = self.evaluate()
+        except KeyboardInterrupt:
+            if not self.interruption.requested:
+                raise
+            return
+        monitor.record(self.done - 1, metrics)
+        if self.judge is not None:
+            self.judge.see(self.done - 1, metrics)
+        self.due = False
+
+    def stopped(self, monitor: Monitor) -> bool:
+        """Say where the run was stopped; False, for `work` to return."""
+        monitor.say(f"stopped after step {self.done} of {self.objective.loop.steps}, all saved.")
+        return False
+
+    def report_bad(self, step: int, names: list[str], monitor: Monitor) -> None:
+        """Report a step that was skipped. Raises `TrainingError` after too many of them."""
+        monitor.record(step, {"skipped": self.bad, "images": names})
+        monitor.say(
+            f"step {step}: the loss or its gradient is not finite; skipped ({self.bad} so far). "
+            f"Images: {', '.join(names[:8])}"
+        )
+        if self.bad >= self.objective.loop.patience:
+            raise TrainingError(
+                f"the loss was not finite {self.bad} times, the last time at step {step}; the images are in "
+                f"{self.run / 'log.jsonl'}. Lower the learning rate, or look at these images."
+            )
