@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, Route, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, Route, ViewportSize
 
 from tests.study.drawn import NAMES, drawn_study, side_of
 from tests.web.browsing import AXE, CHROMIUM, NO_CHROMIUM, answering
@@ -24,12 +24,6 @@ READY = "#compared:not(.waiting)"
 PAUSE = 400  # milliseconds, a little more than the page's own
 PHONE, DESKTOP = ViewportSize(width=360, height=740), ViewportSize(width=1280, height=800)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Generator[Browser]:
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
 
 
 @pytest.fixture(scope="module")

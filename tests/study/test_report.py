@@ -102,8 +102,11 @@ def test_groups_that_no_vote_connects_are_said(tmp_path: Path):
         for name in answers.key.real
         if {answers.key.questions[name].left, answers.key.questions[name].right} in pairs
     )
-    write_report(answers.folder, tmp_path / "report")
-    text = (tmp_path / "report" / "report.md").read_text().split("## Strengths")[1].split("## ")[0]
+    assert len(write_report(answers.folder, tmp_path / "report")) == 2, "one for each pair that has votes"
+    whole = (tmp_path / "report" / "report.md").read_text()
+    assert "Of the 6 pairs of models, 4 have no votes." in whole
+    assert "0 of 0" not in whole.split("## Preference")[1].split("## Raters")[0]
+    text = whole.split("## Strengths")[1].split("## ")[0]
     assert "These are 2 groups of models" in text
     rows = re.findall(r"^\| (\d) \| `(\w+)`", text, re.MULTILINE)
     assert [{model for number, model in rows if number == group} for group in "12"] == pairs

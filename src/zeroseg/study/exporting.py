@@ -15,19 +15,21 @@ from random import Random
 
 from zeroseg.errors import DatasetError, OutputError
 from zeroseg.files import atomic_folder, write_bytes_atomically, write_text_atomically
-from zeroseg.study.questions import PICTURES, SIDES, Key, Legend, Question, read_key, read_questions
-from zeroseg.study.voting_page import PAGES, file_page
+from zeroseg.study.questions import PICTURES, SIDES, Key, Legend, Question, Questions, read_key, read_questions
+from zeroseg.study.voting_page import PAGES, file_page, untinted
 
 TEMPLATE, TABLE, PAGE = "mturk.html", "mturk.csv", "index.html"
 FIELDS = ("question", "picture", "left", "right", "left_names", "right_names")
-BLOCK = """<section>
-<h2>{asked}</h2>
+WORDS = '<span class="wide">the {side} one</span><span class="narrow">the {place} one</span>'
+LEFT, RIGHT = WORDS.format(side="left", place="upper"), WORDS.format(side="right", place="lower")
+BLOCK = """<section role="group" aria-labelledby="asked_{k}">
+<h2 id="asked_{k}"><small>{k} of {count}</small> {asked}</h2>
 <div class="compared">
 <div><img src="${{left_{k}}}" alt="The left segmentation"><ul>${{left_names_{k}}}</ul>
-<label><input type="radio" name="answer_{k}" value="left" required> the left one</label></div>
-<div><img src="${{picture_{k}}}" alt="The picture"></div>
+<label><input type="radio" name="answer_{k}" value="left" required> {left}</label></div>
+<div class="picture"><img src="${{picture_{k}}}" alt="The picture"></div>
 <div><img src="${{right_{k}}}" alt="The right segmentation"><ul>${{right_names_{k}}}</ul>
-<label><input type="radio" name="answer_{k}" value="right" required> the right one</label></div>
+<label><input type="radio" name="answer_{k}" value="right" required> {right}</label></div>
 </div>
 </section>"""
 
@@ -53,9 +55,7 @@ def export_mturk(study: Path, out: Path, url: str, per_assignment: int) -> int:
     most, real = max(map(len, rows)), [question for question in rows[0] if question.id not in key.checks]
     for row in rows:  # each needs all columns: those of rows that are too short show questions that do not count
         row += [replace(question, id="") for question in real[: most - len(row)]]
-    blocks = "\n".join(BLOCK.format(asked=escape(questions.asked), k=k) for k in range(1, most + 1))
-    page = (PAGES / TEMPLATE).read_text(encoding="utf-8").replace("[[questions]]", blocks)
-    page = page.replace("[[count]]", str(most)).replace("[[labels]]", f"{questions.labels:,}")
+    page = _template(questions, most)
     with atomic_folder(out) as draft:
         _copy_pictures(study, draft, questions.questions)
         write_text_atomically(draft / TEMPLATE, page)
@@ -120,6 +120,22 @@ def _as_list(legend: Legend) -> str:
     return "".join(
         f'<li><i style="background:{row.colour}"></i>{escape(row.label)} {row.fraction}</li>' for row in legend
     )
+
+
+def _template(questions: Questions, count: int) -> str:
+    """The source of a project whose assignments have `count` questions."""
+    words = {"asked": escape(questions.asked), "count": count, "left": LEFT, "right": RIGHT}
+    blocks = "\n".join(BLOCK.format(k=k, **words) for k in range(1, count + 1))
+    slots = {
+        "questions": blocks,
+        "count": f"{count}",
+        "labels": f"{questions.labels:,}",
+        "untinted": untinted(questions),
+    }
+    page = (PAGES / TEMPLATE).read_text(encoding="utf-8")
+    for name, text in slots.items():
+        page = page.replace(f"[[{name}]]", text)
+    return page
 
 
 def _copy_pictures(study: Path, folder: Path, questions: Sequence[Question]) -> None:

@@ -62,7 +62,7 @@ def write_report(folder: Path, out: Path, least: float = PASSING, seed: int = 0)
     text = "\n\n".join(parts) + "\n"
     write_text_atomically(out / MARKDOWN, text)
     write_text_atomically(out / PAGE, from_markdown(text, out, f"Study {key.study}, made with {key.made_with}."))
-    return [_in_a_line(one) for one in found]
+    return [_in_a_line(one) for one in [one for one in found if one.votes] or found]
 
 
 def _headline(found: Sequence[Preference]) -> str:
@@ -84,8 +84,8 @@ def _summary(answers: Answers, raters: Sequence[CheckedRater], least: float) -> 
     unchecked = sum(not rater.of for rater in raters)
     said = (
         f"{_count(raters, 'rater')} gave {cast:,} votes on {_count(key.real, 'picture')}; {wanted * len(key.real):,} "
-        f"votes were wanted, {wanted} for each picture. Both models chose from {answers.questions.labels:,} names. "
-        "Raters did not know which model was on which side."
+        f"votes were wanted, {wanted} for each picture. {'Both' if len(key.models) == 2 else 'All'} models chose from "
+        f"{answers.questions.labels:,} names. Raters did not know which model was on which side."
     )
     if key.checks:
         said += (
@@ -103,20 +103,22 @@ def _preference_table(passed: Sequence[Preference], everybody: Sequence[Preferen
         "| preferred to | raters | votes | share | Wilson | pictures and raters resampled | p |",
         "|---|---|---:|---:|---:|---:|---:|",
     ]
-    for found, of_all in zip(passed, everybody, strict=True):
+    voted = [pair for pair in zip(passed, everybody, strict=True) if pair[1].votes]
+    for found, of_all in voted:
         for who, one in (("passed the checks", found), ("all", of_all)):
             names = f"{code(one.models[0])} to {code(one.models[1])}"
-            resampled = "\u2013" if one.bootstrap is None else _interval(one.bootstrap)
-            intervals = f"{_interval(one.wilson)} | {resampled}"
+            intervals = f"{_interval(one.wilson if one.votes else None)} | {_interval(one.bootstrap)}"
             counted = f"{one.won:,} of {one.votes:,} | {_percent(one.share)}"
             rows.append(f"| {names} | {who} | {counted} | {intervals} | {_p(one.p_value)} |")
-    return "\n".join(rows)
+    silent = len(passed) - len(voted)
+    said = f"\n\nOf the {len(passed):,} pairs of models, {silent:,} have no votes." if silent else ""
+    return "\n".join(rows) + said
 
 
 def _agreement(found: Sequence[Preference]) -> str:
     """Majorities of pictures, and Krippendorff's alpha."""
     rows: list[str] = []
-    for one in found:
+    for one in [one for one in found if one.votes]:
         first, second, tied = one.majorities
         alpha = "\u2013" if one.alpha is None else f"{one.alpha:.3f}"
         first_name, second_name = map(code, one.models)
@@ -129,7 +131,7 @@ def _agreement(found: Sequence[Preference]) -> str:
         "By the majority of its votes, a picture is for one of two models or tied. Alpha says how far raters agree: 1 "
         "if all do, 0 if they agree as often as by chance."
     )
-    return "\n".join(rows) + "\n" + words
+    return "\n".join([*rows, words])
 
 
 def _strengths(votes: Sequence[Vote], key: Key, seed: int) -> str:
@@ -199,8 +201,8 @@ def _percent(fraction: float | None) -> str:
     return "\u2013" if fraction is None else f"{100 * fraction:.1f} %"
 
 
-def _interval(interval: Interval) -> str:
-    return f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f} %"
+def _interval(interval: Interval | None) -> str:
+    return "\u2013" if interval is None else f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f} %"
 
 
 def _p(value: float | None) -> str:

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 
 from zeroseg.report.html import STYLE
-from zeroseg.study.questions import PICTURES, Question, Questions
+from zeroseg.study.questions import NO_LABEL, PICTURES, UNTINTED, Question, Questions
 
 PAGES = Path(__file__).parent / "pages"
 SCRIPT = PAGES / "voting.js"
@@ -50,6 +50,13 @@ def voting_style() -> str:
     return "".join(path.read_text(encoding="utf-8") for path in (STYLE, PAGES / "voting.css"))
 
 
+def untinted(questions: Questions) -> str:
+    """A sentence for raters, if there are segmentations with parts that have no name; else nothing."""
+    rows = (row for one in questions.questions for row in (*one.left_legend, *one.right_legend))
+    found = any(row.colour == UNTINTED for row in rows)
+    return f" Where it says \u201c{NO_LABEL}\u201d, the picture has no tint." if found else ""
+
+
 def _data(
     questions: Questions, asked: Sequence[Question], pictures: str, votes: str | None, answers: Mapping[str, str]
 ) -> str:
@@ -66,7 +73,12 @@ def _data(
 def _filled(name: str, questions: Questions, count: int, parts: Mapping[str, str]) -> str:
     """A page with its slots filled; the data comes last, because a label may look like a slot."""
     page = (PAGES / name).read_text(encoding="utf-8")
-    words = {"asked": escape(questions.asked), "count": f"{count:,}", "labels": f"{questions.labels:,}"}
+    words = {
+        "asked": escape(questions.asked),
+        "count": f"{count:,}",
+        "labels": f"{questions.labels:,}",
+        "untinted": untinted(questions),
+    }
     for mark, text in {**words, **parts}.items():
         page = page.replace(f"[[{mark}]]", text)
     return page

@@ -84,6 +84,7 @@ function listNames(list, legend) {
     const fill = document.createElementNS("http://www.w3.org/2000/svg", "rect");
     for (const [name, value] of [["width", "100%"], ["height", "100%"], ["fill", colour]]) fill.setAttribute(name, value);
     swatch.setAttribute("aria-hidden", "true");
+    swatch.classList.toggle("hollow", colour === "none"); // what has no name is not tinted
     swatch.append(fill);
     share.textContent = fraction;
     row.append(swatch, label, share);
@@ -212,11 +213,19 @@ for (const button of document.querySelectorAll(".zoom")) {
   button.addEventListener("click", () => {
     const { src, alt } = $(button.dataset.of);
     Object.assign($("large").querySelector("img"), { src, alt });
+    const legend = order[at][`${button.dataset.of}_legend`] ?? []; // the picture itself has none
+    listNames($("large-names"), legend);
+    $("large-names").hidden = !legend.length;
     $("large").showModal();
   });
 }
 $("large").addEventListener("click", () => $("large").close());
 document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && !event.repeat && !$("start").hidden && event.target === document.body) {
+    event.preventDefault();
+    $("begin").requestSubmit();
+    return;
+  }
   const side = KEYS[event.key];
   const elsewhere = $("ask").hidden || $("large").open || !$("keys").checked;
   if (!side || elsewhere || event.repeat || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
