@@ -61,13 +61,23 @@ def test_a_line_that_was_torn_at_the_end_is_drawn_again(tmp_path: Path, torn: st
     assert files_in(tmp_path / "study") == files_in(whole)
 
 
+def test_what_a_killed_process_left_does_not_get_into_the_study(tmp_path: Path):
+    """Half a picture under a temporary name, pictures of a question that is not recorded, and a key."""
+    stopped(tmp_path / "study")
+    for name in (".zeroseg-012345.jpg", "0123456789abcdef.jpg", "../key.json"):
+        (unfinished(tmp_path / "study") / "pictures" / name).write_bytes(b"half")
+    write_study(tmp_path / "study", stopping(99), 6, seed=3, resume=True)
+    whole = write_study(tmp_path / "whole", stopping(99), 6, seed=3)
+    assert files_in(tmp_path / "study") == files_in(whole)
+
+
 def test_other_settings_are_refused_and_nothing_is_lost(tmp_path: Path):
     stopped(tmp_path / "study")
     before = files_in(tmp_path)
     for other, count, seed, words in (
         (sources(9), 5, 3, r"\(count\): finish it"),
         (sources(10), 6, 4, r"\(pictures, seed\)"),
-        (replace(sources(9), digest="other labels"), 6, None, r"\(segmentations\)"),
+        (replace(sources(9), digest="other labels"), 6, None, r"\(labels, background, networks or results\)"),
         (sources(9, {NAMES[1]: PAINTERS[NAMES[1]], NAMES[0]: PAINTERS[NAMES[0]]}), 6, None, r"\(models\)"),
     ):
         with pytest.raises(DatasetError, match=words):

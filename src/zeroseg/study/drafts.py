@@ -118,6 +118,10 @@ def _taken_up(folder: Path, settings: Mapping[str, Any], seed: int | None) -> Dr
             "finish it with the same ones, or delete that folder to begin anew."
         )
     finished = [(question_of(line["question"]), Secret(**line["secret"])) for line in drawn]
+    known = {RECORD, *(f"{name}.jpg" for question, _ in finished for name in question.files)}
+    for path in folder.rglob("*"):
+        if path.is_file() and path.name not in known:
+            path.unlink()  # half a question, or half a file, of a process that was killed
     lines = [json.dumps(line, ensure_ascii=False) + "\n" for line in drawn]
     write_text_atomically(folder / RECORD, _first(settings, kept) + "".join(lines))  # without a torn line at its end
     return Draft(folder, kept, finished)

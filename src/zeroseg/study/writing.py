@@ -76,7 +76,7 @@ def _settings(sources: Sources, count: int, check_every: int) -> dict[str, objec
         "version": ZEROSEG,
         "pictures": [photo.name for photo in sources.photos],
         "models": list(sources.models),
-        "segmentations": sources.digest,
+        "labels, background, networks or results": sources.digest,
         "count": count,
         "checks": check_every,
     }
