@@ -10,12 +10,14 @@ Letters: N file.
 from __future__ import annotations
 
 import os
+import re
 import zlib
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int64
@@ -29,11 +31,11 @@ WITHOUT_CONTENTS = b"123456"  # links, devices, folders, pipes
 LONGEST_NAME = 1 << 20  # bytes of a header's contents
 COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 DIRECTORIES = 1 << 28  # bytes of the directories that are kept: 11 million files
+UNUSUAL = re.compile(rb"^/|//|(^|/)\.|/$|\0")  # in names that are written in another way, or left out
 MODULUS = 65_521  # of Adler-32
 
 
-@dataclass(frozen=True)
-class TarFile:
+class TarFile(NamedTuple):
     """A file of a tar: its name with slashes, where its contents begin, and their bytes."""
 
     name: str
@@ -48,6 +50,13 @@ class Directory:
     hashes: Int64[np.ndarray, " N"]
     offsets: Int64[np.ndarray, " N"]
     sizes: Int64[np.ndarray, " N"]
+
+    @classmethod
+    def of(cls, columns: array[int]) -> Directory:
+        """From hash, offset and size of each file, in the order of the tar."""
+        table = np.frombuffer(columns, np.int64).reshape(-1, 3)
+        hashes, offsets, sizes = table[np.argsort(table[:, 0], kind="stable")].T.copy()
+        return cls(hashes, offsets, sizes)
 
     def find(self, name: str) -> tuple[int, int] | None:
         """Offset and size of a file; of the last one, if several have that name. None if there is none."""
@@ -70,8 +79,7 @@ def directory_of(path: Path, status: os.stat_result) -> Directory:
 
     Raises `OSError` if it cannot be read, and `ImageError` if it is no tar or is compressed.
     """
-    key = (path, status.st_size, status.st_mtime_ns)
-    return _directories.get(key, lambda: _directory(path))
+    return _directories.get(_key(path, status), lambda: _directory(path))
 
 
 def tar_files(path: Path) -> Iterator[TarFile]:
@@ -81,11 +89,17 @@ def tar_files(path: Path) -> Iterator[TarFile]:
     then the files before the damage have been yielded.
     """
     with path.open("rb") as file:
-        walk = _Walk(file, file.seek(0, os.SEEK_END))
+        walk, columns, problem = _Walk(file, file.seek(0, os.SEEK_END)), array("q"), None
         try:
-            yield from walk.files()
+            for one in walk.files():
+                columns.extend((hash(one.name), one.offset, one.size))
+                yield one
         except ValueError as error:
-            raise _not_a_tar(path, file) if walk.place == 0 else _damaged(path, walk, error) from error
+            problem = _not_a_tar(path, file) if walk.place == 0 else _damaged(path, walk, error)
+        if columns or problem is None:  # so that the tar is not gone through again when its files are read
+            _directories.get(_key(path, os.fstat(file.fileno())), lambda: Directory.of(columns))
+        if problem is not None:
+            raise problem
 
 
 def _directory(path: Path) -> Directory:
@@ -96,9 +110,11 @@ def _directory(path: Path) -> Directory:
     except ImageError:
         if not columns:
             raise
-    table = np.array(columns, np.int64).reshape(-1, 3)
-    hashes, offsets, sizes = table[np.argsort(table[:, 0], kind="stable")].T.copy()
-    return Directory(hashes, offsets, sizes)
+    return Directory.of(columns)
+
+
+def _key(path: Path, status: os.stat_result) -> tuple[Path, int, int]:
+    return path, status.st_size, status.st_mtime_ns
 
 
 @dataclass
@@ -127,7 +143,7 @@ class _Walk:
                 said, own = self.shared | own, {}
                 size = 0 if kind in WITHOUT_CONTENTS else int(said.get("size", size))
                 name = _name(said.get("path") or _stored_name(header))
-                is_sparse = any(key.startswith("GNU.sparse.") for key in said)
+                is_sparse = said and any(key.startswith("GNU.sparse.") for key in said)
                 if kind in REGULAR and name and not is_sparse:
                     self._check_contents(contents, size)
                     self.found += 1
@@ -192,10 +208,10 @@ def _stored_name(header: bytes) -> bytes:
 
 def _name(stored: bytes) -> str:
     """A name as it continues a path; empty if it leads out of the tar, or cannot be part of a path."""
-    parts = [part for part in stored.split(b"/") if part not in (b"", b".")]
-    if b".." in parts or b"\0" in stored:
-        return ""
-    return b"/".join(parts).decode("utf-8", "surrogateescape")
+    if UNUSUAL.search(stored):
+        parts = [part for part in stored.split(b"/") if part not in (b"", b".")]
+        stored = b"" if b".." in parts or b"\0" in stored else b"/".join(parts)
+    return stored.decode("utf-8", "surrogateescape")
 
 
 def _not_a_tar(path: Path, file: BufferedReader) -> ImageError:

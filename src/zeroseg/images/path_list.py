@@ -12,6 +12,7 @@ import bisect
 import itertools
 import mmap
 import os
+import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ from jaxtyping import Int64, Integer
 from zeroseg.errors import ImageError
 
 BLOCK = 32  # paths
-CHUNK = 1 << 24  # bytes of a text file that are looked through at once
+CHUNK = 1 << 22  # bytes of a text file that are looked through at once
+UNUSUAL = re.compile(rb"//|(^|/)\.(/|$)|/$|^$")  # what `Path` may write in another way
 MARK_OF_UTF8 = b"\xef\xbb\xbf"
 _SKIPPED = np.isin(np.arange(256), list(b"\n#"))  # by the first byte of a line
 _DOUBTFUL = np.isin(np.arange(256), list(b" \t\r\v\f"))  # the line may be blank
@@ -39,6 +41,10 @@ class Paths(Protocol):
 
     def path(self, number: int) -> Path:
         """A path; `number` is from 0 to the length, which is not checked. Raises `ImageError` if it is gone."""
+        ...
+
+    def name(self, number: int) -> bytes:
+        """The bytes of the absolute path. Raises `ImageError` if it is gone."""
         ...
 
 
@@ -88,7 +94,11 @@ class PathList(Sequence[Path]):
 
     def name(self, number: int) -> bytes:
         """The bytes of the absolute path."""
-        return os.fsencode(self[number].absolute())
+        return self._paths.name(int(self._chosen[number]))
+
+    def names(self) -> Iterator[bytes]:
+        """The bytes of all absolute paths, in order."""
+        return (self._paths.name(int(number)) for number in self._chosen)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence) or isinstance(other, str | bytes):
@@ -107,12 +117,11 @@ class PathList(Sequence[Path]):
 
 
 class _PathsInBlocks:
-    """Paths in a text, by its blocks; the block that was read last is kept."""
+    """Paths in a text, by its blocks; the block that was read last is kept. Relative paths are below a folder."""
 
-    _text: bytes | mmap.mmap
-    _blocks: Blocks
-
-    def __init__(self) -> None:
+    def __init__(self, text: bytes | mmap.mmap, blocks: Blocks, folder: Path):
+        self._text, self._blocks, self._folder = text, blocks, folder
+        self._start = _beginning(folder) if folder.is_absolute() else None  # else it is below the current folder
         self._last: tuple[int, list[bytes]] = -1, []
 
     def __len__(self) -> int:
@@ -123,7 +132,15 @@ class _PathsInBlocks:
 
     def path(self, number: int) -> Path:
         """A path; `number` is from 0 to the length."""
-        raise NotImplementedError
+        stored = os.fsdecode(self._stored(number))
+        return Path(stored) if stored[:1] == os.sep else self._folder / stored
+
+    def name(self, number: int) -> bytes:
+        """The bytes of the absolute path."""
+        stored = self._stored(number)
+        if os.sep != "/" or UNUSUAL.search(stored):
+            return os.fsencode(self.path(number).absolute())
+        return stored if stored[:1] == b"/" else (self._start or _beginning(self._folder)) + stored
 
     def _stored(self, number: int) -> bytes:
         wanted, place = divmod(number, BLOCK)
@@ -141,8 +158,7 @@ class PathsInMemory(_PathsInBlocks):
     """Paths as one text in memory, a zero byte after each."""
 
     def __init__(self, text: bytes, blocks: Blocks):
-        super().__init__()
-        self._text, self._blocks = text, blocks
+        super().__init__(text, blocks, Path())
 
     @classmethod
     def of(cls, paths: Iterable[Path | str]) -> PathsInMemory:
@@ -156,10 +172,6 @@ class PathsInMemory(_PathsInBlocks):
             text.write(joined + b"\0")
             count += len(block)
         return cls(text.getvalue(), Blocks(np.array(starts, np.int64), count, (text.tell(), 0)))
-
-    def path(self, number: int) -> Path:
-        """A path."""
-        return Path(os.fsdecode(self._stored(number)))
 
     def _paths_of(self, block: int) -> list[bytes]:
         return self._text[self._blocks.part(block)].split(b"\0")
@@ -180,21 +192,17 @@ class PathsInFile(_PathsInBlocks):
 
         Raises `OSError` if the file cannot be read, and `ImageError` if it is no text of paths, or has changed.
         """
-        super().__init__()
         with file.open("rb") as opened:
             size = os.fstat(opened.fileno()).st_size
-            self._text = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
-            self._blocks = Blocks.of(opened, file) if blocks is None else blocks
+            text = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+            super().__init__(text, Blocks.of(opened, file) if blocks is None else blocks, file.parent)
         self._file = file
         self._check()
 
-    def path(self, number: int) -> Path:
-        """A path. Raises `ImageError` if the file has changed since it was opened."""
-        return self._file.parent / os.fsdecode(self._stored(number).removesuffix(b"\r"))
-
     def _paths_of(self, block: int) -> list[bytes]:
         self._check()
-        return [line for line in self._text[self._blocks.part(block)].split(b"\n") if _is_path(line)]
+        lines = self._text[self._blocks.part(block)].split(b"\n")
+        return [line.removesuffix(b"\r") for line in lines if _is_path(line)]
 
     def _check(self) -> None:
         if _state(self._file.stat()) != self._blocks.state:
@@ -216,8 +224,17 @@ class PathsInTurn:
 
     def path(self, number: int) -> Path:
         """A path."""
+        source, place = self._located(number)
+        return source.path(place)
+
+    def name(self, number: int) -> bytes:
+        """The bytes of the absolute path."""
+        source, place = self._located(number)
+        return source.name(place)
+
+    def _located(self, number: int) -> tuple[Paths, int]:
         source = bisect.bisect_right(self._ends, number)
-        return self._sources[source].path(number - (self._ends[source - 1] if source else 0))
+        return self._sources[source], number - (self._ends[source - 1] if source else 0)
 
 
 @dataclass(frozen=True)
@@ -260,6 +277,11 @@ def _lines_with_paths(chunk: bytes) -> Int64[np.ndarray, " K"]:
         end = int(starts[number + 1]) if number + 1 < len(starts) else len(chunk)
         has_path[number] = _is_path(chunk[int(starts[number]) : end])
     return starts[has_path]
+
+
+def _beginning(folder: Path) -> bytes:
+    """What the absolute paths in a folder begin with."""
+    return os.fsencode((folder / "x").absolute())[:-1]
 
 
 def _is_path(line: bytes) -> bool:
