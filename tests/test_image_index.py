@@ -14,7 +14,7 @@ from tests.tiny import VIEWS, teacher, write_photos
 from zeroseg import image_index
 from zeroseg.errors import ImageError
 from zeroseg.feature_cache import FeatureCache, build_cache
-from zeroseg.image_index import ImageIndex, Stamp, image_key
+from zeroseg.image_index import ImageIndex, Stamp, as_text, image_key
 from zeroseg.training.view_data import cached_images
 
 OLD = 1_700_000_000 * 10**9  # nanoseconds: long ago
@@ -56,12 +56,16 @@ def keys_of(files: list[Path]) -> list[str]:
     return [image_key(content_of(file)) for file in files]
 
 
+def found_keys(index: ImageIndex, files: list[Path]) -> list[str]:
+    return [as_text(key) for key in index.keys(files)]
+
+
 def test_files_are_read_once(files: list[Path], tmp_path: Path, reads: list[str]):
     index = ImageIndex(tmp_path)
-    assert index.keys(files) == keys_of(files)
+    assert found_keys(index, files) == keys_of(files)
     assert reads == [file.name for file in files]
-    assert index.keys(files) == keys_of(files)  # in the same process
-    assert ImageIndex(tmp_path).keys(files[::-1]) == keys_of(files)[::-1]  # in a later one
+    assert found_keys(index, files) == keys_of(files)  # in the same process
+    assert found_keys(ImageIndex(tmp_path), files[::-1]) == keys_of(files)[::-1]  # in a later one
     assert len(reads) == len(files)
 
 
@@ -69,28 +73,28 @@ def test_files_are_read_once(files: list[Path], tmp_path: Path, reads: list[str]
 def test_a_changed_file_is_read_again_also_where_its_size_is_the_same(
     content: bytes, files: list[Path], tmp_path: Path, reads: list[str]
 ):
-    ImageIndex(tmp_path).keys(files)
+    found_keys(ImageIndex(tmp_path), files)
     reads.clear()
     write_old(files[2], content, OLD + 1)
-    assert ImageIndex(tmp_path).keys(files) == keys_of(files)
+    assert found_keys(ImageIndex(tmp_path), files) == keys_of(files)
     assert reads == ["2.png"]
-    assert ImageIndex(tmp_path).keys(files) == keys_of(files)
+    assert found_keys(ImageIndex(tmp_path), files) == keys_of(files)
     assert reads == ["2.png"]
 
 
 def test_a_moved_file_is_read_again_and_has_the_same_key(files: list[Path], tmp_path: Path, reads: list[str]):
-    (key,) = ImageIndex(tmp_path).keys(files[:1])
+    (key,) = found_keys(ImageIndex(tmp_path), files[:1])
     moved = Path(shutil.move(files[0], tmp_path / "moved.png"))
-    assert ImageIndex(tmp_path).keys([moved]) == [key]
+    assert found_keys(ImageIndex(tmp_path), [moved]) == [key]
     assert reads == ["0.png", "moved.png"]
 
 
 def test_a_path_means_the_same_file_from_anywhere(
     files: list[Path], tmp_path: Path, reads: list[str], monkeypatch: pytest.MonkeyPatch
 ):
-    ImageIndex(tmp_path).keys(files)
+    found_keys(ImageIndex(tmp_path), files)
     monkeypatch.chdir(tmp_path)
-    assert ImageIndex(tmp_path).keys([Path("3.png")]) == keys_of(files[3:4])
+    assert found_keys(ImageIndex(tmp_path), [Path("3.png")]) == keys_of(files[3:4])
     assert len(reads) == len(files)
 
 
@@ -98,47 +102,42 @@ def test_a_file_of_just_now_is_not_kept(tmp_path: Path, reads: list[str]):
     """It may change again without a later time; once the clock has gone on, it is kept."""
     now = time.time_ns()
     file = write_old(tmp_path / "new.png", b"new", now)
-    ImageIndex(tmp_path).keys([file])
+    found_keys(ImageIndex(tmp_path), [file])
     write_old(file, b"NEW", now)
-    assert ImageIndex(tmp_path).keys([file]) == [image_key(b"NEW")]
+    assert found_keys(ImageIndex(tmp_path), [file]) == [image_key(b"NEW")]
     assert reads == ["new.png", "new.png"]
-
-
-def damaged(line: bytes) -> Callable[[bytes], bytes]:
-    return lambda content: content.replace(content.splitlines(keepends=True)[2], line)
 
 
 @pytest.mark.parametrize(
     "damage",
     [
-        damaged(b"\n"),
-        damaged(b"no tabs at all\n"),
-        damaged(b"0123\t5\t5\t/a\n"),
-        damaged(b"\xff" * 32 + b"\t5\t5\t/a\n"),
-        damaged(b" " * 32 + b"\t5\t5\t/a\n"),
-        lambda content: content[: content.rindex(b"/")],
-        lambda _: b"\x00" * 1000,
         lambda _: b"",
+        lambda content: content[:-1],
+        lambda content: content[: len(content) // 2],
+        lambda content: content + bytes(32),
+        lambda content: bytes(len(content)),
+        lambda content: content[:40] + bytes([content[40] ^ 1]) + content[41:],
     ],
 )
-def test_damaged_lines_are_skipped_and_written_anew(
+def test_a_damaged_table_is_left_out_and_written_anew(
     damage: Callable[[bytes], bytes], files: list[Path], tmp_path: Path, reads: list[str]
 ):
-    ImageIndex(tmp_path).keys(files)
-    path = tmp_path / image_index.NAME
+    found_keys(ImageIndex(tmp_path), files)
+    (path,) = (tmp_path / image_index.NAME).iterdir()
     path.write_bytes(damage(content_of(path)))
     reads.clear()
-    assert ImageIndex(tmp_path).keys(files) == keys_of(files)
-    assert 1 <= len(reads) <= len(files)
+    assert found_keys(ImageIndex(tmp_path), files) == keys_of(files)
+    assert len(reads) == len(files)
     reads.clear()
-    assert ImageIndex(tmp_path).keys(files) == keys_of(files)
+    assert found_keys(ImageIndex(tmp_path), files) == keys_of(files)
     assert reads == []
 
 
 def test_an_index_of_another_version_is_left_alone(files: list[Path], tmp_path: Path, reads: list[str]):
-    other = tmp_path / "images.v99.tsv"
+    other = tmp_path / image_index.NAME / "000001.later"
+    other.parent.mkdir()
     other.write_text("what only a later version can read")
-    assert ImageIndex(tmp_path).keys(files) == keys_of(files)
+    assert found_keys(ImageIndex(tmp_path), files) == keys_of(files)
     assert len(reads) == len(files)
     assert other.read_text() == "what only a later version can read"
 
@@ -173,39 +172,44 @@ def test_processes_append_to_one_index(tmp_path: Path):
         assert found == [f"{number:032x}" for number in range(20000)]
 
 
-def test_more_images_than_are_held_as_objects(tmp_path: Path):
-    index = ImageIndex(tmp_path, most_recent=3)
-    stamps = [Stamp(b"%d\t5\t/a" % number, True) for number in range(10)]
+def test_more_images_than_are_held_as_objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """They go to tables, and these are put together when there are many."""
+    monkeypatch.setattr(image_index, "BATCH", 3)
+    index = ImageIndex(tmp_path)
+    stamps = [Stamp(b"%d\t5\t/a" % number, True) for number in range(100)]
     for number, stamp in enumerate(stamps):
         index.add(stamp, f"{number:032x}")
-        assert [index.find(known) for known in stamps[: number + 1]] == [f"{n:032x}" for n in range(number + 1)]
-    assert index.find(Stamp(b"10\t5\t/a", True)) is None
+    for known in (index, ImageIndex(tmp_path)):
+        assert [known.find(stamp) for stamp in stamps[:99]] == [f"{n:032x}" for n in range(99)]
+    assert index.find(stamps[99]) == f"{99:032x}"
+    assert len(list((tmp_path / image_index.NAME).iterdir())) < 20
+    assert index.find(Stamp(b"100\t5\t/a", True)) is None
 
 
 def test_a_folder_that_cannot_be_written_to_is_only_slower(files: list[Path], tmp_path: Path, reads: list[str]):
-    """A folder in the index's place: writing and reading fail, whoever runs the test."""
-    (tmp_path / image_index.NAME).mkdir()
+    """A file in the index's place: writing and reading fail, whoever runs the test."""
+    (tmp_path / image_index.NAME).touch()
     index = ImageIndex(tmp_path)
-    assert index.keys(files) == index.keys(files) == keys_of(files)
+    assert found_keys(index, files) == found_keys(index, files) == keys_of(files)
     assert len(reads) == len(files)
-    ImageIndex(tmp_path).keys(files)
+    found_keys(ImageIndex(tmp_path), files)
     assert len(reads) == 2 * len(files)
 
 
-def test_a_name_of_two_lines_is_not_kept_and_one_that_is_no_text_is(tmp_path: Path, reads: list[str]):
+def test_names_of_two_lines_and_such_that_are_no_text(tmp_path: Path, reads: list[str]):
     two_lines = write_old(tmp_path / "a\nb.png", b"one")
     no_text = write_old(Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\ttab.png")), b"two")
     expected = [image_key(b"one"), image_key(b"two")]
-    assert ImageIndex(tmp_path).keys([two_lines, no_text]) == expected
-    assert ImageIndex(tmp_path).keys([two_lines, no_text]) == expected
-    assert reads == [two_lines.name, no_text.name, two_lines.name]
+    assert found_keys(ImageIndex(tmp_path), [two_lines, no_text]) == expected
+    assert found_keys(ImageIndex(tmp_path), [two_lines, no_text]) == expected
+    assert reads == [two_lines.name, no_text.name]
 
 
 def test_a_missing_file_is_named_and_what_was_read_is_kept(files: list[Path], tmp_path: Path, reads: list[str]):
     with pytest.raises(ImageError, match=r"missing\.png' cannot be read"):
-        ImageIndex(tmp_path).keys([*files, tmp_path / "missing.png"])
+        found_keys(ImageIndex(tmp_path), [*files, tmp_path / "missing.png"])
     reads.clear()
-    ImageIndex(tmp_path).keys(files)
+    found_keys(ImageIndex(tmp_path), files)
     assert reads == []
 
 
@@ -230,36 +234,38 @@ def test_a_cache_reads_every_image_once_and_whoever_plans_reads_none(
     report = build_cache(photos, teacher(), VIEWS, folder)
     assert (report.embedded, report.found) == (0, 6)
     cache = FeatureCache(folder)
-    assert cached_images(photos, cache) == cached_images(photos, cache.only(VIEWS))
+    assert len(cached_images(photos, cache)[0]) == len(cached_images(photos, cache.only(VIEWS))[0]) == 6
     assert len(reads) == 6
 
 
 def test_a_cache_embeds_a_changed_image_anew(photos: list[Path], tmp_path: Path):
     folder = tmp_path / "cache"
     build_cache(photos, teacher(), VIEWS, folder)
-    former = dict(cached_images(photos, FeatureCache(folder)))
+    former = keys_of(photos)
     (other,) = write_photos(tmp_path, 1, side=40)
     write_old(photos[3], other.read_bytes(), OLD + 1)
     report = build_cache(photos, teacher(), VIEWS, folder)
     assert (report.embedded, report.found) == (1, 5)
-    now = dict(cached_images(photos, FeatureCache(folder)))
-    assert [photo for photo in photos if now[photo] != former[photo]] == [photos[3]]
+    cache = FeatureCache(folder)
+    images, places = cached_images(photos, cache)
+    assert images == photos
+    assert [cache.key_at(int(place)) for place in places] == [*former[:3], *keys_of(photos[3:4]), *former[4:]]
 
 
 def test_a_cache_of_before_there_was_an_index_gets_one(photos: list[Path], tmp_path: Path, reads: list[str]):
     folder = tmp_path / "cache"
     build_cache(photos, teacher(), VIEWS, folder)
-    (folder / image_index.NAME).unlink()
+    shutil.rmtree(folder / image_index.NAME)
     reads.clear()
-    assert len(cached_images(photos, FeatureCache(folder))) == 6
-    assert len(cached_images(photos, FeatureCache(folder))) == 6
+    assert len(cached_images(photos, FeatureCache(folder))[0]) == 6
+    assert len(cached_images(photos, FeatureCache(folder))[0]) == 6
     assert len(reads) == 6
 
 
 def test_an_image_whose_features_are_lost_is_embedded_again(photos: list[Path], tmp_path: Path):
     folder = tmp_path / "cache"
     build_cache(photos, teacher(), VIEWS, folder)
-    for shard in folder.glob("*.keys.json"):
+    for shard in folder.glob("*.safetensors"):
         shard.unlink()
     report = build_cache(photos, teacher(), VIEWS, folder)
     assert (report.embedded, report.found) == (6, 0)

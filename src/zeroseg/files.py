@@ -251,6 +251,18 @@ def write_text_atomically(path: str | os.PathLike[str], text: str) -> None:
     write_bytes_atomically(path, text.encode())
 
 
+def append_line(path: Path, line: str) -> None:
+    """Append a line to a text file, in one write, so lines of several processes do not mix. Raises `OutputError`."""
+    try:
+        with path.open("ab+", buffering=0) as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(0, end - 1))
+            is_cut = end > 0 and file.read(1) != b"\n"  # by a crash
+            file.write(b"\n" * is_cut + line.encode() + b"\n")
+    except OSError as error:
+        raise OutputError(cannot_write(path, error)) from error
+
+
 def write_together(files: Mapping[Path, bytes], removed: Path | None = None) -> None:
     """Write several files that belong together. None gets its name before all of them are on the disk.
 

@@ -1,22 +1,20 @@
-"""The keys of image files, kept in a file of the cache, so that the bytes of an image are read and hashed once.
+"""The keys of image files, kept in the folder of a cache, so that the bytes of an image are read and hashed once.
 
-The index has one line for each image that was read: its key, size, time of change and path, separated by tabs. If the
-size or the time of a file has changed, it is read again, and a new line is appended; the old line stays. Only files
-that have not changed for two seconds are kept: file systems have clocks of limited resolution, so a second change soon
-after the first might not change the time.
+The index has one row for each image that was read: a hash of its path, size and time of change, and its key. If the
+size or the time of a file has changed, it is read again, and gets a new row; the old one stays. Only files that have
+not changed for two seconds are kept: file systems have clocks of limited resolution, so a second change soon after the
+first might not change the time.
 
-In memory an image takes 40 bytes: a hash of size, time and path, its key, and half of the hash once more.
+Rows are in sorted tables, each a file that never changes (`zeroseg.key_tables`), so any number of processes may add to
+an index, and it takes no memory that grows with it: tables are mapped, not read.
 
 Letters: N image.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import re
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,13 +23,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt64
 
+from zeroseg.archives import read_bytes, status_of
 from zeroseg.errors import ImageError
+from zeroseg.key_tables import KeyTables
 
-NAME = "images.v1.tsv"  # a new format gets a new name
-BATCH = 4096  # lines (images) that are written at once
-MOST_RECENT = 65_536
+NAME = "index"  # of the folder in the folder of a cache
+BATCH = 65_536  # rows (images) that are written at once
 SETTLED = 2 * 10**9  # nanoseconds since the last change of a file
-KEY = re.compile(rb"[0-9a-f]{32}")
 
 
 def image_key(data: bytes) -> str:
@@ -42,7 +40,7 @@ def image_key(data: bytes) -> str:
 def read_image_file(path: Path, key: str | None = None) -> bytes:
     """The bytes of an image file. Raises `ImageError` if it cannot be read, or if its key is no longer `key`."""
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except OSError as error:
         raise _unreadable(path, error) from error
     if key is not None and image_key(data) != key:
@@ -61,109 +59,100 @@ class Stamp:
     text: bytes
     """Size in bytes, time of the last change in nanoseconds, absolute path (its bytes: it need not be text)."""
     is_kept: bool
-    """Whether a later change would change the time, and the path is a single line."""
+    """Whether a later change would change the time."""
 
     @classmethod
     def of(cls, path: Path) -> Stamp:
         """The stamp of a file as it is now. Raises `OSError`."""
-        status, whole = path.stat(), os.fsencode(path.absolute())
-        is_settled = abs(time.time_ns() - status.st_mtime_ns) > SETTLED
-        text = b"%d\t%d\t%s" % (status.st_size, status.st_mtime_ns, whole)
-        return cls(text, is_settled and b"\n" not in whole)
+        status, whole = status_of(path), os.fsencode(path.absolute())
+        is_settled = abs(time.time_ns() - status.changed_ns) > SETTLED
+        return cls(b"%d\t%d\t%s" % (status.size, status.changed_ns, whole), is_settled)
+
+    @property
+    def digest(self) -> bytes:
+        """16 bytes."""
+        return hashlib.blake2b(self.text, digest_size=16).digest()
 
 
 class ImageIndex:
-    """Keys of image files by path, size and time. The index file is read when it is first needed.
+    """Keys of image files by path, size and time.
 
     A folder that cannot be written to is not an error: new keys are then lost at the end of the process.
     """
 
-    def __init__(self, folder: Path, most_recent: int = MOST_RECENT) -> None:
-        """`most_recent`: images that are held as objects, before they join the arrays."""
-        self.path, self._most_recent = folder / NAME, most_recent
-        self._rows: tuple[UInt64[np.ndarray, " N"], UInt64[np.ndarray, "N 4"]] | None = None
+    def __init__(self, folder: Path) -> None:
+        self._tables = KeyTables(folder / NAME)
         self._recent: dict[bytes, bytes] = {}
-        self._lines: list[bytes] = []
-        self._reading = threading.Lock()
 
     def find(self, stamp: Stamp) -> str | None:
         """The key of a file if it was read before and has not changed since, else None."""
-        digest = _digest(stamp.text)
+        digest = stamp.digest
         recent = self._recent.get(digest)
         if recent is not None:
             return recent.hex()
-        places, rows = self._read()
-        number = int(np.searchsorted(places, np.frombuffer(digest, np.uint64)[0], side="right")) - 1
-        row = rows[number].tobytes() if number >= 0 else b""
-        return row[len(digest) :].hex() if row.startswith(digest) else None
+        values, found = self._tables.find(np.frombuffer(digest, np.uint64)[None])
+        return values[0].tobytes().hex() if found[0] else None
 
     def add(self, stamp: Stamp, key: str) -> None:
         """Keep the key of a file. `stamp` was taken before the file was read. `flush` writes it, at the latest."""
         if stamp.is_kept:
-            self._recent[_digest(stamp.text)] = bytes.fromhex(key)
-            self._lines.append(key.encode() + b"\t" + stamp.text + b"\n")
-        if len(self._lines) >= BATCH:
+            self._recent[stamp.digest] = bytes.fromhex(key)
+        if len(self._recent) >= BATCH:
             self.flush()
-        if len(self._recent) >= self._most_recent:
-            rows = _as_rows(b"".join(digest + key for digest, key in self._recent.items()))
-            self._rows = _sorted(np.concatenate([self._read()[1], rows]))
-            self._recent = {}
 
-    def keys(self, images: Sequence[Path]) -> list[str]:
-        """The key of every file; new and changed files are read. Raises `ImageError` if one cannot be read."""
+    def keys(self, images: Sequence[Path]) -> UInt64[np.ndarray, "N 2"]:
+        """The key of every file, as two numbers (`as_numbers`); new and changed files are read.
+
+        Raises `ImageError` if one cannot be read.
+        """
+        keys = np.empty((len(images), 2), np.uint64)
         try:
-            return [self._key(path) for path in images]
+            for first in range(0, len(images), BATCH):
+                some = images[first : first + BATCH]
+                stamps, fault = _stamps(some)
+                digests = np.frombuffer(b"".join(stamp.digest for stamp in stamps), np.uint64).reshape(-1, 2)
+                values, found = self._tables.find(digests)
+                for place in np.flatnonzero(~found):
+                    values[place] = as_numbers(self._key(some[int(place)], stamps[place]))
+                if fault is not None:
+                    raise fault
+                keys[first : first + len(some)] = values
         finally:
             self.flush()
+        return keys
 
     def flush(self) -> None:
-        """Append new lines to the index file. Other processes may append to it at the same time."""
-        if self._lines:
-            # A crash may have cut off the last line: the first new line must not continue it.
-            text, self._lines = b"\n" + b"".join(self._lines), []
-            with contextlib.suppress(OSError), self.path.open("ab", buffering=0) as file:
-                file.write(text)
+        """Write new keys."""
+        if self._recent and self._tables.add(
+            np.frombuffer(b"".join(self._recent), np.uint64).reshape(-1, 2),
+            np.frombuffer(b"".join(self._recent.values()), np.uint64).reshape(-1, 2),
+        ):
+            self._recent = {}
 
-    def _key(self, path: Path) -> str:
+    def _key(self, path: Path, stamp: Stamp) -> str:
+        key = self.find(stamp)
+        if key is None:
+            key = image_key(read_image_file(path))
+            self.add(stamp, key)
+        return key
+
+
+def as_numbers(key: str) -> UInt64[np.ndarray, " 2"]:
+    """A key as two numbers: a row of arrays of keys."""
+    return np.frombuffer(bytes.fromhex(key), np.uint64)
+
+
+def as_text(numbers: UInt64[np.ndarray, " 2"]) -> str:
+    """A key from two numbers."""
+    return numbers.tobytes().hex()
+
+
+def _stamps(images: Sequence[Path]) -> tuple[list[Stamp], ImageError | None]:
+    """The stamps of files up to the first that cannot be found, and the error for it."""
+    stamps = list[Stamp]()
+    for path in images:
         try:
-            stamp = Stamp.of(path)
-            key = self.find(stamp)
-            if key is None:
-                key = image_key(read_image_file(path))
-                self.add(stamp, key)
-            return key
+            stamps.append(Stamp.of(path))
         except OSError as error:
-            raise _unreadable(path, error) from error
-
-    def _read(self) -> tuple[UInt64[np.ndarray, " N"], UInt64[np.ndarray, "N 4"]]:
-        """The contents of the index file when it was first read, by hash; damaged lines are left out."""
-        with self._reading:
-            if self._rows is None:
-                self._rows = _sorted(_as_rows(_contents(self.path)))
-            return self._rows
-
-
-def _contents(path: Path) -> bytes:
-    """The 32 bytes of each image that a file holds, damaged lines left out."""
-    rows = bytearray()
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        for line in file:
-            key, _, stamp = line.partition(b"\t")
-            if KEY.fullmatch(key) and stamp.endswith(b"\n"):
-                rows += _digest(stamp[:-1]) + bytes.fromhex(key.decode())
-    return bytes(rows)
-
-
-def _digest(stamp: bytes) -> bytes:
-    return hashlib.blake2b(stamp, digest_size=16).digest()
-
-
-def _as_rows(content: bytes) -> UInt64[np.ndarray, "N 4"]:
-    """One row for every 32 bytes: two numbers of the digest and two of the key."""
-    return np.frombuffer(content, np.uint64).reshape(-1, 4)
-
-
-def _sorted(rows: UInt64[np.ndarray, "N 4"]) -> tuple[UInt64[np.ndarray, " N"], UInt64[np.ndarray, "N 4"]]:
-    """The first number of every row, sorted, and the rows; among equal rows the latest is last, and it is found."""
-    rows = rows[np.argsort(rows[:, 0], kind="stable")]
-    return np.ascontiguousarray(rows[:, 0]), rows
+            return stamps, _unreadable(path, error)
+    return stamps, None

@@ -30,6 +30,17 @@ def read_square(data: bytes, side: int, name: str = "The given data") -> UInt8[T
     return (resize(pixels, (side, side)) * 255).round().to(torch.uint8)
 
 
+def read_own_square(data: bytes, most: int, name: str = "The given data") -> UInt8[Tensor, "3 _ _"]:
+    """The central square of an image file's content at its own size, at most `most` pixels wide, 0..255.
+
+    Raises `ImageError`; its sentence calls the file `name`.
+    """
+    square = center_square(load_image(data, name))
+    if square.width <= most:
+        return to_tensor(square)
+    return (resize(to_tensor(square), (most, most)) * 255).round().to(torch.uint8)
+
+
 def center_square(image: Image.Image) -> Image.Image:
     """Crop a picture to its largest centred square."""
     side = min(image.size)

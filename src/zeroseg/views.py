@@ -24,12 +24,15 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom: pixels, right and b
 class ViewsConfig:
     """Which views of a square image `side` pixels wide the teacher embeds.
 
-    The image is cropped to its central square and resized to `side` first, as in the paper (224).
+    The image is cropped to its central square and resized to `side` first, as in the paper (224). With
+    `own_resolution`, caches have views that are cut from the square as it is, so small views of large photos are sharp;
+    `side` is then only the unit of boxes.
     """
 
     side: int = 224
     grids: tuple[int, ...] = (1, 2, 3, 4)
     overlapping: bool = False
+    own_resolution: bool = False
 
     def __post_init__(self) -> None:
         grids = self.grids
@@ -41,7 +44,8 @@ class ViewsConfig:
     @property
     def key(self) -> str:
         """The views in words, which distinguish caches: `224px 1x1 2x2 3x3 4x4`."""
-        return f"{self.side}px {' '.join(f'{n}x{n}' for n in self.grids)}{' overlapping' if self.overlapping else ''}"
+        further = " overlapping" * self.overlapping + " of their own resolution" * self.own_resolution
+        return f"{self.side}px {' '.join(f'{n}x{n}' for n in self.grids)}{further}"
 
     def boxes(self) -> list[Box]:
         """The view boxes, grid by grid, row by row. Without overlap each grid tiles the image exactly."""

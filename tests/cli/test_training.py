@@ -120,7 +120,7 @@ def test_recipe_of_the_bundled_student_learns_from_a_folder_of_photos(call: Call
 
 @pytest.mark.parametrize(
     "room",
-    ["student", "segmenter.py", "scoring.py", "refine.py", "losses.py", "views.py", "feature_cache.py", "training",
+    ["student", "segmenter.py", "scoring.py", "refine.py", "losses.py", "views.py", "feature_cache", "training",
      "teacher", "cli/segment.py", "cli/cache.py", "cli/distill.py"],
 )  # fmt: skip
 def test_what_photos_go_through_does_not_import_the_picturebook(room: str):

@@ -219,7 +219,7 @@ def test_micro_batches_make_the_same_steps_and_the_same_log(
     for ours, theirs in zip(read_log(tmp_path / "split"), read_log(tmp_path / "whole"), strict=True):
         assert list(ours) == list(theirs)
         for name in ours.keys() - {"time", "images_per_second"}:
-            assert ours[name] == pytest.approx(theirs[name], rel=5e-3, abs=1e-4), name
+            assert ours[name] == pytest.approx(theirs[name], rel=5e-3, abs=1e-4), name  # convolutions round by batch
 
 
 def interrupt(_: Student) -> dict[str, float]:

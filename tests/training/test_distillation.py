@@ -159,7 +159,7 @@ def summed(config: DistillConfig, micro_batches: int, data: ViewData) -> dict[st
     config = replace(config, loop=LoopConfig(steps=4, batch_size=8, micro_batches=micro_batches))
     trained = student(config.student)  # in evaluation mode: without Gumbel noise, which is drawn part by part
     assert data.cache is not None
-    distillation = Distillation(trained, config, view_data([path for path, _ in data.images], data.cache, config))
+    distillation = Distillation(trained, config, view_data([*data.images], data.cache, config))
     total: dict[str, Tensor] = {}
     losses = list(distillation.losses(distillation.batch(0), 0.0, torch.Generator().manual_seed(0)))
     assert len(losses) == micro_batches

@@ -38,7 +38,7 @@ def test_batch_moves_with_all_its_tensors_and_keeps_the_rest():
 def test_an_epoch_shows_every_image_once_and_the_next_one_in_another_order(data: ViewData):
     first = [name for step in range(3) for name in data.batch(step).names]
     second = [name for step in range(3, 6) for name in data.batch(step).names]
-    assert sorted(first) == sorted(second) == sorted(path.name for path, _ in data.images)
+    assert sorted(first) == sorted(second) == sorted(path.name for path in data.images)
     assert first != second
 
 
@@ -59,15 +59,15 @@ def test_images_without_features_are_said(data: ViewData, tmp_path: Path):
 
 def test_images_that_the_cache_lacks_are_warned_of(data: ViewData, tmp_path: Path, caplog: pytest.LogCaptureFixture):
     assert data.cache is not None
-    paths = [path for path, _ in data.images] + write_photos(tmp_path, 1, side=40)
+    paths = [*data.images, *write_photos(tmp_path, 1, side=40)]
     assert len(view_data(paths, data.cache).images) == 6
     assert "1 of 7 images" in caplog.text
 
 
 def test_only_the_first_images_are_learnt_from(data: ViewData):
     assert data.cache is not None
-    few = view_data([path for path, _ in data.images], data.cache, 2)
-    assert [path for path, _ in few.images] == [path for path, _ in data.images[:2]]
+    few = view_data([*data.images], data.cache, 2)
+    assert few.images == data.images[:2]
 
 
 def test_an_image_that_is_deleted_or_changed_during_a_run_is_named(tmp_path: Path):

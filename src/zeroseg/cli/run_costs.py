@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from zeroseg.training.costs import CORE_FLOPS, GPUS, UTILISATION, RunCost, run_cost, tower_sizes
+import shutil
+from pathlib import Path
+
+from zeroseg.training.costs import CORE_FLOPS, GPUS, UTILISATION, RunCost, cache_bytes, run_cost, tower_sizes
 from zeroseg.training.distillation import DistillConfig
+from zeroseg.views import ViewsConfig
 
 GIGA = 1e9
 UNITS = ((1e18, "EFLOP"), (1e15, "PFLOP"), (1e12, "TFLOP"), (1e9, "GFLOP"))
@@ -26,6 +30,26 @@ def cost_lines(config: DistillConfig, teacher: str, cached: bool, photos: int | 
         f"disk: checkpoint {cost.checkpoint_bytes / GIGA:.2f} GB, {'3 students of' if config.probe else 'student'} "
         f"{cost.student_bytes / GIGA:.2f} GB{_cache(cost, photos)}",
     ]
+
+
+def cache_lines(images: int, views: ViewsConfig, teacher: str, folder: Path | None) -> list[str]:
+    """What a cache needs: images, views, operations, hours and disk. `folder`: where it is to be, if that is known."""
+    sizes, count = tower_sizes(teacher), len(views.boxes())
+    lines = [f"the cache: {images:,} images, {count} views of each ({views.key}), {images * count:,} in all"]
+    if sizes is None:
+        return [*lines, f"the sizes of {teacher} are not known here, so that operations and disk are left out"]
+    flops, each = count * sizes.flops(sizes.image_size), cache_bytes(sizes, views)
+    lines.append(f"  {_operations(flops)} for an image, in all {_operations(flops * images)}: {_hours(flops * images)}")
+    lines.append(f"  (at {UTILISATION:.0%} of the peak for bfloat16){_on_core(flops * images)}")
+    lines.append(f"disk: {each / 1e3:,.0f} kB an image, {each * images / GIGA:,.2f} GB in all{_free(folder)}")
+    return lines
+
+
+def _free(folder: Path | None) -> str:
+    if folder is None:
+        return ""
+    there = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+    return f"; {shutil.disk_usage(there).free / GIGA:,.2f} GB are free there"
 
 
 def _epochs(cost: RunCost, photos: int | None) -> str:

@@ -100,14 +100,14 @@ def plan(
     student = replace(base.student, teacher=context.teacher_name, embedding_width=context.teacher.width)
     base = replace(base, student=student, loop=replace(base.loop, steps=steps or base.loop.steps))
     context.cache.check(context.teacher, base.views)
-    known = cached_images(context.images, context.cache)
-    images = min(len(known), base.first_images or len(known))
+    known = len(cached_images(context.images, context.cache)[0])
+    images = min(known, base.first_images or known)
     runs: list[Run] = []
     for seed in range(seeds):
         for variant in experiment.variants:
             if (not only or variant.name in only) and not (seed and variant.ready):
                 config = experiment.config(variant, base, seed)
-                own = images if config.first_images or not base.first_images else len(known)
+                own = images if config.first_images or not base.first_images else known
                 settings = settings_of(config, context.teacher.fingerprint, own, context.scenes.by_split())
                 if experiment.protocol != "own":
                     settings["protocol"] = experiment.protocol

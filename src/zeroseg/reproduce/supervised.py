@@ -138,7 +138,7 @@ class _Scenes:
 
 def _images(run: Run, context: ExperimentContext) -> list[Path]:
     """The images on which a distillation of the run would be trained."""
-    return [path for path, _ in cached_images(context.images, context.cache)[: run.config.first_images or None]]
+    return [*cached_images(context.images, context.cache)[0][: run.config.first_images or None]]
 
 
 def _caption(split: str, number: int) -> str:

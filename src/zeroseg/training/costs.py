@@ -21,6 +21,7 @@ from zeroseg.teacher.locked import LockedTeacher
 from zeroseg.training.dense_targets import WindowsConfig
 from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.initialisation import expect_form, form_error
+from zeroseg.views import ViewsConfig
 
 HALF, FLOAT = 2, 4  # bytes of a number: in caches, saved weights and activations; in training
 MOMENTS = {"adamw": 2, "muon": 1}  # of each parameter in the optimiser; Muon has two for parameters outside matrices
@@ -101,6 +102,11 @@ def tower_sizes(teacher: str) -> TowerSizes | None:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, TeacherError):
         return None
+
+
+def cache_bytes(sizes: TowerSizes, views: ViewsConfig) -> int:
+    """Bytes of an image's features in a cache."""
+    return HALF * len(views.boxes()) * sizes.embedding_width
 
 
 @dataclass(frozen=True)

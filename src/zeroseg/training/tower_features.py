@@ -22,7 +22,7 @@ from torch import Tensor
 
 from zeroseg.errors import TrainingError
 from zeroseg.files import atomic_path, write_text_atomically
-from zeroseg.image_index import ImageIndex
+from zeroseg.image_index import ImageIndex, as_text
 from zeroseg.images import load_image, to_tensor
 from zeroseg.squares import center_square
 from zeroseg.training.captioned import crop_of
@@ -63,7 +63,7 @@ def embed_crops(
     crops or another tower.
     """
     _check(folder / SETTINGS, {"tower": tower.fingerprint} | asdict(crops))
-    keys = ImageIndex(folder).keys(images)
+    keys = [as_text(key) for key in ImageIndex(folder).keys(images)]
     parts: dict[Path, Tensor] = {}
     for first in range(0, len(images), IMAGES_A_FILE):
         chosen = slice(first, first + IMAGES_A_FILE)

@@ -1,6 +1,6 @@
 """Images with the teacher's embeddings of their views, in batches.
 
-Letters: B image, V view, D embedding width, S pixels along a side.
+Letters: N image of all, B image of a batch, V view, D embedding width, S pixels along a side.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
 from zeroseg.errors import ImageError, TrainingError
 from zeroseg.feature_cache import FeatureCache
+from zeroseg.images import PathList
 from zeroseg.squares import square_of_file
 from zeroseg.training.batch import Batch
 from zeroseg.training.loop import LoopConfig
@@ -31,23 +33,24 @@ class ViewBatch(Batch):
     flipped: Bool[Tensor, " B"]
 
 
-def cached_images(images: Sequence[Path], cache: FeatureCache) -> list[tuple[Path, str]]:
-    """The images that are in the cache, with their keys; a warning says how many others there are.
+def cached_images(images: Sequence[Path], cache: FeatureCache) -> tuple[Sequence[Path], Int64[np.ndarray, " N"]]:
+    """The images that are in the cache, and their places in it; a warning says how many others there are.
 
     Raises `TrainingError` if none of them is in the cache, `ImageError` for one that cannot be read.
     """
-    keys = cache.index.keys(images)
-    known = [(path, key) for path, key in zip(images, keys, strict=True) if key in cache]
-    if not known:
+    places = cache.find(images)
+    known = np.flatnonzero(places >= 0)
+    if not len(known):
         raise TrainingError(
             f"the cache {cache.folder} holds none of the {len(images)} images: run `zeroseg cache` on them first."
         )
-    if len(known) < len(images):
-        logging.getLogger(__name__).warning(
-            "%d of %d images are not in the cache %s and are left out",
-            len(images) - len(known), len(images), cache.folder,
-        )  # fmt: skip
-    return known
+    if len(known) == len(images):
+        return images, places
+    logging.getLogger(__name__).warning(
+        "%d of %d images are not in the cache %s and are left out", len(images) - len(known), len(images), cache.folder
+    )
+    chosen = images.take(known) if isinstance(images, PathList) else [images[int(number)] for number in known]
+    return chosen, places[known]
 
 
 class ViewData:
@@ -67,11 +70,10 @@ class ViewData:
         Without a cache all images count, and one that cannot be read is replaced by the next one, with a warning.
         Raises `TrainingError` and `ImageError` as `cached_images` does.
         """
-        known: list[tuple[Path, str | None]] = [(path, None) for path in images]
+        self.cache, places = cache, np.empty(0, np.int64)
         if cache is not None:
-            known = [*cached_images(images, cache)]
-        self.images = known[: first_images or None]
-        self.cache = cache
+            images, places = cached_images(images, cache)
+        self.images, self._places = images[: first_images or None], places[: first_images or None]
         self._side, self._loop, self._flips = side, loop, flips
 
     def batch(self, step: int) -> ViewBatch:
@@ -81,19 +83,19 @@ class ViewData:
         """
         size, seed = self._loop.batch_size, self._loop.seed
         numbers = numbers_of(step, size, len(self.images), seed)
-        keys = [self.images[n][1] for n in numbers]
+        none = torch.empty(0, 0)
         return ViewBatch(
             torch.stack([self._square(number) for number in numbers]),
-            torch.stack([torch.empty(0, 0) if key is None or self.cache is None else self.cache[key] for key in keys]),
+            torch.stack([none if self.cache is None else self.cache.at(int(self._places[n])) for n in numbers]),
             flipped(step, size, seed) & self._flips,
-            names=[self.images[n][0].name for n in numbers],
+            names=[self.images[n].name for n in numbers],
         )
 
     def _square(self, number: int, tried: int = 0) -> UInt8[Tensor, "3 S S"]:
         """The square of an image; without a cache the next image's if it cannot be read, `tried` so far."""
-        path, key = self.images[number]
+        key = None if self.cache is None else self.cache.key_at(int(self._places[number]))
         try:
-            return square_of_file(path, self._side, key)
+            return square_of_file(self.images[number], self._side, key)
         except ImageError as error:
             if self.cache is not None or tried + 1 >= len(self.images):
                 raise
