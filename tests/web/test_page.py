@@ -177,9 +177,9 @@ def test_pointer_and_keys_read_what_is_there(opened: Opening):
     box = view.bounding_box()
     assert box is not None
     view.hover(position={"x": box["width"] / 2, "y": box["height"] / 2})
-    assert seen.text("#readout").startswith("tiger ")
+    seen.wait_for("document.querySelector('#readout').textContent.startsWith('tiger ')")
     seen.page.locator("h1").hover()
-    assert not seen.page.locator("#readout").is_visible()
+    seen.wait_for("document.querySelector('#readout').hidden")
     view.focus()
     seen.page.keyboard.press("ArrowLeft")
     assert seen.text("#spoken").startswith("tiger ")
