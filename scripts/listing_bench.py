@@ -18,7 +18,6 @@ import sys
 import tarfile
 import time
 from collections.abc import Callable, Iterator
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -71,12 +70,12 @@ def write_lists(work: Path, count: int) -> None:
 def write_tar(path: Path, count: int) -> Path:
     """A tar of files of one byte."""
     if not path.exists():
-        with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as tar:
+        with path.open("wb") as file:
             for name in names(count):
                 info = tarfile.TarInfo(name.removeprefix("/data/imagenet/"))
                 info.size = 1
-                tar.addfile(info, BytesIO(b"x"))
-                tar.members = []
+                file.write(info.tobuf(tarfile.GNU_FORMAT) + b"x".ljust(512, b"\0"))
+            file.write(bytes(1024))
     return path
 
 

@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from zeroseg.archives.rows import row_bytes, row_count
 from zeroseg.archives.tar import directory_of, tar_files
 
-SUFFIXES = frozenset({".tar"})
-INTO_ARCHIVE = re.compile(rf"\.tar(?={re.escape(os.sep)})", re.IGNORECASE)
+ROWS = frozenset({".parquet", ".arrow"})
+SUFFIXES = ROWS | {".tar"}
+INTO_ARCHIVE = re.compile(rf"\.(tar|parquet|arrow)(?={re.escape(os.sep)})", re.IGNORECASE)
+ROW_NUMBER = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -39,17 +42,26 @@ def is_archive(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
+def has_rows(archive: Path) -> bool:
+    """Whether the names in an archive are numbers of rows, of which each has an image; by its suffix."""
+    return archive.suffix.lower() in ROWS
+
+
 def is_member(path: Path) -> bool:
     """Whether a path leads into an archive that exists; whether the file is in it is not asked."""
     return _member(path) is not None
 
 
 def members(archive: Path) -> Iterator[str]:
-    """The names of the files of an archive, in order; `archive / name` is the path of one.
+    """The names of the files of a tar, or the numbers of the rows of a table, in order.
+
+    `archive / name` is the path of one.
 
     Raises `OSError` if it cannot be read, and `ImageError` if it is no archive, or is truncated or damaged: then the
     files before the damage have been yielded.
     """
+    if has_rows(archive):
+        return map(str, range(row_count(archive, archive.stat())))
     return (one.name for one in tar_files(archive))
 
 
@@ -58,11 +70,13 @@ def read_bytes(path: Path) -> bytes:
 
     Raises:
         OSError: if it cannot be read; `FileNotFoundError` if there is no such file, or it is not in the archive.
-        ImageError: if the archive is none, or is compressed.
+        ImageError: if the archive is none, or is compressed, or if a library for it is missing.
     """
     member = _member(path)
     if member is None:
         return path.read_bytes()
+    if has_rows(member.archive):
+        return row_bytes(member.archive, member.status, _row(member, path))
     offset, size = _extent(member, path)
     with member.archive.open("rb") as file:
         file.seek(offset)
@@ -73,11 +87,17 @@ def read_bytes(path: Path) -> bytes:
 
 
 def status_of(path: Path) -> Status:
-    """Size and time of a file, also of one in an archive. Raises as `read_bytes` does."""
+    """Size and time of a file, also of one in an archive; of a row, the size of the whole table.
+
+    Raises as `read_bytes` does.
+    """
     member = _member(path)
     if member is None:
         found = path.stat()
         return Status(found.st_size, found.st_mtime_ns)
+    if has_rows(member.archive):
+        _row(member, path)
+        return Status(member.status.st_size, member.status.st_mtime_ns)
     return Status(_extent(member, path)[1], member.status.st_mtime_ns)
 
 
@@ -98,5 +118,18 @@ def _member(path: Path) -> _Member | None:
 def _extent(member: _Member, path: Path) -> tuple[int, int]:
     found = directory_of(member.archive, member.status).find(member.name)
     if found is None:
-        raise FileNotFoundError(errno.ENOENT, f"the archive {member.archive.name!r} has no such file", str(path))
+        raise _missing(member, path)
     return found
+
+
+def _row(member: _Member, path: Path) -> int:
+    """The number of a row. Raises `FileNotFoundError` if there is none of that number."""
+    is_number = ROW_NUMBER.fullmatch(member.name) is not None
+    if not is_number or int(member.name) >= row_count(member.archive, member.status):
+        raise _missing(member, path)
+    return int(member.name)
+
+
+def _missing(member: _Member, path: Path) -> FileNotFoundError:
+    kind = "row" if has_rows(member.archive) else "file"
+    return FileNotFoundError(errno.ENOENT, f"the archive {member.archive.name!r} has no such {kind}", str(path))

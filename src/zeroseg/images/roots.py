@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
 
-from zeroseg.archives import is_archive, is_member, members, status_of
+from zeroseg.archives import HUB_SET, files_of_hub_set, has_rows, is_archive, is_member, members, status_of
 from zeroseg.errors import ImageError
 from zeroseg.images.braces import expanded
 from zeroseg.images.file_formats import IMAGE_SUFFIXES
@@ -43,6 +43,8 @@ def roots_of(path: Path, notes: Notes) -> Iterator[Root]:
 
     Raises `ImageError` if there is nothing of that name.
     """
+    if str(path).startswith(HUB_SET):
+        return (Root(_pictures_in(file, notes), file) for file in files_of_hub_set(str(path)))
     try:
         there, is_folder = path.is_symlink() or path.exists(), path.is_dir()
         if there or is_member(path):
@@ -146,7 +148,9 @@ def _pictures_in(archive: Path, notes: Notes) -> Iterator[str]:
     start, left_out = f"{archive}{os.sep}", Counter[str]()
     try:
         for name in members(archive):
-            if name.startswith(".") or "/." in name:
+            if has_rows(archive):
+                yield start + name
+            elif name.startswith(".") or "/." in name:
                 left_out[HIDDEN] += 1
             elif name[name.rfind(".") :].lower() in IMAGE_SUFFIXES:
                 yield start + name
