@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -90,6 +91,18 @@ def contents(folder: Path) -> dict[str, bytes]:
 def states(outcomes: Sequence[Outcome]) -> str:
     """A letter a photo: new, stood, or failed."""
     return "".join("f" if one.error else "s" if one.stood else "n" for one in outcomes)
+
+
+def test_photos_in_a_tar_are_segmented_as_those_of_a_folder_and_stand(photos: Path, tmp_path: Path) -> None:
+    """Their results are at the same places, and have the same masks."""
+    with tarfile.open(tmp_path / "photos.tar", "w") as tar:
+        tar.add(photos, ".")
+    outcomes, _ = run_over(tmp_path / "photos.tar", tmp_path / "of tar")
+    run_over(photos, tmp_path / "of folder")
+    masks = {name: data for name, data in contents(tmp_path / "of folder").items() if name.endswith(".png")}
+    assert {name: data for name, data in contents(tmp_path / "of tar").items() if name.endswith(".png")} == masks
+    assert sorted(states(outcomes)) == ["f", *"n" * len(SIZES)]
+    assert sorted(states(run_over(tmp_path / "photos.tar", tmp_path / "of tar")[0])) == ["f", *"s" * len(SIZES)]
 
 
 def test_photos_are_segmented_once(photos: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
+from zeroseg.archives import status_of
 from zeroseg.drawing import hexadecimal, label_colours
 from zeroseg.encoding import fingerprint
 from zeroseg.formats import Classes
@@ -72,8 +73,8 @@ class Source:
     @classmethod
     def of(cls, photo: Path) -> Source:
         """Raises `OSError` if the file is not there."""
-        state = photo.stat()
-        return cls(source_path(photo), state.st_size, state.st_mtime_ns)
+        state = status_of(photo)
+        return cls(source_path(photo), state.size, state.changed_ns)
 
 
 def written_name(place: PurePath) -> str:
