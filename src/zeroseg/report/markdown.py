@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from html import unescape
+from itertools import count
 from mimetypes import guess_type
 from pathlib import Path
 from urllib.parse import unquote
@@ -16,6 +17,7 @@ from zeroseg.report.html import Html, Section, page
 HEADING = re.compile(r"<h2>(.*?)</h2>", re.DOTALL)
 TITLE = re.compile(r"<h1>(.*?)</h1>", re.DOTALL)
 PICTURE = re.compile(r'<p><img src="([^":]+)"([^>]*)></p>')
+TABLE = re.compile("<table>")
 TAG = re.compile(r"<[^>]+>")
 
 
@@ -31,7 +33,10 @@ def from_markdown(text: str, folder: Path, footer: str = "") -> str:
         ),
         body,
     )
-    body = body.replace("<table>", '<div class="table" role="region" tabindex="0"><table>')
+    tables = count(1)  # regions need different names
+    body = TABLE.sub(
+        lambda _: f'<div class="table" role="region" tabindex="0" aria-label="Table {next(tables)}"><table>', body
+    )
     body = body.replace("</table>", "</table></div>")
     title = TITLE.search(body)
     before, *rest = HEADING.split(body if title is None else body[title.end() :])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -27,7 +26,7 @@ def prepare_study(
 ) -> Path:
     """Write a scale's study on held-out scenes, for `zeroseg study`; returns its folder.
 
-    Everything is drawn with a random seed, which is only in the key. Raises `OutputError`, and `TrainingError` if one
+    Everything is drawn with a random seed, which is only in the key. A study that was stopped goes on. Raises `OutputError`, and `TrainingError` if one
     of the two students is missing.
     """
     if scale.study is None:
@@ -39,7 +38,7 @@ def prepare_study(
     scenes = [Photo(f"held-out {number}", partial(_scene, number)) for number in range(scale.study.questions)]
     vocabulary = Vocabulary(scale.study.labels, background=())
     sources = sources_of_models({row: found[row] for row in rows}, vocabulary, scenes, background=False)
-    return write_study(folder, sources, len(scenes), seed=secrets.randbits(48), progress=progress)
+    return write_study(folder, sources, len(scenes), seed=None, progress=progress, resume=True)
 
 
 def _scene(number: int) -> Image.Image:
