@@ -1,4 +1,4 @@
-"""`python -m zeroseg.cli` is `zeroseg`."""
+"""`python -m zeroseg` is `zeroseg`, and so is `python -m zeroseg.cli`."""
 
 import signal
 import subprocess
@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.parametrize("module", ["zeroseg", "zeroseg.cli"])
 @pytest.mark.parametrize(("words", "code", "said"), [(["--version"], 0, "zeroseg "), (["segmnt"], 2, "segmnt")])
-def test_the_module_is_the_command(words: list[str], code: int, said: str):
-    ended = subprocess.run([sys.executable, "-m", "zeroseg.cli", *words], capture_output=True, text=True, check=False)
+def test_the_module_is_the_command(module: str, words: list[str], code: int, said: str):
+    ended = subprocess.run([sys.executable, "-m", module, *words], capture_output=True, text=True, check=False)
     assert ended.returncode == code
     assert said in (ended.stderr if code else ended.stdout)
 

@@ -24,6 +24,7 @@ from zeroseg.models import bundled, is_picturebook
 from zeroseg.segmenter import Segmenter
 from zeroseg.student import Student
 from zeroseg.teacher import Teacher
+from zeroseg.training import processes
 from zeroseg.training.costs import expect_tower, tower_sizes
 from zeroseg.training.distill import build_student, distill
 from zeroseg.training.distillation import DistillConfig
@@ -42,7 +43,8 @@ class Distill:
 
     The recipe has all settings; every setting can be changed by its name, the usual ones by a short name. RUN receives
     settings.json, log.jsonl, checkpoints and, at the end, the student. Ctrl-C and SIGTERM save first; the same
-    command with --resume then continues, with the same result as without the interruption.
+    command with --resume then continues, with the same result as without the interruption. torchrun starts it in
+    several processes, on a GPU each if there are any: they share each batch, and --max-restarts resumes by itself.
 
     examples:
       zeroseg distill --recipe photos_small --images photos/ --cache cache --out run
@@ -50,6 +52,7 @@ class Distill:
       zeroseg distill --images scenes/ --cache cache --out run --steps 2000 --losses.dense 0.5
       zeroseg distill --recipe photos_vitb16 --images photos/ --out run
       zeroseg distill --recipe photos_vitb16 --images photos/ --dry-run
+      torchrun --nproc-per-node 8 --max-restarts 3 -m zeroseg distill --recipe photos_vitb16 --images photos/ --out run
     """
 
     images: Annotated[tuple[Path, ...], arg(metavar="IMAGES...", help_behavior_hint="(required to train)")] = ()
@@ -79,7 +82,8 @@ class Distill:
         """Train, and print where the student is."""
         if self.validation_scenes < 1:
             raise UsageError(f"--validation-scenes must be 1 or more, not {self.validation_scenes}.")
-        name, config = self.teacher or config.student.teacher, replace(config, loop=self.short.over(config.loop))
+        loop = self.short.over(config.loop).shared_by(processes.count())
+        name, config = self.teacher or config.student.teacher, replace(config, loop=loop)
         if self.dry_run:
             photos = len(find_images(self.images)) if self.images else None
             if photos is not None and config.probe:
@@ -103,14 +107,21 @@ class Distill:
         if cache is not None:
             cache.check(teacher, config.views)
         config = _for_teacher(config, name, teacher)
-        if distill(images, cache, config, self.out, teacher, self._validation(name, teacher), self.resume) is None:
+        evaluate = self._validation(name, teacher)
+        student = distill(images, cache, config, self.out, teacher, evaluate, self.resume)
+        if processes.is_first():
+            self._say(self.out, student is not None, bool(config.probe))
+        return INTERRUPTED if student is None else 0
+
+    def _say(self, run: Path, trained: bool, probed: bool) -> None:
+        """How to continue, or where the student is."""
+        if not trained:
             say("continue with --resume.")
-            return INTERRUPTED
-        if config.probe:
-            print(_said_of_probe(self.out))
-        print(f"the student is in {self.out / 'student'}; try it:")
-        print(f'  zeroseg segment PHOTO --labels "dog, grass" --model {shlex.quote(str(self.out / "student"))}')
-        return 0
+            return
+        if probed:
+            print(_said_of_probe(run))
+        print(f"the student is in {run / 'student'}; try it:")
+        print(f'  zeroseg segment PHOTO --labels "dog, grass" --model {shlex.quote(str(run / "student"))}')
 
     def _expect_cache(self, teacher: str) -> None:
         """Raise `CacheError` with the command that makes the cache, if there is none."""
@@ -186,4 +197,5 @@ def main(arguments: Sequence[str]) -> int:
         return command, config
 
     command, config = parse(options, "distill", arguments, Distill.__doc__, REGISTRY, pairs=True)
-    return command.run(config)
+    with processes.joined():
+        return command.run(config)

@@ -11,6 +11,7 @@ from zeroseg.errors import TrainingError
 from zeroseg.feature_cache import FeatureCache
 from zeroseg.student import Student
 from zeroseg.teacher import Teacher
+from zeroseg.training import processes
 from zeroseg.training.distillation import Distillation, DistillConfig
 from zeroseg.training.initialisation import start_from_student, start_from_teacher
 from zeroseg.training.loop import Metrics
@@ -85,9 +86,10 @@ def distill(
     images, others = held_out(images, config.probe, config.loop.seed)
     objective = distillation_of(images, cache, config, teacher)
     assert teacher is not None  # `distillation_of` has raised without one
-    probe = Probe(others, teacher, config)
+    probe = Probe(others, teacher, config) if processes.is_first() else None
 
     def measured(student: Student) -> Metrics:
+        assert probe is not None  # the other processes measure nothing
         return probe(student) | (evaluate(student) if evaluate is not None else {})
 
     return train_student(objective, run, measured, resume, quiet, keep_best=CHOSEN_BY)

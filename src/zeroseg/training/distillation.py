@@ -155,11 +155,24 @@ class Distillation:
         """
         config = self.config
         weights = config.losses if progress >= config.pretraining else PRETRAINING
-        keep = random_keep(len(batch.images), config.student.grid**2, config.mask_ratio, generator)
+        keep = random_keep(len(batch.names), config.student.grid**2, config.mask_ratio, generator)
         sight = self.dense.draw(generator) if self.dense is not None else None
         kept = keep.tensor_split(self.loop.micro_batches)
-        for part, some, fractions in zip(batch.split(len(kept)), kept, self._fractions(kept), strict=True):
-            yield self._loss(weights, part, some, fractions, sight, generator)
+        fractions = self._fractions(kept)
+        parts = dict(zip(batch.parts or range(len(kept)), batch.split(len(kept)), strict=True))
+        for number, some in enumerate(kept):
+            if number in parts:
+                yield self._loss(weights, parts[number], some, fractions[number], sight, generator)
+            else:
+                self._pass_over(some, generator)
+
+    def _pass_over(self, keep: Int[Tensor, "B K"], generator: torch.Generator) -> None:
+        """Draw the Gumbel noise of a micro-batch that another process has, so that later ones get their own."""
+        images, tokens = keep.shape
+        if self.config.student.assignment == "gumbel":
+            for segments in self.config.student.segment_tokens:
+                torch.rand(images, segments, tokens, generator=generator, device=generator.device)
+                tokens = segments
 
     def _fractions(self, kept: Sequence[Int[Tensor, "_ K"]]) -> list[tuple[float, Tensor | float]]:
         """The fraction of the batch in each micro-batch: of its images, and of its views that show a kept patch."""

@@ -11,10 +11,14 @@ from typing import Any
 
 
 class Interruption:
-    """Within this context the first SIGINT or SIGTERM only sets `requested`; a second one has its usual effect."""
+    """Within this context the first SIGINT or SIGTERM only sets `requested`; a second one has its usual effect.
 
-    def __init__(self) -> None:
-        self.requested = False
+    `patient`: more of them have no effect. A launcher such as torchrun repeats to its processes a signal that they had
+    from the terminal already, and ends them itself if they take too long.
+    """
+
+    def __init__(self, patient: bool = False) -> None:
+        self.requested, self.patient = False, patient
         self._at_once = False
         self._former: dict[int, Any] = {}
 
@@ -39,9 +43,10 @@ class Interruption:
             self._at_once = False
 
     def _request(self, _number: int, _frame: FrameType | None) -> None:
-        self.requested = True
-        self._restore()
-        if self._at_once:
+        repeated, self.requested = self.requested, True
+        if not self.patient:
+            self._restore()
+        if self._at_once and not repeated:
             raise KeyboardInterrupt
 
     def _restore(self) -> None:

@@ -7,7 +7,7 @@ without interruption. A step is in `update`, the run in `run`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
@@ -49,6 +49,27 @@ class LoopConfig:
         if not 1 <= self.micro_batches <= self.batch_size:
             raise ConfigError(
                 f"micro_batches must be from 1 to the batch size ({self.batch_size}), not {self.micro_batches}."
+            )
+
+    def shared_by(self, processes: int) -> LoopConfig:
+        """The config for several processes: each has the same number of micro-batches, one at least.
+
+        Raises `ConfigError` if micro-batches or batches do not allow it.
+        """
+        if self.batch_size < processes:
+            raise ConfigError(
+                f"{processes} processes need batches of {processes} images or more, not {self.batch_size}."
+            )
+        config = replace(self, micro_batches=max(self.micro_batches, processes))
+        config.check_shared(processes)
+        return config
+
+    def check_shared(self, processes: int) -> None:
+        """Raise `ConfigError` unless so many processes can have the same number of micro-batches each."""
+        if self.micro_batches % processes:
+            raise ConfigError(
+                f"micro_batches must be a multiple of the {processes} processes, not {self.micro_batches}; a training "
+                "whose batches cannot be split needs one process."
             )
 
     def check_whole_batches(self) -> None:

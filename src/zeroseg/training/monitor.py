@@ -35,8 +35,11 @@ class Monitor:
     On a terminal there is one live line; elsewhere a plain line for every record.
     """
 
-    def __init__(self, folder: Path, title: str, steps: int, start: int, quiet: bool = False) -> None:
-        console = Console(file=sys.stderr, quiet=quiet)
+    def __init__(
+        self, folder: Path, title: str, steps: int, start: int, quiet: bool = False, writes: bool = True
+    ) -> None:
+        """`writes`: whether this process is the one that reports; of several, the others do not."""
+        console = Console(file=sys.stderr, quiet=quiet or not writes)
         self._live = console.is_terminal
         self._console = console
         self._progress = Progress(
@@ -46,11 +49,13 @@ class Monitor:
         )  # fmt: skip
         self._task: TaskID = self._progress.add_task(title, total=steps, completed=start, words="")
         self._path = folder / LOG_NAME
-        self._title, self._steps = title, steps
+        self._title, self._steps, self._writes = title, steps, writes
         self._log: TextIO | None = None
         self._seen_images, self._since = 0, time.monotonic()
 
     def __enter__(self) -> Monitor:
+        if not self._writes:
+            return self
         try:
             self._log = self._path.open("a", encoding="utf-8")
         except OSError as error:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from torch import nn
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Optimizer
 
 from zeroseg.errors import ConfigError
 from zeroseg.student.encoder import PatchEncoder
+from zeroseg.training.shared_muon import SharedMuon
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Optimiser:
             part.step()
 
     def state_dict(self) -> list[dict[str, Any]]:
-        """The state that a resumed run needs."""
+        """The state that a resumed run needs. All processes call this; the first one gets all of it."""
         return [part.state_dict() for part in self.parts]
 
     def load_state_dict(self, states: list[dict[str, Any]]) -> None:
@@ -115,7 +116,7 @@ def build_optimiser(model: nn.Module, config: OptimiserConfig) -> Optimiser:
     adamw = [*groups(decayed, decay), *groups(free, 0.0)]
     parts: list[Optimizer] = [AdamW(adamw, lr=rate, betas=(config.beta1, config.beta2), fused=True)]
     if orthogonal:
-        parts.append(Muon(groups(orthogonal, decay), lr=rate, adjust_lr_fn="match_rms_adamw"))
+        parts.append(SharedMuon(groups(orthogonal, decay), lr=rate, adjust_lr_fn="match_rms_adamw"))
     return Optimiser(parts)
 
 

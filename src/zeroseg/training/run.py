@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import asdict
@@ -10,9 +11,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from zeroseg.errors import TrainingError
 from zeroseg.files import held
-from zeroseg.training import run_settings
+from zeroseg.training import processes, run_settings
 from zeroseg.training.batch import Batch
-from zeroseg.training.checkpoint import Checkpoints, State, expect_checkpoint, remove_left_overs
+from zeroseg.training.checkpoint import Checkpoints, State, checkpoints_in, expect_checkpoint, remove_left_overs
 from zeroseg.training.interruption import Interruption
 from zeroseg.training.loop import Metrics, Objective
 from zeroseg.training.monitor import Monitor, forget_after
@@ -49,22 +50,17 @@ def train(
     """Train `objective.model` for `objective.loop.steps` steps; True if all are done, False after an interruption.
 
     The folder `run` receives `settings.json`, `log.jsonl` and checkpoints; it is locked meanwhile. `judge` is told of
-    each evaluation. A signal during an evaluation ends it; a resumed run makes it first.
+    each evaluation. A signal during an evaluation ends it; a resumed run makes it first. Of several processes
+    (`training.processes`) the first one writes and evaluates; after a restart by torchrun a run resumes by itself.
 
     Raises `TrainingError` after `patience` steps whose loss was not finite, or if the run cannot be resumed, and
     `OutputError` if another process trains it or if the folder cannot be written.
     """
-    if resume:
-        expect_checkpoint(run)
-    with held(run, inside=True):
-        remove_left_overs(run)
-        training = _Training(objective, run, evaluate, judge)
-        if resume:
-            training.restore()
-        else:
-            run_settings.start(run, training.settings)
-        with Monitor(run, objective.title, objective.loop.steps, training.done, quiet) as monitor:
-            return training.work(monitor)
+    training = _Training(objective, run, evaluate, judge)
+    with contextlib.ExitStack() as kept:
+        training.begin(processes.on_first(lambda: training.open(kept, resume)))
+        monitor = Monitor(run, objective.title, objective.loop.steps, training.done, quiet, processes.is_first())
+        return training.work(kept.enter_context(monitor))
 
 
 class _Training:
@@ -77,18 +73,42 @@ class _Training:
         self.evaluate, self.judge = evaluate, judge
         self.device = next(objective.model.parameters()).device
         self.optimiser = build_optimiser(objective.model, objective.loop.optimiser)
-        self.checkpoints, self.interruption = Checkpoints(run), Interruption()
+        self.checkpoints, self.interruption = Checkpoints(run), Interruption(processes.is_launched())
         self.done, self.bad, self.due = 0, 0, evaluate is not None
+        self.stop = False  # whether any process was asked to
 
     @property
     def settings(self) -> Metrics:
         """The settings that a run is resumed with."""
         return self.objective.settings | {"loop": asdict(self.objective.loop)}
 
-    def restore(self) -> None:
-        """Continue from the newest whole checkpoint."""
+    def open(self, kept: contextlib.ExitStack, resume: bool) -> State | None:
+        """Lock the folder until the end of `kept`; the state to continue from, None for a new run."""
+        self.objective.loop.check_shared(processes.count())
+        restarted = processes.is_restarted() and run_settings.is_run(self.run)
+        if resume and not restarted:
+            expect_checkpoint(self.run)
+        kept.enter_context(held(self.run, inside=True))
+        remove_left_overs(self.run)
+        if not resume and not restarted:
+            run_settings.start(self.run, self.settings)
+            return None
         run_settings.expect_same(self.run, self.settings)
-        state = self.checkpoints.load()
+        state = self.checkpoints.load() if checkpoints_in(self.run) else None
+        forget_after(self.run, -1 if state is None else state["step"])
+        if state is not None and self.judge is not None:
+            self.judge.load_state_dict(state.get("judge"))
+        return state
+
+    def begin(self, state: State | None) -> None:
+        """Continue from a state, with the weights of the first process everywhere."""
+        if state is not None:
+            self.restore(state)
+        model = self.objective.model
+        processes.broadcast([*(weight.detach() for weight in model.parameters()), *model.buffers()])
+
+    def restore(self, state: State) -> None:
+        """Continue from a state."""
         try:
             self.objective.model.load_state_dict(state["model"])
             self.optimiser.load_state_dict(state["optimiser"])
@@ -99,9 +119,6 @@ class _Training:
             ) from error
         self.done, self.bad = state["step"], state["bad"]
         self.due = self.evaluate is not None and state.get("due", False)
-        forget_after(self.run, self.done)
-        if self.judge is not None:
-            self.judge.load_state_dict(state.get("judge"))
 
     def save(self) -> None:
         """Write a checkpoint."""
@@ -109,7 +126,8 @@ class _Training:
             "model": self.objective.model.state_dict(), "optimiser": self.optimiser.state_dict(),
             "step": self.done, "bad": self.bad, "due": self.due,
         }  # fmt: skip
-        self.checkpoints.save(state | ({} if self.judge is None else {"judge": self.judge.state_dict()}))
+        judged: State = {} if self.judge is None else {"judge": self.judge.state_dict()}
+        processes.on_first(lambda: self.checkpoints.save(state | judged))
 
     def work(self, monitor: Monitor) -> bool:
         """Take the steps that are left; False after an interruption."""
@@ -117,19 +135,19 @@ class _Training:
         with self.interruption:
             if self.due:
                 self.measure(monitor)
-                if self.interruption.requested or self.done:
+                if self.stop or self.done:
                     self.save()
-            if self.interruption.requested and (self.due or self.done < loop.steps):
+            if self.stop and (self.due or self.done < loop.steps):
                 return self.stopped(monitor)
             for step, batch in enumerate(prefetch(self.objective, self.done), self.done):
                 self.take(step, batch, monitor)
                 self.done, is_last = step + 1, step + 1 == loop.steps
                 self.due = self.evaluate is not None and (self.done % loop.evaluate_every == 0 or is_last)
-                if self.due and not self.interruption.requested:
+                if self.due and not self.stop:
                     self.measure(monitor)
-                if self.done % loop.checkpoint_every == 0 or is_last or self.interruption.requested:
+                if self.done % loop.checkpoint_every == 0 or is_last or self.stop:
                     self.save()
-                if self.interruption.requested and (self.due or not is_last):
+                if self.stop and (self.due or not is_last):
                     return self.stopped(monitor)
         return True
 
@@ -137,6 +155,8 @@ class _Training:
         """Take a step and log it. Raises `TrainingError` if too many were skipped."""
         loop = self.objective.loop
         is_logged = step % loop.log_every == 0 or step + 1 == loop.steps
+        if processes.count() > 1 and batch.parts is None:
+            raise processes.failure(f"this training ({self.objective.title}) cannot be shared: start one process.")
         metrics = update(self.objective, self.optimiser, batch.to(self.device), step, is_logged)
         monitor.advance(step, len(batch.names))
         if not math.isfinite(metrics["loss"]):
@@ -144,9 +164,15 @@ class _Training:
             self.report_bad(step, batch.names, monitor)
         if is_logged:
             monitor.record(step, metrics | {"learning_rate": self.optimiser.param_groups[0]["lr"]})
+        self.stop = processes.any_of(self.interruption.requested)
 
     def measure(self, monitor: Monitor) -> None:
-        """Evaluate, unless a signal ends it; then it stays due."""
+        """Evaluate in the first process, unless a signal ends it; then it stays due."""
+        self.due = not processes.on_first(lambda: self.measured(monitor))
+        self.stop = processes.any_of(self.interruption.requested)
+
+    def measured(self, monitor: Monitor) -> bool:
+        """Evaluate, log, and tell the judge; False if a signal ended it."""
         assert self.evaluate is not None
         try:
             with self.interruption.at_once():
@@ -154,11 +180,11 @@ class _Training:
         except KeyboardInterrupt:
             if not self.interruption.requested:
                 raise
-            return
+            return False
         monitor.record(self.done - 1, metrics)
         if self.judge is not None:
             self.judge.see(self.done - 1, metrics)
-        self.due = False
+        return True
 
     def stopped(self, monitor: Monitor) -> bool:
         """Say where the run was stopped; False, for `work` to return."""
@@ -173,7 +199,7 @@ class _Training:
             f"Images: {', '.join(names[:8])}"
         )
         if self.bad >= self.objective.loop.patience:
-            raise TrainingError(
+            raise processes.failure(
                 f"the loss was not finite {self.bad} times, the last time at step {step}; the images are in "
                 f"{self.run / 'log.jsonl'}. Lower the learning rate, or look at these images."
             )

@@ -21,9 +21,14 @@ Settings = dict[str, Any]
 def start(run: Path, settings: Settings) -> None:
     """Write the settings of a new run. Raises `TrainingError` if the folder has a run already."""
     path = run / NAME
-    if path.exists():
+    if is_run(run):
         raise TrainingError(f"{run} already holds a run: name another --out, or continue with --resume.")
     write_text_atomically(path, json.dumps(settings, indent=2) + "\n")
+
+
+def is_run(run: Path) -> bool:
+    """Whether a folder has a run, begun at least."""
+    return (run / NAME).exists()
 
 
 def expect_same(run: Path, settings: Settings) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 from zeroseg.errors import ConfigError
 from zeroseg.student import Student, StudentConfig, weights
 from zeroseg.teacher import Teacher
+from zeroseg.training import processes
 from zeroseg.training.batch import B
 from zeroseg.training.checkpoint import State
 from zeroseg.training.loop import Metrics, Objective
@@ -45,6 +46,7 @@ def train_student(
 ) -> Student | None:
     """Train a student and save it in `run / "student"`. None if the run was interrupted (continue with `resume`).
 
+    Of several processes the first one saves it; the others have the last student.
     `evaluate` is called every `evaluate_every` steps with the student in evaluation mode; its result is logged.
     `save_beside(run)` saves, before the student, what the student needs: so a run with a saved student is complete.
     `keep_best`: a metric of `evaluate`. The student with its highest value during training is then the result, and the
@@ -60,6 +62,8 @@ def train_student(
 
     if not train(objective, run, None if evaluate is None else measured, resume, quiet, best):
         return None
+    if not processes.is_first():
+        return student
     if best is not None:
         student.eval().save_pretrained(run / LAST)
         best.restore()

@@ -8,13 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from zeroseg.precision import mixed_precision
+from zeroseg.training import processes
 from zeroseg.training.batch import B
 from zeroseg.training.loop import Loss, Metrics, Objective
 from zeroseg.training.optimiser import Optimiser, learning_rate
 
 
 def update(objective: Objective[B], optimiser: Optimiser, batch: B, step: int, is_logged: bool = True) -> Metrics:
-    """Take a step; with a non-finite loss or gradient the weights stay unchanged.
+    """Take a step, together with the other processes; with a non-finite loss or gradient the weights stay unchanged.
 
     Returns the loss and the norm of the gradient; for a step that is logged also parts and diagnostics.
     """
@@ -22,8 +23,9 @@ def update(objective: Objective[B], optimiser: Optimiser, batch: B, step: int, i
     optimiser.set_rate(learning_rate(step, config.steps, config.optimiser))
     model.train()
     optimiser.zero_grad()
-    metrics = _accumulate(objective, batch, step, is_logged)
+    metrics = processes.summed(_accumulate(objective, batch, step, is_logged))
     if math.isfinite(metrics["loss"]):
+        processes.sum_all(weight.grad for weight in model.parameters() if weight.grad is not None)
         norm = float(nn.utils.clip_grad_norm_(model.parameters(), config.optimiser.clip_norm))
         if math.isfinite(norm):
             optimiser.step()

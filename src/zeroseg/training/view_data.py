@@ -19,7 +19,8 @@ from zeroseg.errors import ImageError, TrainingError
 from zeroseg.feature_cache import FeatureCache
 from zeroseg.images import PathList
 from zeroseg.squares import square_of_file
-from zeroseg.training.batch import Batch
+from zeroseg.training import processes
+from zeroseg.training.batch import Batch, places_of
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.sampling import flipped, numbers_of
 
@@ -75,21 +76,32 @@ class ViewData:
             images, places = cached_images(images, cache)
         self.images, self._places = images[: first_images or None], places[: first_images or None]
         self._side, self._loop, self._flips = side, loop, flips
+        self._parts = processes.parts_of(loop.micro_batches)
 
     def batch(self, step: int) -> ViewBatch:
         """The batch of step 0, 1, 2 ... (`training.sampling`).
 
+        Of several processes each reads the images of its own micro-batches.
         Raises `ImageError` for an image that can no longer be read, or that has changed since it was cached.
         """
         size, seed = self._loop.batch_size, self._loop.seed
         numbers = numbers_of(step, size, len(self.images), seed)
+        own = self._own_places()
         none = torch.empty(0, 0)
         return ViewBatch(
-            torch.stack([self._square(number) for number in numbers]),
-            torch.stack([none if self.cache is None else self.cache.at(int(self._places[n])) for n in numbers]),
-            flipped(step, size, seed) & self._flips,
+            torch.stack([self._square(numbers[place]) for place in own]),
+            torch.stack(
+                [none if self.cache is None else self.cache.at(int(self._places[numbers[place]])) for place in own]
+            ),
+            flipped(step, size, seed)[own] & self._flips,
             names=[self.images[n].name for n in numbers],
+            parts=self._parts,
         )
+
+    def _own_places(self) -> list[int]:
+        """The places in a batch of the images that this process has."""
+        size, count = self._loop.batch_size, self._loop.micro_batches
+        return [place for some in places_of(size, count, self._parts) for place in some]
 
     def _square(self, number: int, tried: int = 0) -> UInt8[Tensor, "3 S S"]:
         """The square of an image; without a cache the next image's if it cannot be read, `tried` so far."""
