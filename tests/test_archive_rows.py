@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ AS_DATASETS = {"label": list(range(10)), "image": [{"bytes": content, "path": "x
 AS_BYTES = {"id": [b"1"] * 10, "image": CONTENTS}
 
 
-def write_rows(path: Path, columns: dict[str, list[object]], rows_in_group: int = 3) -> Path:
+def write_rows(path: Path, columns: Mapping[str, Sequence[object]], rows_in_group: int = 3) -> Path:
     """A file of the format that its suffix says; `.arrow` is a stream, as `datasets` writes it."""
     table = pa.table(columns)
     if path.suffix == ".parquet":
@@ -31,7 +32,7 @@ def write_rows(path: Path, columns: dict[str, list[object]], rows_in_group: int 
 
 @pytest.mark.parametrize("columns", [AS_DATASETS, AS_BYTES], ids=["struct", "bytes"])
 @pytest.mark.parametrize("name", ["a.parquet", "a.arrow"])
-def test_rows_are_read_by_their_numbers(tmp_path: Path, columns: dict[str, list[object]], name: str):
+def test_rows_are_read_by_their_numbers(tmp_path: Path, columns: Mapping[str, Sequence[object]], name: str):
     """In any order, over row groups; the time is that of the file, and so is the size."""
     path = write_rows(tmp_path / name, columns)
     assert list(members(path)) == [str(number) for number in range(10)]

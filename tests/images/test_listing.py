@@ -1,5 +1,7 @@
 """Lists of many pictures: folders, tars, braces, and text files of paths."""
 
+import errno
+import os
 import pickle
 from pathlib import Path
 
@@ -204,3 +206,63 @@ def test_too_many_names_are_refused():
     """A slip of a digit must not fill the memory."""
     with pytest.raises(ImageError, match="more than 1,000,000 names"):
         list(expanded("{0..99999999}.tar"))
+
+
+def test_names_are_those_of_the_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """However a list writes them; what is relative is below the folder that is the current one."""
+    (tmp_path / "all.txt").write_text("a.png\nb//c.png\n./d.png\ne/./f.png\n/g.png\n../h.png\ni/\n//j.png\n")
+    monkeypatch.chdir(tmp_path)
+    relative, whole = list_images(["all.txt"]), list_images([tmp_path / "all.txt"])
+    assert relative != whole
+    assert list(relative.names()) == list(whole.names()) == [bytes(path) for path in whole]
+    (tmp_path / "deep").mkdir()
+    monkeypatch.chdir(tmp_path / "deep")
+    assert list(relative.names()) == [bytes(path.absolute()) for path in relative] != list(whole.names())
+
+
+def test_a_path_list_is_shown_by_its_first_paths():
+    """Printing one must not print 100 million paths. It is no text, and equals none."""
+    assert repr(PathList.of(["a.png"])) == "PathList(1 paths: 'a.png')"
+    assert repr(PathList.of(["a.png", "b", "c"])) == "PathList(3 paths: 'a.png', 'b', ...)"
+    assert PathList.of(["a"]) != "a"
+    assert PathList.of(PathList.of(["a"])) == [Path("a")]
+
+
+def test_different_lists_are_joined(tmp_path: Path):
+    """Nothing is left out where nothing is listed twice; within one list, all lines count."""
+    (tmp_path / "a.txt").write_text("1.png\n1.png\n")
+    (tmp_path / "b.txt").write_text("2.png\n3.png\n")
+    assert [path.name for path in list_images([tmp_path / "a.txt"])] == ["1.png", "1.png"]
+    both = list_images([tmp_path / "b.txt", tmp_path / "{c,b}.txt"], problems := [])
+    assert [path.name for path in both] == ["2.png", "3.png"]
+    assert len(problems) == 1
+    (tmp_path / "c.txt").write_text("4.png\n")
+    both = list_images([tmp_path / "b.txt", tmp_path / "c.txt"])
+    assert [path.name for path in both] == ["2.png", "3.png", "4.png"]
+    assert [both.name(number) for number in (2, 0)] == [bytes(tmp_path / "4.png"), bytes(tmp_path / "2.png")]
+    with pytest.raises(ImageError, match="no file or folder"):
+        list_images([tmp_path / "d.txt"])
+
+
+def test_what_cannot_be_read_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A folder, an archive, and a list; permissions do not hold for the administrator, so the calls are replaced."""
+    for name in ("deep/x.png", "a.tar", "a.txt", "ok.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    scan = os.scandir
+
+    def refuse_folder(path: str):
+        if path.endswith("deep"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scan(path)
+
+    def refuse_file(path: Path, _mode: str = "r"):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", refuse_folder)
+    monkeypatch.setattr(Path, "open", refuse_file)
+    problems: list[ImageError] = []
+    assert list_images([tmp_path, tmp_path / "a.tar", tmp_path / "a.txt"], problems) == [tmp_path / "ok.png"]
+    said = [str(problem) for problem in problems]
+    assert [text.split(" '")[0] for text in said] == ["The folder", "The archive", "The list"]
+    assert all("Permission denied" in text for text in said)
