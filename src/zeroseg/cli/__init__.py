@@ -35,6 +35,7 @@ COMMANDS = {
     "label-studio": "a model for Label Studio: masks for the labels of a project",
     "picturebook": "show scenes of the embedded data set, or write them to files",
     "cost": "parameters and FLOPs of a recipe",
+    "bench": "how fast things are, each beside the least that it could take",
 }
 HELP = f"""usage: zeroseg COMMAND [options]
 

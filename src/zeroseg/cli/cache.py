@@ -54,7 +54,6 @@ class Cache:
       zeroseg cache "shards/train-{0000..0127}.tar" --recipe imagenet_vitb16 --out cache --dry-run
       torchrun --nproc-per-node 8 -m zeroseg cache photos.txt --recipe imagenet_vitb16 --out cache --workers 8
       zeroseg cache photos/ --grids 1 2 3 --side 192 --out cache --engine ray
-      zeroseg cache verify cache
     """
 
     images: Positional[Annotated[tuple[Path, ...], arg(metavar="IMAGES...", help_behavior_hint="(required)")]] = ()

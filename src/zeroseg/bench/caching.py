@@ -1,0 +1,47 @@
+"""A cache of views, beside the bare teacher as often."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from zeroseg.bench.measuring import Pair
+from zeroseg.bench.setting import RANDOM, Setting, crops
+from zeroseg.feature_cache import build_cache
+from zeroseg.images import list_images
+from zeroseg.teacher import Teacher
+from zeroseg.training.costs import tower_sizes
+from zeroseg.views import ViewsConfig
+
+AT_ONCE = 120  # crops of the bare teacher
+MOST = 1 / 0.9
+VIEWS = (ViewsConfig(side=448), ViewsConfig(side=448, own_resolution=True))
+
+
+def caching(setting: Setting) -> Iterator[Pair]:
+    """Photos of a folder to shards; crops of the teacher's size in memory to embeddings."""
+    images = list_images([setting.folder_of_photos])
+    for model in (name for name in setting.models if name != RANDOM):
+        teacher, sizes = setting.teacher(model), tower_sizes(model)
+        for views in VIEWS:
+            count = len(views.boxes()) * len(images)
+            flops = count * sizes.flops(teacher.size) if sizes else 0.0
+            yield Pair(
+                "cache", f"{model}: {len(images)} photos, {views.key}", "bare teacher, crops in memory",
+                _cached(images, teacher, views, setting.folder / "cache"), _bare(teacher, setting),
+                scale=count / AT_ONCE, most=MOST, flops=flops, images=len(images),
+            )  # fmt: skip
+
+
+def _cached(images: Sequence[Path], teacher: Teacher, views: ViewsConfig, folder: Path) -> Callable[[], object]:
+    def build() -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        assert build_cache(images, teacher, views, folder).embedded == len(images)
+
+    return build
+
+
+def _bare(teacher: Teacher, setting: Setting) -> Callable[[], object]:
+    pixels = crops(AT_ONCE, teacher.size, setting.on)
+    return lambda: teacher.embed_images(pixels)

@@ -1,0 +1,67 @@
+"""The figures as a table, as JSON, and as a page with a plot."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from zeroseg.bench.measuring import Figure
+from zeroseg.bench.setting import Setting
+from zeroseg.files import write_text_atomically
+from zeroseg.versions import versions
+
+HEADERS = ("part", "what", "seconds", "beside", "seconds", "ratio", "target", "met")
+MARKS = {True: "yes", False: "**no**", None: ""}
+
+
+def facts_of(setting: Setting) -> dict[str, str]:
+    """The machine and the setting, in words."""
+    device = torch.cuda.get_device_name(setting.on) if setting.on.type == "cuda" else _processor()
+    return {
+        "machine": f"{device}, {torch.get_num_threads()} threads",
+        "photo": f"shorter side {setting.side} pixels",
+        "rounds": str(setting.rounds),
+        **{name: str(version) for name, version in versions().items()},
+    }
+
+
+def row(figure: Figure) -> tuple[str, ...]:
+    """A figure as the cells of `HEADERS`."""
+    target = f"&le; {figure.most:.2f}" if figure.most is not None else ""
+    if figure.within is not None:
+        target = f"&le; {figure.within:g} s"
+    spread = f"{figure.ratio:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+    return (
+        figure.part, figure.what, _seconds(figure.seconds), figure.floor_is, _seconds(figure.floor_seconds), spread,
+        target, MARKS[figure.is_met],
+    )  # fmt: skip
+
+
+def markdown(figures: Sequence[Figure], facts: Mapping[str, str]) -> str:
+    """The figures as a table of Markdown."""
+    lines = [f"| {' | '.join(HEADERS)} |", "|---|---|--:|---|--:|--:|--:|---|"]
+    lines += [f"| {' | '.join(row(figure))} |" for figure in figures]
+    said = "; ".join(f"{name} {value}" for name, value in facts.items())
+    return "\n".join(lines) + f"\n\n{said}.\n"
+
+
+def write_json(path: Path, figures: Sequence[Figure], facts: Mapping[str, str]) -> None:
+    """The figures for programs. Raises `OutputError`."""
+    values = {"facts": dict(facts), "figures": [figure.as_json() for figure in figures]}
+    write_text_atomically(path, json.dumps(values, indent=1) + "\n")
+
+
+def _seconds(value: float) -> str:
+    return f"{1e3 * value:.1f} ms" if value < 1 else f"{value:.2f} s"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
