@@ -5,7 +5,7 @@ python -m scripts.listing_bench [--large] [--work FOLDER]
 Lists have 1.28 million paths, with --large also 100 million (11 GB on the disk). Four inputs: a text file; three text
 files of half of the paths each (which are compared, and one of them is left out); a stream of paths as a walk over
 folders yields them; and with 1.28 million paths one tar of files of a byte. Each is a process of its own. Rates are by
-CPU time; "memory" is by how much the peak has grown.
+CPU time; "memory" is by how much the peak has grown, with the pages of mapped files, which the system can take back.
 """
 
 from __future__ import annotations
