@@ -34,15 +34,18 @@ def test_a_sample_is_segmented_by_its_words(opened: Opening):
 @pytest.mark.parametrize("kind", ["drop", "paste"])
 def test_a_photo_is_dropped_or_pasted_and_words_are_typed(opened: Opening, kind: str):
     seen = opened()
+    assert seen.page.locator("#words-input").get_attribute("placeholder") == "cat, tall tree"
     seen.give(kind)
     seen.wait_for("document.activeElement.id === 'words-input'")  # what comes next is words
     assert seen.asked(NAME) == 0
     seen.page.keyboard.type('cat, "salt, pepper", Cat, background,')
     seen.settle()
     assert seen.words() == ["cat", "salt, pepper"]
+    assert seen.text("#words-note") == "Background is what no word fits: it needs no word."
     seen.page.keyboard.type("dog")
     seen.page.keyboard.press("Enter")
     seen.settle()
+    assert not seen.page.locator("#words-note").is_visible()
     assert seen.asked(EMBED) == 1
     before = seen.colour("dog")
     seen.page.get_by_role("button", name="Remove salt, pepper").click()

@@ -85,6 +85,17 @@ def test_the_picture_is_in_sight_when_two_sides_are_compared(opened: Opening):
     assert seen.in_sight("#view")
 
 
+def test_two_lists_of_words_have_place_on_a_phone(opened: Opening):
+    """While two sides are compared, only the picture and its line stay in place: less than half of the window."""
+    seen = opened(viewport=PHONE, has_touch=True)
+    seen.sample()
+    seen.compare()
+    style = "(it) => getComputedStyle(it).position"
+    assert seen.page.locator("#downloads").evaluate(style) == "static"
+    assert seen.page.locator("#stage").evaluate(style) == "sticky"
+    assert seen.page.locator("#stage").evaluate("(it) => it.offsetHeight") < PHONE["height"] / 2
+
+
 def test_work_that_takes_a_while_is_shown_and_said_once(opened: Opening):
     seen, held = opened(), list[Route]()
     seen.sample()

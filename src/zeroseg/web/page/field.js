@@ -3,13 +3,18 @@
 import { complete, parsed, wordKey, written } from "./words.js";
 
 const BACKGROUND = "background";
+const NEEDLESS = "Background is what no word fits: it needs no word.";
 
 export class WordField {
   #entries = [];
 
-  /** In an `input`; `changed()` is called when a person has changed the words, `say(text)` tells it. */
-  constructor(input, { changed, say }) {
-    Object.assign(this, { input, changed, say });
+  /**
+   * In an `input`; `changed()` is called when a person has changed the words, `say(text)` tells it; `note` is the place
+   * for why a word was not taken.
+   */
+  constructor(input, { note, changed, say }) {
+    Object.assign(this, { input, note, changed, say });
+    this.#put([]);
     input.addEventListener("keydown", (event) => this.#key(event));
     input.addEventListener("input", (event) => event.isComposing || this.#take(complete(input.value)));
     input.addEventListener("change", () => this.#take({ entries: parsed(input.value), rest: "" }));
@@ -79,9 +84,9 @@ export class WordField {
   /** Take what is typed but for the `rest`, which may still grow. */
   #take({ entries, rest }) {
     if (this.input.value !== rest && (entries.length || !rest)) this.input.value = rest;
-    if (entries.some(({ label }) => wordKey(label) === BACKGROUND)) {
-      this.say("Background is what no word fits: it needs no word.");
-    }
+    const needless = entries.some(({ label }) => wordKey(label) === BACKGROUND);
+    if (entries.length) this.note.textContent = needless ? NEEDLESS : "";
+    if (needless) this.say(NEEDLESS);
     if (!this.#add(entries)) return;
     this.changed();
     this.say(`${entries.map(({ label }) => label).join(", ")} added.`);

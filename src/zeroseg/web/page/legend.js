@@ -67,8 +67,8 @@ function toggle({ key, label, fraction }, colour, shown, pressed) {
 function reasonOf({ absent, fraction, presence, pending }) {
   if (pending) return "";
   if (absent) return "probably not there";
-  if (fraction && presence !== null && presence < 0.5) return "unsure; large areas need less to be kept";
-  return fraction ? "" : "nowhere the best word";
+  if (fraction && presence !== null && presence < 0.5) return "unsure";
+  return fraction ? "" : "nowhere the best";
 }
 
 function surety({ label, presence }) {

@@ -32,7 +32,7 @@ let early = null; // a photo that was given before the models were known
 
 const work = new Work(say);
 const sides = ["words", "other-words"].map((name, number) => new Side(number, new WordField(byId(`${name}-input`), {
-  say, changed: () => {
+  note: byId(`${name}-note`), say, changed: () => {
     drawAll();
     refresh(sides[number]);
   },
