@@ -74,6 +74,18 @@ def test_on_a_phone_no_name_lies_under_the_buttons(page: Page):
     assert violations(page) == []
 
 
+@pytest.mark.parametrize("size", [(320, 200), (640, 400), (740, 360)], ids=["400 %", "200 %", "a phone on its side"])
+def test_pictures_stay_large_in_a_low_window(page: Page, size: tuple[int, int]):
+    """The buttons cover nothing, and a picture is not much narrower than the window has place for."""
+    page.set_viewport_size(ViewportSize(width=size[0], height=size[1]))
+    page.keyboard.press("Enter")
+    settle(page)
+    assert page.locator(".choices").evaluate("(it) => getComputedStyle(it).position") == "static"
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    assert page.locator("#left").evaluate("(it) => it.getBoundingClientRect().width") > 190
+    assert violations(page) == []
+
+
 @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
 def test_a_large_picture_has_its_names_in_sight(page: Page, size: ViewportSize):
     """Also twelve long ones, one of which is for what no name fits: its swatch is hollow. The picture has none."""
