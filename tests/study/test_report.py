@@ -36,7 +36,8 @@ def test_markdown_and_page_have_the_figures_and_all_pictures(answers: Answers, t
     assert "5 raters gave 60 votes on 12 pictures" in text
     assert "Of the raters, 1 failed" in text
     assert f"is preferred to `{NAMES[1]}` in {100 * (found.share or 0):.1f} %" in text.split("##")[0]
-    assert "dog 50" in text.split("## Pictures")[1]
+    assert re.search(r"dog 50%, \w", text.split("## Pictures")[1]), "other signs stay"
+    assert "(fewer than 80 % right)" in text
     assert "| `rater 4` | 12 |" in text.split("## Raters")[1]
     assert "**failed**" in text
     assert len(re.findall(r"!\[.*?\]\(pictures/\w+\.jpg\)", text)) == 12
@@ -134,7 +135,10 @@ def test_without_checks_and_with_everybody_failed(tmp_path: Path):
     other.add([Vote("ann", check, wrong, ""), Vote("ann", other.key.real[0], "left", "")])
     (line,) = write_report(other.folder, tmp_path / "other")
     assert "0 of 0 votes" in line
-    assert "Nobody who passed the checks" in (tmp_path / "other" / "report.md").read_text()
+    text = (tmp_path / "other" / "report.md").read_text()
+    assert "Nobody who passed the checks" in text
+    assert "No vote counts" in text.split("## Agreement")[1]
+    assert text.endswith("None of them has a vote that counts.\n")
 
 
 def test_names_are_text(tmp_path: Path):

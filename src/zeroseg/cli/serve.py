@@ -43,8 +43,8 @@ class Serve:
     model: UseAppendAction[
         Annotated[tuple[str, ...], arg(metavar="MODEL", help_behavior_hint=f"(default: {DEFAULT})")]
     ] = ()
-    """A student: a bundled one by name, a folder, or the name of a hub repository. May be given several times: the page
-    compares them, and programs choose."""
+    """A student: a bundled one by name, a folder, or the name of a hub repository.
+    May be given several times: the page compares them, and programs choose."""
     device: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: cuda if there is one)")] = None
     """Where the networks run: cpu, cuda, cuda:1, .."""
     host: str = "localhost"

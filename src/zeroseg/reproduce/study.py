@@ -26,8 +26,8 @@ def prepare_study(
 ) -> Path:
     """Write a scale's study on held-out scenes, for `zeroseg study`; returns its folder.
 
-    Everything is drawn with a random seed, which is only in the key. A study that was stopped goes on. Raises `OutputError`, and `TrainingError` if one
-    of the two students is missing.
+    Everything is drawn with a random seed, which is only in the key. A study that was stopped goes on. Raises
+    `OutputError`, and `TrainingError` if one of the two students is missing.
     """
     if scale.study is None:
         raise TrainingError(f"there is no study at the scale {scale.name}.")

@@ -90,7 +90,8 @@ def _summary(answers: Answers, raters: Sequence[CheckedRater], least: float) -> 
     if key.checks:
         said += (
             f" One side of {_count(key.checks, 'attention check')} was scrambled. Of the raters, {len(failed):,} "
-            f"failed (fewer than {least:.0%} right): their votes are left out, unless a row says that all raters count."
+            f"failed (fewer than {100 * least:.0f} % right): their votes are left out, unless a row says that all "
+            "raters count."
         )
         said += f" {unchecked:,} answered no check, and are counted." if unchecked else ""
     else:
@@ -117,6 +118,8 @@ def _preference_table(passed: Sequence[Preference], everybody: Sequence[Preferen
 
 def _agreement(found: Sequence[Preference]) -> str:
     """Majorities of pictures, and Krippendorff's alpha."""
+    if not any(one.votes for one in found):
+        return "No vote counts, so there is nothing to compare."
     rows: list[str] = []
     for one in [one for one in found if one.votes]:
         first, second, tied = one.majorities

@@ -21,7 +21,7 @@ from zeroseg.study.results import votes_by_question
 MOST_PICTURES = 200
 SHEET = "The picture, and the two segmentations of it"  # for those who cannot see it
 MOST_NAMES = 6  # of a segmentation, below its picture
-PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")  # what means something in Markdown, unless a backslash is before it
+MARKS = re.compile(r"[\\`*_\[\]<>&|#~$@:!]")  # with a meaning inside a line of Markdown, unless a backslash is before
 CELL = 340  # pixels of the longer side of a picture
 TEXT_SIZE, PITCH, PAD = 14, 22, 4  # pixels, of the names below a picture
 
@@ -29,6 +29,8 @@ TEXT_SIZE, PITCH, PAD = 14, 22, 4  # pixels, of the names below a picture
 def pictures_section(folder: Path, out: Path, answers: Answers, votes: Sequence[Vote]) -> str:
     """Each picture beside what the models made of it, with its votes; the most one-sided for the first model first."""
     counts, key, by_id = votes_by_question(votes, answers.key), answers.key, answers.questions.by_id()
+    if not counts:
+        return "None of them has a vote that counts."
     ordered = sorted(counts, key=lambda name: -_lead(key, name, counts[name]))
     shown = (
         [ordered[k * len(ordered) // MOST_PICTURES] for k in range(MOST_PICTURES)]
@@ -97,7 +99,7 @@ def _with_names(pictures: Sequence[Image.Image], legends: Sequence[Legend]) -> l
 
 def _text(words: str) -> str:
     """Words in Markdown, whatever is in them."""
-    return PUNCTUATION.sub(r"\\\g<0>", " ".join(words.split()))
+    return MARKS.sub(r"\\\g<0>", " ".join(words.split()))
 
 
 def code(name: str) -> str:
