@@ -266,6 +266,14 @@ def test_links_of_an_ipv6_address_are_urls(call: Call, study: Path, monkeypatch:
     assert f"{url} is ready" in said.out
 
 
+def test_links_that_other_machines_cannot_open_are_said(call: Call, study: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(server, "listening", lambda *_: socket.create_server(("localhost", 0)))
+    monkeypatch.setattr(server, "serve", lambda *given: given[3]())
+    words = ["study", "serve", study, "--raters", 1, "--host", "0.0.0.0"]
+    assert "no address for other machines: name theirs as --url" in call(*words).err
+    assert "no address" not in call(*words, "--url", "https://study.example.org").err
+
+
 def test_serve_says_what_is_missing(call: Call, study: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(server, "serve", lambda *_: None)
     said = call("study", "serve", study, "--port", 0)

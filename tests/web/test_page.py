@@ -159,6 +159,8 @@ def test_opacity_and_the_legend_change_the_drawing_without_a_request(opened: Ope
     toggle.click()
     seen.page.locator("h1").hover()
     assert seen.share(seen.colour("tiger")) > 0.2
+    seen.page.get_by_role("button", name="snow", exact=True).click()
+    assert seen.alpha() == 102  # that of the tiger: a hidden word at which a person points dims no other
     assert seen.asked(NAME) == asked
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from zeroseg.study import Answers, Rater
 
 Folder = Positional[Annotated[Path, arg(metavar="STUDY")]]
+EVERYWHERE = ("0.0.0.0", "::")  # hosts that stand for all addresses of a machine
 SIMPLE_URL = "http://localhost:8000"
 LAST_URL = f"(default: that of the last `zeroseg study serve`, or {SIMPLE_URL})"
 
@@ -96,6 +97,8 @@ class Serve:
 
         answers, url = Answers(self.study), self.url or address
         answers.served_at(url)
+        if not self.url and self.host in EVERYWHERE:
+            say(f"the links begin with {address}, which is no address for other machines: name theirs as --url.")
         print_links([rater for rater in answers.raters() if rater.token], url)
         print(printable(f"{address} is ready; Ctrl-C ends it."), flush=True)
 

@@ -144,7 +144,7 @@ function tintsOf(side) {
   const opacity = Number(byId("opacity").value) / 100;
   const tints = [];
   const wanted = new Set(side.field.entries.map(({ key }) => key)); // a word that was just removed goes at once
-  const dims = side.found.some(({ key, fraction }) => key === pointed && fraction);
+  const dims = !hidden.has(pointed) && side.found.some(({ key, fraction }) => key === pointed && fraction);
   for (const { key, index } of side.found) {
     const strength = !dims || pointed === key ? opacity : DIMMED * opacity;
     tints[index] = hidden.has(key) || !wanted.has(key) ? null : [...levels(colourOf(key)), strength];
