@@ -61,7 +61,9 @@ def rebuilt(values: dict[str, Any]) -> DistillConfig:
         "views": ViewsConfig(**views | {"grids": tuple(views["grids"])}),
         "losses": LossWeights(**values["losses"]),
         "windows": WindowsConfig(**windows | {"scales": tuple(windows.get("scales", (1.0,)))}),
-        "loop": LoopConfig(**loop | {"optimiser": OptimiserConfig(**loop["optimiser"])}),
+        "loop": LoopConfig(
+            **loop | {"optimiser": OptimiserConfig(**loop["optimiser"]), "log_to": tuple(loop["log_to"])}
+        ),
     }
     return DistillConfig(**values | parts)
 

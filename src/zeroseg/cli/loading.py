@@ -18,6 +18,7 @@ from zeroseg.recipes import RECIPES
 from zeroseg.teacher import Teacher
 from zeroseg.training.distillation import DistillConfig
 from zeroseg.training.loop import LoopConfig
+from zeroseg.training.trackers import TrackerName
 
 DEFAULT_RECIPE = "picturebook"
 RecipeName = Annotated[str, arg(metavar=f"{{{','.join(RECIPES)}}}")]
@@ -73,6 +74,8 @@ class LoopFlags:
     """The highest learning rate, after the warm-up."""
     seed: Annotated[int | None, arg(help_behavior_hint="(short for --loop.seed)")] = None
     """Of initial weights, order and noise."""
+    log_to: Annotated[tuple[TrackerName, ...] | None, arg(help_behavior_hint="(short for --loop.log-to)")] = None
+    """Where numbers go besides log.jsonl: tensorboard, wandb."""
 
     def over(self, loop: LoopConfig) -> LoopConfig:
         """The loop with the settings that are given here."""

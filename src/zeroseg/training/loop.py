@@ -18,6 +18,7 @@ from zeroseg.errors import ConfigError
 from zeroseg.student.config import plain_settings
 from zeroseg.training.batch import B
 from zeroseg.training.optimiser import OptimiserConfig
+from zeroseg.training.trackers import TrackerName
 
 Metrics = dict[str, Any]  # numbers of a step as plain JSON values
 
@@ -29,13 +30,22 @@ class LoopConfig:
     steps: int = 4000
     batch_size: int = 32
     seed: int = 0
-    precision: Literal["bf16", "fp32"] = "bf16"  # "bf16": autocast, if the device is faster with it
+    precision: Literal["bf16", "fp16", "fp32"] = "bf16"
+    """"bf16": autocast, if the device is faster with it; "fp16": for GPUs without bfloat16."""
     log_every: int = 25
     evaluate_every: int = 1000
     checkpoint_every: int = 500
     patience: int = 20  # steps with a non-finite loss after which the run is stopped
     workers: int = 1
     micro_batches: int = 1  # parts in which a batch is processed: they change only its memory
+    ema: float = 0.0
+    """Decay of an exponential moving average of the weights, which is evaluated and saved then; 0: none."""
+    compile: bool = False
+    """Compile transformer blocks (torch.compile), with CUDA alone: minutes at the start for faster steps."""
+    checkpoint_activations: bool = False
+    """Keep less of the encoder's forward pass: less memory, about a third more time."""
+    log_to: tuple[TrackerName, ...] = ()
+    """Where numbers go besides log.jsonl."""
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
 
     def __post_init__(self) -> None:
@@ -44,6 +54,8 @@ class LoopConfig:
                 raise ConfigError(f"{name} must be 1 or more, not {getattr(self, name)}.")
         if not 0 <= self.seed < 2**32:
             raise ConfigError(f"seed must be a whole number from 0 to {2**32 - 1}, not {self.seed}.")
+        if not 0 <= self.ema < 1:
+            raise ConfigError(f"ema must be 0 or more and below 1, not {self.ema:g}.")
         if self.workers < 0:
             raise ConfigError(f"workers must be 0 or more, not {self.workers}.")
         if not 1 <= self.micro_batches <= self.batch_size:

@@ -22,6 +22,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from zeroseg.errors import OutputError
 from zeroseg.files import cannot_write, write_text_atomically
+from zeroseg.training.trackers import Tracker
 
 LOG_NAME = "log.jsonl"
 CHECKED = re.compile(r'(\{.*), "check": "([0-9a-f]{8})"\}')
@@ -51,6 +52,7 @@ class Monitor:
         self._path = folder / LOG_NAME
         self._title, self._steps, self._writes = title, steps, writes
         self._log: TextIO | None = None
+        self.trackers: list[Tracker] = []  # told of every record; closed at the end
         self._seen_images, self._since = 0, time.monotonic()
 
     def __enter__(self) -> Monitor:
@@ -67,6 +69,8 @@ class Monitor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._progress.stop()
+        for tracker in self.trackers:
+            tracker.close()
         if self._log is not None:
             with contextlib.suppress(OSError):  # every record has been flushed, or its error raised
                 self._log.close()
@@ -91,6 +95,9 @@ class Monitor:
                 self._log.flush()
             except OSError as error:
                 raise OutputError(cannot_write(self._path, error)) from error
+        numbers = {name: float(value) for name, value in row.items() if isinstance(value, int | float)}
+        for tracker in self.trackers:
+            tracker.log(step, {name: value for name, value in numbers.items() if name not in ("step", "time")})
         words = f"{rate:.0f} images/s  " + "  ".join(
             f"{key} {value:.3g}" for key, value in metrics.items() if isinstance(value, float) and math.isfinite(value)
         )

@@ -11,6 +11,7 @@ from torch.optim import AdamW, Optimizer
 
 from zeroseg.errors import ConfigError
 from zeroseg.student.encoder import PatchEncoder
+from zeroseg.training.gradient_scale import GradientScale
 from zeroseg.training.shared_muon import SharedMuon
 
 
@@ -53,6 +54,7 @@ class Optimiser:
 
     def __init__(self, parts: list[Optimizer]) -> None:
         self.parts = parts
+        self.scale: GradientScale | None = None  # for float16
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:

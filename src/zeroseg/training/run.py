@@ -9,16 +9,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from zeroseg.errors import TrainingError
+from zeroseg.errors import ConfigError, TrainingError
 from zeroseg.files import held
 from zeroseg.training import processes, run_settings
+from zeroseg.training.average import Average
 from zeroseg.training.batch import Batch
 from zeroseg.training.checkpoint import Checkpoints, State, checkpoints_in, expect_checkpoint, remove_left_overs
+from zeroseg.training.forwards import adapted
+from zeroseg.training.gradient_scale import GradientScale
 from zeroseg.training.interruption import Interruption
 from zeroseg.training.loop import Metrics, Objective
 from zeroseg.training.monitor import Monitor, forget_after
 from zeroseg.training.optimiser import build_optimiser
 from zeroseg.training.prefetch import prefetch
+from zeroseg.training.trackers import TRACKERS, expect_trackers
 from zeroseg.training.update import update
 
 
@@ -60,6 +64,9 @@ def train(
     with contextlib.ExitStack() as kept:
         training.begin(processes.on_first(lambda: training.open(kept, resume)))
         monitor = Monitor(run, objective.title, objective.loop.steps, training.done, quiet, processes.is_first())
+        names = objective.loop.log_to if processes.is_first() else ()
+        monitor.trackers = [TRACKERS[name](run, training.done, training.settings) for name in names]
+        kept.enter_context(adapted(objective.model, objective.loop.compile, objective.loop.checkpoint_activations))
         return training.work(kept.enter_context(monitor))
 
 
@@ -76,6 +83,9 @@ class _Training:
         self.checkpoints, self.interruption = Checkpoints(run), Interruption(processes.is_launched())
         self.done, self.bad, self.due = 0, 0, evaluate is not None
         self.stop = False  # whether any process was asked to
+        if objective.loop.precision == "fp16":
+            self.optimiser.scale = GradientScale()
+        self.average = Average(objective.model, objective.loop.ema) if objective.loop.ema else None
 
     @property
     def settings(self) -> Metrics:
@@ -85,6 +95,12 @@ class _Training:
     def open(self, kept: contextlib.ExitStack, resume: bool) -> State | None:
         """Lock the folder until the end of `kept`; the state to continue from, None for a new run."""
         self.objective.loop.check_shared(processes.count())
+        loop = self.objective.loop
+        if loop.precision == "fp16" and self.device.type != "cuda":
+            raise ConfigError('precision "fp16" needs a GPU with CUDA: choose bf16 or fp32 on this machine.')
+        if loop.compile and self.device.type != "cuda":
+            raise ConfigError("compile needs a GPU with CUDA, on which it gains something: turn it off here.")
+        expect_trackers(self.objective.loop.log_to)
         restarted = processes.is_restarted() and run_settings.is_run(self.run)
         if resume and not restarted:
             expect_checkpoint(self.run)
@@ -106,12 +122,18 @@ class _Training:
             self.restore(state)
         model = self.objective.model
         processes.broadcast([*(weight.detach() for weight in model.parameters()), *model.buffers()])
+        if self.average is not None and state is None:
+            self.average.load_state_dict({name: weight.detach() for name, weight in model.named_parameters()})
 
     def restore(self, state: State) -> None:
         """Continue from a state."""
         try:
             self.objective.model.load_state_dict(state["model"])
             self.optimiser.load_state_dict(state["optimiser"])
+            if self.average is not None:
+                self.average.load_state_dict(state["average"])
+            if self.optimiser.scale is not None:
+                self.optimiser.scale.load_state_dict(state["scale"])
         except (RuntimeError, ValueError, KeyError, TypeError) as error:
             said = str(error).strip().splitlines()[0].rstrip(".: ")
             raise TrainingError(
@@ -126,8 +148,9 @@ class _Training:
             "model": self.objective.model.state_dict(), "optimiser": self.optimiser.state_dict(),
             "step": self.done, "bad": self.bad, "due": self.due,
         }  # fmt: skip
-        judged: State = {} if self.judge is None else {"judge": self.judge.state_dict()}
-        processes.on_first(lambda: self.checkpoints.save(state | judged))
+        parts = {"judge": self.judge, "average": self.average, "scale": self.optimiser.scale}
+        state |= {name: part.state_dict() for name, part in parts.items() if part is not None}
+        processes.on_first(lambda: self.checkpoints.save(state))
 
     def work(self, monitor: Monitor) -> bool:
         """Take the steps that are left; False after an interruption."""
@@ -149,6 +172,8 @@ class _Training:
                     self.save()
                 if self.stop and (self.due or not is_last):
                     return self.stopped(monitor)
+        if self.average is not None:
+            self.average.give(self.average.weights)
         return True
 
     def take(self, step: int, batch: Batch, monitor: Monitor) -> None:
@@ -158,6 +183,8 @@ class _Training:
         if processes.count() > 1 and batch.parts is None:
             raise processes.failure(f"this training ({self.objective.title}) cannot be shared: start one process.")
         metrics = update(self.objective, self.optimiser, batch.to(self.device), step, is_logged)
+        if self.average is not None:
+            self.average.update()
         monitor.advance(step, len(batch.names))
         if not math.isfinite(metrics["loss"]):
             self.bad += 1
@@ -174,16 +201,17 @@ class _Training:
     def measured(self, monitor: Monitor) -> bool:
         """Evaluate, log, and tell the judge; False if a signal ended it."""
         assert self.evaluate is not None
-        try:
-            with self.interruption.at_once():
-                metrics = self.evaluate()
-        except KeyboardInterrupt:
-            if not self.interruption.requested:
-                raise
-            return False
-        monitor.record(self.done - 1, metrics)
-        if self.judge is not None:
-            self.judge.see(self.done - 1, metrics)
+        with contextlib.nullcontext() if self.average is None else self.average.in_place():
+            try:
+                with self.interruption.at_once():
+                    metrics = self.evaluate()
+            except KeyboardInterrupt:
+                if not self.interruption.requested:
+                    raise
+                return False
+            monitor.record(self.done - 1, metrics)
+            if self.judge is not None:
+                self.judge.see(self.done - 1, metrics)
         return True
 
     def stopped(self, monitor: Monitor) -> bool:

@@ -10,9 +10,10 @@ from zeroseg.errors import TrainingError
 from zeroseg.files import write_text_atomically
 
 NAME = "settings.json"
-FREE_TO_CHANGE = ("workers", "micro_batches")  # settings of the loop that change only speed and memory
+FREE_TO_CHANGE = ("workers", "micro_batches", "compile", "checkpoint_activations", "log_to")
+"""Settings of the loop that change only speed and memory."""
 MOST_SAID, LONGEST_VALUE = 3, 60  # settings, and letters of a value, in a message
-LATER = {"encoder": "vit", "trainable_blocks": None, "encoder_rate": 1.0}
+LATER = {"encoder": "vit", "trainable_blocks": None, "encoder_rate": 1.0, "ema": 0.0}
 """Settings that runs of earlier versions do not name, with the values that these runs have."""
 
 Settings = dict[str, Any]
@@ -37,7 +38,8 @@ def expect_same(run: Path, settings: Settings) -> None:
     try:
         former = _with_later(json.loads(path.read_text(encoding="utf-8")), settings)
         for name in FREE_TO_CHANGE:
-            former["loop"][name] = settings["loop"][name]
+            if name in settings["loop"]:
+                former["loop"][name] = settings["loop"][name]
         _free_teachers_place(former, settings)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TrainingError(f"{path} is missing or damaged: delete the folder and start again.") from error
