@@ -62,7 +62,7 @@ def test_every_recipe_can_be_probed(sizes: object, tmp_path: Path):
 def test_held_out_images_are_not_trained_on_and_the_same_ones_every_time():
     images = [Path(f"{number}.jpg") for number in range(10)]
     trained, others = held_out(images, 3, 0)
-    assert sorted(trained + others) == sorted(images)
+    assert sorted([*trained, *others]) == sorted(images)
     assert len(others) == 3
     assert held_out(images, 3, 0) == (trained, others)
     assert held_out(images, 3, 1) != (trained, others)

@@ -19,7 +19,7 @@ from zeroseg.dataset_names import PicturebookName
 from zeroseg.errors import CacheError
 from zeroseg.evaluation import evaluate, open_dataset
 from zeroseg.feature_cache import MANIFEST, FeatureCache
-from zeroseg.images import find_images
+from zeroseg.images import list_images
 from zeroseg.models import bundled, is_picturebook
 from zeroseg.segmenter import Segmenter
 from zeroseg.student import Student
@@ -56,7 +56,7 @@ class Distill:
     """
 
     images: Annotated[tuple[Path, ...], arg(metavar="IMAGES...", help_behavior_hint="(required to train)")] = ()
-    """Pictures, or folders of them."""
+    """Pictures, folders of them, tars, or text files with a path a line."""
     cache: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(default: none)")] = None
     """Their embedded views, as `zeroseg cache` made them."""
     out: Annotated[Path | None, arg(metavar="RUN", help_behavior_hint="(required to train)")] = None
@@ -85,7 +85,7 @@ class Distill:
         loop = self.short.over(config.loop).shared_by(processes.count())
         name, config = self.teacher or config.student.teacher, replace(config, loop=loop)
         if self.dry_run:
-            photos = len(find_images(self.images)) if self.images else None
+            photos = len(list_images(self.images)) if self.images else None
             if photos is not None and config.probe:
                 expect_enough(photos, config.probe)
             config = _tried(config, name)
@@ -97,7 +97,7 @@ class Distill:
                 "name images and a folder: `zeroseg distill --images IMAGES --cache CACHE --out RUN` "
                 "(see `zeroseg distill --help`)."
             )
-        images = find_images(self.images)
+        images = list_images(self.images)
         if config.probe:
             expect_enough(len(images), config.probe)  # before a teacher is fetched
         if self.cache is not None or config.centre:

@@ -22,7 +22,7 @@ from torch import Tensor
 from zeroseg.encoding import WordEmbedder
 from zeroseg.errors import ImageError, TrainingError
 from zeroseg.feature_cache import embed_views
-from zeroseg.images import resize
+from zeroseg.images import PathList, resize
 from zeroseg.losses import cosine_distance, mean_views
 from zeroseg.squares import square_of_file
 from zeroseg.student import Student, StudentOutput
@@ -53,17 +53,15 @@ def expect_enough(images: int, held_out: int) -> None:
         )
 
 
-def held_out(images: Sequence[Path], count: int, seed: int) -> tuple[list[Path], list[Path]]:
+def held_out(images: Sequence[Path], count: int, seed: int) -> tuple[PathList, PathList]:
     """The images to train on, and `count` others for the probe, drawn by the seed.
 
     Raises `TrainingError` if none would be left to train on.
     """
     expect_enough(len(images), count)
-    chosen = set(np.random.default_rng([seed, 11]).permutation(len(images))[:count].tolist())
-    return (
-        [path for number, path in enumerate(images) if number not in chosen],
-        [path for number, path in enumerate(images) if number in chosen],
-    )
+    every, is_held = PathList.of(images), np.zeros(len(images), bool)
+    is_held[np.random.default_rng([seed, 11]).permutation(len(images))[:count]] = True
+    return every.take(np.flatnonzero(~is_held)), every.take(np.flatnonzero(is_held))
 
 
 class Probe:
