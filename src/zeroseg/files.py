@@ -24,6 +24,9 @@ from zeroseg.errors import OutputError
 if sys.platform != "win32":
     import fcntl
 
+TEMPORARY = ".zeroseg-"
+"""How names of files begin that are not yet written; those of a process that was killed stay behind."""
+
 REASONS = {
     errno.ENOSPC: "the disk is full; free some space and run again",
     errno.EDQUOT: "your disk quota is used up; free some space and run again",
@@ -61,7 +64,7 @@ def held(folder: Path, inside: bool = False) -> Generator[None]:
     """
     whole = folder.resolve()
     lock = whole / ".lock" if inside else whole.parent / f"{whole.name}.lock"
-    own = lock.with_name(f".zeroseg-{secrets.token_hex(6)}.lock")
+    own = lock.with_name(f"{TEMPORARY}{secrets.token_hex(6)}.lock")
     with contextlib.ExitStack() as kept:
         try:
             lock.parent.mkdir(parents=True, exist_ok=True)
@@ -173,7 +176,7 @@ def atomic_path(path: str | os.PathLike[str], name: Callable[[], str] | None = N
         OutputError: for any `OSError` of the block or of the writing; its sentence says why.
     """
     target = Path(path)
-    temporary = target.with_name(f".zeroseg-{secrets.token_hex(6)}{target.suffix}")
+    temporary = target.with_name(f"{TEMPORARY}{secrets.token_hex(6)}{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
@@ -200,7 +203,7 @@ def atomic_folder(path: str | os.PathLike[str]) -> Generator[Path]:
         OutputError: when `path` is a file or a folder that is not empty, and for any `OSError`.
     """
     target = Path(path).resolve()
-    temporary = target.with_name(f".zeroseg-{secrets.token_hex(6)}")
+    temporary = target.with_name(f"{TEMPORARY}{secrets.token_hex(6)}")
     try:
         if target.exists() and any(target.iterdir()):
             raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(target))

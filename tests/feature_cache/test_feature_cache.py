@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import zlib
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from safetensors.numpy import load_file
 
 from tests.tiny import VIEWS, photo, teacher, write_photos
 from zeroseg.errors import CacheError
-from zeroseg.feature_cache import FeatureCache, build_cache, building, embed_views
+from zeroseg.feature_cache import FeatureCache, build_cache, building, embed_views, verify_cache
 from zeroseg.image_index import image_key
 from zeroseg.images import to_tensor
 from zeroseg.views import ViewsConfig
@@ -222,6 +223,23 @@ def test_a_shard_that_was_made_elsewhere_is_copied_in(photos: list[Path], tmp_pa
     shutil.copy(tmp_path / "other" / name, tmp_path / "here" / name)
     with pytest.raises(CacheError, match=rf"{name} is of another cache"):
         FeatureCache(tmp_path / "here")
+
+
+def test_a_file_that_is_being_written_is_no_shard(photos: list[Path], tmp_path: Path):
+    """Of a process that runs it stays; what a killed one left goes when it is old."""
+    folder = tmp_path / "cache"
+    build_cache(photos[:4], teacher(), VIEWS, folder)
+    (name,) = shards(folder)
+    new, old = (folder / f".zeroseg-{letter}.safetensors" for letter in "ab")
+    for half in (new, old):
+        half.write_bytes((folder / name).read_bytes()[:100])
+    os.utime(old, (1_700_000_000, 1_700_000_000))
+    assert len(FeatureCache(folder)) == 4
+    assert verify_cache(folder).is_whole
+    report = build_cache(photos, teacher(), VIEWS, folder)
+    assert (report.embedded, report.found, report.set_aside) == (4, 4, [])
+    assert new.exists()
+    assert not old.exists()
 
 
 def test_memory_does_not_grow_with_the_images_that_were_embedded(

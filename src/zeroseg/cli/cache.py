@@ -21,6 +21,7 @@ from zeroseg.errors import CacheError
 from zeroseg.feature_cache import QUARANTINE, CacheReport, build_cache, verify_cache
 from zeroseg.feature_cache.building import CHUNK, SHARD
 from zeroseg.feature_cache.ray_engine import RayOptions, build_with_ray
+from zeroseg.feature_cache.shard import shards_of
 from zeroseg.images import PathList, list_images
 from zeroseg.views import ViewsConfig
 
@@ -142,14 +143,13 @@ class Verify:
 
     def run(self) -> int:
         """Print what was found; 1 if something is damaged or lost."""
-        from zeroseg.feature_cache.shard import SUFFIX
 
-        with counting("verifying", len(list(self.folder.glob(f"*{SUFFIX}"))), "shards") as progress:
+        with counting("verifying", len(shards_of(self.folder)), "shards") as progress:
             found = verify_cache(self.folder, progress)
         for path, reason in found.damaged.items():
             print(f"damaged: {path.name} ({reason})")
         for name in found.lost:
-            print(f"lost: {name}{SUFFIX}")
+            print(f"lost: {name}.safetensors")
         print(f"{found.whole} shards with {found.images} images are whole: {self.folder}")
         if found.is_whole:
             return 0

@@ -8,7 +8,9 @@ found by the index, and not embedded again.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,8 +26,8 @@ from zeroseg.feature_cache.embedding import embed_own_views, embed_views, most_p
 from zeroseg.feature_cache.manifest import Manifest, read_manifest
 from zeroseg.feature_cache.quarantine import change_quarantine, read_quarantine
 from zeroseg.feature_cache.reading import FeatureCache
-from zeroseg.feature_cache.shard import SUFFIX, DamagedShardError, open_shard, write_shard
-from zeroseg.files import append_line
+from zeroseg.feature_cache.shard import DamagedShardError, open_shard, shards_of, write_shard
+from zeroseg.files import TEMPORARY, append_line
 from zeroseg.image_index import Stamp, as_numbers, image_key, read_image_file
 from zeroseg.squares import read_own_square, read_square
 from zeroseg.teacher import Teacher
@@ -35,6 +37,7 @@ SHARD = 256  # images in a shard: the most that a crash can lose
 CHUNK = 32  # images whose views are embedded at once
 SHARDS = "shards.jsonl"
 DAMAGED = ".damaged"  # what is added to the name of a shard that is set aside
+LONGEST_WRITING = 3600.0  # seconds
 REOPENED = 65_536  # images after which the keys of new ones are read from the shards again
 Progress = Callable[[int], None]
 
@@ -76,6 +79,7 @@ class Builder:
             self.manifest.write(folder)
         else:
             former.expect(folder, self.manifest)
+        remove_left_behind(folder)
         self.set_aside = set_aside_damaged(folder, self.manifest)
         self.cache = FeatureCache(folder)
         self._listed = read_quarantine(folder)
@@ -179,10 +183,18 @@ def blocks(images: Sequence[Path], shard: int = SHARD) -> list[Sequence[Path]]:
     return [images[start : start + shard] for start in range(0, len(images), shard)]
 
 
+def remove_left_behind(folder: Path) -> None:
+    """Remove what processes that were killed while they wrote have left: no file is written for so long."""
+    for path in folder.glob(f"{TEMPORARY}*"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > LONGEST_WRITING:
+                path.unlink()
+
+
 def set_aside_damaged(folder: Path, manifest: Manifest) -> list[Path]:
     """Set aside shards that cannot be opened, so that their images are embedded again; returns their new names."""
     found = list[Path]()
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
+    for path in shards_of(folder):
         try:
             open_shard(path, manifest)
         except DamagedShardError:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from zeroseg.errors import CacheError
 from zeroseg.feature_cache.manifest import other_views, read_manifest
-from zeroseg.feature_cache.shard import SUFFIX, Shard, open_shard
+from zeroseg.feature_cache.shard import Shard, open_shard, shards_of
 from zeroseg.image_index import ImageIndex, as_numbers, as_text
 from zeroseg.teacher import Teacher
 from zeroseg.views import ViewsConfig
@@ -41,7 +41,7 @@ class FeatureCache:
         """Keys of image files: with them, images can be looked up without being read again."""
         self.views = manifest.views
         self._columns = np.arange(len(self.views.boxes()))  # positions of the views in a shard
-        self._paths = sorted(folder.glob(f"*{SUFFIX}"))
+        self._paths = shards_of(folder)
         self._open = OrderedDict[int, Shard]()
         keys = [np.asarray(self._shard(number).keys) for number in range(len(self._paths))]
         self._starts = np.cumsum([0, *map(len, keys)])

@@ -18,6 +18,7 @@ import contextlib
 import hashlib
 import json
 import math
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ from zeroseg.files import write_bytes_atomically
 
 SUFFIX = ".safetensors"
 TYPES = {"F16": np.float16, "U64": np.uint64, "U32": np.uint32}
+NAME = re.compile(rf"[0-9a-f]{{32}}{re.escape(SUFFIX)}")
 LARGEST_HEADER = 100_000  # bytes
 
 
@@ -50,6 +52,11 @@ def write_shard(
     if not path.exists() or damage_of(path):
         write_bytes_atomically(path, content)
     return path
+
+
+def shards_of(folder: Path) -> list[Path]:
+    """The shards of a cache, by name; files that are being written are none."""
+    return sorted(path for path in folder.iterdir() if NAME.fullmatch(path.name)) if folder.is_dir() else []
 
 
 def damage_of(path: Path) -> str:

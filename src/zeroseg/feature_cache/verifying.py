@@ -11,7 +11,7 @@ from pathlib import Path
 from zeroseg.errors import CacheError
 from zeroseg.feature_cache.building import SHARDS, set_aside
 from zeroseg.feature_cache.manifest import read_manifest
-from zeroseg.feature_cache.shard import SUFFIX, DamagedShardError, damage_of, open_shard
+from zeroseg.feature_cache.shard import DamagedShardError, damage_of, open_shard, shards_of
 
 
 @dataclass
@@ -45,7 +45,7 @@ def verify_cache(
     if manifest is None:
         raise CacheError(f"{folder} is not a feature cache: make one with `zeroseg cache IMAGES --out {folder}`.")
     found, written = Verification(), written_shards(folder)
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
+    for path in shards_of(folder):
         reason = damage_of(path)
         try:
             images = len(open_shard(path, manifest))
