@@ -53,7 +53,10 @@ class Vocabulary:
             raise VocabularyError("a label is blank: every label needs at least one letter.")
         if BACKGROUND in first_spelling:
             raise VocabularyError(f'"{BACKGROUND}" is what no label fits: leave it out of the labels.')
-        if any("\ud800" <= letter <= "\udfff" for label in labels for letter in label):
+        others = [word for words in self.aliases for word in words]
+        if not all(map(_tidy, others)):
+            raise VocabularyError("one of the other words for a label is blank: every word needs at least one letter.")
+        if any("\ud800" <= letter <= "\udfff" for word in (*labels, *others) for letter in word):
             raise VocabularyError("a label is not valid Unicode: write it again, in UTF-8.")
         if len(labels) > MOST_LABELS:
             raise VocabularyError(f"{len(labels)} labels are too many: name at most {MOST_LABELS:,}.")

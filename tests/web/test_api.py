@@ -142,6 +142,16 @@ def test_every_format_can_be_had(client: TestClient, form: str) -> None:
             assert not any(part.startswith(("/", "..")) for part in archive.namelist())
 
 
+@pytest.mark.parametrize("photo", ["a\0b.jpg", "a\nb.jpg", "..", ".", "\N{CAT FACE}" * 200, "a." + "b" * 300, "/"])
+@pytest.mark.parametrize("form", ["coco-panoptic", "yolo", "voc-png", "labelme"])
+def test_photos_may_be_called_anything(client: TestClient, form: str, photo: str) -> None:
+    """Also what no file can be called, and what is too long for the files of a format."""
+    name = {"embedding": embedded(client), "labels": LABELS, "absent": "keep"}
+    answer = client.post("/v1/export", json={**name, "format": form, "photo": photo})
+    assert answer.status_code == 200, answer.text
+    assert 'filename=".' not in answer.headers["content-disposition"]
+
+
 @pytest.mark.parametrize(
     ("path", "values", "status", "said"),
     [
@@ -157,6 +167,8 @@ def test_every_format_can_be_had(client: TestClient, form: str) -> None:
         ("/v1/segment", {"image": "AAAA", "labels": ["a"]}, 422, "not a picture"),
         ("/v1/segment", {"image": "AAAA", "labels": ["a" * 301]}, 422, "301 letters"),
         ("/v1/segment", {"image": "AAAA", "labels": ["a", " "]}, 422, "blank"),
+        ("/v1/segment", {"image": "AAAA", "labels": [{"label": "a", "others": [" "]}]}, 422, "blank"),
+        ("/v1/segment", {"image": "AAAA", "labels": [{"label": "a", "others": ["\ud800"]}]}, 422, "Unicode"),
         ("/v1/segment", {"image": "AAAA", "labels": [f"a{n}" for n in range(1001)]}, 422, "1,001 labels"),
         ("/v1/embed", {"image": "AAAA", "model": "other"}, 404, "no model 'other'"),
         ("/v1/embed", {"image": "http://example.org/a.jpg"}, 422, "base64"),
@@ -167,7 +179,7 @@ def test_every_format_can_be_had(client: TestClient, form: str) -> None:
 )
 def test_what_is_wrong_is_one_sentence(client: TestClient, path: str, values: Any, status: int, said: str) -> None:
     """With a status and a code for programs."""
-    answer = client.post(path, json=values)
+    answer = client.post(path, content=json.dumps(values), headers={"content-type": "application/json"})
     assert answer.status_code == status, answer.text
     fault = answer.json()["error"]
     assert said in fault["message"]

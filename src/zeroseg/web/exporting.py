@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import tempfile
+import unicodedata
 import zipfile
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -15,6 +16,9 @@ from zeroseg.formats import DATASET_FORMATS, PICTURE_FORMATS, AnnotatedPhoto, Cl
 from zeroseg.formats.geotiff import GeoTiff
 from zeroseg.method_names import FormatName
 from zeroseg.segmentation import Segmentation
+
+UNNAMED = "image.jpg"
+LONGEST, LONGEST_SUFFIX = 200, 20  # bytes of a name; file systems have 255, and formats add to it
 
 
 @dataclass(frozen=True)
@@ -32,9 +36,9 @@ def possible_formats() -> list[FormatName]:
 
 
 def exported(found: Segmentation, name: str, photo: str) -> File:
-    """The masks in the format `name`; `photo`: how the file calls the photo, of which only the last part is used."""
-    photo = PurePosixPath(photo.replace("\\", "/")).name or "image.jpg"
-    stem = PurePosixPath(photo).stem or "image"
+    """The masks in the format `name`; `photo`: how the file calls the photo, see `_possible`."""
+    photo = _possible(photo)
+    stem = PurePosixPath(photo).stem
     files = _files(AnnotatedPhoto(photo, found), name, stem)
     if len(files) == 1:
         ((path, content),) = files.items()
@@ -58,6 +62,18 @@ def _files(one: AnnotatedPhoto, name: str, stem: str) -> dict[str, bytes]:
         DATASET_FORMATS[name].write(Path(folder), classes, [one])
         paths = sorted(path for path in Path(folder).rglob("*") if path.is_file())
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def _possible(photo: str) -> str:
+    """The last part of a photo's path, as far as a file can have that name: without control characters, and short."""
+    name = PurePosixPath(photo.replace("\\", "/")).name
+    name = "".join("_" if unicodedata.category(letter) == "Cc" else letter for letter in name)
+    if not name.strip("."):
+        return UNNAMED
+    stem, suffix = PurePosixPath(name).stem, PurePosixPath(name).suffix
+    if len(suffix.encode()) > LONGEST_SUFFIX:
+        stem, suffix = name, ""
+    return stem.encode()[: LONGEST - len(suffix.encode())].decode(errors="ignore") + suffix
 
 
 def _plain(name: str) -> str:
