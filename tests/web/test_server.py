@@ -75,6 +75,25 @@ def test_what_nobody_waits_for_is_not_computed() -> None:
     assert slow.batches == [1, 1]
 
 
+@pytest.mark.parametrize("media", ["application/json", "multipart/form-data; boundary=x"])
+def test_a_client_may_go_while_it_sends(media: str) -> None:
+    """That is no failure of the server, and no request that it has read."""
+    with answering(application(Served(segmenters()))) as at:
+        parts = urlsplit(at)
+        with socket.create_connection((parts.hostname, parts.port)) as one:
+            head = (
+                f"POST /v1/segment HTTP/1.1\r\nHost: localhost\r\nContent-Type: {media}\r\nContent-Length: 99\r\n\r\n"
+            )
+            one.sendall(f"{head}--x\r\n".encode())
+            time.sleep(0.2)
+        ended = time.monotonic() + 10
+        while 'zeroseg_requests_total{address="/v1/segment"' not in httpx.get(f"{at}metrics").text:
+            assert time.monotonic() < ended
+            time.sleep(0.05)
+        figures = httpx.get(f"{at}metrics").text
+    assert 'zeroseg_requests_total{address="/v1/segment",status="408"} 1.0' in figures
+
+
 def test_addresses_are_those_of_browsers() -> None:
     """IPv6 has brackets."""
     assert address("localhost", 80) == "http://localhost:80"

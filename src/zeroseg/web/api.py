@@ -24,6 +24,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
@@ -153,7 +154,10 @@ def _naming(app: FastAPI, engine: Engine) -> None:
 async def _asked(engine: Engine, request: Request, kind: type[Q]) -> AsyncGenerator[tuple[Q, bytes]]:
     """A request that is admitted, and its image file. What a client no longer waits for is given up."""
     async with engine.admitted():
-        question = await questions.asked(request, kind)
+        try:
+            question = await questions.asked(request, kind)
+        except ClientDisconnect as error:
+            raise _has_gone() from error
         listening, wanted = asyncio.create_task(_gone(request)), asyncio.timeout(None)
         try:
             async with wanted:
@@ -162,9 +166,14 @@ async def _asked(engine: Engine, request: Request, kind: type[Q]) -> AsyncGenera
         except TimeoutError as error:
             if not wanted.expired():
                 raise
-            raise RefusedError(HTTPStatus.REQUEST_TIMEOUT, "gone", "the client has gone.") from error
+            raise _has_gone() from error
         finally:
             listening.cancel()
+
+
+def _has_gone() -> RefusedError:
+    """For the figures: nobody reads it."""
+    return RefusedError(HTTPStatus.REQUEST_TIMEOUT, "gone", "the client has gone.")
 
 
 async def _gone(request: Request) -> None:

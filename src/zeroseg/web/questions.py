@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import UploadFile
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from zeroseg.method_names import FormatName
 from zeroseg.vocabulary import Vocabulary, merged_vocabulary, parse_labels
@@ -87,11 +87,11 @@ class Export(Name):
     """Masks as a file in the format of another tool."""
 
     format: FormatName
-    photo: str = Field("image.jpg", max_length=200, description="The name of the photo in the file.")
+    photo: str = Field("image.jpg", max_length=1000, description="The name of the photo in the file, cut to 200 bytes.")
 
 
 async def asked(request: Request, kind: type[Q]) -> tuple[Q, bytes]:
-    """A request, from a form or from JSON, and its image file. Raises `RefusedError` (4xx)."""
+    """A request, from a form or from JSON, and its image file. Raises `RefusedError` (4xx) and `ClientDisconnect`."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media == "multipart/form-data" and IMAGE in kind.model_fields:
         values, image = await _of_form(request, kind)
@@ -133,7 +133,7 @@ async def _of_form(request: Request, kind: type[Question]) -> tuple[dict[str, An
     """The fields of a form, and its file. The field "labels" is a line with commas, and may come several times."""
     try:
         form = await request.form(max_files=1, max_fields=50)
-    except RefusedError:
+    except (RefusedError, ClientDisconnect):
         raise
     except Exception as error:  # the parser of forms raises several kinds
         raise invalid(f"the form cannot be read ({str(error)[:SHOWN]})") from error
