@@ -143,6 +143,12 @@ def test_errors_of_downloads(key: Key, tmp_path: Path):
     page = tmp_path / "answers.json"
     refused(page, "{", key, "no file of answers")
     refused(page, "[]", key, "no file of answers")
+    refused(page, "[" * 200_000, key, "no file of answers")
+    for name in (None, 1, ["ann"]):
+        refused(page, json.dumps({"study": key.study, "rater": name, "answers": {}}), key, "no file of answers")
+    for name in ("\ud800", "a\0b", "a" * 201):
+        answer = {"study": key.study, "rater": name, "answers": {key.real[0]: "left"}}
+        refused(page, json.dumps(answer), key, "no name of a rater")
     refused(page, json.dumps({"study": "other", "rater": "ann", "answers": {}}), key, "another study")
     answers = {key.real[0]: "left", "q17": "left"}
     refused(

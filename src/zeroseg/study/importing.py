@@ -20,6 +20,7 @@ from zeroseg.study.questions import SIDES, Key
 
 SIMPLE = ("rater", "question", "answer")
 WORKER, STATUS, REJECTED = "WorkerId", "AssignmentStatus", "Rejected"
+LONGEST_NAME = 200
 ASKED = re.compile(r"Input\.question_(\d+)")
 SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}  # that tables have instead of commas
 
@@ -44,6 +45,8 @@ def read_answers(path: Path, key: Key, invited: Collection[str] = ()) -> list[Vo
         where = f"line {line} of {str(path)!r}"
         if not rater:
             raise DatasetError(f"{where} does not say who answers.")
+        if not _is_a_name(rater):
+            raise DatasetError(f"{where} has no name of a rater: it must be text of at most {LONGEST_NAME} letters.")
         if rater in invited:
             raise DatasetError(f"{where} answers as {rater!r}, who has a link: give this rater another name.")
         if question not in key.questions:
@@ -58,6 +61,11 @@ def read_answers(path: Path, key: Key, invited: Collection[str] = ()) -> list[Vo
         lines[rater, question] = line
         votes.append(Vote(rater, question, answer, now))
     return votes
+
+
+def _is_a_name(rater: str) -> bool:
+    """Whether it is short, and text that can be written."""
+    return len(rater) <= LONGEST_NAME and not any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in rater)
 
 
 Given = Iterator[tuple[int, str, str, str]]  # line, rater, question, answer
@@ -136,11 +144,13 @@ def _of_page(path: Path, text: str, key: Key) -> Given:
     try:
         content: Any = json.loads(text)
         study, rater, answers = content["study"], content["rater"], content["answers"].items()
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        if not isinstance(rater, str):
+            raise TypeError("a name is a text")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DatasetError(f"{str(path)!r} is no file of answers: it needs study, rater and answers.") from error
     if study != key.study:
         raise DatasetError(f"{str(path)!r} belongs to another study: leave it out.")
     lines = text.split("\n")
     for question, answer in answers:
         line = next((number for number, said in enumerate(lines, 1) if f'"{question}"' in said), 1)
-        yield line, str(rater).strip(), question, str(answer)
+        yield line, rater.strip(), question, str(answer)
