@@ -10,7 +10,8 @@ from tests.study.drawn import NAMES, PAINTERS, sources
 from tests.study.test_writing import files_in, stopping
 from zeroseg.errors import DatasetError, OutputError
 from zeroseg.files import held
-from zeroseg.study import count_unfinished, read_key, unfinished, write_study
+from zeroseg.segmenting.results import Source
+from zeroseg.study import Sources, count_unfinished, read_key, unfinished, write_study
 
 
 def stopped(folder: Path, at: int = 4, seed: int | None = 3) -> None:
@@ -77,6 +78,12 @@ def test_other_settings_are_refused_and_nothing_is_lost(tmp_path: Path):
     for other, count, seed, words in (
         (sources(9), 5, 3, r"\(count\): finish it"),
         (sources(10), 6, 4, r"\(pictures, seed\)"),
+        (
+            replace(sources(9), photos=[replace(one, file=Source("/a.jpg", 1, 1)) for one in sources(9).photos]),
+            6,
+            None,
+            r"\(pictures\)",
+        ),
         (replace(sources(9), digest="other labels"), 6, None, r"\(labels, background, networks or results\)"),
         (sources(9, {NAMES[1]: PAINTERS[NAMES[1]], NAMES[0]: PAINTERS[NAMES[0]]}), 6, None, r"\(models\)"),
     ):
@@ -97,6 +104,36 @@ def test_a_record_without_its_first_line_is_no_study(tmp_path: Path):
     assert count_unfinished(tmp_path / "study") == 0
     write_study(tmp_path / "study", stopping(99), 6, seed=5, resume=True)
     assert read_key(tmp_path / "study").seed == 5
+
+
+def test_only_line_ends_end_a_line(tmp_path: Path):
+    """Names of pictures and labels may have other characters that end lines elsewhere."""
+    strange = "a\N{LINE SEPARATOR}b\x85c\x1cd.jpg"
+
+    def named(at: int) -> Sources:
+        given = stopping(at)
+        return replace(given, photos=[replace(photo, name=f"{photo.name}{strange}") for photo in given.photos])
+
+    with pytest.raises(KeyboardInterrupt, match="at picture 4"):
+        write_study(tmp_path / "study", named(4), 6, seed=3, resume=True)
+    assert count_unfinished(tmp_path / "study") >= 2
+    write_study(tmp_path / "study", named(99), 6, seed=3, resume=True)
+    assert all(secret.photo.endswith(strange) for secret in read_key(tmp_path / "study").questions.values())
+
+
+def test_a_study_that_cannot_get_its_name_is_not_lost(tmp_path: Path):
+    """Somebody else has put something there while it was drawn."""
+
+    def disturbing(_: int) -> None:
+        (tmp_path / "study").mkdir(exist_ok=True)
+        (tmp_path / "study" / "note.txt").touch()
+
+    with pytest.raises(OutputError, match="not empty"):
+        write_study(tmp_path / "study", stopping(99), 6, seed=None, progress=disturbing, resume=True)
+    (tmp_path / "study" / "note.txt").unlink()
+    assert count_unfinished(tmp_path / "study") == 9
+    write_study(tmp_path / "study", stopping(1), 6, seed=None, resume=True)
+    assert {one.name for one in (tmp_path / "study").iterdir()} == {"key.json", "questions.json", "pictures"}
 
 
 def test_a_full_folder_is_refused_before_anything_is_drawn(tmp_path: Path):

@@ -90,10 +90,10 @@ def drafting(folder: Path, settings: Mapping[str, Any], seed: int | None, resume
             if not draft.finished:
                 shutil.rmtree(hidden, ignore_errors=True)
             raise
-        (hidden / RECORD).unlink()
         if target.exists():
             target.rmdir()  # Windows cannot rename to a path that exists
         hidden.rename(target)
+        (target / RECORD).unlink()  # last: if the study cannot get its name, nothing that is drawn is lost
 
 
 def _begun(folder: Path, settings: Mapping[str, Any], seed: int | None) -> Draft:
@@ -135,7 +135,7 @@ def _lines(record: Path) -> list[dict[str, Any]]:
     """The lines of a record up to one that was torn when the process ended."""
     lines: list[dict[str, Any]] = []
     try:
-        for line in record.read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in record.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]:
             lines.append(json.loads(line))
     except (OSError, ValueError):
         pass

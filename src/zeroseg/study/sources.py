@@ -9,21 +9,34 @@ from pathlib import Path
 
 from PIL import Image
 
-from zeroseg.errors import DatasetError
+from zeroseg.errors import DatasetError, ZeroSegError
 from zeroseg.images import Found, load_image
 from zeroseg.segmentation import Segmentation
 from zeroseg.segmenter import Segmenter
 from zeroseg.segmenting import MASK, RECORD
-from zeroseg.segmenting.results import Settings, Source, digest, owner, read_record, read_result, source_path
+from zeroseg.segmenting.results import (
+    Settings,
+    Source,
+    digest,
+    owner,
+    read_record,
+    read_result,
+    source_path,
+    written_name,
+)
 from zeroseg.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture of a study: its name, which only the key has, and how it is loaded (upright RGB)."""
+    """A picture of a study: its name, which only the key has, and how it is loaded (upright RGB).
+
+    `file`: the file that it is, with size and time, if it is one; so that another one of its name is known.
+    """
 
     name: str
     load: Callable[[], Image.Image]
+    file: Source | None = None
 
 
 Segments = Callable[[Photo, Image.Image], Segmentation]
@@ -44,7 +57,7 @@ class Sources:
 
 def photos_of(pictures: Iterable[Found]) -> list[Photo]:
     """The photos of picture files."""
-    return [Photo(found.place.as_posix(), partial(load_image, found.path)) for found in pictures]
+    return [Photo(written_name(one.place), partial(load_image, one.path), _file(one.path)) for one in pictures]
 
 
 def sources_of_models(
@@ -88,10 +101,19 @@ def sources_of_results(folders: Sequence[Path], pictures: Sequence[Found]) -> So
             raise DatasetError(
                 f"{str(folder)!r} has other labels than {str(folders[0])!r}: segment with the same ones."
             )
-    paths = {photo.name: one.path for photo, one in zip(photos_of(shared), shared, strict=True)}
+    photos = photos_of(shared)
+    paths = {photo: one.path for photo, one in zip(photos, shared, strict=True)}
     models = {name: _reader(results, paths) for name, results in found.items()}
     files = [Source.of(results[one.path]) for results in found.values() for one in shared]
-    return Sources(photos_of(shared), models, len(labels[0]), digest(repr(files).encode()))
+    return Sources(photos, models, len(labels[0]), digest(repr(files).encode()))
+
+
+def _file(path: Path) -> Source | None:
+    """None if it cannot be looked at: then loading it says why."""
+    try:
+        return Source.of(path)
+    except (OSError, ZeroSegError):
+        return None
 
 
 def _segmented(segmenter: Segmenter, vocabulary: Vocabulary, background: bool) -> Segments:
@@ -101,9 +123,9 @@ def _segmented(segmenter: Segmenter, vocabulary: Vocabulary, background: bool) -
     return lambda _, image: reading.name(reading.encode(image), vocabulary)
 
 
-def _reader(results: Mapping[Path, Path], paths: Mapping[str, Path]) -> Segments:
+def _reader(results: Mapping[Path, Path], paths: Mapping[Photo, Path]) -> Segments:
     def read(photo: Photo, image: Image.Image) -> Segmentation:
-        record = results[paths[photo.name]]
+        record = results[paths[photo]]
         try:
             segmentation = read_result(_mask(record), read_record(record) or {})
         except (OSError, ValueError, KeyError, TypeError) as error:

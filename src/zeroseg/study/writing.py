@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 from random import Random
 
@@ -74,7 +75,7 @@ def _settings(sources: Sources, count: int, check_every: int) -> dict[str, objec
     """What the questions depend on besides the seed."""
     return {
         "version": ZEROSEG,
-        "pictures": [photo.name for photo in sources.photos],
+        "pictures": [[photo.name, *(astuple(photo.file) if photo.file else ())] for photo in sources.photos],
         "models": list(sources.models),
         "labels, background, networks or results": sources.digest,
         "count": count,
