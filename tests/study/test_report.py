@@ -141,6 +141,16 @@ def test_without_checks_and_with_everybody_failed(tmp_path: Path):
     assert text.endswith("None of them has a vote that counts.\n")
 
 
+def test_raters_who_have_no_row_are_counted(tmp_path: Path):
+    """Of 70 who failed, 60 have a row."""
+    answers = Answers(drawn_study(tmp_path / "study", 3))
+    check = answers.key.checks[0]
+    wrong = "right" if answers.key.questions[check].right_answer == "left" else "left"
+    answers.add([Vote(f"r{k}", check, wrong, "") for k in range(70)])
+    write_report(answers.folder, tmp_path / "report")
+    assert "And 10 more raters, 10 of whom failed." in (tmp_path / "report" / "report.md").read_text()
+
+
 def test_names_are_text(tmp_path: Path):
     answers = Answers(drawn_study(tmp_path / "study", 2))
     answers.add([Vote("<script>a|b`c", name, "left", "") for name in answers.key.questions])

@@ -10,6 +10,7 @@ from zeroseg.study import Vote
 from zeroseg.study.design import plan_questions
 from zeroseg.study.questions import Key, Secret
 from zeroseg.study.results import (
+    CheckedRater,
     checked_raters,
     model_strengths,
     of_raters,
@@ -173,8 +174,15 @@ def test_without_votes():
     assert model_strengths([], KEY) == []
 
 
+def test_a_limit_that_is_met_exactly_is_met():
+    """0.55 of 20 are 11, though the product of both is rounded to a little more."""
+    for of in range(1, 101):
+        for right in range(of + 1):
+            assert CheckedRater("ann", 10, right, of).passes(right / of)
+            assert not right or not CheckedRater("ann", 10, right - 1, of).passes(right / of)
+    assert CheckedRater("ann", 10, 11, 20).passes(0.55)
+
+
 @pytest.mark.parametrize(("right", "of", "passes"), [(0, 0, True), (4, 5, True), (3, 4, False), (0, 1, False)])
 def test_who_passes(right: int, of: int, passes: bool):
-    from zeroseg.study.results import CheckedRater
-
     assert CheckedRater("ann", 10, right, of).passes() is passes

@@ -170,8 +170,9 @@ def _rater_table(raters: Sequence[CheckedRater], least: float) -> str:
     for rater in ordered[:MOST_RATERS]:
         said = "none answered" if not rater.of else "passed" if rater.passes(least) else "**failed**"
         rows.append(f"| {code(rater.name)} | {rater.votes:,} | {rater.right:,} of {rater.of:,} | {said} |")
-    left = len(raters) - MOST_RATERS
-    return "\n".join(rows) + (f"\n\nAnd {left:,} more raters, who passed or answered no check." if left > 0 else "")
+    others = ordered[MOST_RATERS:]
+    failed = sum(not rater.passes(least) for rater in others)
+    return "\n".join(rows) + (f"\n\nAnd {_count(others, 'more rater')}, {failed:,} of whom failed." if others else "")
 
 
 def _in_a_line(found: Preference) -> str:

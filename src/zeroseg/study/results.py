@@ -43,7 +43,7 @@ class CheckedRater:
 
     def passes(self, least: float = PASSING) -> bool:
         """Whether the fraction of right answers is at least this."""
-        return self.right >= least * self.of
+        return not self.of or self.right / self.of >= least  # `least * of` may be rounded up: 0.55 * 20
 
 
 @dataclass(frozen=True)
