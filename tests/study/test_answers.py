@@ -132,7 +132,8 @@ def test_many_at_once(answers: Answers):
 
 def test_invitations_at_once_do_not_promise_twice(answers: Answers):
     with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda _: Answers(answers.folder).invite(1), range(3)))
+        invited = list(pool.map(lambda _: Answers(answers.folder).invite(1), range(3)))
+    assert len({rater.token for new in invited for rater in new}) == 3, "nobody has the link of another"
     assert {asked(answers)[name] for name in answers.key.real} == {3}
     assert sorted(rater.name for rater in answers.raters()) == ["rater 1", "rater 2", "rater 3"]
 

@@ -95,7 +95,7 @@ class Answers:
 
         Raises `DatasetError` if all votes are there.
         """
-        draw = Random(secrets.randbits(64) if seed is None else seed)
+        draw, new = Random(secrets.randbits(64) if seed is None else seed), set[str]()
         with self._writing() as base:
             given, cast = self._lacking(base)
             if not cast:
@@ -111,12 +111,13 @@ class Answers:
                 wanted = max(min(FEWEST_CHECKS, len(own)), round(len(own) * len(used) / len(self.key.real)))
                 mixed, checks = with_checks(own, used, sides, wanted, draw)
                 used |= {check: used[check] + 1 for check in checks}
+                new.add(name)
                 row = (name, secrets.token_urlsafe(16), _now())
                 rater = base.execute("INSERT INTO raters (name, token, invited) VALUES (?, ?, ?)", row).lastrowid
                 base.executemany(
                     "INSERT INTO asked VALUES (?, ?, ?)", [(rater, place, one) for place, one in enumerate(mixed)]
                 )
-        return self.raters()[-raters:] if raters else []
+        return [rater for rater in self.raters() if rater.name in new]
 
     def surplus(self) -> int:
         """How many answers there will be beyond those that the study wants, if all raters answer all they are asked."""
