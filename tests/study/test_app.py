@@ -1,5 +1,6 @@
 """The voting page as an application: what it tells, what it stores, and whom it refuses."""
 
+import asyncio
 import json
 import re
 import shutil
@@ -115,3 +116,39 @@ def test_a_picture_that_was_removed_is_not_found(client: TestClient, token: str,
     name = data_of(client.get(f"/r/{token}").text)["questions"][0]["left"]
     (study / "pictures" / f"{name}.jpg").unlink()
     assert client.get(f"/pictures/{name}.jpg").status_code == 404
+
+
+def test_answers_that_cannot_be_stored_are_said(
+    client: TestClient, token: str, study: Path, caplog: pytest.LogCaptureFixture
+):
+    """To the rater without details, to the author with them; both may go on when it is repaired."""
+    question = data_of(client.get(f"/r/{token}").text)["questions"][0]["id"]
+    answers = study / "answers.sqlite"
+    kept = answers.read_bytes()
+    answers.unlink()
+    answers.mkdir()
+    page, vote = client.get(f"/r/{token}"), client.put(f"/r/{token}/votes/{question}", json={"side": "left"})
+    assert (page.status_code, vote.status_code) == (503, 503)
+    assert "Come again later" in page.text
+    assert "send it again" in vote.json()["error"]
+    assert "answers" not in page.text
+    assert [record.getMessage() for record in caplog.records if "unable to open" in record.getMessage()]
+    answers.rmdir()
+    answers.write_bytes(kept)
+    assert client.put(f"/r/{token}/votes/{question}", json={"side": "left"}).status_code == 200
+
+
+def test_a_rater_may_go_while_an_answer_is_sent(study: Path, token: str):
+    """That is no failure of the server."""
+    sent: list[dict] = []
+
+    async def receive() -> dict:
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    path = f"/r/{token}/votes/none"
+    scope = {"type": "http", "method": "PUT", "path": path, "raw_path": path.encode(), "headers": [], "root_path": ""}
+    asyncio.run(app(study)({**scope, "query_string": b"", "http_version": "1.1"}, receive, send))
+    assert sent[0]["status"] == 408

@@ -7,6 +7,7 @@ Pictures have random names, and no response says which model a side is, or which
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -14,10 +15,11 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from zeroseg.errors import DatasetError
 from zeroseg.study.answers import Answers
 from zeroseg.study.questions import PICTURES, SIDES
 from zeroseg.study.voting_page import SCRIPT, message_page, served_page, voting_style
@@ -29,6 +31,7 @@ POLICY = (
 PAGE_HEADERS = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 LONG = {"Cache-Control": "private, max-age=86400"}
 MOST_BYTES = 1000  # of a vote
+LOG = logging.getLogger(__name__)
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -43,7 +46,8 @@ def app(folder: Path) -> Starlette:
         Route("/voting.css", _text(voting_style(), "text/css")),
         Route("/voting.js", _text(SCRIPT.read_text(encoding="utf-8"), "text/javascript")),
     ]
-    return Starlette(routes=routes, exception_handlers={HTTPStatus.NOT_FOUND.value: _nothing_here})
+    handlers = {HTTPStatus.NOT_FOUND.value: _nothing_here, DatasetError: _not_now, ClientDisconnect: _gone}
+    return Starlette(routes=routes, exception_handlers=handlers)
 
 
 async def _front(_: Request) -> Response:
@@ -53,6 +57,19 @@ async def _front(_: Request) -> Response:
 async def _nothing_here(_: Request, __: Exception) -> Response:
     words = "There is no such page. Open the whole link that you were given."
     return _page(message_page("Nothing is here", words), HTTPStatus.NOT_FOUND)
+
+
+async def _not_now(request: Request, error: Exception) -> Response:
+    """The answers cannot be read or written, for example because the disk is full. The page sends votes again."""
+    LOG.error("%s", error)
+    words = "The study cannot be reached just now. Come again later, with the same link."
+    if request.method == "PUT":
+        return _refused(HTTPStatus.SERVICE_UNAVAILABLE, "this answer cannot be stored just now: send it again.")
+    return _page(message_page("Come again later", words), HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    return _refused(HTTPStatus.REQUEST_TIMEOUT, "the client has gone.")  # nobody reads it
 
 
 def _rater_page(answers: Answers) -> Endpoint:
