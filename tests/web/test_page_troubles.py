@@ -122,18 +122,34 @@ def test_a_server_that_has_ended_is_said_and_asked_again(opened: Opening):
         assert not seen.page.locator("#alert").is_visible()
 
 
-def test_a_token_is_asked_for_and_kept(opened: Opening):
-    with running(Served(segmenters(), door=Door(token="secret"))) as url:
+def test_a_word_that_is_refused_may_be_removed(opened: Opening):
+    """Then nothing is wrong any more, also if no word is left."""
+    seen = opened()
+    seen.sample()
+    seen.refused = True
+    for _ in seen.words():
+        seen.page.locator("#legend .remove").first.click()
+    seen.page.locator("#words-input").fill("w" * 301)
+    seen.page.keyboard.press("Enter")
+    seen.page.get_by_text("has 301 letters").wait_for()
+    seen.page.locator("#legend .remove").first.click()
+    seen.page.get_by_text("has 301 letters").wait_for(state="hidden")
+
+
+@pytest.mark.parametrize("right", ["secret", "тайна é"])
+def test_a_token_is_asked_for_and_kept(opened: Opening, right: str):
+    """Any letters; a header has bytes."""
+    with running(Served(segmenters(), door=Door(token=right))) as url:
         seen = opened(url, ready=False)
         seen.refused = True
         dialog = seen.page.get_by_role("dialog", name="This server needs a token")
         dialog.wait_for()
         assert seen.violations() == []
         assert not seen.page.locator("#model").is_visible()  # it is not yet known what there is to choose
-        for token in ("wrong", "secret"):
+        for token in ("неверно", right):
             seen.page.get_by_label("Token", exact=True).fill(token)
             seen.page.keyboard.press("Enter")
-            if token == "wrong":
+            if token != right:
                 seen.page.get_by_text("did not accept that token").wait_for()
         seen.page.wait_for_selector("#samples img")
         seen.sample()

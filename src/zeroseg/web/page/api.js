@@ -85,7 +85,7 @@ export class Client {
   async #send(address, options = {}) {
     for (let tries = 1; ; tries += 1) {
       const token = sessionStorage.getItem(TOKEN);
-      const headers = { ...options.headers, ...(token && { Authorization: `Bearer ${token}` }) };
+      const headers = { ...options.headers, ...(token && { Authorization: `Bearer ${inBytes(token)}` }) };
       const answer = await this.#fetched(address, { ...options, headers });
       if (answer.ok) return answer;
       if (answer.status === 401) {
@@ -138,6 +138,9 @@ export class Client {
     return new Trouble("The server does not answer. Is it still running?", { again: true });
   }
 }
+
+/** A header has bytes for letters, so others than Latin ones are written as those of UTF-8, as `curl` does. */
+const inBytes = (text) => String.fromCharCode(...new TextEncoder().encode(text));
 
 async function refusal(answer) {
   const said = await answer.json().catch(() => ({}));

@@ -112,6 +112,7 @@ async function refresh(side) {
   side.asking?.abort();
   const asking = (side.asking = new AbortController());
   if (!photo || !side.field.entries.length) {
+    clearTrouble(side);
     side.clear();
     drawAll();
     return;
