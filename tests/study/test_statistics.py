@@ -95,6 +95,20 @@ def test_the_bootstrap_holds_its_level_where_pictures_differ_and_wilson_does_not
     assert held_alone < 0.85
 
 
+@pytest.mark.parametrize(("raters", "least", "most"), [(5, 0.84, 0.93), (20, 0.92, 0.99)])
+def test_few_raters_who_differ_make_intervals_too_narrow(raters: int, least: float, most: float):
+    """Five say too little of how people differ, twenty enough; Wilson's interval does not know it at all."""
+    truth, studies = 0.677, 400
+    draw = np.random.default_rng(0)
+    of_raters = draw.beta(4 * truth, 4 * (1 - truth), (studies, raters, 1))  # a fifth of the variance of a vote
+    votes = (draw.random((studies, raters, 40)) < of_raters).astype(float)
+    resampled = [bootstrap_interval(wins, seed, 500) for seed, wins in enumerate(votes)]
+    alone = [wilson(int(wins.sum()), wins.size) for wins in votes]
+    held, held_alone = (np.mean([low <= truth <= high for low, high in found]) for found in (resampled, alone))
+    assert least <= held <= most
+    assert held_alone < 0.6
+
+
 def test_the_bootstrap_is_the_naive_one():
     """Against resampling with loops."""
     draw = np.random.default_rng(3)
