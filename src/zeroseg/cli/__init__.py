@@ -28,6 +28,7 @@ COMMANDS = {
     "teach": "train a small CLIP on images with captions",
     "cache": "embed the views of images with a teacher, once",
     "distill": "train a student on cached views, without labels",
+    "runs": "how far training runs are: steps, losses, rates, checkpoints",
     "evaluate": "mIoU of a student, or of baselines that use only its teacher",
     "experiment": "short runs, compared with each other: records and a page",
     "reproduce": "the paper's tables at small scale, compared with the paper",

@@ -12,7 +12,7 @@ from tyro.conf import Positional, arg
 from zeroseg import experiments
 from zeroseg.cli.messages import INTERRUPTED, UsageError
 from zeroseg.cli.parsing import parse
-from zeroseg.cli.runs import RunOptions, going_on
+from zeroseg.cli.run_options import RunOptions, going_on
 from zeroseg.errors import hint
 from zeroseg.experiments import EXPERIMENTS, ExperimentContext, write_page
 

@@ -14,7 +14,7 @@ from tyro.conf import Positional, arg
 from zeroseg.cli.messages import INTERRUPTED, UsageError, complain
 from zeroseg.cli.parsing import parse
 from zeroseg.cli.progress import counting
-from zeroseg.cli.runs import RunOptions, going_on
+from zeroseg.cli.run_options import RunOptions, going_on
 from zeroseg.dataset_names import PICTUREBOOKS
 from zeroseg.errors import TrainingError, hint
 from zeroseg.experiments import ExperimentContext, Scenes

@@ -1,91 +1,90 @@
-"""Options and steps of the commands that train several runs and keep records (experiment, reproduce)."""
+"""`zeroseg runs`: how far training runs are."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from tyro.conf import arg
+from rich.console import Console
+from rich.table import Table
+from tyro.conf import Positional, arg
 
-from zeroseg import experiments
-from zeroseg.cli.loading import lasting_name, load_teacher
-from zeroseg.cli.messages import FAILED, INTERRUPTED, UsageError, complain, say
-from zeroseg.cli.progress import counting
-from zeroseg.experiments import ExperimentContext, Scenes, run_missing, train_missing
-from zeroseg.feature_cache import FeatureCache
-from zeroseg.images import find_images
+from zeroseg.cli.messages import UsageError
+from zeroseg.cli.parsing import parse
 
-CONTINUES = "stopped; the same command continues from there."
+if TYPE_CHECKING:
+    from zeroseg.training.run_states import RunState
 
-
-@contextmanager
-def going_on() -> Generator[None]:
-    """On Ctrl-C, print that the same command continues: everything before it is saved."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        say(CONTINUES)
-        raise
+BARS, WIDTH = "▁▂▃▄▅▆▇█", 24  # of a curve
 
 
 @dataclass(frozen=True)
-class RunOptions:
-    """Inputs and outputs of runs, their number and their length."""
+class Runs:
+    """List the training runs in a folder and below it: how far they are, the last loss, the last figure, the rate.
 
-    images: Annotated[tuple[Path, ...], arg(metavar="IMAGES...", help_behavior_hint="(required for runs)")] = ()
-    """Pictures, or folders of them."""
-    cache: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(required for runs)")] = None
-    """Their views as `zeroseg cache` embedded them: with --recipe for experiments, with --grids 1 2 3 4 for tables."""
-    teacher: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: the recipe's)")] = None
-    """The teacher that made the cache: a bundled one by name, a folder, or the name of a hub repository."""
-    out: Annotated[Path, arg(metavar="RUNS")] = Path("runs")
-    """The folder of runs. Students and logs stay there, so that a deleted record can be made again from them."""
-    records: Annotated[Path, arg(metavar="FOLDER")] = Path("docs/records")
-    """Where the records of all experiments are."""
-    pages: Annotated[Path, arg(metavar="FOLDER")] = Path("docs")
-    """Where the page goes, its plots to images/ beside it."""
-    seeds: int = 3
-    """How many runs of each variant."""
-    steps: Annotated[int | None, arg(help_behavior_hint="(default: the recipe's)")] = None
-    """Steps of the base; those of the variants follow from them."""
-    page_only: bool = False
-    """Run nothing, write the page from existing records."""
-    scenes: Scenes = field(default_factory=Scenes)
+    A run is running while a process holds its folder; stopped if it can be continued with --resume; complete if its
+    student is there; damaged if its settings or its newest checkpoint are.
 
-    def check(self) -> None:
-        """Raise `UsageError` for impossible numbers, or for missing records."""
-        splits = {"--scenes.validation": self.scenes.validation, "--scenes.held-out": self.scenes.held_out}
-        for option, count in {"--seeds": self.seeds, "--steps": self.steps, **splits}.items():
-            least = 0 if option in splits else 1
-            if count is not None and count < least:
-                raise UsageError(f"{option} must be {least} or more, not {count}.")
-        if self.page_only and not self.records.is_dir():
-            raise UsageError(f"there are no records in {str(self.records)!r}: name their folder with --records.")
+    examples:
+      zeroseg runs .
+      zeroseg runs runs/ --curves
+    """
 
-    def context(self, recipes_teacher: str) -> ExperimentContext:
-        """The inputs of all runs. Raises `UsageError` if images or cache are not named."""
-        if not self.images or self.cache is None:
-            raise UsageError("runs need --images and --cache; --page-only writes the page without them (see --help).")
-        name = self.teacher or recipes_teacher
-        images, cache, teacher = find_images(self.images), FeatureCache(self.cache), load_teacher(name)
-        return ExperimentContext(images, cache, teacher, lasting_name(name), self.out, self.records, self.scenes)
+    folder: Positional[Annotated[Path, arg(metavar="FOLDER", help_behavior_hint="(default: this one)")]] = Path()
+    """Where to look."""
+    curves: bool = False
+    """Draw the loss of each run over its steps."""
+    json: bool = False
+    """Print JSON instead of a table."""
 
-    def make_students(self, chosen: experiments.Experiment, context: ExperimentContext, only: Collection[str]) -> bool:
-        """Train the missing students of the first seed of some variants; False if it was interrupted."""
-        outcome = train_missing(chosen, context, self.steps, only, partial(print, flush=True), complain)
-        if outcome.interrupted:
-            say(CONTINUES)
-        return not outcome.interrupted
+    def run(self) -> int:
+        """List, and print."""
+        from zeroseg.training.run_states import runs_below
 
-    def make_runs(self, chosen: experiments.Experiment, context: ExperimentContext, only: Collection[str] = ()) -> int:
-        """Make the missing runs of an experiment; returns 1 if one of them failed, else 0."""
-        show = partial(print, flush=True)
-        outcome = run_missing(chosen, context, self.seeds, self.steps, only, counting, show, complain)
-        if outcome.interrupted:
-            say(CONTINUES)
-            return INTERRUPTED
-        return FAILED if outcome.failed else 0
+        if not self.folder.is_dir():
+            raise UsageError(f"there is no folder {str(self.folder)!r}: name the one with the runs.")
+        found = list(runs_below(self.folder))
+        if self.json:
+            print(json.dumps([asdict(state) for state in found], indent=2))
+            return 0
+        if not found:
+            print(f"there are no runs in {self.folder}")
+            return 0
+        table = Table("run", "state", "step", "loss", "figure", "images/s", "saved", *(["loss"] if self.curves else []))
+        table.columns[0].no_wrap = True
+        for column in (2, 3, 5):
+            table.columns[column].justify = "right"
+        for state in found:
+            table.add_row(*_words(state), *([curve([loss for _, loss in state.losses])] if self.curves else []))
+        Console(highlight=False, soft_wrap=True, markup=False).print(table)
+        return 0
+
+
+def _words(state: RunState) -> list[str]:
+    """A run as the cells of a row."""
+    figure = "" if state.figure is None else f"{state.figure[0]} {state.figure[1]:.3f}"
+    loss = "" if state.loss is None else f"{state.loss:.3g}"
+    rate = "" if state.images_per_second is None else f"{state.images_per_second:.0f}"
+    of = "?" if state.steps is None else f"{state.steps}"
+    saved = ", ".join(state.results) or ("checkpoint" if state.checkpoint else "")
+    return [state.name, state.state, f"{state.step}/{of}", loss, figure, rate, saved]
+
+
+def curve(values: Sequence[float]) -> str:
+    """Numbers as a line of bars, from the lowest to the highest of them; many are averaged in groups."""
+    if not values:
+        return ""
+    size = min(WIDTH, len(values))
+    edges = [round(place * len(values) / size) for place in range(size + 1)]
+    means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
+    low, high = min(means), max(means)
+    return "".join(BARS[round((mean - low) / (high - low or 1) * (len(BARS) - 1))] for mean in means)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse, and run."""
+    return parse(Runs, "runs", arguments).run()

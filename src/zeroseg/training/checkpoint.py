@@ -32,7 +32,25 @@ def checkpoints_in(folder: Path) -> list[Path]:
     """The checkpoints of a run, whether damaged or not, newest first."""
     named = [path for path in folder.glob("checkpoint-*.pt") if NAME.fullmatch(path.name)]
     former = [folder / FORMER] if (folder / FORMER).is_file() else []
-    return sorted(named, key=_step, reverse=True) + former
+    return sorted(named, key=_age, reverse=True) + former
+
+
+def step_of(path: Path) -> int | None:
+    """How many steps are done in a checkpoint, by its name; those of earlier versions do not say it."""
+    found = NAME.fullmatch(path.name)
+    return int(found[1]) if found else None
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a checkpoint has the content that its name says; those of earlier versions do not say it."""
+    found = NAME.fullmatch(path.name)
+    if found is None:
+        return True
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:LETTERS] == found[2]
+    except OSError:
+        return False
 
 
 def remove_checkpoints(folder: Path) -> None:
@@ -132,17 +150,14 @@ def _save(state: State, file: _Hashed) -> str:
 
 def _read(path: Path) -> State | None:
     """The state in a file; None if it is damaged, whatever torch says about it."""
-    named = NAME.fullmatch(path.name)
+    if not is_whole(path):
+        return None
     try:
-        with path.open("rb") as file:
-            if named and hashlib.file_digest(file, "sha256").hexdigest()[:LETTERS] != named[2]:
-                return None
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception:  # pickle, zipfile and torch raise what they meet: there is no end to the list
         return None
     return state if isinstance(state, dict) and state.keys() >= NEEDED else None
 
 
-def _step(path: Path) -> tuple[int, float]:
-    found = NAME.fullmatch(path.name)
-    return (int(found[1]) if found else -1, path.stat().st_mtime)
+def _age(path: Path) -> tuple[int, float]:
+    return (step_of(path) or 0, path.stat().st_mtime)

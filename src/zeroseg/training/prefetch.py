@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, Generic
 
 import torch
@@ -14,6 +17,8 @@ from torch.utils.data import DataLoader, Dataset
 from zeroseg.errors import ZeroSegError
 from zeroseg.training.batch import B
 from zeroseg.training.loop import Objective
+
+PR_SET_PDEATHSIG = 1  # of Linux: the signal that a process gets when its parent dies
 
 
 class _Steps(Dataset[Any], Generic[B]):
@@ -46,7 +51,7 @@ def prefetch(objective: Objective[Any], start: int) -> Iterator[Any]:
             batch_size=None,
             num_workers=config.workers,
             prefetch_factor=4,
-            worker_init_fn=_calm,
+            worker_init_fn=partial(_calm, os.getpid()),
             multiprocessing_context="fork",
         )
     for batch in batches:
@@ -55,8 +60,14 @@ def prefetch(objective: Objective[Any], start: int) -> Iterator[Any]:
         yield batch
 
 
-def _calm(_worker: int) -> None:
-    """Set up a worker: it ignores signals, because the main process saves, and uses one thread."""
+def _calm(parent: int, _worker: int) -> None:
+    """Set up a worker: it ignores signals, because the main process saves, uses one thread, and ends with its parent.
+
+    A worker that outlived a killed parent would hold the lock of the run's folder for some seconds.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died just before
+        os._exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)

@@ -1,0 +1,105 @@
+"""How far the runs below a folder are, from their files alone: nothing is changed, no weights are loaded."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from zeroseg.training.checkpoint import checkpoints_in, is_whole, step_of
+from zeroseg.training.monitor import LOG_NAME, Row, read_log
+from zeroseg.training.run_settings import NAME as SETTINGS
+
+if sys.platform != "win32":
+    import fcntl
+
+State = Literal["running", "stopped", "complete", "damaged"]
+RESULTS = ("student", "student-best", "student-last", "teacher")  # folders of what a run makes
+
+
+@dataclass(frozen=True)
+class RunState:
+    """A run: its state, its steps, and the last numbers of its log; None where there are none yet."""
+
+    name: str
+    """The folder, below the one that was searched."""
+    state: State
+    step: int
+    """Steps that are done: by the log if it is running, else those that a checkpoint has."""
+    steps: int | None
+    loss: float | None
+    figure: tuple[str, float] | None
+    """The first metric of the last evaluation, by name."""
+    images_per_second: float | None
+    checkpoint: str | None
+    """The newest checkpoint."""
+    results: tuple[str, ...]
+    losses: tuple[tuple[int, float], ...]
+    """Steps and losses that were logged."""
+
+
+def runs_below(folder: Path) -> Iterator[RunState]:
+    """The runs in a folder and below it, in the order of their names."""
+    for settings in sorted(folder.rglob(SETTINGS)):
+        run = settings.parent
+        if (run / LOG_NAME).exists() or checkpoints_in(run):
+            yield state_of(run, str(run.relative_to(folder)) if run != folder else run.resolve().name)
+
+
+def state_of(run: Path, name: str) -> RunState:
+    """The state of one run. A line of its log that is damaged is left out, with a warning."""
+    log, saved, steps = read_log(run), checkpoints_in(run), _steps(run)
+    results = tuple(result for result in RESULTS if (run / result / "config.json").is_file())
+    logged = max((row["step"] + 1 for row in log), default=0)
+    done = step_of(saved[0]) if saved else 0
+    losses = tuple((row["step"] + 1, row["loss"]) for row in log if isinstance(row.get("loss"), float))
+    running = _is_held(run)
+    if running:
+        state: State = "running"
+    elif steps is None or (saved and not is_whole(saved[0])):
+        state = "damaged"
+    else:
+        state = "complete" if {"student", "teacher"} & {*results} else "stopped"
+    return RunState(
+        name=name,
+        state=state,
+        step=logged if running or done is None or state == "complete" else done,
+        steps=steps,
+        loss=losses[-1][1] if losses else None,
+        figure=next((figure for row in reversed(log) if (figure := _figure(row))), None),
+        images_per_second=next((row["images_per_second"] for row in reversed(log) if row.get("loss")), None),
+        checkpoint=saved[0].name if saved else None,
+        results=results,
+        losses=losses,
+    )
+
+
+def _figure(row: Row) -> tuple[str, float] | None:
+    """The first metric of an evaluation; None for other records."""
+    if "loss" in row or "skipped" in row:
+        return None
+    named = ((key, value) for key, value in row.items() if key not in ("step", "time", "images_per_second"))
+    return next(((key, value) for key, value in named if isinstance(value, float)), None)
+
+
+def _steps(run: Path) -> int | None:
+    """The steps of a run by its settings; None if these are damaged."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        settings: Any = json.loads((run / SETTINGS).read_text(encoding="utf-8"))
+        return int(settings["loop"]["steps"])
+    return None
+
+
+def _is_held(run: Path) -> bool:
+    """Whether a process trains the run now: it holds the folder's lock (`files.held`)."""
+    if sys.platform != "win32":
+        with contextlib.suppress(FileNotFoundError), (run / ".lock").open("rb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+    return False
