@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from zeroseg.bench import PARTS, Pair, Setting, measured, measuring
-from zeroseg.bench.page import facts_of, markdown, write_json
+from zeroseg.bench.page import facts_of, markdown, write_json, write_page
 
 
 def ticking(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], Callable[[], object]]:
@@ -63,7 +64,19 @@ def test_the_figures_as_a_table_and_as_json(monkeypatch: pytest.MonkeyPatch, tmp
     assert '"is_met": false' in (tmp_path / "bench.json").read_text()
 
 
-@pytest.mark.parametrize("part", ["encode", "name", "refine", "segment", "cache", "loader", "step"])
+def test_the_page_has_table_and_plot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A line for each model, a point for each number of labels."""
+    work = ticking(monkeypatch)
+    pairs = [Pair("name", f"{n} labels", "floor", work(n), work(1.0), curve=("photos", n)) for n in (1, 20, 150)]
+    write_page(tmp_path / "docs/performance.md", [measured(pair, 1) for pair in pairs], {"machine": "here"})
+    page = (tmp_path / "docs/performance.md").read_text()
+    assert "| name | 20 labels | 20.00 s |" in page
+    assert "](images/performance.svg)" in page
+    plot = ElementTree.parse(tmp_path / "docs/images/performance.svg")
+    assert "photos" in ElementTree.tostring(plot.getroot(), encoding="unicode")
+
+
+@pytest.mark.parametrize("part", ["encode", "name", "refine", "sizes", "segment", "cache", "loader", "step"])
 def test_every_part_measures_something(part: str, tmp_path: Path) -> None:
     """With the small bundled model, a small photo and one round: no ratio is nothing, whatever the machine."""
     setting = Setting(tmp_path, ("photos",), side=64, rounds=1, device="cpu", count=2)

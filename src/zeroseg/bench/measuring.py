@@ -19,7 +19,8 @@ class Pair:
 
     `scale`: how often the floor's work is in that of what is measured; its seconds are multiplied by it. `most`: the
     target, the largest ratio of both; None if there is none. `flops`: operations of what is measured, 0 if they are not
-    known. `images`: in what is measured. `within`: a target in seconds.
+    known. `images`: in what is measured. `within`: a target in seconds. `curve`: the line of a plot that its seconds
+    are a point of, and the place on its axis.
     """
 
     part: str
@@ -32,6 +33,7 @@ class Pair:
     flops: float = 0.0
     images: int = 0
     within: float | None = None
+    curve: tuple[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Figure:
     flops: float
     images: int
     within: float | None
+    curve: tuple[str, float] | None
 
     @property
     def is_met(self) -> bool | None:
@@ -77,7 +80,7 @@ def measured(pair: Pair, rounds: int) -> Figure:
     low, middle, high = quantiles(ratios, n=4, method="inclusive") if rounds > 1 else (ratios[0],) * 3
     return Figure(
         pair.part, pair.what, pair.floor_is, median(ours), median(floor), middle, low, high, rounds, pair.most,
-        pair.flops, pair.images, pair.within,
+        pair.flops, pair.images, pair.within, pair.curve,
     )  # fmt: skip
 
 

@@ -12,9 +12,16 @@ import torch
 from zeroseg.bench.measuring import Figure
 from zeroseg.bench.setting import Setting
 from zeroseg.files import write_text_atomically
+from zeroseg.report.panels import Panel, panels_svg
 from zeroseg.versions import versions
 
 HEADERS = ("part", "what", "seconds", "beside", "seconds", "ratio", "target", "met")
+INTRODUCTION = Path(__file__).with_name("introduction.md")
+PLOT = "images/performance.svg"
+CURVES = (
+    ("name", "A further vocabulary for an encoded photo", "labels"),
+    ("sizes", "A photo with 20 labels, refined", "megapixels"),
+)
 MARKS = {True: "yes", False: "**no**", None: ""}
 
 
@@ -47,6 +54,34 @@ def markdown(figures: Sequence[Figure], facts: Mapping[str, str]) -> str:
     lines += [f"| {' | '.join(row(figure))} |" for figure in figures]
     said = "; ".join(f"{name} {value}" for name, value in facts.items())
     return "\n".join(lines) + f"\n\n{said}.\n"
+
+
+def write_page(path: Path, figures: Sequence[Figure], facts: Mapping[str, str]) -> None:
+    """A page of Markdown, and its plot in images/ beside it. Raises `OutputError`."""
+    text = INTRODUCTION.read_text(encoding="utf-8") + "\n" + markdown(figures, facts)
+    if any(figure.curve for figure in figures):
+        write_text_atomically(path.parent / PLOT, plot(figures))
+        text += f"\n![Seconds over labels and over pixels]({PLOT})\n"
+    write_text_atomically(path, text)
+
+
+def plot(figures: Sequence[Figure]) -> str:
+    """Seconds over the number of labels, and over the pixels of the photo, as the text of an SVG file."""
+    panels = [
+        Panel(title, curves, x_label, "seconds")
+        for part, title, x_label in CURVES
+        if (curves := _curves(figures, part))
+    ]
+    return panels_svg("Performance", "Seconds of one photo", panels)
+
+
+def _curves(figures: Sequence[Figure], part: str) -> dict[str, list[tuple[float, float]]]:
+    lines = dict[str, list[tuple[float, float]]]()
+    for figure in figures:
+        if figure.part == part and figure.curve is not None:
+            name, place = figure.curve
+            lines.setdefault(name, []).append((place, figure.seconds))
+    return lines
 
 
 def write_json(path: Path, figures: Sequence[Figure], facts: Mapping[str, str]) -> None:

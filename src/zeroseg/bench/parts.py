@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from zeroseg.bench.caching import caching
 from zeroseg.bench.measuring import Figure, Pair, measured
-from zeroseg.bench.photos import encoding, folders, naming, refining
+from zeroseg.bench.photos import encoding, folders, naming, refining, sizes
 from zeroseg.bench.setting import Setting
 from zeroseg.bench.starting import starting
 from zeroseg.bench.training_step import loading, stepping
@@ -15,6 +15,7 @@ PARTS: dict[str, Callable[[Setting], Iterator[Pair]]] = {
     "encode": encoding,
     "name": naming,
     "refine": refining,
+    "sizes": sizes,
     "segment": folders,
     "cache": caching,
     "loader": loading,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -18,6 +19,7 @@ from zeroseg.vocabulary import Vocabulary
 
 LABELS = 20
 COUNTS = (1, 20, 150, 1000)
+SIDES = (224, 448, 896, 1792, 3584)
 BARE = "bare encoder, tensors in memory"
 WHOLE, REFINED, AGAIN, MANY = 1.1, 1.25, 0.02, 1.3  # targets
 FOLDER = 1 / 0.95
@@ -46,7 +48,10 @@ def naming(setting: Setting) -> Iterator[Pair]:
             segmenter.embed(vocabulary)
             what = f"{model}: name again, {count:,} label{'s' * (count > 1)}"
             most = AGAIN if count == LABELS else None
-            yield Pair("name", what, "segment, 20 labels", _again(segmenter, encoded, vocabulary), first, most=most)
+            yield Pair(
+                "name", what, "segment, 20 labels", _again(segmenter, encoded, vocabulary), first,
+                most=most, curve=(model, count),
+            )  # fmt: skip
         many = Vocabulary(tuple(words(COUNTS[-1])))
         segmenter.embed(many)
         what = f"{model}: segment, {COUNTS[-1]:,} labels"
@@ -61,6 +66,19 @@ def refining(setting: Setting) -> Iterator[Pair]:
         refined = segmenter.reading(refinement=10)
         ours = _again(refined, encoded, vocabulary)
         yield Pair("refine", f"{model}: name again, refined", BARE, ours, bare(segmenter, setting))
+
+
+def sizes(setting: Setting) -> Iterator[Pair]:
+    """Photos of several sizes, refined, beside the bare encoder; larger ones are seen at one size."""
+    vocabulary = Vocabulary(tuple(words(LABELS)))
+    for model in setting.models:
+        segmenter = setting.segmenter(model)
+        for side in SIDES:
+            one = replace(setting, side=side)
+            ours = _call(segmenter.reading(refinement=10), one, vocabulary)
+            what = f"{model}: segment {one.photo.width} x {one.photo.height} pixels, refined"
+            pixels = one.photo.width * one.photo.height / 1e6
+            yield Pair("sizes", what, BARE, ours, bare(segmenter, one), curve=(model, pixels))
 
 
 def folders(setting: Setting) -> Iterator[Pair]:

@@ -11,7 +11,7 @@ from typing import Annotated
 from tyro.conf import Positional, UseAppendAction, arg
 
 from zeroseg.bench import MODELS, PARTS, Setting, figures_of
-from zeroseg.bench.page import facts_of, markdown, write_json
+from zeroseg.bench.page import facts_of, markdown, write_json, write_page
 from zeroseg.cli.messages import UsageError, say
 from zeroseg.cli.parsing import check_positive, parse
 from zeroseg.errors import hint
@@ -25,8 +25,9 @@ class Bench:
     """Measure how fast things are, each beside its floor: the least that it could take, in the same process.
 
     Both take turns, so other work on the machine slows down both; the figure is the median of the rounds' ratios.
-    Parts: encode (a photo to its class map), name (1 to 1,000 labels, a second vocabulary), refine, segment (a folder
-    to files), cache (views of a folder), loader (batches for training), step (of training), startup.
+    Parts: encode (a photo to its class map), name (1 to 1,000 labels, a second vocabulary), refine, sizes (of a
+    photo), segment (a folder to files), cache (views of a folder), loader (batches for training), step (of training),
+    startup.
 
     examples:
       zeroseg bench encode name --model photos --rounds 20
@@ -50,6 +51,8 @@ class Bench:
     """Where the networks run."""
     json: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="(default: none)")] = None
     """A file for the figures, for programs."""
+    page: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="(default: none)")] = None
+    """A page of Markdown for them, with a plot in images/ beside it."""
 
     def run(self) -> int:
         """Measure, and print a table."""
@@ -61,8 +64,9 @@ class Bench:
         for name in ("side", "rounds", "count"):
             check_positive(f"--{name}", getattr(self, name))
         check_device(self.device)
-        if self.json is not None:
-            check_target(self.json)
+        for path in (self.json, self.page):
+            if path is not None:
+                check_target(path)
         with TemporaryDirectory() as folder:
             models = tuple(self.model) or MODELS
             setting = Setting(Path(folder), models, self.side, self.rounds, self.device or "", self.count)
@@ -74,6 +78,8 @@ class Bench:
         print(markdown(figures, facts), end="")
         if self.json is not None:
             write_json(self.json, figures, facts)
+        if self.page is not None:
+            write_page(self.page, figures, facts)
         return 0
 
 

@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from statistics import mean
 from typing import Literal
-from xml.etree import ElementTree
 
 from zeroseg.experiments.design import Experiment, Variant
 from zeroseg.experiments.records import Record
 from zeroseg.experiments.tables import Found
-from zeroseg.report import Point, line_chart
-from zeroseg.report.html import STYLE
-
-COLUMNS, GAP = 2, 24  # panels side by side; space around them
-WIDTH, HEIGHT = 420, 220  # of a chart, as `line_chart` draws it
-HEADING, TITLE, LINE = 30, 22, 17  # heights: of the heading, of a panel's title, of a line of its legend
-IN_A_LINE = 2  # names in one line of the legend
+from zeroseg.report import Point
+from zeroseg.report.panels import Panel, panels_svg
 
 
 @dataclass(frozen=True)
@@ -43,22 +36,9 @@ MEASURES = (
 
 def plot(experiment: Experiment, found: Found, measure: Measure) -> str:
     """A measure over the samples seen, as the text of an SVG file; lines are means over the seeds."""
-    legend = max(-(-(1 + len(group)) // IN_A_LINE) for group in experiment.groups.values()) * LINE
-    height = TITLE + legend + HEIGHT
-    rows = -(-len(experiment.groups) // COLUMNS)
-    size = (COLUMNS * (WIDTH + GAP) + GAP, HEADING + rows * (height + GAP) + GAP)
-    heading = _words(GAP, GAP + 12, f"{measure.title}: {measure.label}, over the samples seen", bold=True)
-    drawn = f'<g class="chart">{heading}</g>'
-    for place, (title, group) in enumerate(experiment.groups.items()):
-        x, y = GAP + place % COLUMNS * (WIDTH + GAP), HEADING + GAP + place // COLUMNS * (height + GAP)
-        panel = _panel(title, (experiment.base, *group), found, measure, legend)
-        drawn += f'\n<g transform="translate({x} {y})">{panel}</g>'
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size[0]} {size[1]}" width="{size[0]}" '
-        f'height="{size[1]}">\n<title>{escape(f"{measure.title}, experiment {experiment.name}")}</title>\n'
-        f"<style>\n{escape(STYLE.read_text(encoding='utf-8'))}</style>\n"
-        f'<rect width="100%" height="100%" style="fill: var(--paper)"/>\n{drawn}\n</svg>\n'
-    )
+    panels = [_panel(title, (experiment.base, *group), found, measure) for title, group in experiment.groups.items()]
+    heading = f"{measure.title}: {measure.label}, over the samples seen"
+    return panels_svg(f"{measure.title}, experiment {experiment.name}", heading, panels)
 
 
 def mean_curve(records: Sequence[Record], measure: Measure) -> list[Point]:
@@ -73,26 +53,8 @@ def mean_curve(records: Sequence[Record], measure: Measure) -> list[Point]:
     return [(samples, mean(some)) for samples, some in sorted(values.items()) if len(some) == len(records)]
 
 
-def _panel(title: str, variants: Sequence[Variant], found: Found, measure: Measure, legend: int) -> str:
-    """Title, legend and chart of a group. The chart is that of a report, without its HTML."""
-    lines = {variant.name: mean_curve(found[variant.name], measure) for variant in variants}
-    figure = ElementTree.fromstring(line_chart(lines, "samples", measure.label, title))
-    chart = figure.findall("svg")[-1]
-    place = {"y": TITLE + legend, "width": WIDTH, "height": HEIGHT}
-    chart.attrib |= {"class": "chart", "overflow": "visible"} | {key: f"{value}" for key, value in place.items()}
-    names = [name if found[name] else f"{name} (not run)" for name in lines]
-    keys = "".join(_key(name, number) for number, name in enumerate(names))
-    words = f'<g class="chart">{_words(0, 12, title, bold=True)}{keys}</g>'
-    return words + ElementTree.tostring(chart, encoding="unicode")
-
-
-def _key(name: str, number: int) -> str:
-    """A name in the legend with a sample of its line."""
-    x, y = number % IN_A_LINE * WIDTH // IN_A_LINE, TITLE + number // IN_A_LINE * LINE + 8
-    line = f'<line class="line c{number + 1}" x1="{x}" x2="{x + 30}" y1="{y}" y2="{y}"/>'
-    return line + _words(x + 38, y + 4, name)
-
-
-def _words(x: int, y: int, words: str, bold: bool = False) -> str:
-    weight = ' font-weight="600"' if bold else ""
-    return f'<text class="named" x="{x}" y="{y}"{weight}>{escape(words)}</text>'
+def _panel(title: str, variants: Sequence[Variant], found: Found, measure: Measure) -> Panel:
+    """A group of variants."""
+    names = [variant.name if found[variant.name] else f"{variant.name} (not run)" for variant in variants]
+    curves = [mean_curve(found[variant.name], measure) for variant in variants]
+    return Panel(title, dict(zip(names, curves, strict=True)), "samples", measure.label)
