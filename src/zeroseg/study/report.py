@@ -28,7 +28,8 @@ EXPLAINED = """Intervals are of 95 %. Wilson's and the exact binomial test take 
 interval of resampled pictures and raters allows for pictures that are easy for one model and for raters who like one
 (both are drawn with replacement, 2,000 times); it is a little too wide rather than too narrow. Only if votes are few,
 or raters who differ are, it is too narrow, because resampling them brings little that is new. A dash stands where all
-votes agree: resampling can say nothing then. The headline has the wider interval of both. The p-value is that of equal preference."""
+votes agree: resampling can say nothing then. The headline has the wider interval of both. The p-value is
+that of equal preference."""
 RESAMPLED = "where pictures and raters are resampled"
 NARROWER = "by Wilson, because resampled pictures and raters give a narrower interval"
 AGREED = "by Wilson, because all votes agree, and so resampling pictures and raters can say nothing"
