@@ -21,6 +21,7 @@ from torch import Tensor
 
 from zeroseg import scoring
 from zeroseg.errors import WeightsError
+from zeroseg.kept_words import FEWEST, keep_embeddings, kept_embeddings
 from zeroseg.student import Student
 from zeroseg.student.config import Naming, ReadOut
 from zeroseg.teacher import Teacher
@@ -130,7 +131,8 @@ def fingerprint(encoder: ImageEncoder) -> str:
 
 
 class WordEmbedder:
-    """A teacher's embeddings of words. They are computed once for each list of words and kept for the latest lists.
+    """A teacher's embeddings of words. They are computed once for each list of words and kept for the latest lists;
+    those of many words are kept on the disk as well (`kept_words`).
 
     All read-outs of a segmenter share one; several threads may use it at once.
     """
@@ -157,4 +159,17 @@ class WordEmbedder:
     @torch.inference_mode()
     def _embed(self, words: tuple[str, ...], templates: tuple[str, ...]) -> Float[Tensor, "W D"]:
         prompts = [template.format(self.teacher.reading(word)) for word in words for template in templates]
-        return rearrange(self.teacher.embed_texts(prompts), "(w t) d -> w t d", t=len(templates)).mean(dim=1)
+        return rearrange(self._embedded(prompts), "(w t) d -> w t d", t=len(templates)).mean(dim=1)
+
+    def _embedded(self, prompts: Sequence[str]) -> Float[Tensor, "C D"]:
+        """The embeddings of texts; those of many texts are kept on the disk, for later runs."""
+        device = self.teacher.device
+        if len(prompts) < FEWEST:
+            return self.teacher.embed_texts(prompts)
+        encoder = f"{self.teacher.text_fingerprint} {device.type}"
+        kept = kept_embeddings(encoder, prompts)
+        if kept is not None:
+            return kept.to(device)
+        embeddings = self.teacher.embed_texts(prompts)
+        keep_embeddings(encoder, prompts, embeddings)
+        return embeddings

@@ -243,6 +243,11 @@ def check_folder(folder: Path, target: Path | None = None) -> None:
         raise OutputError(cannot_write(target or folder, error)) from error
 
 
+def user_cache() -> Path:
+    """The folder for what can be made again: `zeroseg` in `XDG_CACHE_HOME`, or in `.cache` in the home folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zeroseg"
+
+
 def write_bytes_atomically(path: str | os.PathLike[str], content: bytes) -> None:
     """Write `content` to `path`, completely or not at all; raises `OutputError` as `atomic_path` does."""
     with atomic_path(path) as temporary:

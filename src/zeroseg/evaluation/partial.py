@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from zeroseg.errors import OutputError
 from zeroseg.evaluation.dataset import CheckableDataset
 from zeroseg.evaluation.metrics import mean_iou
 from zeroseg.evaluation.sliding import SlidingSegmenter
-from zeroseg.files import atomic_path, check_target
+from zeroseg.files import atomic_path, check_target, user_cache
 from zeroseg.segmenter import Segmenter
 from zeroseg.versions import versions
 from zeroseg.vocabulary import Vocabulary
@@ -42,8 +41,7 @@ def partial_path(
     seen = (sliding, fingerprint(segmenter.encoder), segmenter.teacher.fingerprint)
     made_of = (dataset.signature(), seen, segmenter.read_out, vocabulary, versions())
     digest = hashlib.sha256(repr(made_of).encode())
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    path = home / "zeroseg" / "evaluations" / f"{digest.hexdigest()[:32]}.npz"
+    path = user_cache() / "evaluations" / f"{digest.hexdigest()[:32]}.npz"
     try:
         check_target(path)
     except OutputError as error:
