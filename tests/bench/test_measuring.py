@@ -54,9 +54,9 @@ def test_the_floor_is_counted_as_often_as_its_work(monkeypatch: pytest.MonkeyPat
 def test_the_figures_as_a_table_and_as_json(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """With machine and versions."""
     work, setting = ticking(monkeypatch), Setting(tmp_path)
-    figures = [measured(Pair("part", "what", "floor", work(3.0), work(2.0), most=1.1), 2)]
+    figures = [measured(Pair("part", "what", "floor", work(3.0), work(2.0), most=1.1, flops=6e9), 2)]
     facts = facts_of(setting)
-    assert "| part | what | 3.00 s | floor | 2.00 s | 1.500 (1.500 to 1.500) | &le; 1.10 | **no** |" in markdown(
+    assert "| part | what | 3.00 s | 2 | floor | 2.00 s | 1.500 (1.500 to 1.500) | &le; 1.10 | **no** |" in markdown(
         figures, facts
     )
     assert {"machine", "torch", "rounds"} <= facts.keys()
@@ -70,7 +70,7 @@ def test_the_page_has_table_and_plot(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     pairs = [Pair("name", f"{n} labels", "floor", work(n), work(1.0), curve=("photos", n)) for n in (1, 20, 150)]
     write_page(tmp_path / "docs/performance.md", [measured(pair, 1) for pair in pairs], {"machine": "here"})
     page = (tmp_path / "docs/performance.md").read_text()
-    assert "| name | 20 labels | 20.00 s |" in page
+    assert "| name | 20 labels | 20.00 s |  |" in page
     assert "](images/performance.svg)" in page
     plot = ElementTree.parse(tmp_path / "docs/images/performance.svg")
     assert "photos" in ElementTree.tostring(plot.getroot(), encoding="unicode")

@@ -241,7 +241,7 @@ def test_a_run_of_before_there_were_micro_batches_is_resumed(pictures: tuple[lis
     assert distill(images, cache, OURS, tmp_path / "run", evaluate=interrupt, quiet=True) is None
     path = tmp_path / "run" / "settings.json"
     settings = json.loads(path.read_text(encoding="utf-8"))
-    del settings["loop"]["micro_batches"]
+    del settings["loop"]["micro_batches"], settings["distill"]["views"]["own_resolution"]
     path.write_text(json.dumps(settings), encoding="utf-8")
     resumed = distill(images, cache, OURS, tmp_path / "run", resume=True, quiet=True)
     assert whole is not None

@@ -13,9 +13,10 @@ from zeroseg.bench.measuring import Figure
 from zeroseg.bench.setting import Setting
 from zeroseg.files import write_text_atomically
 from zeroseg.report.panels import Panel, panels_svg
+from zeroseg.training.costs import GPUS
 from zeroseg.versions import versions
 
-HEADERS = ("part", "what", "seconds", "beside", "seconds", "ratio", "target", "met")
+HEADERS = ("part", "what", "seconds", "GFLOP/s", "beside", "seconds", "ratio", "target", "met")
 INTRODUCTION = Path(__file__).with_name("introduction.md")
 PLOT = "images/performance.svg"
 CURVES = (
@@ -43,14 +44,14 @@ def row(figure: Figure) -> tuple[str, ...]:
         target = f"&le; {figure.within:g} s"
     spread = f"{figure.ratio:.3f} ({figure.low:.3f} to {figure.high:.3f})"
     return (
-        figure.part, figure.what, _seconds(figure.seconds), figure.floor_is, _seconds(figure.floor_seconds), spread,
-        target, MARKS[figure.is_met],
+        figure.part, figure.what, _seconds(figure.seconds), _rate(figure), figure.floor_is,
+        _seconds(figure.floor_seconds), spread, target, MARKS[figure.is_met],
     )  # fmt: skip
 
 
 def markdown(figures: Sequence[Figure], facts: Mapping[str, str]) -> str:
     """The figures as a table of Markdown."""
-    lines = [f"| {' | '.join(HEADERS)} |", "|---|---|--:|---|--:|--:|--:|---|"]
+    lines = [f"| {' | '.join(HEADERS)} |", "|---|---|--:|--:|---|--:|--:|--:|---|"]
     lines += [f"| {' | '.join(row(figure))} |" for figure in figures]
     said = "; ".join(f"{name} {value}" for name, value in facts.items())
     return "\n".join(lines) + f"\n\n{said}.\n"
@@ -88,6 +89,16 @@ def write_json(path: Path, figures: Sequence[Figure], facts: Mapping[str, str]) 
     """The figures for programs. Raises `OutputError`."""
     values = {"facts": dict(facts), "figures": [figure.as_json() for figure in figures]}
     write_text_atomically(path, json.dumps(values, indent=1) + "\n")
+
+
+def _rate(figure: Figure) -> str:
+    """Operations a second; on a GPU whose peak is known, also the fraction of it."""
+    if not figure.flops:
+        return ""
+    rate = figure.flops / figure.seconds
+    name = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+    peaks = [gpu.tflops * 1e12 for gpu in GPUS if gpu.name.split(" (")[0].split(" SXM")[0] in name]
+    return f"{rate / 1e9:,.0f}" + (f" ({rate / peaks[0]:.0%} of the peak)" if peaks else "")
 
 
 def _seconds(value: float) -> str:

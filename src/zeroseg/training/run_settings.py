@@ -13,7 +13,7 @@ NAME = "settings.json"
 FREE_TO_CHANGE = ("workers", "micro_batches", "compile", "checkpoint_activations", "log_to")
 """Settings of the loop that change only speed and memory."""
 MOST_SAID, LONGEST_VALUE = 3, 60  # settings, and letters of a value, in a message
-LATER = {"encoder": "vit", "trainable_blocks": None, "encoder_rate": 1.0, "ema": 0.0}
+LATER = {"encoder": "vit", "trainable_blocks": None, "encoder_rate": 1.0, "ema": 0.0, "own_resolution": False}
 """Settings that runs of earlier versions do not name, with the values that these runs have."""
 
 Settings = dict[str, Any]
