@@ -19,6 +19,7 @@ from zeroseg.errors import CacheError
 from zeroseg.feature_cache.manifest import other_views, read_manifest
 from zeroseg.feature_cache.shard import Shard, open_shard, shards_of
 from zeroseg.image_index import ImageIndex, as_numbers, as_text
+from zeroseg.key_tables import last_places
 from zeroseg.teacher import Teacher
 from zeroseg.views import ViewsConfig
 
@@ -54,7 +55,7 @@ class FeatureCache:
         return self.manifest.teacher
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return self._keys.shape[1]
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and int(self.places(as_numbers(key)[None])[0]) >= 0
@@ -68,10 +69,10 @@ class FeatureCache:
 
     def places(self, keys: UInt64[np.ndarray, "N 2"]) -> Int64[np.ndarray, " N"]:
         """The places of images; -1 for those that are not there."""
-        if not len(self._keys):
+        if not len(self):
             return np.full(len(keys), -1)
-        rows = np.searchsorted(self._keys[:, 0], keys[:, 0], side="right") - 1
-        found = (rows >= 0) & (self._keys[rows] == keys).all(axis=1)
+        rows = last_places(self._keys[0], keys[:, 0])
+        found = (rows >= 0) & (self._keys[:, rows] == keys.T).all(axis=0)
         return np.where(found, self._places[rows], -1)
 
     def at(self, place: int) -> Float[Tensor, "V D"]:
@@ -140,10 +141,10 @@ class FeatureCache:
         return shard
 
 
-def _sorted_keys(keys: list[UInt64[np.ndarray, "_ 2"]]) -> tuple[UInt64[np.ndarray, "N 2"], Int64[np.ndarray, " N"]]:
-    """The keys of all shards, sorted, each once, and their places."""
+def _sorted_keys(keys: list[UInt64[np.ndarray, "_ 2"]]) -> tuple[UInt64[np.ndarray, "2 N"], Int64[np.ndarray, " N"]]:
+    """The keys of all shards, sorted, each once, in two rows, and their places."""
     every = np.concatenate([np.empty((0, 2), np.uint64), *keys])
     order = np.lexsort((every[:, 1], every[:, 0]))
     every = every[order]
     is_new = np.append(True, (every[1:] != every[:-1]).any(axis=1))[: len(every)]
-    return every[is_new], order[is_new]
+    return np.ascontiguousarray(every[is_new].T), order[is_new]
