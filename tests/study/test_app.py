@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 from tests.study.drawn import NAMES, drawn_study
 from zeroseg.study import Answers
@@ -140,12 +141,12 @@ def test_answers_that_cannot_be_stored_are_said(
 
 def test_a_rater_may_go_while_an_answer_is_sent(study: Path, token: str):
     """That is no failure of the server."""
-    sent: list[dict] = []
+    sent: list[Message] = []
 
-    async def receive() -> dict:
+    async def receive() -> Message:
         return {"type": "http.disconnect"}
 
-    async def send(message: dict) -> None:
+    async def send(message: Message) -> None:
         sent.append(message)
 
     path = f"/r/{token}/votes/none"
