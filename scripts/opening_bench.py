@@ -62,7 +62,7 @@ def parts_of(count: int) -> list[tuple[int, int]]:
 def write(count: int, folder: Path) -> None:
     """A cache of so many images."""
     folder.mkdir(parents=True)
-    MANIFEST.write(folder)
+    MANIFEST.begin(folder)
     tables = KeyTables(folder / NAME)
     for part, rows in parts_of(count):
         digests, keys = keys_of(part, rows)

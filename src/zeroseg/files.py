@@ -271,6 +271,28 @@ def append_line(path: Path, line: str) -> None:
         raise OutputError(cannot_write(path, error)) from error
 
 
+def write_text_if_new(path: Path, text: str) -> bool:
+    """Write a file completely unless there is one of that name; False if there is. Raises `OutputError`.
+
+    Of several processes that do so at the same time, one succeeds.
+    """
+    own = path.with_name(f"{TEMPORARY}{secrets.token_hex(6)}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        own.write_bytes(text.encode())
+        _flush_to_disk(own)
+        _link(own, path)
+        _flush_folder(path.parent)
+    except OSError as error:
+        if isinstance(error, FileExistsError) and path.exists():
+            return False
+        raise OutputError(cannot_write(path, error)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            own.unlink()
+    return True
+
+
 def write_together(files: Mapping[Path, bytes], removed: Path | None = None) -> None:
     """Write several files that belong together. None gets its name before all of them are on the disk.
 

@@ -77,8 +77,8 @@ class KeyTables:
         path = self._folder / f"{number:06d}-{_hash(content)}.table"
         write_bytes_atomically(path, content)
         table = Table.opened(path)
-        assert table is not None
-        self._tables = {**self._opened(), path.name: table}
+        if table is not None:  # else another process has put it together with others, or too many files are open
+            self._tables = {**self._opened(), path.name: table}
 
     def _put_together(self) -> None:
         """Replace the tables of one size by one, if there are many. Readers keep what they have mapped."""

@@ -18,6 +18,7 @@ from safetensors.numpy import load_file
 from tests.tiny import VIEWS, photo, teacher, write_photos
 from zeroseg.errors import CacheError
 from zeroseg.feature_cache import FeatureCache, build_cache, building, embed_views, verify_cache
+from zeroseg.feature_cache.quarantine import read_quarantine
 from zeroseg.image_index import image_key
 from zeroseg.images import to_tensor
 from zeroseg.views import ViewsConfig
@@ -373,3 +374,47 @@ def test_unreadable_pictures_are_listed_and_do_not_stop_the_run(photos: list[Pat
     listed = (tmp_path / "cache" / "quarantine.jsonl").read_text()
     assert str(truncated) not in listed
     assert str(missing) in listed
+
+
+def test_pictures_of_any_names_are_listed(tmp_path: Path):
+    """Names that are no text, or have what elsewhere ends a line, are found again when the picture can be read."""
+    names = [b"a\xff.png", "b\u2028.png".encode(), "c\x85.png".encode()]
+    paths = [tmp_path / os.fsdecode(name) for name in names]
+    assert in_small_shards(paths, teacher(), VIEWS, tmp_path / "cache").unreadable == 3
+    assert [*read_quarantine(tmp_path / "cache")] == [str(path) for path in paths]
+    for number, path in enumerate(paths):
+        Image.fromarray(np.full((8, 8, 3), number, np.uint8)).save(path)
+    assert in_small_shards(paths, teacher(), VIEWS, tmp_path / "cache").embedded == 3
+    assert not read_quarantine(tmp_path / "cache")
+
+
+def test_statistics_are_of_what_was_written(photos: list[Path], tmp_path: Path):
+    """A flipped bit changes no mean unseen."""
+    in_small_shards(photos, teacher(), VIEWS, tmp_path / "cache")
+    path = tmp_path / "cache" / shards(tmp_path / "cache")[0]
+    content = path.read_bytes()
+    features = load_file(path)["features"].tobytes()
+    place = content.index(features)
+    path.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
+    with pytest.raises(CacheError, match="is damaged"):
+        FeatureCache(tmp_path / "cache").statistics()
+
+
+def test_a_shard_is_one_open_file(photos: list[Path], tmp_path: Path):
+    """Systems limit their number."""
+    in_small_shards(photos, teacher(), VIEWS, tmp_path / "cache")
+    before = len([*Path("/proc/self/fd").iterdir()])
+    cache = FeatureCache(tmp_path / "cache")
+    assert len([*Path("/proc/self/fd").iterdir()]) - before <= len(shards(tmp_path / "cache"))
+    assert len(cache) == 8
+
+
+def test_what_killed_processes_left_in_the_index_is_removed(photos: list[Path], tmp_path: Path):
+    """After an hour."""
+    in_small_shards(photos, teacher(), VIEWS, tmp_path / "cache")
+    left = tmp_path / "cache" / "index" / ".zeroseg-0123.table"
+    left.parent.mkdir(exist_ok=True)
+    left.write_bytes(b"x")
+    os.utime(left, (1e9, 1e9))
+    in_small_shards(photos, teacher(), VIEWS, tmp_path / "cache")
+    assert not left.exists()

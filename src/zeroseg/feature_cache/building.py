@@ -7,7 +7,6 @@ found by the index, and not embedded again.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,14 +19,15 @@ from jaxtyping import UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
-from zeroseg.errors import ImageError
+from zeroseg.errors import ImageError, OutputError
 from zeroseg.feature_cache.decoding import Read, Reads, read_ahead
 from zeroseg.feature_cache.embedding import embed_own_views, embed_views, most_pixels
-from zeroseg.feature_cache.manifest import Manifest, read_manifest
+from zeroseg.feature_cache.manifest import DamagedManifestError, Manifest, read_manifest
 from zeroseg.feature_cache.quarantine import change_quarantine, read_quarantine
 from zeroseg.feature_cache.reading import FeatureCache
 from zeroseg.feature_cache.shard import DamagedShardError, open_shard, shards_of, write_shard
-from zeroseg.files import TEMPORARY, append_line
+from zeroseg.feature_cache.written import LETTERS, SHARDS, Written
+from zeroseg.files import TEMPORARY, append_line, cannot_write
 from zeroseg.image_index import Stamp, as_numbers, image_key, read_image_file
 from zeroseg.squares import read_own_square, read_square
 from zeroseg.teacher import Teacher
@@ -35,7 +35,6 @@ from zeroseg.views import ViewsConfig
 
 SHARD = 256  # images in a shard: the most that a crash can lose
 CHUNK = 32  # images whose views are embedded at once
-SHARDS = "shards.jsonl"
 DAMAGED = ".damaged"  # what is added to the name of a shard that is set aside
 LONGEST_WRITING = 3600.0  # seconds
 REOPENED = 65_536  # images after which the keys of new ones are read from the shards again
@@ -74,13 +73,17 @@ class Builder:
         """A new cache is begun if there is none. `chunk`: images that are embedded at once."""
         self.teacher, self.views, self.folder, self.chunk = teacher, views, folder, chunk
         self.manifest = Manifest.of(teacher, views)
-        former = read_manifest(folder)
-        if former is None:
-            self.manifest.write(folder)
-        else:
-            former.expect(folder, self.manifest)
+        try:
+            former = read_manifest(folder)
+            if former is None and not self.manifest.begin(folder):
+                former = read_manifest(folder)
+            if former is not None:
+                former.expect(folder, self.manifest)
+            self.set_aside = set_aside_damaged(folder, self.manifest)
+        except DamagedManifestError:
+            self.set_aside = set_aside_damaged(folder, self.manifest)  # raises for shards of another cache
+            self.manifest.restore(folder)
         remove_left_behind(folder)
-        self.set_aside = set_aside_damaged(folder, self.manifest)
         self.cache = FeatureCache(folder)
         self._listed = read_quarantine(folder)
         self._seen = set[str]()
@@ -139,8 +142,7 @@ class Builder:
                 written = np.concatenate(features)
                 keys = keys[: len(written)]
                 path = write_shard(self.folder, self.manifest, np.stack([as_numbers(key) for key in keys]), written)
-                row = {"shard": path.stem, "images": len(keys), "bytes": path.stat().st_size}
-                append_line(self.folder / SHARDS, json.dumps(row))
+                append_line(self.folder / SHARDS, Written(path.stem, "".join(key[:LETTERS] for key in keys)).line)
                 self._seen |= set(keys)
         if len(self._seen) >= REOPENED:
             self.cache, self._seen = FeatureCache(self.folder), set()
@@ -185,7 +187,7 @@ def blocks(images: Sequence[Path], shard: int = SHARD) -> list[Sequence[Path]]:
 
 def remove_left_behind(folder: Path) -> None:
     """Remove what processes that were killed while they wrote have left: no file is written for so long."""
-    for path in folder.glob(f"{TEMPORARY}*"):
+    for path in [*folder.glob(f"{TEMPORARY}*"), *folder.glob(f"*/{TEMPORARY}*")]:
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > LONGEST_WRITING:
                 path.unlink()
@@ -203,5 +205,11 @@ def set_aside_damaged(folder: Path, manifest: Manifest) -> list[Path]:
 
 
 def set_aside(shard: Path) -> Path:
-    """Give a shard another name, under which it does not count; returns it."""
-    return shard.rename(shard.with_name(shard.name + DAMAGED))
+    """Give a shard another name, under which it does not count; returns it. Raises `OutputError`."""
+    path = shard.with_name(shard.name + DAMAGED)
+    try:
+        with suppress(FileNotFoundError):  # another process has done it just before
+            shard.rename(path)
+    except OSError as error:
+        raise OutputError(cannot_write(path, error)) from error
+    return path

@@ -9,9 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from zeroseg.errors import OutputError
-from zeroseg.files import held, write_text_atomically
+from zeroseg.files import held, write_bytes_atomically
 
 QUARANTINE = "quarantine.jsonl"
+ANY_BYTES = "surrogateescape"  # names of files need not be text
 PATIENCE = 30.0  # seconds to wait for another process that writes the file
 
 
@@ -29,7 +30,7 @@ def change_quarantine(folder: Path, unreadable: Mapping[str, str], mended: Colle
                     for image, reason in rows.items()
                     if image not in mended
                 ]
-                write_text_atomically(path, "".join(f"{line}\n" for line in lines))
+                write_bytes_atomically(path, "".join(f"{line}\n" for line in lines).encode(errors=ANY_BYTES))
             return
         except OutputError as error:
             if "is in use by" not in str(error) or time.monotonic() > until:
@@ -41,8 +42,8 @@ def read_quarantine(folder: Path) -> dict[str, str]:
     """The reasons by image; damaged lines are left out."""
     rows = dict[str, str]()
     with suppress(OSError):
-        for line in (folder / QUARANTINE).read_text(encoding="utf-8", errors="replace").splitlines():
-            with suppress(ValueError, KeyError, TypeError):
+        for line in (folder / QUARANTINE).read_text(encoding="utf-8", errors=ANY_BYTES).split("\n"):
+            with suppress(ValueError, KeyError, TypeError, RecursionError):
                 row = json.loads(line)
-                rows[row["image"]] = row["reason"]
+                rows[str(row["image"])] = str(row["reason"])
     return rows

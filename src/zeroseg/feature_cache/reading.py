@@ -23,7 +23,7 @@ from zeroseg.key_tables import last_places
 from zeroseg.teacher import Teacher
 from zeroseg.views import ViewsConfig
 
-MOST_OPEN = 64  # shards: many systems limit the number of open files
+MOST_OPEN = 32  # shards: systems limit the number of open files, some of them to few
 FOR_STATISTICS = 2**18  # images, evenly spaced: more do not change a mean
 
 
@@ -112,14 +112,15 @@ class FeatureCache:
         """The mean over images and views, and the root mean square of the embeddings minus that mean.
 
         `normalise`: scale each embedding to length 1 first. Of very many images, `FOR_STATISTICS` are taken. Raises
-        `CacheError` if the cache is empty.
+        `CacheError` if the cache is empty, or if features are not those that were written.
         """
         total, square, count = 0.0, 0.0, 0
         step = max(1, int(self._starts[-1]) // FOR_STATISTICS)
         for number in range(len(self._paths)):
             first = -int(self._starts[number]) % step
-            rows = self._shard(number).features[first::step, self._columns].astype(np.float64)
-            rows = rows.reshape(-1, rows.shape[-1])
+            shard = self._shard(number)
+            read = [shard.row(row)[self._columns] for row in range(first, len(shard), step)]
+            rows = np.array(read, np.float64).reshape(-1, shard.features.shape[-1])
             if normalise:
                 rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
             total, square, count = total + rows.sum(axis=0), square + (rows**2).mean(axis=1).sum(), count + len(rows)

@@ -9,12 +9,13 @@
 The name of the file is a hash of its bytes. Opening a shard checks its size and what it says of itself; an image's
 features are checked when they are read (`Shard.row`), the whole file by `damage_of`.
 
-Letters: N image, V view, D embedding width.
+Letters: N image, V view, D embedding width, B byte.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import math
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float16, UInt32, UInt64
+from jaxtyping import Float16, UInt8, UInt32, UInt64
 from safetensors.numpy import save
 
 from zeroseg.errors import CacheError
@@ -36,6 +37,8 @@ SUFFIX = ".safetensors"
 TYPES = {"F16": np.float16, "U64": np.uint64, "U32": np.uint32}
 NAME = re.compile(rf"[0-9a-f]{{32}}{re.escape(SUFFIX)}")
 LARGEST_HEADER = 100_000  # bytes
+NOT_ITS_FAULT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EACCES, errno.EPERM}
+"""Reasons why a file cannot be read that say nothing of its content."""
 
 
 class DamagedShardError(CacheError):
@@ -60,11 +63,15 @@ def shards_of(folder: Path) -> list[Path]:
 
 
 def damage_of(path: Path) -> str:
-    """What is wrong with a shard, in words, from all its bytes; "" if nothing is."""
+    """What is wrong with a shard, in words, from all its bytes; "" if nothing is.
+
+    Raises `CacheError` if that cannot be known, as without permission to read it.
+    """
     try:
         with path.open("rb") as file:
             return "" if _name(file) == path.stem else "its content is not what its name says"
     except OSError as error:
+        _expect_its_fault(path, error)
         return f"it cannot be read ({error.strerror})"
 
 
@@ -89,19 +96,26 @@ class Shard:
 
 
 def open_shard(path: Path, manifest: Manifest) -> Shard:
-    """A shard of a cache. Raises `DamagedShardError`, and `CacheError` for one of another cache."""
+    """A shard of a cache.
+
+    Raises `DamagedShardError`, and `CacheError` for one of another cache, or for a reason that is not the shard's.
+    """
     try:
         header, start = _header(path)
         said = header.pop("__metadata__")
-        arrays = {name: _mapped(path, start, header[name]) for name in ("keys", "checksums", "features")}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        content = np.memmap(path, np.uint8, "r")  # once: a mapped file counts as an open one
+        arrays = {name: _part(content, start, header[name]) for name in ("keys", "checksums", "features")}
+        end = max(part["data_offsets"][1] for part in header.values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        _expect_its_fault(path, error)
         raise damaged(path) from error
     if said != manifest.facts:
+        if damage_of(path):
+            raise damaged(path)
         raise CacheError(f"{path} is of another cache, with other views or another teacher: move it out of the folder.")
     count = len(arrays["keys"])
     shapes = {"keys": (count, 2), "checksums": (count,), "features": (count, *manifest.shape)}
-    end = max(part["data_offsets"][1] for part in header.values())
-    if {name: array.shape for name, array in arrays.items()} != shapes or path.stat().st_size != start + end:
+    if {name: array.shape for name, array in arrays.items()} != shapes or len(content) != start + end:
         raise damaged(path)
     return Shard(path, **arrays)
 
@@ -123,11 +137,18 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
         return json.loads(file.read(length)), 8 + length
 
 
-def _mapped(path: Path, start: int, part: dict[str, Any]) -> np.ndarray:
+def _expect_its_fault(path: Path, error: Exception) -> None:
+    """Raise `CacheError` if a shard could not be read for another reason than its own state."""
+    if isinstance(error, OSError) and error.errno in NOT_ITS_FAULT:
+        raise CacheError(f"{path} cannot be read now ({error.strerror}): correct this, and run again.") from error
+
+
+def _part(content: UInt8[np.ndarray, " B"], start: int, part: dict[str, Any]) -> np.ndarray:
+    """An array in the bytes of a shard."""
     kind, shape, (first, end) = np.dtype(TYPES[part["dtype"]]), tuple(part["shape"]), part["data_offsets"]
     if end - first != kind.itemsize * math.prod(shape) or min(shape) < 1 or first < 0:
         raise ValueError("offsets and shape do not fit together")
-    return np.memmap(path, kind, "r", start + first, shape)
+    return content[start + first : start + end].view(kind).reshape(shape)
 
 
 def _name(content: bytes | Any) -> str:
