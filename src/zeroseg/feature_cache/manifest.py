@@ -92,7 +92,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     if not path.is_file():
         return None
     try:
-        content = path.read_bytes()
+        content = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise CacheError(f"{path} cannot be read ({error.strerror}): correct this, and run again.") from error
     try:
