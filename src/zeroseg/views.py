@@ -30,9 +30,13 @@ class ViewsConfig:
     """
 
     side: int = 224
+    """Pixels of the square that views are cut from."""
     grids: tuple[int, ...] = (1, 2, 3, 4)
+    """Numbers n: each is a grid of n x n views."""
     overlapping: bool = False
+    """Views begin at half steps too: (2n - 1) x (2n - 1) of each grid."""
     own_resolution: bool = False
+    """Cut views from the photo's square as it is, not from one of `side` pixels."""
 
     def __post_init__(self) -> None:
         grids = self.grids

@@ -3,6 +3,7 @@
 import io
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from typing import get_args
 
 import pytest
@@ -153,6 +154,29 @@ def test_other_options_of_a_read_out(call: Call, monkeypatch: pytest.MonkeyPatch
     assert (read_out.naming, read_out.background_words, read_out.refinement) == ("segments", ("sea", "sand"), 2)
     assert read_out.smallest_region == 0.002
     assert_one_sentence(call("distill", *needed, OPTION + "background", "otsu"), 2, "'otsu'", "softmax")
+
+
+@pytest.mark.parametrize("command", ["bench", "cache", "distill", "evaluate", "experiment", "segment", "teach"])
+def test_lines_of_the_source_do_not_end_lines_of_the_help(command: str, capsys: pytest.CaptureFixture[str]):
+    """Lines of one paragraph are filled: the first word of the next line would not have fitted."""
+    from zeroseg.cli import main
+
+    assert main([command, "--help"]) == 0
+    options = capsys.readouterr().out.partition("usage: ")[2].splitlines()
+    lines = [line.replace("│", " ").rstrip() for line in options]  # frames are drawn only where they can be
+    torn = [
+        line
+        for line, following in pairwise(lines)
+        if line
+        and indent(line) == indent(following) > 2
+        and len(line) + 1 + len(following.split()[0]) < max(map(len, lines)) - 2
+    ]
+    assert len(lines) > 10
+    assert not torn
+
+
+def indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def test_help_of_a_setting_is_right_whichever_way_its_default_is(capsys: pytest.CaptureFixture[str]):

@@ -56,7 +56,7 @@ class Distill:
     """
 
     images: Annotated[tuple[Path, ...], arg(metavar="IMAGES...", help_behavior_hint="(required to train)")] = ()
-    """Pictures, folders of them, tars, or text files with a path a line."""
+    """Pictures, folders of them, tars or Parquet files, text files with a path a line, or hf:NAME/SPLIT."""
     cache: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(default: none)")] = None
     """Their embedded views, as `zeroseg cache` made them."""
     out: Annotated[Path | None, arg(metavar="RUN", help_behavior_hint="(required to train)")] = None

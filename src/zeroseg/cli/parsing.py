@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import inspect
 import io
 import math
@@ -14,7 +15,14 @@ from itertools import dropwhile, pairwise, takewhile
 from typing import TypeVar
 
 import tyro
-from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+from tyro.constructors import (
+    ConstructorRegistry,
+    PrimitiveConstructorSpec,
+    PrimitiveTypeInfo,
+    StructConstructorSpec,
+    StructFieldSpec,
+    StructTypeInfo,
+)
 
 from zeroseg.cli.messages import UsageError, say
 
@@ -22,6 +30,7 @@ T = TypeVar("T")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 QUOTED = re.compile(r"'[^']*'")
 NEED, UNKNOWN, NEAR, WANTED = "Missing from ", "Unrecognized options:", "Perhaps you meant:", "Argument helptext:"
+SEEN = "its fields are being read"
 
 
 def parse(
@@ -48,7 +57,7 @@ def parse(
     said = io.StringIO()
     markers = (tyro.conf.DisallowNone,) if pairs else (tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone)
     try:
-        with contextlib.redirect_stderr(said), FINITE:
+        with contextlib.redirect_stderr(said), RULES:
             return tyro.cli(
                 command, prog=f"zeroseg {name}", description="", args=arguments, config=markers, registry=registry
             )
@@ -78,8 +87,28 @@ def _finite_floats(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[float] |
     )
 
 
-FINITE = ConstructorRegistry()
-FINITE.primitive_rule(_finite_floats)
+def _fields_with_whole_lines(info: StructTypeInfo) -> StructConstructorSpec | None:
+    """How tyro reads dataclasses: as always, but a line of their source does not end a line of the help."""
+    if not dataclasses.is_dataclass(info.type) or SEEN in info.markers:
+        return None
+    spec = ConstructorRegistry.get_struct_spec(dataclasses.replace(info, markers=(*info.markers, SEEN)))
+    if not isinstance(spec, StructConstructorSpec):
+        return None
+    fields = (dataclasses.replace(field, helptext=lambda field=field: _help(field)) for field in spec.fields)
+    return dataclasses.replace(spec, fields=tuple(fields))
+
+
+def _help(field: StructFieldSpec) -> str | None:
+    """What the help says of an option, or of a group of them, as paragraphs without line breaks; None is nothing."""
+    text = field.helptext() if callable(field.helptext) else field.helptext
+    if text is None and dataclasses.is_dataclass(field.type):
+        text = inspect.cleandoc(field.type.__doc__ or "")
+    return text and "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+
+RULES = ConstructorRegistry()
+RULES.primitive_rule(_finite_floats)
+RULES.struct_rule(_fields_with_whole_lines)
 
 
 def with_new_names(arguments: Sequence[str], renamed: Mapping[tuple[str, str], str]) -> list[str]:
