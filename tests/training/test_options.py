@@ -24,6 +24,7 @@ from zeroseg.training.gradient_scale import FIRST, PATIENCE, GradientScale
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.monitor import read_log
 from zeroseg.training.optimiser import build_optimiser
+from zeroseg.training.run_settings import is_run
 from zeroseg.training.update import update
 from zeroseg.training.view_data import ViewData
 
@@ -141,6 +142,7 @@ def test_compilation_without_a_gpu_is_refused(tmp_path: Path):
 def test_a_model_without_blocks_is_refused(tmp_path: Path):
     with pytest.raises(ConfigError, match="checkpoint_activations is for students with a ViT as encoder"):
         Toy().run(tmp_path / "run", replace(LOOP, checkpoint_activations=True))
+    assert not is_run(tmp_path / "run")  # so the corrected command may name the same folder
     with pytest.raises(ConfigError, match="compile is for students with"), adapted(Toy().model, True, False):
         pass
     with pytest.raises(ConfigError, match="checkpoint_activations is for"), adapted(student(LITE_STUDENT), False, True):

@@ -24,11 +24,8 @@ def adapted(model: nn.Module, compiled: bool, less_memory: bool) -> Generator[No
 
     Raises `ConfigError` if the model has no such blocks.
     """
-    blocks = [module for module in model.modules() if isinstance(module, Block)]
-    of_encoders = [block for module in model.modules() if isinstance(module, Encoder) for block in module.blocks]
-    if (compiled and not blocks) or (less_memory and not of_encoders):
-        name = "compile" if compiled and not blocks else "checkpoint_activations"
-        raise ConfigError(f"{name} is for students with a ViT as encoder: turn it off here.")
+    expect_blocks(model, compiled, less_memory)
+    blocks, of_encoders = _blocks(model)
     changed = [*(blocks if compiled else []), *(of_encoders if less_memory else [])]
     try:
         if compiled:
@@ -41,3 +38,18 @@ def adapted(model: nn.Module, compiled: bool, less_memory: bool) -> Generator[No
     finally:
         for block in changed:
             block.__dict__.pop("forward", None)
+
+
+def expect_blocks(model: nn.Module, compiled: bool, less_memory: bool) -> None:
+    """Raise `ConfigError` if the model has no blocks for what is asked for."""
+    blocks, of_encoders = _blocks(model)
+    if (compiled and not blocks) or (less_memory and not of_encoders):
+        name = "compile" if compiled and not blocks else "checkpoint_activations"
+        raise ConfigError(f"{name} is for students with a ViT as encoder: turn it off here.")
+
+
+def _blocks(model: nn.Module) -> tuple[list[Block], list[nn.Module]]:
+    """All transformer blocks, and those of encoders."""
+    encoders = [module for module in model.modules() if isinstance(module, Encoder)]
+    blocks = [module for module in model.modules() if isinstance(module, Block)]
+    return blocks, [block for encoder in encoders for block in encoder.blocks]

@@ -15,7 +15,7 @@ from zeroseg.training import processes, run_settings
 from zeroseg.training.average import Average
 from zeroseg.training.batch import Batch
 from zeroseg.training.checkpoint import Checkpoints, State, checkpoints_in, expect_checkpoint, remove_left_overs
-from zeroseg.training.forwards import adapted
+from zeroseg.training.forwards import adapted, expect_blocks
 from zeroseg.training.gradient_scale import GradientScale
 from zeroseg.training.interruption import Interruption
 from zeroseg.training.loop import Metrics, Objective
@@ -100,6 +100,7 @@ class _Training:
             raise ConfigError('precision "fp16" needs a GPU with CUDA: choose bf16 or fp32 on this machine.')
         if loop.compile and self.device.type != "cuda":
             raise ConfigError("compile needs a GPU with CUDA, on which it gains something: turn it off here.")
+        expect_blocks(self.objective.model, loop.compile, loop.checkpoint_activations)
         expect_trackers(self.objective.loop.log_to)
         restarted = processes.is_restarted() and run_settings.is_run(self.run)
         if resume and not restarted:
