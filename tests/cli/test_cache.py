@@ -59,7 +59,9 @@ def test_processes_of_torchrun_share_the_images(
     monkeypatch.setenv("WORLD_SIZE", "2")
     for rank, embedded in ((0, 4), (1, 2)):
         monkeypatch.setenv("RANK", str(rank))
-        assert f"{embedded} images embedded" in call(*words, tmp_path / "two").out
+        said = call(*words, tmp_path / "two").out
+        assert f"{embedded} images embedded" in said
+        assert said.endswith(f" (process {rank + 1} of 2)\n")
     assert [path.name for path in shards(tmp_path / "two")] == [path.name for path in shards(tmp_path / "one")]
     monkeypatch.delenv("RANK")
     monkeypatch.delenv("WORLD_SIZE")
@@ -90,9 +92,7 @@ def test_verify_names_what_is_damaged_and_the_next_run_makes_it(
     """It ends with 1 as long as something is missing."""
     words = ("cache", photos, *tiny, "--shard", 2, "--out", tmp_path / "cache")
     call(*words)
-    assert (
-        call("cache", "verify", tmp_path / "cache").out == f"3 shards with 6 images are whole: {tmp_path / 'cache'}\n"
-    )
+    assert call("cache", "verify", tmp_path / "cache").out == f"whole: 3 shards with 6 images in {tmp_path / 'cache'}\n"
     first, second, _ = shards(tmp_path / "cache")
     first.write_bytes(first.read_bytes()[:-1])
     second.unlink()

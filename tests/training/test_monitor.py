@@ -95,6 +95,20 @@ def test_no_time_at_all_is_no_division_by_zero(tmp_path: Path, monkeypatch: pyte
     assert read_log(tmp_path)[0]["images_per_second"] > 0
 
 
+def test_logs_of_queues_say_how_long_a_run_takes_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """Not on a terminal. The time of evaluations counts, that of steps before the run was resumed does not."""
+    clock = [0.0]
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "monotonic", lambda: clock[0])
+        with Monitor(tmp_path, "toy", 1000, 600) as monitor:
+            for clock[0], metrics in ((10.0, {"loss": 1.0}), (40.0, {"miou": 1.0})):
+                monitor.record(601, metrics)
+    said = [line.split("  ")[:2] for line in capsys.readouterr().err.splitlines()]
+    assert said == [["toy 602/1000", "33 min left"], ["toy 602/1000", "2 h 13 min left"]]
+
+
 def test_a_log_that_cannot_be_written_is_said(tmp_path: Path):
     (tmp_path / "log.jsonl").mkdir()
     with pytest.raises(OutputError, match=r"Cannot write '.*log\.jsonl': a folder of that name is in the way"):

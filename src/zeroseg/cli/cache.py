@@ -19,7 +19,7 @@ from zeroseg.cli.progress import counting
 from zeroseg.cli.run_costs import cache_lines
 from zeroseg.errors import CacheError
 from zeroseg.feature_cache import QUARANTINE, CacheReport, build_cache, verify_cache
-from zeroseg.feature_cache.building import CHUNK, SHARD
+from zeroseg.feature_cache.building import CHUNK, SHARD, blocks
 from zeroseg.feature_cache.ray_engine import RayOptions, build_with_ray
 from zeroseg.feature_cache.shard import shards_of
 from zeroseg.images import PathList, list_images
@@ -58,7 +58,7 @@ class Cache:
     """
 
     images: Positional[Annotated[tuple[Path, ...], arg(metavar="IMAGES...", help_behavior_hint="(required)")]] = ()
-    """Pictures, folders of them, tars, or text files with a path a line."""
+    """Pictures, folders of them, tars or Parquet files, text files with a path a line, or hf:NAME/SPLIT."""
     out: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(required)")] = None
     """The cache: a new folder, or one to continue."""
     recipe: RecipeName = DEFAULT_RECIPE
@@ -101,9 +101,12 @@ class Cache:
             say(f"a damaged shard is now {path}; its images were embedded again.")
         if report.unreadable and report.unreadable == len(images):
             raise CacheError(f"none of the {len(images)} images could be read: see {self.out / QUARANTINE}.")
-        print(f"{report.embedded} images embedded, {report.found} already there, views {views.key}: {self.out}")
+        number, count = _part()
+        of = f" (process {number + 1} of {count})" if count > 1 and self.engine == "here" else ""
+        print(f"{report.embedded} images embedded, {report.found} already there, views {views.key}: {self.out}{of}")
         if report.unreadable:
-            print(f"{report.unreadable} images could not be read: {self.out / QUARANTINE} says why")
+            number_of_images = "1 image" if report.unreadable == 1 else f"{report.unreadable} images"
+            print(f"{number_of_images} could not be read: {self.out / QUARANTINE} says why")
         return 0
 
     def _report(self, images: PathList, views: ViewsConfig, teacher: str, out: Path) -> CacheReport:
@@ -123,7 +126,8 @@ class Cache:
 
         if part[0]:
             return build()  # the first process shows the progress of its own part
-        with counting("caching", -(-len(images) // part[1])) as progress:
+        own = sum(map(len, blocks(images, self.shard)[:: part[1]]))
+        with counting("caching", own) as progress:
             return build(progress)
 
 
@@ -150,7 +154,8 @@ class Verify:
             print(f"damaged: {path.name} ({reason})")
         for name in found.lost:
             print(f"lost: {name}.safetensors")
-        print(f"{found.whole} shards with {found.images} images are whole: {self.folder}")
+        shards = "1 shard" if found.whole == 1 else f"{found.whole} shards"
+        print(f"whole: {shards} with {found.images} images in {self.folder}")
         if found.is_whole:
             return 0
         say(f"about {found.lost_images} images are to be embedded again: run `zeroseg cache` on them, with this --out.")

@@ -9,6 +9,8 @@ from collections.abc import Callable, Generator
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from zeroseg.durations import time_left
+
 PLAIN_EVERY = 10.0  # seconds between lines if stderr is not a terminal
 
 
@@ -33,7 +35,7 @@ def counting(title: str, total: int, unit: str = "images") -> Generator[Callable
         live.update(task, completed=done, rate=f"{rate:.0f} {unit}/s")
         if not console.is_terminal and now - said > PLAIN_EVERY:
             said = now
-            left = f"{(total - done) / rate:.0f} s left" if rate else ""
+            left = time_left((total - done) / rate) if rate else ""
             console.print(f"{title} {done}/{total}  {rate:.1f} {unit}/s  {left}", markup=False)
 
     with live:

@@ -20,6 +20,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from zeroseg.durations import time_left
 from zeroseg.errors import OutputError
 from zeroseg.files import cannot_write, write_text_atomically
 from zeroseg.training.trackers import Tracker
@@ -54,6 +55,7 @@ class Monitor:
         self._log: TextIO | None = None
         self.trackers: list[Tracker] = []  # told of every record; closed at the end
         self._seen_images, self._since = 0, time.monotonic()
+        self._start, self._begun = start, self._since
 
     def __enter__(self) -> Monitor:
         if not self._writes:
@@ -103,7 +105,10 @@ class Monitor:
         )
         self._progress.update(self._task, words=words)
         if not self._live:
-            self._console.print(f"{self._title} {step + 1}/{self._steps}  {words}", soft_wrap=True, highlight=False)
+            each = (time.monotonic() - self._begun) / max(step + 1 - self._start, 1)  # evaluations are in it
+            left = time_left(each * (self._steps - step - 1))
+            line = f"{self._title} {step + 1}/{self._steps}  {left}  {words}"
+            self._console.print(line, soft_wrap=True, highlight=False)
 
     def say(self, sentence: str) -> None:
         """One sentence above the progress line."""
