@@ -154,7 +154,7 @@ def test_cache_goes_on_reports_the_unreadable_and_refuses_other_views(
     words = ["cache", photos, "--recipe", "tiny", "--out", cache]
     said = call(*words)
     assert said.code == 0
-    assert "1 images could not be read" in said.out
+    assert "1 image could not be read" in said.out
     assert json.loads((cache / "quarantine.jsonl").read_text())["image"] == str(photos / "broken.jpg")
     write_photos(photos, 6)
     assert "1 images embedded, 5 already there" in call(*words).out
@@ -175,9 +175,9 @@ def test_cache_of_nothing(call: Call, recipe: DistillConfig, tmp_path: Path):
 
 
 def test_distill_refuses_a_cache_of_another_teacher(call: Call, recipe: DistillConfig, photos: Path, tmp_path: Path):
+    assert recipe.views == VIEWS
     call("cache", photos, "--recipe", "tiny", "--out", tmp_path / "cache")
-    manifest = tmp_path / "cache/manifest.json"
-    manifest.write_text(manifest.read_text().replace(Teacher.from_pretrained(recipe.student.teacher).fingerprint, "?"))
+    (tmp_path / "cache/manifest.json").write_text(replace(FeatureCache(tmp_path / "cache").manifest, teacher="?").text)
     words = [
         "distill",
         "--recipe",

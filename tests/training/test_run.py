@@ -227,3 +227,14 @@ def test_what_a_judge_remembers_is_in_the_checkpoint(tmp_path: Path):
     assert Toy().run(tmp_path / "run", evaluate=Looks(), judge=again, resume=True)
     assert again.steps == [5, 6]
     assert again.value == 2.5  # of the first run's second evaluation
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_begins_again(tmp_path: Path, whole: list[torch.Tensor]):
+    """With --resume, so that a job of a queue needs nobody; other settings are refused all the same."""
+    run = tmp_path / "run"
+    assert Toy().run(run, OFTEN)
+    for path in checkpoints_in(run):
+        path.unlink()
+    again = Toy()
+    assert again.run(run, OFTEN, resume=True)
+    assert_same(again.weights(), whole)

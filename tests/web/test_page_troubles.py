@@ -134,6 +134,7 @@ def test_a_word_that_is_refused_may_be_removed(opened: Opening):
     seen.page.get_by_text("has 301 letters").wait_for()
     seen.page.locator("#legend .remove").first.click()
     seen.page.get_by_text("has 301 letters").wait_for(state="hidden")
+    assert seen.page.locator("#legend .remove").count() == 0
 
 
 @pytest.mark.parametrize("right", ["secret", "тайна é"])

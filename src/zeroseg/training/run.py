@@ -102,8 +102,9 @@ class _Training:
             raise ConfigError("compile needs a GPU with CUDA, on which it gains something: turn it off here.")
         expect_blocks(self.objective.model, loop.compile, loop.checkpoint_activations)
         expect_trackers(self.objective.loop.log_to)
-        restarted = processes.is_restarted() and run_settings.is_run(self.run)
-        if resume and not restarted:
+        begun = run_settings.is_run(self.run)
+        restarted = processes.is_restarted() and begun
+        if resume and not begun:  # one that was killed before its first checkpoint begins again
             expect_checkpoint(self.run)
         kept.enter_context(held(self.run, inside=True))
         remove_left_overs(self.run)

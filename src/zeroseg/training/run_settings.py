@@ -10,8 +10,10 @@ from zeroseg.errors import TrainingError
 from zeroseg.files import write_text_atomically
 
 NAME = "settings.json"
-FREE_TO_CHANGE = ("workers", "micro_batches", "compile", "checkpoint_activations", "log_to")
-"""Settings of the loop that change only speed and memory."""
+FREE_TO_CHANGE = (
+    "workers", "micro_batches", "compile", "checkpoint_activations", "log_to", "checkpoint_every", "log_every"
+)  # fmt: skip
+"""Settings of the loop that change only speed and memory, and what is written when."""
 MOST_SAID, LONGEST_VALUE = 3, 60  # settings, and letters of a value, in a message
 LATER = {"encoder": "vit", "trainable_blocks": None, "encoder_rate": 1.0, "ema": 0.0, "own_resolution": False}
 """Settings that runs of earlier versions do not name, with the values that these runs have."""
