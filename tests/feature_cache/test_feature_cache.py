@@ -418,3 +418,11 @@ def test_what_killed_processes_left_in_the_index_is_removed(photos: list[Path], 
     os.utime(left, (1e9, 1e9))
     in_small_shards(photos, teacher(), VIEWS, tmp_path / "cache")
     assert not left.exists()
+
+
+def test_a_pipe_among_the_pictures_is_not_waited_for(photos: list[Path], tmp_path: Path):
+    """It is listed, as what cannot be read."""
+    os.mkfifo(tmp_path / "pipe.png")
+    report = in_small_shards([*photos, tmp_path / "pipe.png"], teacher(), VIEWS, tmp_path / "cache")
+    assert (report.embedded, report.unreadable) == (8, 1)
+    assert "not a file" in read_quarantine(tmp_path / "cache")[str(tmp_path / "pipe.png")]

@@ -94,6 +94,8 @@ def status_of(path: Path) -> Status:
     member = _member(path)
     if member is None:
         found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # reading a pipe would wait for ever
+            raise OSError(errno.EINVAL, "it is not a file", str(path))
         return Status(found.st_size, found.st_mtime_ns)
     if has_rows(member.archive):
         _row(member, path)
