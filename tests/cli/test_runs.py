@@ -84,3 +84,25 @@ def test_no_runs_and_no_folder_are_said(call: Call, tmp_path: Path):
 def test_a_curve_goes_from_the_lowest_to_the_highest(values: list[float], drawn: str):
     assert curve(values) == drawn
     assert len(curve([float(n) for n in range(1000)])) == 24
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"step": 3, "loss": 2.5}',
+        '{"step": 3, "loss": NaN, "images_per_second": "x"}\n{"step": 4, "loss": Infinity}',
+        '{"step": 3, "loss": 1.5, "images_per_second": []}',
+    ],
+)
+def test_a_log_without_checksums_may_say_anything(line: str, runs: Path, call: Call):
+    """Logs of earlier versions have none."""
+    (runs / "done" / "log.jsonl").write_text(f"{line}\n", encoding="utf-8")
+    for words in (["--curves"], ["--json"]):
+        assert call("runs", str(runs / "done"), *words).code == 0
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"loop": {"steps": 1e400}}'])
+def test_settings_may_be_anything(content: str, runs: Path, call: Call):
+    """Then the run is damaged."""
+    (runs / "done" / "settings.json").write_text(content, encoding="utf-8")
+    assert "damaged" in call("runs", str(runs / "done")).out

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from zeroseg.training.checkpoint import checkpoints_in, is_whole, step_of
 from zeroseg.training.monitor import LOG_NAME, Row, read_log
@@ -56,7 +57,7 @@ def state_of(run: Path, name: str) -> RunState:
     results = tuple(result for result in RESULTS if (run / result / "config.json").is_file())
     logged = max((row["step"] + 1 for row in log), default=0)
     done = step_of(saved[0]) if saved else 0
-    losses = tuple((row["step"] + 1, row["loss"]) for row in log if isinstance(row.get("loss"), float))
+    losses = tuple((row["step"] + 1, row["loss"]) for row in log if _is_number(row.get("loss")))
     running = _is_held(run)
     if running:
         state: State = "running"
@@ -71,7 +72,7 @@ def state_of(run: Path, name: str) -> RunState:
         steps=steps,
         loss=losses[-1][1] if losses else None,
         figure=next((figure for row in reversed(log) if (figure := _figure(row))), None),
-        images_per_second=next((row["images_per_second"] for row in reversed(log) if row.get("loss")), None),
+        images_per_second=next((rate for row in reversed(log) if (rate := _rate(row)) is not None), None),
         checkpoint=saved[0].name if saved else None,
         results=results,
         losses=losses,
@@ -83,12 +84,23 @@ def _figure(row: Row) -> tuple[str, float] | None:
     if "loss" in row or "skipped" in row:
         return None
     named = ((key, value) for key, value in row.items() if key not in ("step", "time", "images_per_second"))
-    return next(((key, value) for key, value in named if isinstance(value, float)), None)
+    return next(((key, value) for key, value in named if _is_number(value)), None)
+
+
+def _rate(row: Row) -> float | None:
+    """Images a second, of a record with a loss."""
+    rate = row.get("images_per_second")
+    return rate if "loss" in row and _is_number(rate) else None
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    """Whether a value of a log is a finite number with decimals; lines of earlier versions have no checksum."""
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def _steps(run: Path) -> int | None:
     """The steps of a run by its settings; None if these are damaged."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         settings: Any = json.loads((run / SETTINGS).read_text(encoding="utf-8"))
         return int(settings["loop"]["steps"])
     return None
