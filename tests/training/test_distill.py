@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from tests.tiny import LITE_STUDENT, PATCH_STUDENT, STUDENT, VIEWS, teacher, write_photos
+from tests.training.test_loop import forget_settings
 from zeroseg.errors import CacheError, ConfigError, TrainingError
 from zeroseg.feature_cache import FeatureCache, build_cache
 from zeroseg.student import Student, StudentConfig
@@ -194,6 +195,7 @@ def test_a_run_of_before_there_were_other_encoders_is_resumed(
     del settings["distill"]["trainable_blocks"]
     del settings["loop"]["optimiser"]["encoder_rate"]
     path.write_text(json.dumps(settings), encoding="utf-8")
+    forget_settings(tmp_path / "run")
     with pytest.raises(TrainingError, match=r"other settings \(distill\."):
         distill(images, cache, replace(OURS, trainable_blocks=1), tmp_path / "run", resume=True, quiet=True)
     assert distill(images, cache, OURS, tmp_path / "run", resume=True, quiet=True) is not None
@@ -243,6 +245,7 @@ def test_a_run_of_before_there_were_micro_batches_is_resumed(pictures: tuple[lis
     settings = json.loads(path.read_text(encoding="utf-8"))
     del settings["loop"]["micro_batches"], settings["distill"]["views"]["own_resolution"]
     path.write_text(json.dumps(settings), encoding="utf-8")
+    forget_settings(tmp_path / "run")
     resumed = distill(images, cache, OURS, tmp_path / "run", resume=True, quiet=True)
     assert whole is not None
     assert resumed is not None

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -240,9 +241,36 @@ def test_folder_in_use_and_folder_without_a_run(tmp_path: Path):
         Toy().run(tmp_path / "new", resume=True)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "{}", None])
-def test_settings_that_are_damaged_or_missing_are_said(content: str | None, tmp_path: Path):
+def forget_settings(run: Path) -> None:
+    """Make a run one of an earlier version, whose checkpoints had no settings."""
+    checkpoints = Checkpoints(run)
+    state = checkpoints.load()
+    del state["settings"]
+    checkpoints.save(state)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", "[" * 100_000, '{"loop": {"steps": 1e400}}', None])
+def test_settings_that_are_damaged_or_missing_are_those_of_the_checkpoint(content: str | None, tmp_path: Path):
+    """They are written again; a checkpoint of an earlier version has none, so it is said."""
     assert not Toy(on_step=stop_at(2)).run(tmp_path / "run")
+    path = tmp_path / "run" / "settings.json"
+    whole = path.read_bytes()
+    path.unlink()
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    shutil.copytree(tmp_path / "run", tmp_path / "former")
+    assert Toy().run(tmp_path / "run", resume=True)
+    assert path.read_bytes() == whole
+    forget_settings(tmp_path / "former")
+    with pytest.raises(TrainingError, match=r"missing or damaged|other settings"):
+        Toy().run(tmp_path / "former", resume=True)
+
+
+@pytest.mark.parametrize("content", ["{", None])
+def test_settings_that_are_damaged_or_missing_are_said(content: str | None, tmp_path: Path):
+    """Where the checkpoints of an earlier version do not have them."""
+    assert not Toy(on_step=stop_at(2)).run(tmp_path / "run")
+    forget_settings(tmp_path / "run")
     path = tmp_path / "run" / "settings.json"
     path.unlink()
     if content is not None:

@@ -111,8 +111,8 @@ class _Training:
         if not resume and not restarted:
             run_settings.start(self.run, self.settings)
             return None
-        run_settings.expect_same(self.run, self.settings)
         state = self.checkpoints.load() if checkpoints_in(self.run) else None
+        run_settings.expect_same(self.run, self.settings, None if state is None else state.get("settings"))
         forget_after(self.run, -1 if state is None else state["step"])
         if state is not None and self.judge is not None:
             self.judge.load_state_dict(state.get("judge"))
@@ -148,7 +148,7 @@ class _Training:
         """Write a checkpoint."""
         state: State = {
             "model": self.objective.model.state_dict(), "optimiser": self.optimiser.state_dict(),
-            "step": self.done, "bad": self.bad, "due": self.due,
+            "step": self.done, "bad": self.bad, "due": self.due, "settings": run_settings.plain(self.settings),
         }  # fmt: skip
         parts = {"judge": self.judge, "average": self.average, "scale": self.optimiser.scale}
         state |= {name: part.state_dict() for name, part in parts.items() if part is not None}

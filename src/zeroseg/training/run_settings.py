@@ -1,4 +1,7 @@
-"""The settings of a run in its folder: a run is resumed with the settings that it was started with."""
+"""The settings of a run in its folder: a run is resumed with the settings that it was started with.
+
+They are also in each checkpoint, which has a checksum: so a file of settings that is damaged or lost is written again.
+"""
 
 from __future__ import annotations
 
@@ -34,21 +37,39 @@ def is_run(run: Path) -> bool:
     return (run / NAME).exists()
 
 
-def expect_same(run: Path, settings: Settings) -> None:
-    """Raise `TrainingError` unless a run was started with these settings; some are free to change."""
-    path, settings = run / NAME, json.loads(json.dumps(settings))
+def expect_same(run: Path, settings: Settings, saved: Settings | None = None) -> None:
+    """Raise `TrainingError` unless a run was started with these settings; some are free to change.
+
+    `saved`: the settings that its checkpoint has; those of earlier versions have none. Raises `OutputError`.
+    """
+    path, settings = run / NAME, plain(settings)
+    if saved is not None and _stored(path) != saved:
+        write_text_atomically(path, json.dumps(saved, indent=2) + "\n")
     try:
         former = _with_later(json.loads(path.read_text(encoding="utf-8")), settings)
         for name in FREE_TO_CHANGE:
             if name in settings["loop"]:
                 former["loop"][name] = settings["loop"][name]
         _free_teachers_place(former, settings)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise TrainingError(f"{path} is missing or damaged: delete the folder and start again.") from error
     changed = _changes(former, settings)
     if changed:
         said = "; ".join(changed[:MOST_SAID]) + (" .." if len(changed) > MOST_SAID else "")
         raise TrainingError(f"{run} was started with other settings ({said}): resume with the same ones.")
+
+
+def plain(settings: Settings) -> Settings:
+    """Settings as the file has them."""
+    return json.loads(json.dumps(settings))
+
+
+def _stored(path: Path) -> Any:
+    """What the file has; None if it cannot be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
 def _changes(former: Settings, settings: Settings, place: str = "") -> list[str]:
