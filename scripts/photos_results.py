@@ -36,7 +36,7 @@ def main() -> None:
     segmenters = [Segmenter.from_pretrained(name, given.teacher) for name in given.students]
     first = segmenters[0]
     subjects = [student_subject(seed, segmenter) for seed, segmenter in enumerate(segmenters)]
-    subjects += read_outs(first.teacher, first.read_out)
+    subjects += read_outs(first.whole_teacher, first.read_out)
     sets = PhotoSets(given.data, given.size, given.size or PhotoSets.validation)
     if given.seconds:
         time_recorded(subjects, sets, given.records)

@@ -29,7 +29,7 @@ WIDTH_DEPTH = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution with a bias and TensorFlow's "same" padding."""
+    """A convolution with a bias and TensorFlow's "same" padding. Its stride is at most its kernel's size."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__(inputs, outputs, kernel, stride, kernel // 2 if stride == 1 else 0, groups=groups)
@@ -38,7 +38,8 @@ class SameConv2d(nn.Conv2d):
         """The convolution; h and w are H and W divided by the stride, rounded up."""
         kernel, stride = self.kernel_size[0], self.stride[0]
         if stride > 1:
-            down, across = (max((ceil(n / stride) - 1) * stride + kernel - n, 0) for n in input.shape[-2:])
+            # in whole numbers and without max(), so that an export follows it: the output has ceil(n / stride)
+            down, across = (((n + stride - 1) // stride - 1) * stride + kernel - n for n in input.shape[-2:])
             input = F.pad(input, (across // 2, across - across // 2, down // 2, down - down // 2))
         return super().forward(input)
 

@@ -23,8 +23,8 @@ from zeroseg import scoring
 from zeroseg.errors import WeightsError
 from zeroseg.kept_words import FEWEST, keep_embeddings, kept_embeddings
 from zeroseg.student import Student
-from zeroseg.student.config import Naming, ReadOut
-from zeroseg.teacher import Teacher
+from zeroseg.student.config import Naming, ReadOut, StudentConfig
+from zeroseg.teacher import TextTower
 
 Size = tuple[int, int]  # height, width
 KEPT = 16  # lists of words whose embeddings are kept
@@ -89,6 +89,7 @@ class StudentEncoder:
 
     def __init__(self, student: Student) -> None:
         self.student = student.eval()
+        self.config: StudentConfig = student.config
         self.shorter_side = student.config.inference_size
         self.multiple = student.config.patch_size
 
@@ -122,7 +123,7 @@ def fingerprint(encoder: ImageEncoder) -> str:
     """A hash of an encoder: what it is, the size that it sees, and a student's weights. Its teacher has its own."""
     if isinstance(encoder, Resized):
         return fingerprint(encoder.encoder) + f"-{encoder.shorter_side}"
-    method = getattr(encoder, "method", None)  # of read-outs of a teacher
+    method = getattr(encoder, "method", None)  # of read-outs of a teacher; of exported students, the hash of their file
     digest = hashlib.sha256(repr((type(encoder).__name__, method, encoder.shorter_side)).encode())
     weights = encoder.student.state_dict() if isinstance(encoder, StudentEncoder) else {}
     for name in sorted(weights):
@@ -137,7 +138,7 @@ class WordEmbedder:
     All read-outs of a segmenter share one; several threads may use it at once.
     """
 
-    def __init__(self, teacher: Teacher) -> None:
+    def __init__(self, teacher: TextTower) -> None:
         self.teacher = teacher
         self._kept: OrderedDict[tuple[tuple[str, ...], tuple[str, ...]], Tensor] = OrderedDict()
         self._lock = threading.Lock()

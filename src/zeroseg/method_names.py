@@ -1,5 +1,6 @@
-"""Names of namings, encoders, background rules, baselines, protocols and formats, as text, so that the command line can
-list them without torch. `student`, `rules`, `baselines`, `evaluation.protocols` and `formats` define them."""
+"""Names of namings, encoders, background rules, baselines, protocols, formats and exports, as text, so that the command
+line can list them without torch. `student`, `rules`, `baselines`, `evaluation.protocols`, `formats` and `exported`
+define them."""
 
 from __future__ import annotations
 
@@ -16,3 +17,5 @@ FormatName = Literal[
     "voc-png", "index-png", "numpy", "labelme", "yolo", "geojson", "geotiff",
     "coco", "coco-polygons", "coco-panoptic", "coco-semantic", "datumaro", "label-studio", "cvat",
 ]  # fmt: skip
+Runtime = Literal["onnx", "openvino", "torch"]
+Precision = Literal["fp32", "fp16", "int8"]

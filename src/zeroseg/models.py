@@ -15,6 +15,7 @@ Part = Literal["student", "teacher"]
 WEIGHTS = Path(__file__).parent / "weights"
 CONFIG = "config.json"
 STUDENT_KIND = "zeroseg-student"  # the "kind" in a student's config
+EXPORTED_KIND = "zeroseg-exported"  # the "kind" in the config of an exported student with its text encoder
 TEACHER_TYPES = ("clip", "siglip", "siglip2", "vision-text-dual-encoder")  # the "model_type" in those of teachers
 FORMER_NAMES = {"bundled": "picturebook"}  # in configs and commands of earlier versions
 

@@ -24,6 +24,8 @@ from zeroseg import scoring
 from zeroseg.components import without_small_components
 from zeroseg.encoding import Encoded, ImageEncoder, Size, StudentEncoder, WordEmbedder
 from zeroseg.errors import WeightsError
+from zeroseg.exported import ExportedEncoder, ExportedText, is_exported, read
+from zeroseg.hub import folder_of
 from zeroseg.images import ImageSource, borrow_image, resize, resize_picture
 from zeroseg.known_words import said_of_labels
 from zeroseg.models import DEFAULT
@@ -32,7 +34,7 @@ from zeroseg.rules import BackgroundRule, ClassScores, Sigmoid, rule_named
 from zeroseg.segmentation import BACKGROUND, Segmentation
 from zeroseg.student import Student
 from zeroseg.student.config import ReadOut, StudentConfig
-from zeroseg.teacher import Teacher
+from zeroseg.teacher import Teacher, TextTower
 from zeroseg.vocabulary import UnknownWordsWarning, Vocabulary, label_key, make_vocabulary
 
 LARGEST_ASPECT = 6  # longer pictures are compressed to it: position embeddings do not extend that far
@@ -44,7 +46,7 @@ class Segmenter:
     """Segments images by words: `Segmenter.from_pretrained()("photo.jpg", labels=["dog", "grass"])`."""
 
     def __init__(
-        self, encoder: ImageEncoder, teacher: Teacher, read_out: ReadOut, words: WordEmbedder | None = None
+        self, encoder: ImageEncoder, teacher: TextTower, read_out: ReadOut, words: WordEmbedder | None = None
     ) -> None:
         """`encoder` finds regions in images, `teacher` embeds words, `read_out` decides how regions get names.
 
@@ -59,9 +61,13 @@ class Segmenter:
     ) -> Segmenter:
         """Load a student (a bundled name, a folder or a hub name) with the text encoder of its teacher.
 
+        The folder may be one of `zeroseg export`, which has its own text encoder and runs on the CPU.
         `teacher` overrides the name in the student's config. `device`: by default CUDA if it is available.
         Raises `TeacherError`, and `WeightsError`, also for a teacher that the student was not distilled from.
         """
+        folder = folder_of(model, "student")
+        if is_exported(folder):
+            return cls._exported(folder, teacher, device)
         student = Student.from_pretrained(model)
         text_encoder = Teacher.from_pretrained(teacher or student.config.teacher)
         named = f"the student {model}", f"the teacher {teacher or student.config.teacher}"
@@ -70,13 +76,30 @@ class Segmenter:
         return cls.of(student.to(device), text_encoder.to(device))
 
     @classmethod
-    def of(cls, student: Student, teacher: Teacher) -> Segmenter:
+    def _exported(cls, folder: Path, teacher: str | Path | None, device: str | None) -> Segmenter:
+        """A segmenter from the folder of an exported model (see `from_pretrained`)."""
+        if device not in (None, "cpu"):
+            raise WeightsError(f"exported models run on the CPU, not on {device}: name the student that was exported.")
+        description = read(folder)
+        text = Teacher.from_pretrained(teacher) if teacher else ExportedText(folder, description)
+        _check_teacher(description.student, text, f"the exported model in {folder}", f"the teacher {teacher}")
+        return cls(ExportedEncoder(folder, description), text, description.student.read_out)
+
+    @classmethod
+    def of(cls, student: Student, teacher: TextTower) -> Segmenter:
         """A segmenter from a student in memory, with the read-out of its config.
 
         Raises `WeightsError` for a teacher that the student was not distilled from.
         """
         _check_teacher(student.config, teacher, "the student", "the given teacher")
         return cls(StudentEncoder(student), teacher, student.config.read_out)
+
+    @property
+    def whole_teacher(self) -> Teacher:
+        """The teacher with its image tower. Raises `WeightsError` for an exported model: it has texts only."""
+        if not isinstance(self.teacher, Teacher):
+            raise WeightsError("an exported model has no whole teacher: name the student that was exported.")
+        return self.teacher
 
     def __call__(
         self,
@@ -250,7 +273,7 @@ class Segmenter:
         return Segmenter(self.encoder, self.teacher, replace(self.read_out, **changes), self.words)
 
 
-def _check_teacher(config: StudentConfig, teacher: Teacher, student_words: str, teacher_words: str) -> None:
+def _check_teacher(config: StudentConfig, teacher: TextTower, student_words: str, teacher_words: str) -> None:
     """Raise `WeightsError`, which names both, if a teacher's text tower is not the one of the student's own teacher.
 
     A student of an earlier version has no fingerprint of it: then only the widths are compared.

@@ -73,7 +73,7 @@ class Setting:
 
     def teacher(self, model: str) -> Teacher:
         """The teacher of a model."""
-        return self.segmenter(model).teacher
+        return self.segmenter(model).whole_teacher
 
 
 def random_vitb16(device: torch.device) -> Segmenter:

@@ -35,6 +35,7 @@ COMMANDS = {
     "study": "ask people which of two segmentations is better: draw, serve, report",
     "label-studio": "a model for Label Studio: masks for the labels of a project",
     "picturebook": "show scenes of the embedded data set, or write them to files",
+    "export": "a model as files for ONNX Runtime, OpenVINO or torch.export",
     "cost": "parameters and FLOPs of a recipe",
     "bench": "how fast things are, each beside the least that it could take",
 }

@@ -276,6 +276,7 @@ class Evaluate:
     def _student(self) -> tuple[zeroseg.Segmenter, Names]:
         """A student, and the names of student and teacher."""
         from zeroseg.encoding import StudentEncoder
+        from zeroseg.exported import ExportedEncoder
 
         given: dict[str, Any] = {"naming": self.naming, "refinement": self.refinement}
         model = self.model or default_for(self.dataset)
@@ -283,8 +284,8 @@ class Evaluate:
         if self.background is not None:
             given["background"] = segmenter.rule(self.background)
         segmenter = segmenter.reading(**{name: value for name, value in given.items() if value is not None})
-        assert isinstance(segmenter.encoder, StudentEncoder)
-        return segmenter, {"model": model, "teacher": self.teacher or segmenter.encoder.student.config.teacher}
+        assert isinstance(segmenter.encoder, StudentEncoder | ExportedEncoder)
+        return segmenter, {"model": model, "teacher": self.teacher or segmenter.encoder.config.teacher}
 
 
 def _table(ious: Mapping[str, float]) -> Table:

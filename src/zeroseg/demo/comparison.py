@@ -40,7 +40,7 @@ def compare(trained: TrainingRun, cache: FeatureCache, bundled: Segmenter, confi
     Margins are tuned on validation scenes; the two trained students use those of their configs. The baselines are those
     of `zeroseg evaluate --method`, with as many iterations of refinement as the student.
     """
-    by = bundled.teacher
+    by = bundled.whole_teacher
     untrained = build_student(trained.config, cache, by).to(by.device).eval()
     validation = open_dataset(DATASET, "validation", config.tuning_scenes)
     held_out = open_dataset(DATASET, "held-out", config.table_scenes)

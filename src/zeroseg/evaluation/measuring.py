@@ -19,6 +19,7 @@ from zeroseg.evaluation.partial import partial_path
 from zeroseg.evaluation.protocols import Protocol
 from zeroseg.evaluation.record import OWN_MARGIN, Tuned
 from zeroseg.evaluation.thresholds import Sweep, calibrate_margin, sweep_finely, tune_margin
+from zeroseg.exported import ExportedEncoder
 from zeroseg.segmenter import Segmenter
 from zeroseg.vocabulary import Vocabulary
 
@@ -174,7 +175,8 @@ def _origin(segmenter: Segmenter, protocol: Protocol) -> str:
     if protocol.background is not None:
         return "the protocol's"
     encoder = segmenter.encoder
-    own = encoder.student.config.read_out.background.name if isinstance(encoder, StudentEncoder) else None
+    is_student = isinstance(encoder, StudentEncoder | ExportedEncoder)
+    own = encoder.config.read_out.background.name if is_student else None
     return OWN_MARGIN if own in (None, segmenter.read_out.background.name) else "the default of this rule"
 
 

@@ -40,7 +40,7 @@ from zeroseg.scoring import STRIP, interpolation
 from zeroseg.segmentation import BACKGROUND, Segmentation
 from zeroseg.segmenter import Segmenter
 from zeroseg.student.config import ReadOut
-from zeroseg.teacher import Teacher
+from zeroseg.teacher import TextTower
 from zeroseg.vocabulary import Vocabulary
 
 LONGEST_SIDE = 2048  # pixels, of a resized picture
@@ -102,7 +102,7 @@ class SlidingSegmenter(Segmenter):
     """
 
     def __init__(
-        self, encoder: ImageEncoder, teacher: Teacher, read_out: ReadOut, words: WordEmbedder | None, sliding: Sliding
+        self, encoder: ImageEncoder, teacher: TextTower, read_out: ReadOut, words: WordEmbedder | None, sliding: Sliding
     ) -> None:
         super().__init__(encoder, teacher, read_out, words)
         self.sliding = sliding

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -167,7 +168,7 @@ class Encoder(PatchEncoder):
         if keep is not None:
             x = gather(x, keep)
         if self.config.class_token:
-            x = torch.cat([self.class_token.expand(len(x), -1, -1).to(x.dtype), x], dim=1)
+            x = torch.cat([self.class_token.expand(x.shape[0], -1, -1).to(x.dtype), x], dim=1)
         x = self.input_norm(x)
         for block in self.blocks:
             x = block(x)
@@ -216,13 +217,19 @@ def sine_positions(side: int, width: int) -> Float[Tensor, "1 P D"]:
     return torch.cat([columns, rows], dim=1).float()[None]
 
 
-def resize_positions(positions: Float[Tensor, "1 P D"], h: int, w: int) -> Float[Tensor, "1 N D"]:
-    """Position embeddings of a square grid, interpolated to h x w patches."""
+def resize_positions(
+    positions: Float[Tensor, "1 P D"], h: int | torch.SymInt, w: int | torch.SymInt
+) -> Float[Tensor, "1 N D"]:
+    """Position embeddings of a square grid, interpolated to h x w patches.
+
+    An exported network interpolates to any size, the square's own too, where that changes nothing.
+    """
     side = round(positions.shape[1] ** 0.5)
-    if (h, w) == (side, side):
+    if not torch.compiler.is_exporting() and (h, w) == (side, side):
         return positions
     grid = rearrange(positions, "1 (h w) d -> 1 d h w", h=side)
-    grid = F.interpolate(grid, size=(h, w), mode="bicubic", align_corners=False)
+    size: Any = (h, w)
+    grid = F.interpolate(grid, size=size, mode="bicubic", align_corners=False)
     return rearrange(grid, "1 d h w -> 1 (h w) d")
 
 

@@ -114,7 +114,7 @@ class LightGrouping(Grouping):
     ) -> tuple[Float[Tensor, "B S D"], Float[Tensor, "B S N"]]:
         """See `Grouping.forward`."""
         tokens = self.norm_tokens(tokens)
-        segments = self.segment_tokens.expand(len(groups), -1, -1)
+        segments = self.segment_tokens.expand(groups.shape[0], -1, -1)
         segments = segments + self.attention(self.norm_segments(segments), tokens)
         segments = segments + self.gathered_mlp(self.norm_gathered(segments))
         gathered, soft = self._assign(self.norm_query(segments), tokens, generator)
@@ -150,7 +150,7 @@ class GroupViTGrouping(Grouping):
 
     def group_tokens(self, earlier: Float[Tensor, "B E D"]) -> Float[Tensor, "B G D"]:
         """The learned tokens, plus the mixed tokens of the stage before if there is one."""
-        first = self.first_tokens.expand(len(earlier), -1, -1)
+        first = self.first_tokens.expand(earlier.shape[0], -1, -1)
         return first + self.mix_earlier(self.norm_earlier(earlier)) if earlier.shape[1] else first
 
     def forward(

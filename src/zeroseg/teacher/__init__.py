@@ -9,8 +9,10 @@ from zeroseg.teacher.locked import LockedTeacher
 from zeroseg.teacher.siglip import SiglipTeacher
 from zeroseg.teacher.teacher import Teacher
 from zeroseg.teacher.text_encoder import TextEncoder
+from zeroseg.teacher.text_tower import TextTower
 from zeroseg.teacher.vision_tower import VisionTower
 
 __all__ = [
-    "Attend", "ClipTeacher", "LastAttention", "LockedTeacher", "SiglipTeacher", "Teacher", "TextEncoder", "VisionTower",
+    "Attend", "ClipTeacher", "LastAttention", "LockedTeacher", "SiglipTeacher", "Teacher", "TextEncoder", "TextTower",
+    "VisionTower",
 ]  # fmt: skip

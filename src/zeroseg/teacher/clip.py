@@ -94,15 +94,15 @@ class ClipTextEncoder(TextEncoder):
     """The text encoder of a CLIP."""
 
     def __init__(self, model: CLIP, tokenizer: CLIPTokenizer, mean: list[float], std: list[float]) -> None:
-        super().__init__(model)
-        self._tokenizer, self._mean, self._std = tokenizer, mean, std
+        super().__init__(model, tokenizer)
+        self._mean, self._std = mean, std
         model.requires_grad_(True)
         model.vision_model.requires_grad_(False)
         model.visual_projection.requires_grad_(False)
 
     def as_teacher(self) -> ClipTeacher:
         """A frozen copy with the current weights."""
-        teacher = ClipTeacher(copy.deepcopy(self.model), self._tokenizer, self._mean, self._std)
+        teacher = ClipTeacher(copy.deepcopy(self.model), self.tokenizer, self._mean, self._std)
         teacher.to(self.model.device)
         return teacher
 
@@ -115,10 +115,10 @@ class ClipTextEncoder(TextEncoder):
             image_mean=self._mean,
             image_std=self._std,
         )
-        save_whole(self.model, self._tokenizer, processor, folder)
+        save_whole(self.model, self.tokenizer, processor, folder)
 
     def _tokenize(self, texts: list[str]) -> Int[Tensor, "L T"]:
-        return tokenize(self.model, self._tokenizer, texts)["input_ids"]
+        return tokenize(self.model, self.tokenizer, texts)["input_ids"]
 
 
 def tokenize(model: CLIP, tokenizer: Any, texts: list[str]) -> Any:

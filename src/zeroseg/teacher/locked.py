@@ -98,27 +98,27 @@ class LockedTextEncoder(TextEncoder):
     """The text encoder of a LiT; its image tower and the projection of images stay as they are."""
 
     def __init__(self, model: LIT, tokenizer: Any, mean: list[float], std: list[float], size: int) -> None:
-        super().__init__(model)
-        self._tokenizer, self._mean, self._std, self._size = tokenizer, mean, std, size
+        super().__init__(model, tokenizer)
+        self._mean, self._std, self._size = mean, std, size
         model.requires_grad_(True)
         model.vision_model.requires_grad_(False)
         model.visual_projection.requires_grad_(False)
 
     def as_teacher(self) -> LockedTeacher:
         """A frozen copy with the current weights."""
-        teacher = LockedTeacher(copy.deepcopy(self.model), self._tokenizer, self._mean, self._std, self._size)
+        teacher = LockedTeacher(copy.deepcopy(self.model), self.tokenizer, self._mean, self._std, self._size)
         teacher.to(self.model.device)
         return teacher
 
     def save(self, folder: Path) -> None:
         """Write a LiT as a folder of `transformers`, its weights in float16."""
-        save_whole(self.model, self._tokenizer, image_processor(self._mean, self._std, self._size), folder)
+        save_whole(self.model, self.tokenizer, image_processor(self._mean, self._std, self._size), folder)
 
     def embed(self, tokens: Int[Tensor, "L T"]) -> Float[Tensor, "L D"]:
         """Embeddings of texts, not normalised. Padding is masked where it has a token of its own (not in CLIP)."""
-        padding, end = self._tokenizer.pad_token_id, self._tokenizer.eos_token_id
+        padding, end = self.tokenizer.pad_token_id, self.tokenizer.eos_token_id
         mask = None if padding == end else (tokens != padding).long()
         return self.model.get_text_features(input_ids=tokens, attention_mask=mask).pooler_output.float()
 
     def _tokenize(self, texts: list[str]) -> Int[Tensor, "L T"]:
-        return tokenize(self.model, self._tokenizer, texts)["input_ids"]
+        return tokenize(self.model, self.tokenizer, texts)["input_ids"]

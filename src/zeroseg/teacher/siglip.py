@@ -131,15 +131,15 @@ class SiglipTextEncoder(TextEncoder):
     """The text encoder of a SigLIP. Its bias on logits is not trained: the contrastive loss does not use it."""
 
     def __init__(self, model: SIGLIP, tokenizer: Any, mean: list[float], std: list[float]) -> None:
-        super().__init__(model)
-        self._tokenizer, self._mean, self._std = tokenizer, mean, std
+        super().__init__(model, tokenizer)
+        self._mean, self._std = mean, std
         model.requires_grad_(True)
         model.vision_model.requires_grad_(False)
         model.logit_bias.requires_grad_(False)
 
     def as_teacher(self) -> SiglipTeacher:
         """A frozen copy with the current weights."""
-        teacher = SiglipTeacher(copy.deepcopy(self.model), self._tokenizer, self._mean, self._std)
+        teacher = SiglipTeacher(copy.deepcopy(self.model), self.tokenizer, self._mean, self._std)
         teacher.to(self.model.device)
         return teacher
 
@@ -152,10 +152,10 @@ class SiglipTextEncoder(TextEncoder):
         else:
             side = {"height": vision.image_size, "width": vision.image_size}
             processor = cast(SIGLIP, SiglipImageProcessorPil)(size=side, **pixels)
-        save_whole(self.model, self._tokenizer, processor, folder)
+        save_whole(self.model, self.tokenizer, processor, folder)
 
     def _tokenize(self, texts: list[str]) -> Int[Tensor, "L T"]:
-        return tokenize(self.model, self._tokenizer, texts)
+        return tokenize(self.model, self.tokenizer, texts)
 
 
 def load_tokenizer(name: str) -> Any:

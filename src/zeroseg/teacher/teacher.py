@@ -5,7 +5,7 @@ Letters: B image, C text, T token, P patch, D embedding width, H W pixels, S the
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -31,13 +31,14 @@ from zeroseg.precision import mixed_precision, plain_attention
 from zeroseg.teacher.fingerprints import PROBE, fingerprint, text_fingerprint
 from zeroseg.teacher.last_attention import Attend
 from zeroseg.teacher.text_encoder import TextEncoder
+from zeroseg.teacher.text_tower import TextTower
 from zeroseg.teacher.vision_tower import VisionTower
 
 KNOWN_WORDS = "known_words.txt"
 TEXTS_AT_ONCE, IMAGES_AT_ONCE = 256, 128
 
 
-class Teacher(ABC):
+class Teacher(TextTower):
     """A frozen model with its tokenizer and its pixel normalisation. It is never trained and gets no gradient.
 
     `size` is the side of its input in pixels, `patch_size` the side of a patch. `mean` and `std` (3 1 1) normalise
@@ -52,8 +53,6 @@ class Teacher(ABC):
     """The values of `model_type` in the config.json of its models."""
     dense_methods: ClassVar[tuple[DenseMethod, ...]] = get_args(DenseMethod)
     """The dense read-outs that its models have. With "maskclip" alone, `patch_embeddings` does not use `attend`."""
-    known_words: KnownWords | None = None
-    """The words that its text tower has learned; None if its folder has no known_words.txt."""
 
     def __init__(
         self,
@@ -106,19 +105,23 @@ class Teacher(ABC):
     def _load(cls, name: str) -> Teacher:
         """Load a model of this family. `from_pretrained` turns errors of `transformers` into a `TeacherError`."""
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """A hash of all weights, which identifies caches."""
+        return self._fingerprint
+
+    @property
+    def text_fingerprint(self) -> str:
+        """A hash of the text tower's weights and of its tokenizer, which identifies the teacher of a student."""
+        return self._text_fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
         return fingerprint(self._model)
 
     @cached_property
-    def text_fingerprint(self) -> str:
-        """A hash of the text tower's weights and of its tokenizer, which identifies the teacher of a student."""
+    def _text_fingerprint(self) -> str:
         return text_fingerprint(self._model, self.token_ids(PROBE))
-
-    def reading(self, label: str) -> str:
-        """The text that it reads for a label: the label itself, or the form of it that it has learned."""
-        return label if self.known_words is None else self.known_words.reading(label)
 
     @property
     def device(self) -> torch.device:

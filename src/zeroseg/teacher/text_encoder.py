@@ -27,9 +27,11 @@ class TextEncoder(nn.Module, ABC):
     is neither used nor trained.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, tokenizer: Any) -> None:
+        """`model` and `tokenizer`: of `transformers`."""
         super().__init__()
         self.model: Any = model
+        self.tokenizer: Any = tokenizer
 
     def tokenize(self, texts: Sequence[str]) -> Int[Tensor, "L T"]:
         """Token ids of texts, padded to one length; texts that are longer than the encoder can read are cut."""

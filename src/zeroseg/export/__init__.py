@@ -1,0 +1,6 @@
+"""Models as files for other runtimes: `zeroseg export`. The room `exported` loads them."""
+
+from zeroseg.export.calibration import bundled_pictures, pixels_of
+from zeroseg.export.making import Form, export
+
+__all__ = ["Form", "bundled_pictures", "export", "pixels_of"]

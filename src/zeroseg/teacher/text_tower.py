@@ -1,0 +1,53 @@
+"""What embeds words: a teacher, or the text encoder of one alone.
+
+Letters: C text, D embedding width.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from zeroseg.known_words import KnownWords
+
+
+class TextTower(ABC):
+    """What a segmenter needs of a teacher. `Teacher` says what `width`, `mean`, `logit_scale` and `logit_bias` are."""
+
+    width: int
+    mean: Tensor
+    logit_scale: float
+    logit_bias: float | None
+    known_words: KnownWords | None = None
+    """The words that it has learned; None if its folder has no known_words.txt."""
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where its embeddings are."""
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A hash of all weights."""
+
+    @property
+    @abstractmethod
+    def text_fingerprint(self) -> str:
+        """A hash of the text tower's weights and of its tokenizer, which identifies the teacher of a student."""
+
+    @abstractmethod
+    def embed_texts(self, texts: Sequence[str]) -> Float[Tensor, "C D"]:
+        """Embeddings of texts, normalised to length 1. Texts that are longer than the tower can read are cut."""
+
+    @abstractmethod
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """The token ids of texts as they are embedded: cut to the length of the text encoder, and padded."""
+
+    def reading(self, label: str) -> str:
+        """The text that it reads for a label: the label itself, or the form of it that it has learned."""
+        return label if self.known_words is None else self.known_words.reading(label)
