@@ -377,6 +377,11 @@ def test_cosine_assignment_has_no_noise():
     assert torch.equal(module.train()(images, NONE)[0], module.eval()(images, NONE)[0])
 
 
+# A key's bias shifts all logits of plain attention alike; the norm after the mixer takes out what shifts a whole token.
+# What is left of their gradients is rounding, or nothing.
+OUT_OF_REACH = ("attention.key.bias", "mix_groups.mlp.second.bias")
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("assignment", ["gumbel", "cosine"])
 def test_gradient_reaches_every_parameter(form: str, assignment: str):
@@ -387,8 +392,7 @@ def test_gradient_reaches_every_parameter(form: str, assignment: str):
     for name, weight in module.named_parameters():
         assert weight.grad is not None, name
         assert bool(weight.grad.isfinite().all()), name
-        # a key's bias shifts all logits of plain attention alike, so nothing can reach it
-        assert bool(weight.grad.any()) or name == "attention.key.bias", name
+        assert bool(weight.grad.any()) or name in OUT_OF_REACH, name
 
 
 # --- both stages ------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ Scores = dict[str, dict[str, dict[str, Metrics]]]  # split -> data set -> readin
 
 RENAMED_VARIANTS = {"oracle": "true-regions"}
 RENAMED = {"oracle_miou": "upper_bound_miou"}  # metrics in records and logs of older versions
-WATCHING = ("log_every", "evaluate_every", "checkpoint_every", "patience", *FREE_TO_CHANGE)  # not in the student
+WATCHING = ("evaluate_every", "patience", *FREE_TO_CHANGE)  # not in the student
 
 
 @dataclass(frozen=True)
