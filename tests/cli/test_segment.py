@@ -40,6 +40,7 @@ def test_every_photo_gets_a_mask_an_overlay_and_figures(
     call: Call, models: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Several photos, two of one name, one rotated by its camera; the vocabulary is embedded once."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # nothing is kept of earlier runs
     embedded: list[int] = []
     embed_texts = Teacher.embed_texts
     monkeypatch.setattr(

@@ -120,10 +120,13 @@ from tests.training.test_run import OFTEN, Toy
 from zeroseg.cli.messages import complain
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+code = 0
 try:
     Toy().run(Path(sys.argv[1]), OFTEN, resume=len(sys.argv) > 3)
 except Exception as error:
-    sys.exit(complain(error))
+    code = complain(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))  # for coverage
+sys.exit(code)
 """
 
 
