@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt64
 
-from zeroseg.archives import read_bytes, status_of
+from zeroseg.archives import is_streamed, read_bytes, status_of
 from zeroseg.errors import ImageError
 from zeroseg.key_tables import KeyTables
 
@@ -64,7 +64,7 @@ class Stamp:
     @classmethod
     def of(cls, path: Path) -> Stamp:
         """The stamp of a file as it is now. Raises `OSError`."""
-        status, whole = status_of(path), os.fsencode(path.absolute())
+        status, whole = status_of(path), os.fsencode(path if is_streamed(path) else path.absolute())
         is_settled = abs(time.time_ns() - status.changed_ns) > SETTLED
         return cls(b"%d\t%d\t%s" % (status.size, status.changed_ns, whole), is_settled)
 

@@ -2,11 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from zeroseg.errors import ImageError
 
 PREFIX = "hf:"
+
+
+@dataclass(frozen=True)
+class Split:
+    """A split of a data set; `text` is how it was named."""
+
+    text: str
+    name: str
+    config: str | None
+    split: str
+
+    @classmethod
+    def named(cls, text: str, prefix: str = PREFIX) -> Split:
+        """From NAME/SPLIT or NAME:CONFIG/SPLIT after the prefix; NAME may be a folder. Raises `ImageError`."""
+        name, _, split = text.removeprefix(prefix).rpartition("/")
+        if not name or not split.isidentifier():
+            raise ImageError(
+                f"{text!r} does not name a split of a data set: write {prefix}NAME/SPLIT, or {prefix}NAME:CONFIG/SPLIT."
+            )
+        config = None
+        if ":" in name and not Path(name).exists():
+            name, _, config = name.rpartition(":")
+        return cls(text, name, config, split)
+
+    @contextmanager
+    def loading(self) -> Generator[Any]:
+        """The library, whose errors become one sentence (`ImageError`)."""
+        try:
+            import datasets
+        except ImportError as error:
+            raise ImageError(f'{self.text!r} needs the library datasets: pip install "zeroseg[datasets]".') from error
+        try:
+            yield datasets
+        except Exception as error:  # the library and those that it uses raise many kinds of errors
+            said = " ".join(str(error).split())[:200]
+            raise ImageError(
+                f"{self.text!r} cannot be loaded ({said}); check the names, and the connection."
+            ) from error
 
 
 def files_of_hub_set(text: str) -> list[Path]:
@@ -17,19 +59,7 @@ def files_of_hub_set(text: str) -> list[Path]:
     Raises:
         ImageError: if there is no such data set, configuration or split, or the library is missing.
     """
-    name, _, split = text.removeprefix(PREFIX).rpartition("/")
-    if not name or not split.isidentifier():
-        raise ImageError(f"{text!r} does not name a split of a data set: write hf:NAME/SPLIT, or hf:NAME:CONFIG/SPLIT.")
-    config = None
-    if ":" in name and not Path(name).exists():
-        name, _, config = name.rpartition(":")
-    try:
-        from datasets import load_dataset
-    except ImportError as error:
-        raise ImageError(f'{text!r} needs the library datasets: pip install "zeroseg[datasets]".') from error
-    try:
-        found = load_dataset(name, config, split=split)
-    except Exception as error:  # the library and those that it uses raise many kinds of errors
-        said = " ".join(str(error).split())[:200]
-        raise ImageError(f"{text!r} cannot be loaded ({said}); check the names, and the connection.") from error
+    split = Split.named(text)
+    with split.loading() as datasets:
+        found = datasets.load_dataset(split.name, split.config, split=split.split)
     return [Path(one["filename"]) for one in found.cache_files]

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zeroseg.archives.rows import row_bytes, row_count
+from zeroseg.archives.status import Status
+from zeroseg.archives.streamed import is_streamed, streamed_status
 from zeroseg.archives.tar import directory_of, tar_files
 
 ROWS = frozenset({".parquet", ".arrow"})
@@ -20,21 +22,10 @@ ROW_NUMBER = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Status:
-    """What is known of a file without reading it: its bytes, and the time of its last change in nanoseconds.
-
-    A file of an archive has the time of the archive.
-    """
-
-    size: int
-    changed_ns: int
-
-
-@dataclass(frozen=True)
 class _Member:
     archive: Path
     name: str
-    status: os.stat_result
+    status: Status
 
 
 def is_archive(path: Path) -> bool:
@@ -61,7 +52,7 @@ def members(archive: Path) -> Iterator[str]:
     files before the damage have been yielded.
     """
     if has_rows(archive):
-        return map(str, range(row_count(archive, archive.stat())))
+        return map(str, range(row_count(archive, _archive_status(archive) or Status(0, 0))))
     return (one.name for one in tar_files(archive))
 
 
@@ -96,11 +87,11 @@ def status_of(path: Path) -> Status:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):  # reading a pipe would wait for ever
             raise OSError(errno.EINVAL, "it is not a file", str(path))
-        return Status(found.st_size, found.st_mtime_ns)
+        return Status.of(found)
     if has_rows(member.archive):
         _row(member, path)
-        return Status(member.status.st_size, member.status.st_mtime_ns)
-    return Status(_extent(member, path)[1], member.status.st_mtime_ns)
+        return member.status
+    return Status(_extent(member, path)[1], member.status.changed_ns)
 
 
 def _member(path: Path) -> _Member | None:
@@ -109,12 +100,20 @@ def _member(path: Path) -> _Member | None:
     for match in INTO_ARCHIVE.finditer(text):
         archive = Path(text[: match.end()])
         try:
-            status = archive.stat()
+            status = _archive_status(archive)
         except (OSError, ValueError):
             return None
-        if stat.S_ISREG(status.st_mode):
+        if status is not None:
             return _Member(archive, text[match.end() + 1 :].replace(os.sep, "/"), status)
     return None
+
+
+def _archive_status(archive: Path) -> Status | None:
+    """None if it is there, but no file."""
+    if is_streamed(archive):
+        return streamed_status(archive)
+    found = archive.stat()
+    return Status.of(found) if stat.S_ISREG(found.st_mode) else None
 
 
 def _extent(member: _Member, path: Path) -> tuple[int, int]:

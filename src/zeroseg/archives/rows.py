@@ -1,7 +1,8 @@
 """Images in the rows of Parquet and Arrow files, as the library `datasets` writes them.
 
 A column `image` has the bytes of an image file and its path, or only bytes. A file of the format Arrow is mapped into
-memory, so that any row is read at once. Of a Parquet file whole row groups are read, which takes long in random order.
+memory, so that any row is read at once. Of a Parquet file whole row groups are read, which takes long in random order;
+it may be in the hub.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from zeroseg.archives.recent import Recent
+from zeroseg.archives.status import Status
+from zeroseg.archives.streamed import is_streamed, open_streamed, transferring
 from zeroseg.errors import ImageError
 
 OPEN_FILES = 256
@@ -44,16 +47,18 @@ class Rows(ABC):
         """The column in a part of the file."""
 
 
-_open_files = Recent[tuple[Path, int, int], Rows](OPEN_FILES, lambda _: 1)
-_groups = Recent[tuple[Path, int, int, int], Any](GROUPS, lambda group: int(group.nbytes))
+Key = tuple[Path, Status, int]  # with the process, if connections belong to it
+
+_open_files = Recent[Key, Rows](OPEN_FILES, lambda _: 1)
+_groups = Recent[tuple[Key, int], Any](GROUPS, lambda group: int(group.nbytes))
 
 
-def row_count(path: Path, status: os.stat_result) -> int:
+def row_count(path: Path, status: Status) -> int:
     """How many rows a file has; raises as `row_bytes` does."""
     return len(_rows(path, status))
 
 
-def row_bytes(path: Path, status: os.stat_result, number: int) -> bytes:
+def row_bytes(path: Path, status: Status, number: int) -> bytes:
     """The image file in a row; if a row has only a path, the file of that path.
 
     Raises:
@@ -71,8 +76,8 @@ def row_bytes(path: Path, status: os.stat_result, number: int) -> bytes:
     return bytes(content)
 
 
-def _rows(path: Path, status: os.stat_result) -> Rows:
-    key = (path, status.st_size, status.st_mtime_ns)
+def _rows(path: Path, status: Status) -> Rows:
+    key = (path, status, os.getpid() if is_streamed(path) else 0)
     with _said(path):
         return _open_files.get(key, lambda: ParquetRows(key) if path.suffix.lower() == ".parquet" else ArrowRows(path))
 
@@ -80,12 +85,13 @@ def _rows(path: Path, status: os.stat_result) -> Rows:
 class ParquetRows(Rows):
     """The images of a Parquet file."""
 
-    def __init__(self, key: tuple[Path, int, int]):
-        """`key`: path, size and time of the file."""
+    def __init__(self, key: Key):
+        """`key`: path, status and process."""
         from pyarrow import parquet
 
         self._key = key
-        self._file = parquet.ParquetFile(key[0], memory_map=True)
+        given = open_streamed(key[0]) if is_streamed(key[0]) else key[0]
+        self._file = parquet.ParquetFile(given, memory_map=True)
         self._column = _column(self._file.schema_arrow, key[0])
         self._reading = threading.Lock()
         metadata = self._file.metadata
@@ -93,7 +99,7 @@ class ParquetRows(Rows):
 
     def _values(self, part: int) -> Any:
         with self._reading:  # several threads that want one group: the first reads it
-            return _groups.get((*self._key, part), lambda: self._group(part))
+            return _groups.get((self._key, part), lambda: self._group(part))
 
     def _group(self, group: int) -> Any:
         return self._file.read_row_group(group, columns=[self._column], use_threads=False).column(self._column)
@@ -149,7 +155,8 @@ def _said(path: Path) -> Generator[None]:
     except ImportError as error:
         raise ImageError(f'{str(path)!r}: Parquet and Arrow need pyarrow: pip install "zeroseg[datasets]".') from error
     try:
-        yield
+        with transferring(path) if is_streamed(path) else nullcontext():
+            yield
     except pa.ArrowException as error:
         said = " ".join(str(error).split())[:200]
         raise ImageError(f"{str(path)!r} is damaged ({said}); write or download it again.") from error

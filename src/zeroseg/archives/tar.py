@@ -23,6 +23,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from zeroseg.archives.recent import Recent
+from zeroseg.archives.status import Status
 from zeroseg.errors import ImageError
 
 BLOCK = 512
@@ -74,7 +75,7 @@ class Directory:
 _directories = Recent[tuple[Path, int, int], Directory](DIRECTORIES, lambda directory: directory.nbytes)
 
 
-def directory_of(path: Path, status: os.stat_result) -> Directory:
+def directory_of(path: Path, status: Status) -> Directory:
     """Where the files of a tar are; those that can be read, if it is damaged.
 
     Raises `OSError` if it cannot be read, and `ImageError` if it is no tar or is compressed.
@@ -97,7 +98,7 @@ def tar_files(path: Path) -> Iterator[TarFile]:
         except ValueError as error:
             problem = _not_a_tar(path, file) if walk.place == 0 else _damaged(path, walk, error)
         if columns or problem is None:  # so that the tar is not gone through again when its files are read
-            _directories.get(_key(path, os.fstat(file.fileno())), lambda: Directory.of(columns))
+            _directories.get(_key(path, Status.of(os.fstat(file.fileno()))), lambda: Directory.of(columns))
         if problem is not None:
             raise problem
 
@@ -113,8 +114,8 @@ def _directory(path: Path) -> Directory:
     return Directory.of(columns)
 
 
-def _key(path: Path, status: os.stat_result) -> tuple[Path, int, int]:
-    return path, status.st_size, status.st_mtime_ns
+def _key(path: Path, status: Status) -> tuple[Path, int, int]:
+    return path, status.size, status.changed_ns
 
 
 @dataclass

@@ -58,7 +58,8 @@ class Cache:
     """
 
     images: Positional[Annotated[tuple[Path, ...], arg(metavar="IMAGES...", help_behavior_hint="(required)")]] = ()
-    """Pictures, folders of them, tars or Parquet files, text files with a path a line, or hf:NAME/SPLIT."""
+    """Pictures, folders of them, tars or Parquet files, text files with a path a line, hf:NAME/SPLIT, or
+    hf-stream:NAME/SPLIT, which is not downloaded."""
     out: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(required)")] = None
     """The cache: a new folder, or one to continue."""
     recipe: RecipeName = DEFAULT_RECIPE

@@ -56,7 +56,8 @@ class Distill:
     """
 
     images: Annotated[tuple[Path, ...], arg(metavar="IMAGES...", help_behavior_hint="(required to train)")] = ()
-    """Pictures, folders of them, tars or Parquet files, text files with a path a line, or hf:NAME/SPLIT."""
+    """Pictures, folders of them, tars or Parquet files, text files with a path a line, hf:NAME/SPLIT, or
+    hf-stream:NAME/SPLIT, which is not downloaded."""
     cache: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(default: none)")] = None
     """Their embedded views, as `zeroseg cache` made them."""
     out: Annotated[Path | None, arg(metavar="RUN", help_behavior_hint="(required to train)")] = None

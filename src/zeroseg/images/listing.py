@@ -28,9 +28,10 @@ def list_images(paths: Iterable[str | os.PathLike[str]], problems: list[ImageErr
 
     What is found is that of `search_images`, in the same order. An archive is an uncompressed tar, or a file
     of Parquet or Arrow with an image in each row; `hf:NAME/SPLIT` or `hf:NAME:CONFIG/SPLIT` stands for those of a data
-    set of the library `datasets`. A list is a text file (`.txt`) with one path a line, in UTF-8 or any bytes; relative
-    paths are below its folder; blank lines and those that begin with "#" are skipped; whether the files exist is not
-    looked at. A picture that several of `paths` lead to is listed once.
+    set of the library `datasets`, `hf-stream:` before the same for Parquet files that stay in the hub. A list is a text
+    file (`.txt`) with one path a line, in UTF-8 or any bytes; relative paths are below its folder; blank lines and
+    those that begin with "#" are skipped; whether the files exist is not looked at. A picture that several of `paths`
+    lead to is listed once.
 
     `problems`: if given, what cannot be searched (a folder, the rest of a damaged archive) is added to it; nothing of
     it is raised.

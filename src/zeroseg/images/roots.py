@@ -11,7 +11,17 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
 
-from zeroseg.archives import HUB_SET, files_of_hub_set, has_rows, is_archive, is_member, members, status_of
+from zeroseg.archives import (
+    HUB_SET,
+    STREAMED_SET,
+    files_of_hub_set,
+    files_of_streamed_set,
+    has_rows,
+    is_archive,
+    is_member,
+    members,
+    status_of,
+)
 from zeroseg.errors import ImageError
 from zeroseg.images.braces import expanded
 from zeroseg.images.file_formats import IMAGE_SUFFIXES
@@ -45,6 +55,8 @@ def roots_of(path: Path, notes: Notes) -> Iterator[Root]:
     """
     if str(path).startswith(HUB_SET):
         return (Root(_pictures_in(file, notes), file) for file in files_of_hub_set(str(path)))
+    if str(path).startswith(STREAMED_SET) and not is_member(path):
+        return (Root(_pictures_in(file, notes), file) for file in files_of_streamed_set(str(path)))
     try:
         there, is_folder = path.is_symlink() or path.exists(), path.is_dir()
         if there or is_member(path):
