@@ -123,9 +123,13 @@ def test_a_lost_connection_is_one_sentence(tmp_path: Path, monkeypatch: pytest.M
     """Whatever the library of the connection raises; when it is there again, the image is read."""
     write(tmp_path / "set/data/train-00000-of-00001.parquet", CONTENTS)
     file = Path(f"{STREAMED_SET}{tmp_path}/set/train/00000.parquet")
+
+    def gone(_: Path) -> None:
+        raise RuntimeError("the line broke")
+
     with monkeypatch.context() as lost:
-        lost.setattr("zeroseg.archives.rows.open_streamed", partial(divmod, 1, 0))
-        with pytest.raises(ImageError, match=r"00000.parquet' cannot be read from where it is \(division.*connection"):
+        lost.setattr("zeroseg.archives.rows.open_streamed", gone)
+        with pytest.raises(ImageError, match=r"00000.parquet' cannot be read from where it is \(the line broke\); check the connection"):
             read_bytes(file / "9")
     assert read_bytes(file / "9") == CONTENTS[9]
     with pytest.raises(FileNotFoundError, match="no such row"):
