@@ -129,7 +129,7 @@ def test_a_lost_connection_is_one_sentence(tmp_path: Path, monkeypatch: pytest.M
 
     with monkeypatch.context() as lost:
         lost.setattr("zeroseg.archives.rows.open_streamed", gone)
-        with pytest.raises(ImageError, match=r"00000.parquet' cannot be read from where it is \(the line broke\); check the connection"):
+        with pytest.raises(ImageError, match=r"00000.parquet' .* \(the line broke\); check the connection"):
             read_bytes(file / "9")
     assert read_bytes(file / "9") == CONTENTS[9]
     with pytest.raises(FileNotFoundError, match="no such row"):
