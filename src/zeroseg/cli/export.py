@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
@@ -30,13 +30,14 @@ class Export:
 
     examples:
       zeroseg export photos --to onnx --out photos-onnx
+      zeroseg export photos --to web --precision fp16 --out page
       zeroseg export run/student --to openvino --precision int8 --calibrate my-photos/ --out small
     """
 
     model: Positional[Annotated[str, arg(metavar="MODEL", help_behavior_hint=f"(default: {DEFAULT})")]] = DEFAULT
     """A student: a bundled one by name, a folder, or the name of a hub repository."""
-    to: Runtime = "onnx"
-    """The runtime."""
+    to: Literal[Runtime, "web"] = "onnx"
+    """The runtime, or a page for the browser."""
     precision: Precision = "fp32"
     """Of weights and of the image encoder's values."""
     out: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(required)")] = None
@@ -47,6 +48,8 @@ class Export:
         tuple[Path, ...], arg(metavar="PHOTO...", help_behavior_hint="(default: the bundled pictures)")
     ] = ()
     """With int8: pictures like those that the model will see, or folders of them. 100 to 200 are enough."""
+    runtime: Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="(default: fetched with npm)")] = None
+    """With --to web: a folder of the npm package onnxruntime-web."""
 
     def run(self) -> int:
         """Export, and say where."""
@@ -54,18 +57,24 @@ class Export:
             raise UsageError("name a new folder with --out.")
         if self.calibrate and self.precision != "int8":
             raise UsageError("--calibrate goes with --precision int8.")
+        if self.runtime is not None and self.to != "web":
+            raise UsageError("--runtime goes with --to web.")
         check_folder(self.out)
         from zeroseg.hub import locate
 
         locate(self.model, self.teacher, "student")
-        from zeroseg.export import Form, export, pixels_of
+        from zeroseg.export import Form, bundled_pictures, export, export_page, pixels_of
         from zeroseg.segmenter import Segmenter
 
-        form = Form(self.to, self.precision)
+        form = Form("onnx" if self.to == "web" else self.to, self.precision)
         pictures = self._pictures() if self.precision == "int8" else []
         segmenter = Segmenter.from_pretrained(self.model, self.teacher, "cpu")
-        description = export(segmenter, self.out, form, pixels_of(pictures, segmenter.encoder), _say)
-        size = sum((self.out / name).stat().st_size for name in description.files)
+        calibration = pixels_of(pictures, segmenter.encoder)
+        if self.to == "web":
+            export_page(segmenter, self.out, form, bundled_pictures(self.model), calibration, self.runtime, _say)
+        else:
+            export(segmenter, self.out, form, calibration, _say)
+        size = sum(path.stat().st_size for path in self.out.rglob("*") if path.is_file())
         print(f"{self.out}: {self.model} for {self.to}, {self.precision}, {size / 1e6:,.1f} MB")
         return 0
 
@@ -74,11 +83,9 @@ class Export:
         from zeroseg.export import bundled_pictures
         from zeroseg.images import no_picture_in, search_images
 
-        if not self.calibrate:
-            return bundled_pictures(self.model)
-        search = search_images(self.calibrate)
+        search = search_images(self.calibrate or [bundled_pictures(self.model)])
         if search.problems or not search.pictures:
-            raise UsageError((search.problems or [no_picture_in(self.calibrate)])[0])
+            raise search.problems[0] if search.problems else no_picture_in(self.calibrate)
         return [found.path for found in search.pictures]
 
 

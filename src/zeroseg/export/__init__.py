@@ -2,5 +2,6 @@
 
 from zeroseg.export.calibration import bundled_pictures, pixels_of
 from zeroseg.export.making import Form, export
+from zeroseg.export.web_page import export_page
 
-__all__ = ["Form", "bundled_pictures", "export", "pixels_of"]
+__all__ = ["Form", "bundled_pictures", "export", "export_page", "pixels_of"]

@@ -16,9 +16,9 @@ from zeroseg.segmenter import working_size
 PICTURES = Path(__file__).parents[1] / "pictures"
 
 
-def bundled_pictures(model: str) -> list[Path]:
-    """The pictures of the package that are like those that a model knows: photos, or scenes of the picturebook."""
-    return sorted((PICTURES / ("picturebook" if is_picturebook(model) else "photos")).glob("*.[jp][pn]g"))
+def bundled_pictures(model: str) -> Path:
+    """The folder of the package with pictures like those that a model knows: photos, or scenes of the picturebook."""
+    return PICTURES / ("picturebook" if is_picturebook(model) else "photos")
 
 
 def pixels_of(paths: Sequence[Path], encoder: ImageEncoder) -> Iterator[Float[Tensor, "1 3 H W"]]:
