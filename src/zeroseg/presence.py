@@ -27,7 +27,7 @@ from zeroseg.known_words import KnownWords, plural, singulars
 from zeroseg.models import BUNDLED, DEFAULT
 from zeroseg.segmentation import Segmentation
 from zeroseg.segmenter import Segmenter
-from zeroseg.teacher.teacher import KNOWN_WORDS
+from zeroseg.teacher.text_tower import KNOWN_WORDS
 from zeroseg.vocabulary import Vocabulary, label_key
 
 MOST = 400  # distractors: more of them hardly change anything (docs/log.md)

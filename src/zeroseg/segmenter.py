@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -34,8 +34,11 @@ from zeroseg.rules import BackgroundRule, ClassScores, Sigmoid, rule_named
 from zeroseg.segmentation import BACKGROUND, Segmentation
 from zeroseg.student import Student
 from zeroseg.student.config import ReadOut, StudentConfig
-from zeroseg.teacher import Teacher, TextTower
+from zeroseg.teacher import TextTower, read_clip_text
 from zeroseg.vocabulary import UnknownWordsWarning, Vocabulary, label_key, make_vocabulary
+
+if TYPE_CHECKING:
+    from zeroseg.teacher import Teacher
 
 LARGEST_ASPECT = 6  # longer pictures are compressed to it: position embeddings do not extend that far
 MOST_UNKNOWN = 8  # labels that a warning names
@@ -69,11 +72,11 @@ class Segmenter:
         if is_exported(folder):
             return cls._exported(folder, teacher, device)
         student = Student.from_pretrained(model)
-        text_encoder = Teacher.from_pretrained(teacher or student.config.teacher)
-        named = f"the student {model}", f"the teacher {teacher or student.config.teacher}"
-        _check_teacher(student.config, text_encoder, *named)
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        return cls.of(student.to(device), text_encoder.to(device))
+        text_tower = _text_tower(teacher or student.config.teacher, device, student.config.text_fingerprint)
+        named = f"the student {model}", f"the teacher {teacher or student.config.teacher}"
+        _check_teacher(student.config, text_tower, *named)
+        return cls.of(student.to(device), text_tower)
 
     @classmethod
     def _exported(cls, folder: Path, teacher: str | Path | None, device: str | None) -> Segmenter:
@@ -81,7 +84,8 @@ class Segmenter:
         if device not in (None, "cpu"):
             raise WeightsError(f"exported models run on the CPU, not on {device}: name the student that was exported.")
         description = read(folder)
-        text = Teacher.from_pretrained(teacher) if teacher else ExportedText(folder, description)
+        known = description.student.text_fingerprint
+        text = _text_tower(teacher, "cpu", known) if teacher else ExportedText(folder, description)
         _check_teacher(description.student, text, f"the exported model in {folder}", f"the teacher {teacher}")
         return cls(ExportedEncoder(folder, description), text, description.student.read_out)
 
@@ -97,9 +101,10 @@ class Segmenter:
     @property
     def whole_teacher(self) -> Teacher:
         """The teacher with its image tower. Raises `WeightsError` for an exported model: it has texts only."""
-        if not isinstance(self.teacher, Teacher):
+        whole = self.teacher.whole
+        if whole is None:
             raise WeightsError("an exported model has no whole teacher: name the student that was exported.")
-        return self.teacher
+        return whole
 
     def __call__(
         self,
@@ -271,6 +276,16 @@ class Segmenter:
     def reading(self, **changes: Any) -> Segmenter:
         """The same networks and word embeddings with another read-out: `segmenter.reading(naming="segments")`."""
         return Segmenter(self.encoder, self.teacher, replace(self.read_out, **changes), self.words)
+
+
+def _text_tower(name: str | Path, device: str, text_fingerprint: str | None) -> TextTower:
+    """The text tower of a teacher: alone if it can be read so, else with all of the teacher. Raises `TeacherError`."""
+    alone = read_clip_text(folder_of(name, "teacher"), text_fingerprint) if text_fingerprint else None
+    if alone is not None:
+        return alone.to(device)
+    from zeroseg.teacher import Teacher
+
+    return Teacher.from_pretrained(name).to(device)
 
 
 def _check_teacher(config: StudentConfig, teacher: TextTower, student_words: str, teacher_words: str) -> None:

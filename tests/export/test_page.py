@@ -27,7 +27,7 @@ from zeroseg.models import BUNDLED
 from zeroseg.precision import unrounded
 from zeroseg.rules import Margin
 from zeroseg.segmenter import Segmenter
-from zeroseg.teacher.teacher import KNOWN_WORDS
+from zeroseg.teacher.text_tower import KNOWN_WORDS
 from zeroseg.vocabulary import make_vocabulary
 
 ASK = """async ([questions, picture]) => {

@@ -6,7 +6,7 @@ from zeroseg.known_words import KnownWords
 from zeroseg.models import BUNDLED
 from zeroseg.picturebook import PicturebookPairs, caption_words
 from zeroseg.teacher import Teacher
-from zeroseg.teacher.teacher import KNOWN_WORDS
+from zeroseg.teacher.text_tower import KNOWN_WORDS
 
 
 def test_captions_have_no_other_words():

@@ -17,7 +17,8 @@ from tests.tiny import clip, clip_folder, pixels_of, teacher
 from zeroseg.errors import TeacherError
 from zeroseg.teacher import Teacher
 from zeroseg.teacher.clip import ClipTeacher
-from zeroseg.teacher.teacher import IMAGES_AT_ONCE, TEXTS_AT_ONCE
+from zeroseg.teacher.teacher import IMAGES_AT_ONCE
+from zeroseg.teacher.text_tower import TEXTS_AT_ONCE
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from zeroseg.known_words import KnownWords
 from zeroseg.models import BUNDLED
 from zeroseg.picturebook import PicturebookPairs
 from zeroseg.teacher import Teacher
-from zeroseg.teacher.teacher import KNOWN_WORDS
+from zeroseg.teacher.text_tower import KNOWN_WORDS
 from zeroseg.training.captioned import CaptionedFolder
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.teach import BEGIN, END, TeachConfig, build_clip, contrastive_loss, teach, train_tokenizer

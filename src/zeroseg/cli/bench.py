@@ -13,7 +13,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 from zeroseg.bench import MODELS, PARTS, Setting, figures_of
 from zeroseg.bench.page import facts_of, markdown, write_json, write_page
 from zeroseg.cli.messages import UsageError, say
-from zeroseg.cli.parsing import check_positive, parse
+from zeroseg.cli.parsing import check_device, check_positive, parse
 from zeroseg.errors import hint
 from zeroseg.files import check_target
 
@@ -56,7 +56,6 @@ class Bench:
 
     def run(self) -> int:
         """Measure, and print a table."""
-        from zeroseg.cli.loading import check_device
 
         for name in self.parts:
             if name not in PARTS:

@@ -30,15 +30,6 @@ def load_teacher(name: str, device: str | None = None) -> Teacher:
     return teacher.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
-def check_device(name: str | None) -> None:
-    """Raise `UsageError` for a device that torch does not have here; None is always right."""
-    try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0].rstrip(".").partition(", but got")[0]
-        raise UsageError(f"--device {name} cannot be used here ({reason}): choose cpu, or cuda with a GPU.") from error
-
-
 def lasting_name(teacher: str) -> str:
     """A teacher's name for a student's config: the absolute path of a folder, so that it works from any folder."""
     return str(Path(teacher).resolve()) if bundled(teacher) is None and Path(teacher).is_dir() else teacher

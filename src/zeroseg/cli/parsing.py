@@ -156,6 +156,17 @@ def check_fraction(name: str, fraction: float | None) -> None:
         raise UsageError(f"{name} must be a fraction, 0 or more and below 1, not {fraction:g}.")
 
 
+def check_device(name: str | None) -> None:
+    """Raise `UsageError` for a device that torch does not have here; None is always right."""
+    import torch
+
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0].rstrip(".").partition(", but got")[0]
+        raise UsageError(f"--device {name} cannot be used here ({reason}): choose cpu, or cuda with a GPU.") from error
+
+
 def _filled(docstring: str) -> str:
     """A docstring with paragraphs as wide as the terminal; indented lines (the examples) stay unchanged."""
     width = min(100, shutil.get_terminal_size().columns)

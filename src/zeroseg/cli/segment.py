@@ -15,7 +15,7 @@ import zeroseg
 from zeroseg.cli.label_options import LabelOptions, say_of_labels
 from zeroseg.cli.mask_options import OWN, MaskOptions
 from zeroseg.cli.messages import FAILED, UsageError, complain, say
-from zeroseg.cli.parsing import check_positive, parse, with_new_options
+from zeroseg.cli.parsing import check_device, check_positive, parse, with_new_options
 from zeroseg.cli.segment_output import Lines, is_there
 from zeroseg.files import check_folder, check_target, held, write_bytes_atomically
 from zeroseg.method_names import Absent, DenseMethod, FormatName
@@ -165,14 +165,15 @@ class Segment:
             locate(self.model or DEFAULT, self.teacher, "student" if self.method == "student" else "teacher")
 
     def _segmenter(self) -> zeroseg.Segmenter:
-        from zeroseg.baselines import baseline_segmenter
-        from zeroseg.cli.loading import check_device, load_teacher
         from zeroseg.encoding import Resized
 
         check_device(self.device)
         if self.method == "student":
             segmenter = zeroseg.Segmenter.from_pretrained(self.model or DEFAULT, self.teacher, self.device)
         else:
+            from zeroseg.baselines import baseline_segmenter
+            from zeroseg.cli.loading import load_teacher
+
             segmenter = baseline_segmenter(self.method, load_teacher(self.model or DEFAULT, self.device))
         segmenter = self.of_masks.over(segmenter)
         if self.size is None:

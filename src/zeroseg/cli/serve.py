@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import UseAppendAction, arg
 
 from zeroseg.cli.messages import UsageError, printable, say
-from zeroseg.cli.parsing import check_positive, parse
+from zeroseg.cli.parsing import check_device, check_positive, parse
 from zeroseg.models import DEFAULT
 
 if TYPE_CHECKING:
@@ -88,7 +88,6 @@ class Serve:
 
     def _served(self) -> Served:
         """Load the models."""
-        from zeroseg.cli.loading import check_device
         from zeroseg.segmenter import Segmenter
         from zeroseg.web.api import Served
         from zeroseg.web.guard import Door, allowed_hosts

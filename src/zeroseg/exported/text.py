@@ -17,9 +17,8 @@ from torch import Tensor
 from zeroseg.errors import WeightsError
 from zeroseg.exported.folder import EMBEDDINGS, TEXT, TOKENIZER, TOKENS, Description
 from zeroseg.exported.networks import open_network
-from zeroseg.known_words import KnownWords
 from zeroseg.teacher import TextTower
-from zeroseg.teacher.teacher import KNOWN_WORDS, TEXTS_AT_ONCE
+from zeroseg.teacher.text_tower import TEXTS_AT_ONCE, read_known_words
 
 
 class ExportedText(TextTower):
@@ -27,10 +26,10 @@ class ExportedText(TextTower):
 
     def __init__(self, folder: Path, description: Description) -> None:
         """Raises `WeightsError` if the network or the tokenizer cannot be read."""
-        text, path = description.text, folder / KNOWN_WORDS
+        text = description.text
         self.width, self.logit_scale, self.logit_bias = text.width, text.logit_scale, text.logit_bias
         self.mean = torch.tensor(text.mean).view(3, 1, 1)
-        self.known_words = KnownWords.parse(path.read_text(encoding="utf-8")) if path.is_file() else None
+        self.known_words = read_known_words(folder)
         self._fingerprints = description.fingerprint, text.text_fingerprint
         self._network = open_network(description.path(folder, TEXT), description.runtime)
         try:
@@ -42,6 +41,10 @@ class ExportedText(TextTower):
     def device(self) -> torch.device:
         """The CPU."""
         return torch.device("cpu")
+
+    @property
+    def whole(self) -> None:
+        """An export has none."""
 
     @property
     def fingerprint(self) -> str:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from zeroseg.archives import status_of
 from zeroseg.drawing import hexadecimal, label_colours
-from zeroseg.encoding import fingerprint
+from zeroseg.encoding import StudentEncoder, fingerprint
 from zeroseg.formats import Classes
 from zeroseg.segmentation import BACKGROUND, Segmentation
 from zeroseg.segmenter import Segmenter
@@ -45,9 +45,10 @@ class Settings:
     def of(cls, segmenter: Segmenter, vocabulary: Vocabulary, named: dict[str, str]) -> Settings:
         """The settings of a segmenter with a vocabulary."""
         read_out, rule = segmenter.read_out, segmenter.read_out.background
+        teacher = segmenter.teacher  # a student uses its text tower alone
         seen = (
             fingerprint(segmenter.encoder),
-            segmenter.teacher.fingerprint,
+            teacher.text_fingerprint if isinstance(segmenter.encoder, StudentEncoder) else teacher.fingerprint,
             read_out,
             vocabulary,
             named.get("absent"),

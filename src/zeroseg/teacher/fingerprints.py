@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -32,7 +32,12 @@ def text_fingerprint(model: Any, tokens: Sequence[Sequence[int]]) -> str:
 
     Names of weights do not count: `transformers` renames them now and then.
     """
-    weights = [weight for name, weight in model.state_dict().items() if name.startswith(TEXT_SIDE)]
+    weights = (weight for name, weight in model.state_dict().items() if name.startswith(TEXT_SIDE))
+    return text_side_fingerprint(weights, tokens)
+
+
+def text_side_fingerprint(weights: Iterable[Tensor], tokens: Sequence[Sequence[int]]) -> str:
+    """`text_fingerprint` of the weights themselves."""
     parts = sorted(hashlib.sha256(repr(tuple(w.shape)).encode() + _float16(w)).hexdigest() for w in weights)
     return hashlib.sha256(repr((parts, [list(ids) for ids in tokens])).encode()).hexdigest()[:16]
 

@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, cast, get_args
 
@@ -31,11 +32,10 @@ from zeroseg.precision import mixed_precision, plain_attention
 from zeroseg.teacher.fingerprints import PROBE, fingerprint, text_fingerprint
 from zeroseg.teacher.last_attention import Attend
 from zeroseg.teacher.text_encoder import TextEncoder
-from zeroseg.teacher.text_tower import TextTower
+from zeroseg.teacher.text_tower import KNOWN_WORDS, TEXTS_AT_ONCE, TextTower, read_known_words
 from zeroseg.teacher.vision_tower import VisionTower
 
-KNOWN_WORDS = "known_words.txt"
-TEXTS_AT_ONCE, IMAGES_AT_ONCE = 256, 128
+IMAGES_AT_ONCE = 128
 
 
 class Teacher(TextTower):
@@ -84,6 +84,7 @@ class Teacher(TextTower):
         another model.
         """
         name = str(folder_of(name, "teacher"))
+        import_module("zeroseg.teacher.families")  # subclasses
         families = {kind: family for family in _families(Teacher) for kind in family.model_types}
         known = " or ".join(sorted(family.family for family in set(families.values())))
         with explained(name, "teacher", f"config.json, model.safetensors and tokenizer files of {known}"):
@@ -97,13 +98,18 @@ class Teacher(TextTower):
                     f"(model type {', '.join(families)})."
                 )
             teacher = families[kind]._load(name)
-            teacher.known_words = _read_known_words(Path(name) / KNOWN_WORDS)
+            teacher.known_words = read_known_words(Path(name))
             return teacher
 
     @classmethod
     @abstractmethod
     def _load(cls, name: str) -> Teacher:
         """Load a model of this family. `from_pretrained` turns errors of `transformers` into a `TeacherError`."""
+
+    @property
+    def whole(self) -> Teacher:
+        """Itself."""
+        return self
 
     @property
     def fingerprint(self) -> str:
@@ -264,10 +270,6 @@ def save_whole(model: Any, tokenizer: Any, processor: Any, folder: Path) -> None
 def save_known_words(folder: Path, words: KnownWords) -> None:
     """Write the words that a teacher has learned into its folder."""
     write_text_atomically(folder / KNOWN_WORDS, words.text())
-
-
-def _read_known_words(path: Path) -> KnownWords | None:
-    return KnownWords.parse(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def _families(base: type[Teacher]) -> Generator[type[Teacher]]:

@@ -7,12 +7,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from zeroseg.known_words import KnownWords
+
+if TYPE_CHECKING:
+    from zeroseg.teacher.teacher import Teacher
+
+KNOWN_WORDS = "known_words.txt"
+TEXTS_AT_ONCE = 256
 
 
 class TextTower(ABC):
@@ -29,6 +37,11 @@ class TextTower(ABC):
     @abstractmethod
     def device(self) -> torch.device:
         """Where its embeddings are."""
+
+    @property
+    @abstractmethod
+    def whole(self) -> Teacher | None:
+        """The teacher with its image tower; None if there is none."""
 
     @property
     @abstractmethod
@@ -51,3 +64,9 @@ class TextTower(ABC):
     def reading(self, label: str) -> str:
         """The text that it reads for a label: the label itself, or the form of it that it has learned."""
         return label if self.known_words is None else self.known_words.reading(label)
+
+
+def read_known_words(folder: Path) -> KnownWords | None:
+    """The words that the teacher in a folder has learned; None if it does not say."""
+    path = folder / KNOWN_WORDS
+    return KnownWords.parse(path.read_text(encoding="utf-8")) if path.is_file() else None
