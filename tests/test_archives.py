@@ -37,6 +37,13 @@ def test_what_is_in_a_tar_is_what_tarfile_finds(
     assert {name: read_bytes(path / name) for name in members(path)} == files
 
 
+def test_a_pipe_is_not_waited_for(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe.png")
+    for ask in (read_bytes, status_of):
+        with pytest.raises(OSError, match="it is not a file"):
+            ask(tmp_path / "pipe.png")
+
+
 def test_long_names_of_ustar_are_joined(tmp_path: Path):
     """A prefix and a name."""
     name = "/".join(["a" * 70, "b" * 70])

@@ -12,7 +12,7 @@ import pytest
 
 from tests.tiny import VIEWS, teacher, write_photos
 from zeroseg import image_index
-from zeroseg.errors import ImageError
+from zeroseg.errors import ImageError, TrainingError
 from zeroseg.feature_cache import FeatureCache, build_cache
 from zeroseg.image_index import ImageIndex, Stamp, as_text, image_key
 from zeroseg.training.view_data import cached_images
@@ -260,6 +260,23 @@ def test_a_cache_of_before_there_was_an_index_gets_one(photos: list[Path], tmp_p
     assert len(cached_images(photos, FeatureCache(folder))[0]) == 6
     assert len(cached_images(photos, FeatureCache(folder))[0]) == 6
     assert len(reads) == 6
+
+
+def test_training_leaves_out_what_a_cache_could_not_read(
+    photos: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    """As `zeroseg cache` does: a list with a missing file and a pipe is no reason to stop."""
+    missing, pipe = tmp_path / "missing.png", tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    folder, images = tmp_path / "cache", [*photos[:3], missing, *photos[3:], pipe]
+    assert build_cache(images, teacher(), VIEWS, folder).unreadable == 2
+    chosen, places = cached_images(images, FeatureCache(folder))
+    assert chosen == photos
+    assert (places >= 0).all()
+    (said,) = caplog.messages
+    assert said.startswith(f"2 of 8 images are not in the cache {folder} and are left out. {str(missing)!r} cannot")
+    with pytest.raises(TrainingError, match=r"holds none of the 1 images: .*missing\.png' cannot be read"):
+        cached_images([missing], FeatureCache(folder))
 
 
 def test_an_image_whose_features_are_lost_is_embedded_again(photos: list[Path], tmp_path: Path):

@@ -30,6 +30,7 @@ from zeroseg.key_tables import KeyTables
 NAME = "index"  # of the folder in the folder of a cache
 BATCH = 65_536  # rows (images) that are written at once
 SETTLED = 2 * 10**9  # nanoseconds since the last change of a file
+UNKNOWN = bytes(16)  # the digest of no file
 
 
 def image_key(data: bytes) -> str:
@@ -100,22 +101,27 @@ class ImageIndex:
         if len(self._recent) >= BATCH:
             self.flush()
 
-    def keys(self, images: Sequence[Path]) -> UInt64[np.ndarray, "N 2"]:
+    def keys(self, images: Sequence[Path], unreadable: list[ImageError] | None = None) -> UInt64[np.ndarray, "N 2"]:
         """The key of every file, as two numbers (`as_numbers`); new and changed files are read.
 
-        Raises `ImageError` if one cannot be read.
+        `unreadable`: if given, files that cannot be read have the key 0, and the error of the first of them is added;
+        else it is raised (`ImageError`).
         """
-        keys = np.empty((len(images), 2), np.uint64)
+        keys = np.zeros((len(images), 2), np.uint64)
         try:
             for first in range(0, len(images), BATCH):
                 some = images[first : first + BATCH]
-                stamps, fault = _stamps(some)
-                digests = np.frombuffer(b"".join(stamp.digest for stamp in stamps), np.uint64).reshape(-1, 2)
-                values, found = self._tables.find(digests)
-                for place in np.flatnonzero(~found):
-                    values[place] = as_numbers(self._key(some[int(place)], stamps[place]))
-                if fault is not None:
-                    raise fault
+                stamps = [_stamp(path) for path in some]
+                digests = b"".join(UNKNOWN if isinstance(one, ImageError) else one.digest for one in stamps)
+                values, found = self._tables.find(np.frombuffer(digests, np.uint64).reshape(-1, 2))
+                for place in map(int, np.flatnonzero(~found)):
+                    key = self._key(some[place], stamps[place])
+                    if not isinstance(key, ImageError):
+                        values[place] = as_numbers(key)
+                    elif unreadable is None:
+                        raise key
+                    elif not unreadable:
+                        unreadable.append(key)
                 keys[first : first + len(some)] = values
         finally:
             self.flush()
@@ -129,10 +135,15 @@ class ImageIndex:
         ):
             self._recent = {}
 
-    def _key(self, path: Path, stamp: Stamp) -> str:
+    def _key(self, path: Path, stamp: Stamp | ImageError) -> str | ImageError:
+        if isinstance(stamp, ImageError):
+            return stamp
         key = self.find(stamp)
         if key is None:
-            key = image_key(read_image_file(path))
+            try:
+                key = image_key(read_image_file(path))
+            except ImageError as error:
+                return error
             self.add(stamp, key)
         return key
 
@@ -147,12 +158,11 @@ def as_text(numbers: UInt64[np.ndarray, " 2"]) -> str:
     return numbers.tobytes().hex()
 
 
-def _stamps(images: Sequence[Path]) -> tuple[list[Stamp], ImageError | None]:
-    """The stamps of files up to the first that cannot be found, and the error for it."""
-    stamps = list[Stamp]()
-    for path in images:
-        try:
-            stamps.append(Stamp.of(path))
-        except OSError as error:
-            return stamps, _unreadable(path, error)
-    return stamps, None
+def _stamp(path: Path) -> Stamp | ImageError:
+    """The stamp of a file, or why there is none."""
+    try:
+        return Stamp.of(path)
+    except OSError as error:
+        return _unreadable(path, error)
+    except ImageError as error:
+        return error

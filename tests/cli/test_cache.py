@@ -112,5 +112,7 @@ def test_what_makes_no_sense(call: Call, tiny: tuple[object, ...], photos: Path,
     words = ("cache", photos, *tiny, "--out", tmp_path / "cache")
     assert_one_sentence(call("cache", "verify", tmp_path), 1, "is not a feature cache")
     assert_one_sentence(call(*words, "--workers", -1), 2, "--workers")
+    assert_one_sentence(call(*words, "--engine", "ray", "--ray.actors", -1), 2, "--ray.actors")
+    assert_one_sentence(call(*words, "--engine", "ray", "--workers", 1), 2, "--engine here")
     assert_one_sentence(call(*words, "--shard", 0), 2, "--shard")
     assert_one_sentence(call("cache", photos, *tiny), 2, "--out FOLDER")

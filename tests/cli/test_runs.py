@@ -68,9 +68,12 @@ def test_the_table_has_a_line_for_each_run(runs: Path, call: Call, monkeypatch: 
 def test_a_run_whose_folder_is_held_is_running(runs: Path, call: Call):
     with held(runs / "a/stopped", inside=True):
         rows = json.loads(call("runs", runs / "a/stopped", "--json").out)
+        table = call("runs", runs / "a/stopped").out
     assert [(row["name"], row["state"]) for row in rows] == [("stopped", "running")]
+    assert rows[0]["seconds_left"] > 0
+    assert " left " in table
     rows = json.loads(call("runs", runs / "a/stopped", "--json").out)
-    assert rows[0]["state"] == "stopped"
+    assert (rows[0]["state"], rows[0]["seconds_left"]) == ("stopped", None)
 
 
 def test_no_runs_and_no_folder_are_said(call: Call, tmp_path: Path):

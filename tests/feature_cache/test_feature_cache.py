@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 
 from tests.tiny import VIEWS, photo, teacher, write_photos
 from zeroseg.errors import CacheError
-from zeroseg.feature_cache import FeatureCache, build_cache, building, embed_views, verify_cache
+from zeroseg.feature_cache import FeatureCache, build_cache, building, embed_views, reading, verify_cache
 from zeroseg.feature_cache.quarantine import read_quarantine
 from zeroseg.image_index import image_key
 from zeroseg.images import to_tensor
@@ -407,6 +407,18 @@ def test_a_shard_is_one_open_file(photos: list[Path], tmp_path: Path):
     cache = FeatureCache(tmp_path / "cache")
     assert len([*Path("/proc/self/fd").iterdir()]) - before <= len(shards(tmp_path / "cache"))
     assert len(cache) == 8
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are listed by Linux alone")
+def test_few_shards_are_open_at_a_time(photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Usually a process may open 1,024 files; ImageNet has 5,000 shards."""
+    monkeypatch.setattr(reading, "MOST_OPEN", 2)
+    build_cache(photos, teacher(), VIEWS, tmp_path / "cache", shard=1)
+    cache = FeatureCache(tmp_path / "cache")
+    open_ones = [path for path in map(os.path.realpath, Path("/proc/self/fd").iterdir()) if str(tmp_path) in path]
+    shards = [path for path in open_ones if path.endswith(".safetensors")]
+    assert len(cache) > 3
+    assert len(shards) <= 2
 
 
 def test_what_killed_processes_left_in_the_index_is_removed(photos: list[Path], tmp_path: Path):

@@ -65,6 +65,7 @@ def read_bytes(path: Path) -> bytes:
     """
     member = _member(path)
     if member is None:
+        _file_status(path)
         return path.read_bytes()
     if has_rows(member.archive):
         return row_bytes(member.archive, member.status, _row(member, path))
@@ -84,14 +85,19 @@ def status_of(path: Path) -> Status:
     """
     member = _member(path)
     if member is None:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):  # reading a pipe would wait for ever
-            raise OSError(errno.EINVAL, "it is not a file", str(path))
-        return Status.of(found)
+        return _file_status(path)
     if has_rows(member.archive):
         _row(member, path)
         return member.status
     return Status(_extent(member, path)[1], member.status.changed_ns)
+
+
+def _file_status(path: Path) -> Status:
+    """Raises `OSError` if it is no file: reading a pipe would wait for ever."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "it is not a file", str(path))
+    return Status.of(found)
 
 
 def _member(path: Path) -> _Member | None:

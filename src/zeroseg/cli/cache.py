@@ -80,14 +80,7 @@ class Cache:
 
     def run(self, views: ViewsConfig) -> int:
         """Embed what the cache does not hold yet."""
-        if not self.images or (self.out is None and not self.dry_run):
-            raise UsageError(
-                "name images and a folder: `zeroseg cache IMAGES --out FOLDER` (see `zeroseg cache --help`)."
-            )
-        for name in ("shard", "chunk"):
-            check_positive(f"--{name}", getattr(self, name))
-        if self.workers < 0:
-            raise UsageError(f"--workers must be 0 or more, not {self.workers}.")
+        self._check()
         images = list_images(self.images)
         name = self.teacher or recipe_named(self.recipe).student.teacher
         if self.dry_run or self.out is None:
@@ -109,6 +102,20 @@ class Cache:
             number_of_images = "1 image" if report.unreadable == 1 else f"{report.unreadable} images"
             print(f"{number_of_images} could not be read: {self.out / QUARANTINE} says why")
         return 0
+
+    def _check(self) -> None:
+        """Raise `UsageError` for options that are missing, impossible, or do not go together."""
+        if not self.images or (self.out is None and not self.dry_run):
+            raise UsageError(
+                "name images and a folder: `zeroseg cache IMAGES --out FOLDER` (see `zeroseg cache --help`)."
+            )
+        for name in ("shard", "chunk"):
+            check_positive(f"--{name}", getattr(self, name))
+        for name, number in {"--workers": self.workers, "--ray.actors": self.ray.actors}.items():
+            if number < 0:
+                raise UsageError(f"{name} must be 0 or more, not {number}.")
+        if self.engine == "ray" and self.workers:
+            raise UsageError("--workers goes with --engine here: each actor of Ray reads its own images.")
 
     def _report(self, images: PathList, views: ViewsConfig, teacher: str, out: Path) -> CacheReport:
         """Embed, in the way that is chosen."""

@@ -15,6 +15,7 @@ from tyro.conf import Positional, arg
 
 from zeroseg.cli.messages import UsageError
 from zeroseg.cli.parsing import parse
+from zeroseg.durations import time_left
 
 if TYPE_CHECKING:
     from zeroseg.training.run_states import RunState
@@ -24,7 +25,8 @@ BARS, WIDTH = "▁▂▃▄▅▆▇█", 24  # of a curve
 
 @dataclass(frozen=True)
 class Runs:
-    """List the training runs in a folder and below it: how far they are, the last loss, the last figure, the rate.
+    """List the training runs in a folder and below it: how far they are, the last loss, the last figure, the rate, and
+    of those that are running the time that is left.
 
     A run is running while a process holds its folder; stopped if it can be continued with --resume; complete if its
     student is there; damaged if its settings or its newest checkpoint are.
@@ -54,7 +56,9 @@ class Runs:
         if not found:
             print(f"there are no runs in {self.folder}")
             return 0
-        table = Table("run", "state", "step", "loss", "figure", "images/s", "saved", *(["loss"] if self.curves else []))
+        table = Table(
+            "run", "state", "step", "loss", "figure", "images/s", "", "saved", *(["loss"] if self.curves else [])
+        )
         table.columns[0].no_wrap = True
         for column in (2, 3, 5):
             table.columns[column].justify = "right"
@@ -69,9 +73,10 @@ def _words(state: RunState) -> list[str]:
     figure = "" if state.figure is None else f"{state.figure[0]} {state.figure[1]:.3f}"
     loss = "" if state.loss is None else f"{state.loss:.3g}"
     rate = "" if state.images_per_second is None else f"{state.images_per_second:.0f}"
+    left = "" if state.seconds_left is None else time_left(state.seconds_left)
     of = "?" if state.steps is None else f"{state.steps}"
     saved = ", ".join(state.results) or ("checkpoint" if state.checkpoint else "")
-    return [state.name, state.state, f"{state.step}/{of}", loss, figure, rate, saved]
+    return [state.name, state.state, f"{state.step}/{of}", loss, figure, rate, left, saved]
 
 
 def curve(values: Sequence[float]) -> str:

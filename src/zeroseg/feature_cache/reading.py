@@ -1,6 +1,6 @@
 """Reading a cache: features by the keys of images, mapped from the disk.
 
-Letters: N image, V view, D embedding width.
+Letters: N image, M key of a shard, V view, D embedding width.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int64, UInt64
 from torch import Tensor
 
-from zeroseg.errors import CacheError
+from zeroseg.errors import CacheError, ImageError
 from zeroseg.feature_cache.manifest import other_views, read_manifest
 from zeroseg.feature_cache.shard import Shard, open_shard, shards_of
 from zeroseg.image_index import ImageIndex, as_numbers, as_text
@@ -24,6 +24,7 @@ from zeroseg.teacher import Teacher
 from zeroseg.views import ViewsConfig
 
 MOST_OPEN = 32  # shards: systems limit the number of open files, some of them to few
+KEY = 16  # bytes
 FOR_STATISTICS = 2**18  # images, evenly spaced: more do not change a mean
 
 
@@ -44,10 +45,13 @@ class FeatureCache:
         self._columns = np.arange(len(self.views.boxes()))  # positions of the views in a shard
         self._paths = shards_of(folder)
         self._open = OrderedDict[int, Shard]()
-        keys = [np.asarray(self._shard(number).keys) for number in range(len(self._paths))]
-        self._starts = np.cumsum([0, *map(len, keys)])
+        keys, ends = bytearray(), [0]
+        for number in range(len(self._paths)):
+            keys += self._shard(number).keys.data  # copied: what is mapped keeps a file open
+            ends.append(len(keys) // KEY)
+        self._starts = np.array(ends)
         """The place of the first image of each shard, and the number of places."""
-        self._keys, self._places = _sorted_keys(keys)
+        self._keys, self._places = _sorted_keys(np.frombuffer(keys, np.uint64).reshape(-1, 2))
 
     @property
     def teacher(self) -> str:
@@ -85,12 +89,13 @@ class FeatureCache:
         shard, row = self._row(place)
         return as_text(shard.keys[row])
 
-    def find(self, images: Sequence[Path]) -> Int64[np.ndarray, " N"]:
+    def find(self, images: Sequence[Path], unreadable: list[ImageError] | None = None) -> Int64[np.ndarray, " N"]:
         """The places of image files; -1 for those that are not there.
 
-        Files that are new or changed since they were cached are read. Raises `ImageError` for one that cannot be.
+        Files that are new or changed since they were cached are read. `unreadable`: if given, the error of the first
+        that cannot be read is added, and such files are not there; else it is raised (`ImageError`).
         """
-        return self.places(self.index.keys(images))
+        return self.places(self.index.keys(images, unreadable))
 
     def check(self, teacher: Teacher, views: ViewsConfig) -> None:
         """Raise `CacheError` unless the cache was made with this teacher and holds these views."""
@@ -142,10 +147,9 @@ class FeatureCache:
         return shard
 
 
-def _sorted_keys(keys: list[UInt64[np.ndarray, "_ 2"]]) -> tuple[UInt64[np.ndarray, "2 N"], Int64[np.ndarray, " N"]]:
+def _sorted_keys(keys: UInt64[np.ndarray, "M 2"]) -> tuple[UInt64[np.ndarray, "2 N"], Int64[np.ndarray, " N"]]:
     """The keys of all shards, sorted, each once, in two rows, and their places."""
-    every = np.concatenate([np.empty((0, 2), np.uint64), *keys])
-    order = np.lexsort((every[:, 1], every[:, 0]))
-    every = every[order]
+    order = np.lexsort((keys[:, 1], keys[:, 0]))
+    every = keys[order]
     is_new = np.append(True, (every[1:] != every[:-1]).any(axis=1))[: len(every)]
     return np.ascontiguousarray(every[is_new].T), order[is_new]

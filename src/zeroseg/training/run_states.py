@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any, Literal, TypeGuard
 
 from zeroseg.training.checkpoint import checkpoints_in, is_whole, step_of
@@ -19,6 +20,7 @@ if sys.platform != "win32":
     import fcntl
 
 State = Literal["running", "stopped", "complete", "damaged"]
+RATES = 8  # of the log, whose median says how long a run takes yet
 RESULTS = ("student", "student-best", "student-last", "teacher")  # folders of what a run makes
 
 
@@ -36,6 +38,8 @@ class RunState:
     figure: tuple[str, float] | None
     """The first metric of the last evaluation, by name."""
     images_per_second: float | None
+    seconds_left: float | None
+    """Of a run that is running, by its last rates."""
     checkpoint: str | None
     """The newest checkpoint."""
     results: tuple[str, ...]
@@ -53,11 +57,12 @@ def runs_below(folder: Path) -> Iterator[RunState]:
 
 def state_of(run: Path, name: str) -> RunState:
     """The state of one run. A line of its log that is damaged is left out, with a warning."""
-    log, saved, steps = read_log(run), checkpoints_in(run), _steps(run)
+    log, saved, (steps, batch_size) = read_log(run), checkpoints_in(run), _steps_and_batch_size(run)
     results = tuple(result for result in RESULTS if (run / result / "config.json").is_file())
     logged = max((row["step"] + 1 for row in log), default=0)
     done = step_of(saved[0]) if saved else 0
     losses = tuple((row["step"] + 1, row["loss"]) for row in log if _is_number(row.get("loss")))
+    rates = [rate for row in log if (rate := _rate(row))]
     running = _is_held(run)
     if running:
         state: State = "running"
@@ -72,7 +77,8 @@ def state_of(run: Path, name: str) -> RunState:
         steps=steps,
         loss=losses[-1][1] if losses else None,
         figure=next((figure for row in reversed(log) if (figure := _figure(row))), None),
-        images_per_second=next((rate for row in reversed(log) if (rate := _rate(row)) is not None), None),
+        images_per_second=rates[-1] if rates else None,
+        seconds_left=(steps - logged) * batch_size / median(rates[-RATES:]) if running and steps and rates else None,
         checkpoint=saved[0].name if saved else None,
         results=results,
         losses=losses,
@@ -98,12 +104,12 @@ def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, float) and math.isfinite(value)
 
 
-def _steps(run: Path) -> int | None:
-    """The steps of a run by its settings; None if these are damaged."""
+def _steps_and_batch_size(run: Path) -> tuple[int | None, int]:
+    """The steps of a run and the images of each by its settings; None and 0 if these are damaged."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        settings: Any = json.loads((run / SETTINGS).read_text(encoding="utf-8"))
-        return int(settings["loop"]["steps"])
-    return None
+        loop: Any = json.loads((run / SETTINGS).read_text(encoding="utf-8"))["loop"]
+        return int(loop["steps"]), int(loop["batch_size"])
+    return None, 0
 
 
 def _is_held(run: Path) -> bool:

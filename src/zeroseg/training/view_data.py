@@ -37,19 +37,22 @@ class ViewBatch(Batch):
 def cached_images(images: Sequence[Path], cache: FeatureCache) -> tuple[Sequence[Path], Int64[np.ndarray, " N"]]:
     """The images that are in the cache, and their places in it; a warning says how many others there are.
 
-    Raises `TrainingError` if none of them is in the cache, `ImageError` for one that cannot be read.
+    Those that cannot be read are among the others. Raises `TrainingError` if none is in the cache.
     """
-    places = cache.find(images)
-    known = np.flatnonzero(places >= 0)
+    unreadable: list[ImageError] = []
+    places = cache.find(images, unreadable)
+    known, reason = np.flatnonzero(places >= 0), "".join(f" {error}" for error in unreadable)
     if not len(known):
         raise TrainingError(
             f"the cache {cache.folder} holds none of the {len(images)} images: run `zeroseg cache` on them first."
+            f"{reason}"
         )
     if len(known) == len(images):
         return images, places
     logging.getLogger(__name__).warning(
-        "%d of %d images are not in the cache %s and are left out", len(images) - len(known), len(images), cache.folder
-    )
+        "%d of %d images are not in the cache %s and are left out.%s",
+        len(images) - len(known), len(images), cache.folder, reason,
+    )  # fmt: skip
     chosen = images.take(known) if isinstance(images, PathList) else [images[int(number)] for number in known]
     return chosen, places[known]
 
@@ -69,7 +72,7 @@ class ViewData:
         """Takes the first `first_images` images that are in the cache, or all (0). `side`: of the squares, pixels.
 
         Without a cache all images count, and one that cannot be read is replaced by the next one, with a warning.
-        Raises `TrainingError` and `ImageError` as `cached_images` does.
+        Raises `TrainingError` as `cached_images` does.
         """
         self.cache, places = cache, np.empty(0, np.int64)
         if cache is not None:
