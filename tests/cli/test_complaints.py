@@ -20,7 +20,6 @@ import zeroseg
 from tests.cli.conftest import Call
 from tests.tiny import photo
 from zeroseg.picturebook import Scene, draw_scene, name_of
-from zeroseg.teacher import Teacher
 
 ODD = (
     "salt, pepper", "Mr. Dog", "and/or", "a/b\\c", "🐕 dog", "狗", "été", "سماء", "label: with a colon", "DOG house",
@@ -102,11 +101,13 @@ def test_100_labels_are_one_pass_of_the_encoders(
 ) -> None:
     """The image is encoded once, the labels in one call, for whatever number of labels and photos."""
     calls = list[str]()
-    encode, embed = type(segmenter.encoder).encode, Teacher.embed_texts
+    encode, embed = type(segmenter.encoder).encode, type(segmenter.teacher).embed_texts
     monkeypatch.setattr(
         type(segmenter.encoder), "encode", lambda self, *given: calls.append("image") or encode(self, *given)
     )
-    monkeypatch.setattr(Teacher, "embed_texts", lambda self, texts: calls.append("texts") or embed(self, texts))
+    monkeypatch.setattr(
+        type(segmenter.teacher), "embed_texts", lambda self, texts: calls.append("texts") or embed(self, texts)
+    )
     vocabulary = zeroseg.Vocabulary(tuple(f"thing {number}" for number in range(100)))
     for _ in range(2):
         segmenter.name(segmenter.encode(scene), vocabulary)
