@@ -18,7 +18,9 @@ from safetensors.numpy import load_file
 from tests.tiny import VIEWS, photo, teacher, write_photos
 from zeroseg.errors import CacheError
 from zeroseg.feature_cache import FeatureCache, build_cache, building, embed_views, reading, verify_cache
+from zeroseg.feature_cache.manifest import Manifest
 from zeroseg.feature_cache.quarantine import read_quarantine
+from zeroseg.feature_cache.shard import Shard
 from zeroseg.image_index import image_key
 from zeroseg.images import to_tensor
 from zeroseg.views import ViewsConfig
@@ -411,14 +413,20 @@ def test_a_shard_is_one_open_file(photos: list[Path], tmp_path: Path):
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are listed by Linux alone")
 def test_few_shards_are_open_at_a_time(photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Usually a process may open 1,024 files; ImageNet has 5,000 shards."""
+    """Usually a process may open 1,024 files, and ImageNet has 5,000 shards."""
+    folder, counts, open_shard = tmp_path / "cache", list[int](), reading.open_shard
+
+    def counted(path: Path, manifest: Manifest) -> Shard:
+        opened = [os.path.realpath(path) for path in Path("/proc/self/fd").iterdir()]
+        counts.append(sum(path.startswith(str(folder)) and path.endswith(".safetensors") for path in opened))
+        return open_shard(path, manifest)
+
+    build_cache(photos, teacher(), VIEWS, folder, shard=1)
     monkeypatch.setattr(reading, "MOST_OPEN", 2)
-    build_cache(photos, teacher(), VIEWS, tmp_path / "cache", shard=1)
-    cache = FeatureCache(tmp_path / "cache")
-    open_ones = [path for path in map(os.path.realpath, Path("/proc/self/fd").iterdir()) if str(tmp_path) in path]
-    shards = [path for path in open_ones if path.endswith(".safetensors")]
-    assert len(cache) > 3
-    assert len(shards) <= 2
+    monkeypatch.setattr(reading, "open_shard", counted)
+    cache = FeatureCache(folder)
+    assert len(cache) == len(counts) == 8
+    assert max(counts) == 2
 
 
 def test_what_killed_processes_left_in_the_index_is_removed(photos: list[Path], tmp_path: Path):
