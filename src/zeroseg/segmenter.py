@@ -34,7 +34,7 @@ from zeroseg.rules import BackgroundRule, ClassScores, Sigmoid, rule_named
 from zeroseg.segmentation import BACKGROUND, Segmentation
 from zeroseg.student import Student
 from zeroseg.student.config import ReadOut, StudentConfig
-from zeroseg.teacher import TextTower, read_clip_text
+from zeroseg.teacher import TextTower, load_text_tower
 from zeroseg.vocabulary import UnknownWordsWarning, Vocabulary, label_key, make_vocabulary
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Segmenter:
             return cls._exported(folder, teacher, device)
         student = Student.from_pretrained(model)
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        text_tower = _text_tower(teacher or student.config.teacher, device, student.config.text_fingerprint)
+        text_tower = load_text_tower(teacher or student.config.teacher, device, student.config.text_fingerprint)
         named = f"the student {model}", f"the teacher {teacher or student.config.teacher}"
         _check_teacher(student.config, text_tower, *named)
         return cls.of(student.to(device), text_tower)
@@ -85,7 +85,7 @@ class Segmenter:
             raise WeightsError(f"exported models run on the CPU, not on {device}: name the student that was exported.")
         description = read(folder)
         known = description.student.text_fingerprint
-        text = _text_tower(teacher, "cpu", known) if teacher else ExportedText(folder, description)
+        text = load_text_tower(teacher, "cpu", known) if teacher else ExportedText(folder, description)
         _check_teacher(description.student, text, f"the exported model in {folder}", f"the teacher {teacher}")
         return cls(ExportedEncoder(folder, description), text, description.student.read_out)
 
@@ -276,16 +276,6 @@ class Segmenter:
     def reading(self, **changes: Any) -> Segmenter:
         """The same networks and word embeddings with another read-out: `segmenter.reading(naming="segments")`."""
         return Segmenter(self.encoder, self.teacher, replace(self.read_out, **changes), self.words)
-
-
-def _text_tower(name: str | Path, device: str, text_fingerprint: str | None) -> TextTower:
-    """The text tower of a teacher: alone if it can be read so, else with all of the teacher. Raises `TeacherError`."""
-    alone = read_clip_text(folder_of(name, "teacher"), text_fingerprint) if text_fingerprint else None
-    if alone is not None:
-        return alone.to(device)
-    from zeroseg.teacher import Teacher
-
-    return Teacher.from_pretrained(name).to(device)
 
 
 def _check_teacher(config: StudentConfig, teacher: TextTower, student_words: str, teacher_words: str) -> None:

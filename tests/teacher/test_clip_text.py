@@ -14,7 +14,8 @@ from transformers import CLIPConfig, CLIPModel
 from zeroseg.errors import WeightsError
 from zeroseg.models import BUNDLED
 from zeroseg.segmenter import Segmenter
-from zeroseg.teacher import ClipText, Teacher, read_clip_text
+from zeroseg.teacher import ClipText, Teacher
+from zeroseg.teacher.clip_text import read_clip_text
 
 TEXTS = ["dog", "a photo of a cat", "x " * 100, "crème brûlée", "雪山", "", "traffic-lights at 7:45"]
 NAMES = ("photos", "picturebook")

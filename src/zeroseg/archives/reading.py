@@ -52,7 +52,7 @@ def members(archive: Path) -> Iterator[str]:
     files before the damage have been yielded.
     """
     if has_rows(archive):
-        return map(str, range(row_count(archive, _archive_status(archive) or Status(0, 0))))
+        return map(str, range(row_count(archive, _archive_status(archive))))
     return (one.name for one in tar_files(archive))
 
 
@@ -107,19 +107,14 @@ def _member(path: Path) -> _Member | None:
         archive = Path(text[: match.end()])
         try:
             status = _archive_status(archive)
-        except (OSError, ValueError):
-            return None
-        if status is not None:
-            return _Member(archive, text[match.end() + 1 :].replace(os.sep, "/"), status)
+        except (OSError, ValueError):  # a folder, too
+            continue
+        return _Member(archive, text[match.end() + 1 :].replace(os.sep, "/"), status)
     return None
 
 
-def _archive_status(archive: Path) -> Status | None:
-    """None if it is there, but no file."""
-    if is_streamed(archive):
-        return streamed_status(archive)
-    found = archive.stat()
-    return Status.of(found) if stat.S_ISREG(found.st_mode) else None
+def _archive_status(archive: Path) -> Status:
+    return streamed_status(archive) if is_streamed(archive) else _file_status(archive)
 
 
 def _extent(member: _Member, path: Path) -> tuple[int, int]:

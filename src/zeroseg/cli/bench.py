@@ -56,7 +56,6 @@ class Bench:
 
     def run(self) -> int:
         """Measure, and print a table."""
-
         for name in self.parts:
             if name not in PARTS:
                 raise UsageError(f"there is no part {name!r}{hint(name, PARTS)}: choose some of {NAMES}.")

@@ -1,4 +1,4 @@
-"""A page that runs an exported model in the browser, without a server: files for any server of files."""
+"""A page that runs an exported model in the browser: static files, for any server of files."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from zeroseg.errors import WeightsError
 from zeroseg.exported.folder import EMBEDDINGS, TEXT, TOKENIZER, TOKENS, Description
 from zeroseg.exported.networks import open_network
 from zeroseg.teacher import TextTower
-from zeroseg.teacher.text_tower import TEXTS_AT_ONCE, read_known_words
+from zeroseg.teacher.text_tower import read_known_words
 
 
 class ExportedText(TextTower):
@@ -56,14 +56,10 @@ class ExportedText(TextTower):
         """That of the teacher (see `TextTower`)."""
         return self._fingerprints[1]
 
-    def embed_texts(self, texts: Sequence[str]) -> Float[Tensor, "C D"]:
-        """Embeddings of texts, normalised to length 1. Texts that are longer than the encoder can read are cut."""
-        parts: list[Tensor] = []
-        for start in range(0, len(texts), TEXTS_AT_ONCE):
-            tokens = np.array(self.token_ids(texts[start : start + TEXTS_AT_ONCE]), dtype=np.int64)
-            parts.append(torch.from_numpy(self._network.run(**{TOKENS: tokens})[EMBEDDINGS]))
-        return torch.cat(parts)
-
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """The token ids of texts as the encoder embeds them: cut to its length, and padded."""
         return [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+
+    def _embed_some_texts(self, texts: list[str]) -> Float[Tensor, "C D"]:
+        tokens = np.array(self.token_ids(texts), dtype=np.int64)
+        return torch.from_numpy(self._network.run(**{TOKENS: tokens})[EMBEDDINGS])

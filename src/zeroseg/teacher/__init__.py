@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from zeroseg.teacher.text_tower import TextTower
 
 if TYPE_CHECKING:
-    from zeroseg.teacher.clip_text import ClipText, read_clip_text
+    from zeroseg.teacher.clip_text import ClipText, load_text_tower
     from zeroseg.teacher.families import (
         Attend,
         ClipTeacher,
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Attend", "ClipTeacher", "ClipText", "LastAttention", "LockedTeacher", "SiglipTeacher", "Teacher", "TextEncoder",
-    "TextTower", "VisionTower", "read_clip_text",
+    "TextTower", "VisionTower", "load_text_tower",
 ]  # fmt: skip
 
-_LIGHT = ("ClipText", "read_clip_text")
+_LIGHT = ("ClipText", "load_text_tower")
 
 
 def __getattr__(name: str) -> object:

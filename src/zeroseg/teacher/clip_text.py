@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 from einops import rearrange
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from zeroseg.hub import folder_of
 from zeroseg.teacher.fingerprints import PROBE, TEXT_SIDE, text_side_fingerprint
-from zeroseg.teacher.text_tower import TEXTS_AT_ONCE, TextTower, read_known_words
+from zeroseg.teacher.text_tower import TextTower, read_known_words
 
 if TYPE_CHECKING:
     from zeroseg.teacher.teacher import Teacher
@@ -32,8 +33,8 @@ KINDS = {"clip": "", "vision-text-dual-encoder": "clip_text_model"}  # and what 
 SCALE, LAYER = "logit_scale", "text_model.encoder.layers.{}."
 LARGEST = 2  # as the last token: CLIPs of OpenAI say so, and mean the one with the largest number
 SIZES = {
-    "vocab_size": 49408, "max_position_embeddings": 77, "num_hidden_layers": 12, "num_attention_heads": 8,
-    "layer_norm_eps": 1e-5, "hidden_act": "quick_gelu", "eos_token_id": 49407,
+    "max_position_embeddings": 77, "num_hidden_layers": 12, "num_attention_heads": 8, "layer_norm_eps": 1e-5,
+    "hidden_act": "quick_gelu", "eos_token_id": 49407,
 }  # fmt: skip
 """What a config means that does not say them."""
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
@@ -101,20 +102,12 @@ class ClipText(TextTower):
         self.mean = self.mean.to(device)
         return self
 
-    @torch.inference_mode()
-    def embed_texts(self, texts: Sequence[str]) -> Float[Tensor, "C D"]:
-        """Embeddings of texts, normalised to length 1. Texts that are longer than the tower can read are cut."""
-        parts: list[Tensor] = []
-        for start in range(0, len(texts), TEXTS_AT_ONCE):
-            tokens = torch.tensor(self.token_ids(texts[start : start + TEXTS_AT_ONCE]), device=self.device)
-            parts.append(F.normalize(self._embed(tokens), dim=-1))
-        return torch.cat(parts)
-
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """The token ids of texts as they are embedded: cut to the length of the tower, and padded."""
         return [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
 
-    def _embed(self, tokens: Int[Tensor, "C T"]) -> Float[Tensor, "C D"]:
+    def _embed_some_texts(self, texts: list[str]) -> Float[Tensor, "C D"]:
+        tokens = torch.tensor(self.token_ids(texts), device=self.device)
         weights, end = self._weights, self._sizes["eos_token_id"]
         positions = weights["text_model.embeddings.position_embedding.weight"][: tokens.shape[1]]
         values = weights["text_model.embeddings.token_embedding.weight"][tokens] + positions
@@ -142,6 +135,19 @@ class ClipText(TextTower):
     def _norm(self, values: Tensor, name: str) -> Tensor:
         weight, bias = self._weights[f"{name}.weight"], self._weights[f"{name}.bias"]
         return F.layer_norm(values, (len(weight),), weight, bias, self._sizes["layer_norm_eps"])
+
+
+def load_text_tower(name: str | Path, device: str, text_fingerprint: str = "") -> TextTower:
+    """The text tower of a teacher (a bundled one, a folder or a hub name), with a fingerprint if one is known.
+
+    Alone if it can be read so, else with all of the teacher. Raises `TeacherError`.
+    """
+    alone = read_clip_text(folder_of(name, "teacher"), text_fingerprint) if text_fingerprint else None
+    if alone is not None:
+        return alone.to(device)
+    from zeroseg.teacher.families import Teacher
+
+    return Teacher.from_pretrained(name).to(device)
 
 
 def read_clip_text(folder: Path, text_fingerprint: str) -> ClipText | None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, ClassVar, cast, get_args
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from safetensors import SafetensorError
 from torch import Tensor
@@ -32,7 +31,7 @@ from zeroseg.precision import mixed_precision, plain_attention
 from zeroseg.teacher.fingerprints import PROBE, fingerprint, text_fingerprint
 from zeroseg.teacher.last_attention import Attend
 from zeroseg.teacher.text_encoder import TextEncoder
-from zeroseg.teacher.text_tower import KNOWN_WORDS, TEXTS_AT_ONCE, TextTower, read_known_words
+from zeroseg.teacher.text_tower import KNOWN_WORDS, TextTower, read_known_words
 from zeroseg.teacher.vision_tower import VisionTower
 
 IMAGES_AT_ONCE = 128
@@ -156,15 +155,6 @@ class Teacher(TextTower):
         with mixed_precision(self.device):
             return self._embed_pixels(self._normalise(images)).float()
 
-    @torch.inference_mode()
-    def embed_texts(self, texts: Sequence[str]) -> Float[Tensor, "C D"]:
-        """Embeddings of texts, normalised to length 1. Texts that are longer than the teacher can read are cut."""
-        parts: list[Tensor] = []
-        for start in range(0, len(texts), TEXTS_AT_ONCE):
-            features = self._embed_some_texts(list(texts[start : start + TEXTS_AT_ONCE]))
-            parts.append(F.normalize(features.float(), dim=-1))
-        return torch.cat(parts)
-
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """The token ids of texts as the teacher embeds them: cut to the length of the text encoder, and padded."""
         return self._tokenize(list(texts)).tolist() if texts else []
@@ -198,10 +188,6 @@ class Teacher(TextTower):
     @abstractmethod
     def _tokenize(self, texts: list[str]) -> Int[Tensor, "C T"]:
         """Token ids, cut and padded to one length."""
-
-    @abstractmethod
-    def _embed_some_texts(self, texts: list[str]) -> Float[Tensor, "C D"]:
-        """Embeddings of the texts of one batch, not normalised."""
 
     @abstractmethod
     def _embed_patches(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -53,9 +54,16 @@ class TextTower(ABC):
     def text_fingerprint(self) -> str:
         """A hash of the text tower's weights and of its tokenizer, which identifies the teacher of a student."""
 
-    @abstractmethod
+    @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> Float[Tensor, "C D"]:
         """Embeddings of texts, normalised to length 1. Texts that are longer than the tower can read are cut."""
+        starts = range(0, len(texts), TEXTS_AT_ONCE)
+        some = [self._embed_some_texts(list(texts[start : start + TEXTS_AT_ONCE])).float() for start in starts]
+        return torch.cat([F.normalize(one, dim=-1) for one in some])
+
+    @abstractmethod
+    def _embed_some_texts(self, texts: list[str]) -> Float[Tensor, "C D"]:
+        """Embeddings of the texts of one batch, not normalised."""
 
     @abstractmethod
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
