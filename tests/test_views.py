@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from zeroseg.errors import ConfigError
@@ -65,6 +65,7 @@ def test_only_the_whole_image_is_not_local():
     grids=st.lists(st.integers(1, 5), min_size=1, max_size=4, unique=True),
     overlapping=st.booleans(),
 )
+@example(36, [4, 5], True)  # both grids have a view of the same pixels
 def test_mirroring_twice_is_nothing_and_once_mirrors_boxes(side: int, grids: list[int], overlapping: bool):
     config = ViewsConfig(side, tuple(grids), overlapping)
     order = hflip_order(config)

@@ -71,10 +71,12 @@ def grid_boxes(side: int, n: int, overlapping: bool = False) -> list[Box]:
 
 def hflip_order(config: ViewsConfig) -> Int[Tensor, " V"]:
     """For each view, the number of the view at the same place in the horizontally flipped image (exact to a pixel)."""
-    boxes = config.boxes()
-    flipped = [(config.side - right, top, config.side - left, bottom) for left, top, right, bottom in boxes]
-    distances = torch.cdist(torch.tensor(flipped).float(), torch.tensor(boxes).float(), p=1)
-    return distances.argmin(dim=1)
+    places, start = list[Tensor](), 0
+    for n in config.grids:
+        across = 2 * n - 1 if config.overlapping else n
+        places.append((start + torch.arange(across**2)).view(across, across).flip(1).flatten())
+        start += across**2
+    return torch.cat(places)
 
 
 def patch_coverage(config: ViewsConfig, patches: int) -> Float[Tensor, "P V"]:
