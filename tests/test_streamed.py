@@ -137,6 +137,21 @@ def test_a_lost_connection_is_one_sentence(tmp_path: Path, monkeypatch: pytest.M
     assert not is_member(file.with_name("00001.parquet") / "0")
 
 
+@pytest.mark.parametrize("place", ["near", "far"])
+@pytest.mark.parametrize("compression", ["snappy", "zstd"])
+def test_a_damaged_file_is_called_so_and_not_a_lost_connection(place: str, compression: str, tmp_path: Path):
+    """Arrow has several kinds of errors for it, of which one is also that of the file system."""
+    file = tmp_path / "set/data/train-00000-of-00001.parquet"
+    file.parent.mkdir(parents=True)
+    parquet.write_table(pa.table({"image": [b"noise" * 2000] * 3}), file, compression=compression)
+    content = bytearray(file.read_bytes())
+    content[4:200] = b"\xff" * 196
+    file.write_bytes(content)
+    path = Path(f"{STREAMED_SET}{tmp_path}/set/train/00000.parquet") if place == "far" else file
+    with pytest.raises(ImageError, match=r"parquet' is damaged \(.+\); write or download it again"):
+        read_bytes(path / "1")
+
+
 def test_a_split_is_a_list_of_images(tmp_path: Path):
     """In the order of the library; features are those of the same images in a folder, made once."""
     pictures = [gradient(), gradient().rotate(90), gradient().rotate(180)]

@@ -1,4 +1,4 @@
-"""Runs of several processes, for `test_processes`: `python -m tests.training.shared_runs WHAT FOLDER`.
+"""Runs of several processes, for `test_processes`: `python -m tests.training.shared_runs ACT FOLDER`.
 
 Each process is started with the variables of torchrun, or by torchrun itself.
 """
@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -43,27 +44,35 @@ CONFIGS: dict[Algorithm, DistillConfig] = {
 }  # fmt: skip
 
 
-def train(folder: Path, algorithm: Algorithm, kind: str = "whole", resume: bool = False) -> Student | None:
+def train(
+    folder: Path, algorithm: Algorithm, kind: str = "whole", resume: bool = False, images: slice = slice(None)
+) -> Student | None:
     """A run of six steps, evaluated before it and after it by the first process."""
-    images = sorted((folder / "photos").glob("*.png"))
+    photos = sorted((folder / "photos").glob("*.png"))[images]
 
     def evaluate(_: Student) -> dict[str, int]:
         return {"measured_by": processes.rank()}
 
     run = folder / kind / algorithm
-    return distill(images, None, CONFIGS[algorithm], run, teacher(), evaluate, resume=resume, quiet=True)
+    return distill(photos, None, CONFIGS[algorithm], run, teacher(), evaluate, resume=resume, quiet=True)
+
+
+def batch_at(when: int, act: Callable[[], None]) -> None:
+    """Something happens as this process makes the batch of a step."""
+    batch = ViewData.batch
+
+    def made(self: ViewData, step: int) -> ViewBatch:
+        if step == when:
+            act()
+        return batch(self, step)
+
+    ViewData.batch = made
 
 
 def signal_at(when: int, number: int) -> None:
     """The last process gets a signal, as it makes the batch of a step."""
-    batch = ViewData.batch
-
-    def made(self: ViewData, step: int) -> ViewBatch:
-        if step == when and processes.rank() == processes.count() - 1:
-            os.kill(os.getpid(), number)
-        return batch(self, step)
-
-    ViewData.batch = made
+    if processes.rank() == processes.count() - 1:
+        batch_at(when, lambda: os.kill(os.getpid(), number))
 
 
 def numbers() -> None:
@@ -124,30 +133,54 @@ def refusals(folder: Path) -> list[str]:
     return said
 
 
-def main(what: str, folder: Path) -> None:
-    """Do one of these things in this process."""
-    torch.set_num_threads(1)
-    if what == "all":
-        numbers()
-        muon()
-        (folder / f"refused-{processes.rank()}.json").write_text(json.dumps(refusals(folder)), encoding="utf-8")
-        for algorithm in CONFIGS:
-            assert train(folder, algorithm) is not None
-        signal_at(2, signal.SIGTERM)
-        for algorithm in CONFIGS:
-            assert train(folder, algorithm, "stopped") is None
-    elif what == "resumed":
-        for algorithm in CONFIGS:
-            assert train(folder, algorithm, "stopped", resume=True) is not None
-    elif what == "killed":
-        if not processes.is_restarted():
-            signal_at(3, signal.SIGKILL)
-        assert train(folder, "muon") is not None
+def everything(folder: Path) -> None:
+    """All that two processes do as they should; the last runs are stopped."""
+    numbers()
+    muon()
+    (folder / f"refused-{processes.rank()}.json").write_text(json.dumps(refusals(folder)), encoding="utf-8")
+    for algorithm in CONFIGS:
+        assert train(folder, algorithm) is not None
+    signal_at(2, signal.SIGTERM)
+    for algorithm in CONFIGS:
+        assert train(folder, algorithm, "stopped") is None
 
+
+def resumed(folder: Path) -> None:
+    """The runs that were stopped go on."""
+    for algorithm in CONFIGS:
+        assert train(folder, algorithm, "stopped", resume=True) is not None
+
+
+def killed(folder: Path) -> None:
+    """A process is killed, once."""
+    if not processes.is_restarted():
+        signal_at(3, signal.SIGKILL)
+    assert train(folder, "muon") is not None
+
+
+def launcher_killed(folder: Path) -> None:
+    """The launcher of the processes is killed."""
+    if processes.is_first():
+        batch_at(3, lambda: os.kill(os.getppid(), signal.SIGKILL))
+    assert train(folder, "muon") is None
+
+
+def unequal(folder: Path) -> None:
+    """The second process has one image less."""
+    train(folder, "adamw", images=slice(processes.rank(), None))
+
+
+def wrong(folder: Path) -> None:
+    """All processes have the same error."""
+    train(folder, "adamw", images=slice(0, 0))
+
+
+ACTS = {act.__name__: act for act in (everything, resumed, killed, launcher_killed, unequal, wrong)}
 
 if __name__ == "__main__":
     try:
         with processes.joined():
-            main(sys.argv[1], Path(sys.argv[2]))
+            torch.set_num_threads(1)
+            ACTS[sys.argv[1]](Path(sys.argv[2]))
     except ZeroSegError as error:
         sys.exit(complain(error))

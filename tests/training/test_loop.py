@@ -106,6 +106,21 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> list[Tensor]:
     return toy.weights()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="batches are made by workers on Linux only")
+def test_workers_that_need_more_open_files_than_are_granted_are_one_sentence(tmp_path: Path):
+    """Else they would wait for ever: torch does not say that it could not start them all."""
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (36, 90))\n"
+        "from dataclasses import replace; from pathlib import Path\n"
+        "from tests.training.test_loop import LOOP, Toy\n"
+        f"Toy().run(Path({str(tmp_path / 'run')!r}), replace(LOOP, workers=8))"
+    )
+    words = [sys.executable, "-c", code]
+    said = subprocess.run(words, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=60)
+    expected = "TrainingError: 8 workers need up to 352 open files, and this system grants 90: use fewer workers"
+    assert expected in said.stderr.splitlines()[-1]
+
+
 @settings(max_examples=6, deadline=None)
 @given(stops=st.lists(st.integers(0, STEPS - 2), min_size=1, max_size=3, unique=True))
 def test_run_stopped_at_any_steps_ends_with_the_very_same_weights(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -38,7 +39,7 @@ def free_port() -> int:
         return found.getsockname()[1]
 
 
-def start(what: str, folder: Path) -> list[str]:
+def start(what: str, folder: Path, codes: tuple[int, int] = (0, 0)) -> list[str]:
     """Two processes as torchrun starts them, without the seconds that it takes itself; what they said on stderr."""
     shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "OMP_NUM_THREADS": "1"}
     shared |= {"TORCHELASTIC_RUN_ID": "none"}
@@ -51,7 +52,7 @@ def start(what: str, folder: Path) -> list[str]:
         for rank in range(2)
     ]  # fmt: skip
     said = [process.communicate(timeout=120)[1] for process in running]
-    assert [process.returncode for process in running] == [0, 0], "".join(said)
+    assert [process.returncode for process in running] == list(codes), "".join(said)
     return said
 
 
@@ -85,7 +86,7 @@ def alone(photos: Callable[[], Path]) -> Path:
 def together(photos: Callable[[], Path]) -> Path:
     """The same runs by two processes."""
     folder = photos()
-    start("all", folder)
+    start("everything", folder)
     return folder
 
 
@@ -163,6 +164,34 @@ def test_torchrun_restarts_a_run_whose_process_was_killed(photos: Callable[[], P
     for name, weight in weights_of(folder / "whole" / "muon").items():
         assert torch.equal(weight, expected[name]), name
     assert [row["step"] for row in read_log(folder / "whole" / "muon") if "loss" in row] == list(range(STEPS))
+
+
+def test_processes_that_see_other_images_do_not_train_together(photos: Callable[[], Path]):
+    """As on two machines with copies of a folder: the second would have other images at the same places."""
+    said = start("unequal", photos(), (1, 1))
+    assert said[0] == ""
+    assert re.search(
+        r"a process of this run has other settings than the first one \(images 9, here 8; order '", said[1]
+    )
+
+
+def test_an_error_that_all_processes_have_is_said_once(photos: Callable[[], Path]):
+    """torchrun ends all processes when one has ended: the one that says it ends first."""
+    said = start("wrong", photos(), (1, 1))
+    assert sorted(map(bool, said)) == [False, True]
+    assert "".join(said).count("zeroseg: ") == 1
+
+
+def test_processes_stop_when_torchrun_is_killed(photos: Callable[[], Path]):
+    """They would go on for ever, and hold run and GPUs; what they have done is saved."""
+    folder = photos()
+    words = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", str(free_port())]
+    words += ["-m", "tests.training.shared_runs", "launcher_killed", str(folder)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr  # and no process holds its pipes any more
+    assert Checkpoints(folder / "whole" / "muon").load()["step"] == 4
+    assert "Traceback" not in ended.stderr
 
 
 # --- without other processes ------------------------------------------------------------------------

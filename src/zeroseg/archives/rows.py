@@ -154,9 +154,11 @@ def _said(path: Path) -> Generator[None]:
         import pyarrow as pa
     except ImportError as error:
         raise ImageError(f'{str(path)!r}: Parquet and Arrow need pyarrow: pip install "zeroseg[datasets]".') from error
-    try:
-        with transferring(path) if is_streamed(path) else nullcontext():
+    with transferring(path) if is_streamed(path) else nullcontext():
+        try:
             yield
-    except pa.ArrowException as error:
-        said = " ".join(str(error).split())[:200]
-        raise ImageError(f"{str(path)!r} is damaged ({said}); write or download it again.") from error
+        except (pa.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):
+                raise  # of the file system, or of a connection; what Arrow cannot decode is a bare one
+            said = " ".join(str(error).split())[:200]
+            raise ImageError(f"{str(path)!r} is damaged ({said}); write or download it again.") from error

@@ -29,7 +29,7 @@ from zeroseg.training.loop import LoopConfig, Loss, Metrics, without_loop
 from zeroseg.training.loss_weights import LossWeights
 from zeroseg.training.sampling import hflip
 from zeroseg.training.student_training import check_mask_ratio
-from zeroseg.training.view_data import ViewBatch, ViewData
+from zeroseg.training.view_data import ViewBatch, ViewData, order_of
 from zeroseg.views import ViewsConfig, hflip_order, patch_coverage, patch_relevance
 
 OVER_SHOWN_VIEWS = ("overlap", "patch_view")  # losses that are means over the views that show a patch
@@ -139,10 +139,11 @@ class Distillation:
 
     @property
     def settings(self) -> Metrics:
-        """The config, the teacher's fingerprint, the number of images."""
-        cache = self.data.cache
+        """The config, the teacher's fingerprint, the number of images and their order."""
+        cache, images = self.data.cache, self.data.images
         made_by = cache.teacher if cache is not None else self.teacher.fingerprint if self.teacher else ""
-        return {"distill": without_loop(self.config), "teacher": made_by, "images": len(self.data.images)}
+        settings = {"distill": without_loop(self.config), "teacher": made_by, "images": len(images)}
+        return settings | {"order": order_of(images)}
 
     def batch(self, step: int) -> ViewBatch:
         """The batch of step 0, 1, 2 ..."""

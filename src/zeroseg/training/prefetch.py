@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, Generic
@@ -14,11 +14,14 @@ from typing import Any, Generic
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from zeroseg.errors import ZeroSegError
+from zeroseg.errors import TrainingError, ZeroSegError
 from zeroseg.training.batch import B
 from zeroseg.training.loop import Objective
+from zeroseg.training.system import end_with, open_as_many_files_as_granted
 
-PR_SET_PDEATHSIG = 1  # of Linux: the signal that a process gets when its parent dies
+AHEAD = 4  # batches that each worker prepares
+FILES = 64  # that a process has open without workers
+FILES_OF_WORKER = 4 + AHEAD * 8  # its pipes, and the tensors of the batches that wait
 
 
 class _Steps(Dataset[Any], Generic[B]):
@@ -42,15 +45,20 @@ class _Steps(Dataset[Any], Generic[B]):
 
 
 def prefetch(objective: Objective[Any], start: int) -> Iterator[Any]:
-    """Batches start .. steps - 1; worker processes prepare them if `workers` > 0 (and processes can fork)."""
+    """Batches start .. steps - 1; worker processes prepare them if `workers` > 0 (and processes can fork).
+
+    Raises `TrainingError` if the system does not let a process open as many files as these need.
+    """
     config = objective.loop
     batches: Iterable[Any] = map(objective.batch, range(start, config.steps))
     if config.workers and sys.platform == "linux":
+        _expect_open_files(config.workers)
+        warnings.filterwarnings("ignore", message="This DataLoader will create")  # more workers than processors
         batches = DataLoader(
             _Steps(objective.batch, start, config.steps),
             batch_size=None,
             num_workers=config.workers,
-            prefetch_factor=4,
+            prefetch_factor=AHEAD,
             worker_init_fn=partial(_calm, os.getpid()),
             multiprocessing_context="fork",
         )
@@ -60,14 +68,22 @@ def prefetch(objective: Objective[Any], start: int) -> Iterator[Any]:
         yield batch
 
 
+def _expect_open_files(workers: int) -> None:
+    """Raise `TrainingError` if the workers may need more open files than there can be: they would wait for ever."""
+    granted, needed = open_as_many_files_as_granted(), FILES + workers * FILES_OF_WORKER
+    if needed > granted:
+        raise TrainingError(
+            f"{workers} workers need up to {needed} open files, and this system grants {granted:.0f}: use fewer "
+            "workers (--loop.workers), or raise the limit (`ulimit -n`)."
+        )
+
+
 def _calm(parent: int, _worker: int) -> None:
     """Set up a worker: it ignores signals, because the main process saves, uses one thread, and ends with its parent.
 
     A worker that outlived a killed parent would hold the lock of the run's folder for some seconds.
     """
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died just before
-        os._exit(1)
+    end_with(parent, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)

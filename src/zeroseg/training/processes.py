@@ -10,8 +10,11 @@ Without `torchrun` there is one process, and all of this does nothing.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
+import signal
+import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -19,14 +22,16 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
-from zeroseg.errors import ConfigError, TrainingError
+from zeroseg.errors import ConfigError, TrainingError, ZeroSegError
+from zeroseg.training.system import end_with
 
 T = TypeVar("T")
 LONGEST_START = timedelta(minutes=15)  # until all processes are there
 LONGEST_WAIT = timedelta(hours=24)  # for the first process, which evaluates alone
+TO_SPEAK = 1.0  # seconds that a process has to print an error
 BUCKET = 2**24  # elements that are sent at once
 
 
@@ -59,11 +64,14 @@ def is_restarted() -> bool:
 def joined() -> Generator[None]:
     """Join the processes that `torchrun` has started; on a machine with GPUs each takes the one of its local number.
 
-    Warnings are left to the first process. Raises `ConfigError` if there are fewer GPUs than processes.
+    Warnings are left to the first process, and an error that several have to the one that has it first. When torchrun
+    is killed, its processes stop as after a SIGTERM. Raises `ConfigError` if there are fewer GPUs than processes.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or dist.is_initialized():
         yield
         return
+    if is_launched():
+        end_with(os.getppid(), signal.SIGTERM)
     if torch.cuda.is_available():
         local, gpus = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
         if local >= gpus:
@@ -80,10 +88,27 @@ def joined() -> Generator[None]:
     if not is_first():
         logging.disable(logging.WARNING)
     try:
-        yield
+        with _said_once(store):
+            yield
     finally:
         logging.disable(logging.NOTSET)
         dist.destroy_process_group()
+
+
+@contextlib.contextmanager
+def _said_once(store: Store) -> Generator[None]:
+    """Of processes with the same error the first one raises it; the others just end, later than that one."""
+    try:
+        yield
+    except ZeroSegError as error:
+        try:
+            had = store.add(hashlib.sha256(str(error).encode(errors="replace")).hexdigest(), 1)
+        except (RuntimeError, ValueError):  # the process that keeps the store has ended
+            had = 1
+        if had == 1:
+            raise
+        time.sleep(TO_SPEAK)  # as soon as one has ended, torchrun ends all
+        raise SystemExit(1) from error
 
 
 def parts_of(parts: int) -> range | None:
@@ -126,8 +151,19 @@ def any_of(flag: bool) -> bool:
     return bool(flags)
 
 
+def expect_everywhere(is_right: bool, sentence: str) -> None:
+    """Raise `TrainingError` in the processes where something is not right; the others just end, later than these."""
+    if any_of(not is_right):
+        if not is_right:
+            raise TrainingError(sentence)
+        time.sleep(TO_SPEAK)
+        raise SystemExit(1)
+
+
 def from_process(source: int, value: T) -> T:
     """A plain value of one process, on all of them."""
+    if count() == 1:
+        return value
     sent = [value]
     with _together():
         dist.broadcast_object_list(sent, src=source, device=torch.device("cpu"))
@@ -194,6 +230,6 @@ def _together() -> Generator[None]:
         yield
     except (RuntimeError, ValueError) as error:  # those of torch.distributed and its stores
         raise TrainingError(
-            f"another process of this run has ended, so process {rank()} cannot go on; the message of that process "
-            "says why. Continue with --resume."
+            "another process of this run has ended, so the others cannot go on; the message of that process says why. "
+            "Continue with --resume."
         ) from error

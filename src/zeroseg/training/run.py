@@ -57,10 +57,12 @@ def train(
     each evaluation. A signal during an evaluation ends it; a resumed run makes it first. Of several processes
     (`training.processes`) the first one writes and evaluates; after a restart by torchrun a run resumes by itself.
 
-    Raises `TrainingError` after `patience` steps whose loss was not finite, or if the run cannot be resumed, and
-    `OutputError` if another process trains it or if the folder cannot be written.
+    Raises `TrainingError` after `patience` steps whose loss was not finite, if the run cannot be resumed, or if one of
+    several processes has other settings or images, and `OutputError` if another process trains it or if the folder
+    cannot be written.
     """
     training = _Training(objective, run, evaluate, judge)
+    training.expect_shared()
     with contextlib.ExitStack() as kept:
         training.begin(processes.on_first(lambda: training.open(kept, resume)))
         monitor = Monitor(run, objective.title, objective.loop.steps, training.done, quiet, processes.is_first())
@@ -77,6 +79,7 @@ class _Training:
         self, objective: Objective[Any], run: Path, evaluate: Callable[[], Metrics] | None, judge: Judge | None
     ) -> None:
         self.objective, self.run = objective, run
+        self.settings = run_settings.plain(objective.settings | {"loop": asdict(objective.loop)})
         self.evaluate, self.judge = evaluate, judge
         self.device = next(objective.model.parameters()).device
         self.optimiser = build_optimiser(objective.model, objective.loop.optimiser)
@@ -87,10 +90,14 @@ class _Training:
             self.optimiser.scale = GradientScale()
         self.average = Average(objective.model, objective.loop.ema) if objective.loop.ema else None
 
-    @property
-    def settings(self) -> Metrics:
-        """The settings that a run is resumed with."""
-        return self.objective.settings | {"loop": asdict(self.objective.loop)}
+    def expect_shared(self) -> None:
+        """Raise `TrainingError` if this process has other settings or images than the first one, on another machine."""
+        changed = run_settings.differences(processes.from_process(0, self.settings), self.settings)
+        processes.expect_everywhere(
+            not changed,
+            f"a process of this run has other settings than the first one ({changed}): all must see the same "
+            "images and the same cache, also on other machines.",
+        )
 
     def open(self, kept: contextlib.ExitStack, resume: bool) -> State | None:
         """Lock the folder until the end of `kept`; the state to continue from, None for a new run."""
@@ -148,7 +155,7 @@ class _Training:
         """Write a checkpoint."""
         state: State = {
             "model": self.objective.model.state_dict(), "optimiser": self.optimiser.state_dict(),
-            "step": self.done, "bad": self.bad, "due": self.due, "settings": run_settings.plain(self.settings),
+            "step": self.done, "bad": self.bad, "due": self.due, "settings": self.settings,
         }  # fmt: skip
         parts = {"judge": self.judge, "average": self.average, "scale": self.optimiser.scale}
         state |= {name: part.state_dict() for name, part in parts.items() if part is not None}

@@ -20,6 +20,8 @@ FREE_TO_CHANGE = (
 MOST_SAID, LONGEST_VALUE = 3, 60  # settings, and letters of a value, in a message
 LATER = {"encoder": "vit", "trainable_blocks": None, "encoder_rate": 1.0, "ema": 0.0, "own_resolution": False}
 """Settings that runs of earlier versions do not name, with the values that these runs have."""
+SINCE = ("order",)
+"""Settings that runs of earlier versions do not name, and whose values nobody knows any more."""
 
 Settings = dict[str, Any]
 
@@ -50,13 +52,20 @@ def expect_same(run: Path, settings: Settings, saved: Settings | None = None) ->
         for name in FREE_TO_CHANGE:
             if name in settings["loop"]:
                 former["loop"][name] = settings["loop"][name]
+        former = {name: settings[name] for name in SINCE if name in settings} | former
         _free_teachers_place(former, settings)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise TrainingError(f"{path} is missing or damaged: delete the folder and start again.") from error
-    changed = _changes(former, settings)
+    changed = _said(_changes(former, settings, "now"))
     if changed:
-        said = "; ".join(changed[:MOST_SAID]) + (" .." if len(changed) > MOST_SAID else "")
-        raise TrainingError(f"{run} was started with other settings ({said}): resume with the same ones.")
+        raise TrainingError(f"{run} was started with other settings ({changed}): resume with the same ones.")
+
+
+def differences(first: Settings, own: Settings) -> str:
+    """How the settings of a process (as `plain` makes them) differ from the first one's; the empty text if nowhere."""
+    first = plain(first)
+    _free_teachers_place(first, own)
+    return _said(_changes(first, own, "here"))
 
 
 def plain(settings: Settings) -> Settings:
@@ -72,17 +81,21 @@ def _stored(path: Path) -> Any:
         return None
 
 
-def _changes(former: Settings, settings: Settings, place: str = "") -> list[str]:
+def _said(changed: list[str]) -> str:
+    return "; ".join(changed[:MOST_SAID]) + (" .." if len(changed) > MOST_SAID else "")
+
+
+def _changes(former: Settings, settings: Settings, word: str, place: str = "") -> list[str]:
     """The settings that differ, with both values; where one side has no such group, each of its settings is named."""
     found: list[str] = []
     for key in sorted(former.keys() | settings.keys()):
         old, new, name = former.get(key), settings.get(key), f"{place}{key}"
         inner = [one for one in (old, new) if isinstance(one, dict)]
         if len(inner) == 2 or (inner and inner[0] and not (key in former and key in settings)):
-            found += _changes(old or {}, new or {}, f"{name}.")
+            found += _changes(old or {}, new or {}, word, f"{name}.")
         elif old != new:
             was, now = (_short(values[key]) if key in values else "not named" for values in (former, settings))
-            found.append(f"{name} {was}, now {now}")
+            found.append(f"{name} {was}, {word} {now}")
     return found
 
 

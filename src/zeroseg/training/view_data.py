@@ -5,7 +5,9 @@ Letters: N image of all, B image of a batch, V view, D embedding width, S pixels
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,8 @@ from zeroseg.training import processes
 from zeroseg.training.batch import Batch, places_of
 from zeroseg.training.loop import LoopConfig
 from zeroseg.training.sampling import flipped, numbers_of
+
+NAMES = 65_536  # of images that say which order they have
 
 
 @dataclass
@@ -57,6 +61,17 @@ def cached_images(images: Sequence[Path], cache: FeatureCache) -> tuple[Sequence
     return chosen, places[known]
 
 
+def order_of(images: Sequence[Path]) -> str:
+    """A hash of the names of images in their order, without their folders, which may be elsewhere on another machine.
+
+    Of very many images, names at equal distances count, so an image that is new or gone before them changes it.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for number in range(0, len(images), max(1, len(images) // NAMES)):
+        digest.update(os.fsencode(images[number].name) + b"\0")
+    return digest.hexdigest()
+
+
 class ViewData:
     """Images and their cached features, if there is a cache, in an order that depends only on seed and epoch."""
 
@@ -72,8 +87,10 @@ class ViewData:
         """Takes the first `first_images` images that are in the cache, or all (0). `side`: of the squares, pixels.
 
         Without a cache all images count, and one that cannot be read is replaced by the next one, with a warning.
-        Raises `TrainingError` as `cached_images` does.
+        Raises `TrainingError` if there are none, or none in the cache.
         """
+        if not len(images):
+            raise TrainingError("there is no image to train on: name some.")
         self.cache, places = cache, np.empty(0, np.int64)
         if cache is not None:
             images, places = cached_images(images, cache)
