@@ -188,15 +188,15 @@ def _said_of_probe(run: Path) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Parse, with the recipe's settings as defaults, and run."""
-    default = recipe_in(arguments)
-
-    def options(
-        command: Annotated[Distill, arg(name=""), FlagCreatePairsOff],
-        config: Annotated[DistillConfig, arg(name="")] = default,
-    ) -> tuple[Distill, DistillConfig]:
-        return command, config
-
-    command, config = parse(options, "distill", arguments, Distill.__doc__, REGISTRY, pairs=True)
+    """Parse, with the recipe's settings as defaults, and run; processes of torchrun say what is wrong once."""
     with processes.joined():
+        default = recipe_in(arguments)
+
+        def options(
+            command: Annotated[Distill, arg(name=""), FlagCreatePairsOff],
+            config: Annotated[DistillConfig, arg(name="")] = default,
+        ) -> tuple[Distill, DistillConfig]:
+            return command, config
+
+        command, config = parse(options, "distill", arguments, Distill.__doc__, REGISTRY, pairs=True)
         return command.run(config)

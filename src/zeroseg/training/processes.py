@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
-from zeroseg.errors import ConfigError, TrainingError, ZeroSegError
+from zeroseg.errors import ConfigError, TrainingError
 from zeroseg.training.system import end_with
 
 T = TypeVar("T")
@@ -100,7 +100,7 @@ def _said_once(store: Store) -> Generator[None]:
     """Of processes with the same error the first one raises it; the others just end, later than that one."""
     try:
         yield
-    except ZeroSegError as error:
+    except Exception as error:
         try:
             had = store.add(hashlib.sha256(str(error).encode(errors="replace")).hexdigest(), 1)
         except (RuntimeError, ValueError):  # the process that keeps the store has ended
