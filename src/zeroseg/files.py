@@ -13,16 +13,11 @@ import math
 import os
 import secrets
 import shutil
-import sys
 from collections.abc import Callable, Generator, Mapping
-from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 from zeroseg.errors import OutputError
-
-if sys.platform != "win32":
-    import fcntl
 
 TEMPORARY = ".zeroseg-"
 """How names of files begin that are not yet written; those of a process that was killed stay behind."""
@@ -52,115 +47,6 @@ def finite_json(text: str) -> Any:
         return value
 
     return json.loads(text, parse_constant=read, parse_float=read)
-
-
-@contextlib.contextmanager
-def held(folder: Path, inside: bool = False) -> Generator[None]:
-    """Lock a folder for this process with a file that contains the process number.
-
-    It is beside the folder, FOLDER.lock, or `inside` it, FOLDER/.lock. The system itself locks that file until the
-    process ends, however it ends (in a container, all of them may have one number). The lock of a process that no
-    longer runs is taken over. Raises `OutputError` if another process holds the folder, or if it cannot be written.
-    """
-    whole = folder.resolve()
-    lock = whole / ".lock" if inside else whole.parent / f"{whole.name}.lock"
-    own = lock.with_name(f"{TEMPORARY}{secrets.token_hex(6)}.lock")
-    with contextlib.ExitStack() as kept:
-        try:
-            lock.parent.mkdir(parents=True, exist_ok=True)
-            own.write_text(str(os.getpid()), encoding="ascii")
-            kept.enter_context(_locked(own))
-            _place(own, lock, folder)
-            if not own.samefile(lock):
-                kept.enter_context(_locked(lock))
-        except OSError as error:
-            raise OutputError(cannot_write(lock, error)) from error
-        finally:
-            with contextlib.suppress(OSError):
-                own.unlink()
-        kept.callback(lock.unlink, missing_ok=True)
-        yield
-
-
-def _place(own: Path, lock: Path, folder: Path) -> None:
-    """Give a complete lock its name in one step, so that no process ever sees an empty one."""
-    try:
-        _link(own, lock)
-    except FileExistsError:
-        _refuse_if_held(lock, folder)
-        dead = own.with_suffix(".dead")
-        try:
-            with contextlib.suppress(FileNotFoundError):
-                lock.rename(dead)
-                _refuse_if_held(dead, folder)  # another process has taken the lock over just before
-        except OutputError:
-            _link(dead, lock)
-            raise
-        finally:
-            dead.unlink(missing_ok=True)
-        try:
-            _link(own, lock)
-        except FileExistsError:
-            raise _in_use(folder, "another process") from None
-
-
-def _link(file: Path, name: Path) -> None:
-    try:
-        os.link(file, name)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        with name.open("xb") as lock:
-            lock.write(file.read_bytes())
-
-
-def _refuse_if_held(lock: Path, folder: Path) -> None:
-    """Raise `OutputError` if the process that a lock names is running."""
-    with contextlib.suppress(FileNotFoundError), lock.open("rb") as file:
-        owner = file.read().decode("ascii", errors="replace")
-        if owner.isdecimal() and _is_held(file, int(owner)):
-            raise _in_use(folder, f"process {owner}")
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Generator[None]:
-    """The system's lock of a file, until the block or the process ends; where there is none, nothing."""
-    with path.open("rb") as file:
-        with contextlib.suppress(OSError):
-            _lock(file)
-        yield
-
-
-def _is_held(file: BufferedReader, owner: int) -> bool:
-    """Whether the process that has locked a file is running."""
-    try:
-        _lock(file)
-    except BlockingIOError:
-        return True
-    except OSError:  # this system, or this disk, has no locks
-        return _is_alive(owner)
-    return False
-
-
-def _lock(file: BufferedReader) -> None:
-    """Raises `BlockingIOError` if it is locked, and another `OSError` where files cannot be locked."""
-    if sys.platform == "win32":
-        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _in_use(folder: Path, owner: str) -> OutputError:
-    return OutputError(f"{folder} is in use by {owner}: wait for it, or name another folder.")
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return process > 0
 
 
 @contextlib.contextmanager
@@ -281,7 +167,7 @@ def write_text_if_new(path: Path, text: str) -> bool:
         path.parent.mkdir(parents=True, exist_ok=True)
         own.write_bytes(text.encode())
         _flush_to_disk(own)
-        _link(own, path)
+        give_second_name(own, path)
         _flush_folder(path.parent)
     except OSError as error:
         if isinstance(error, FileExistsError) and path.exists():
@@ -322,6 +208,17 @@ def _flush_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def give_second_name(file: Path, name: Path) -> None:
+    """Give a file another name, in one step. Raises `FileExistsError` if there is a file of that name."""
+    try:
+        os.link(file, name)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        with name.open("xb") as lock:
+            lock.write(file.read_bytes())
 
 
 def cannot_write(target: Path, error: OSError) -> str:

@@ -9,7 +9,7 @@ import pytest
 from tests.cli.conftest import Call, assert_one_sentence
 from tests.training.test_loop import LOOP, STEPS, Toy, stop_at
 from zeroseg.cli.runs import curve
-from zeroseg.files import held
+from zeroseg.locks import held
 from zeroseg.student.weights import CONFIG_NAME
 from zeroseg.training.checkpoint import checkpoints_in
 

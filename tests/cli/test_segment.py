@@ -14,7 +14,7 @@ from PIL import Image
 from tests.cli.conftest import Call, Models, assert_one_sentence, opened
 from tests.tiny import photo
 from zeroseg.evaluation import open_dataset
-from zeroseg.files import held
+from zeroseg.locks import held
 from zeroseg.teacher import Teacher
 
 LABELS = "dog, grass, traffic light"

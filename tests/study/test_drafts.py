@@ -9,7 +9,7 @@ import pytest
 from tests.study.drawn import NAMES, PAINTERS, sources
 from tests.study.test_writing import files_in, stopping
 from zeroseg.errors import DatasetError, OutputError
-from zeroseg.files import held
+from zeroseg.locks import held
 from zeroseg.segmenting.results import Source
 from zeroseg.study import Sources, count_unfinished, read_key, unfinished, write_study
 

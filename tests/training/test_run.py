@@ -15,7 +15,7 @@ import torch
 
 from tests.training.test_loop import LOOP, STEPS, Toy, assert_same, stop_at
 from zeroseg.errors import OutputError, TrainingError
-from zeroseg.files import held
+from zeroseg.locks import held
 from zeroseg.training.checkpoint import Checkpoints, checkpoints_in
 from zeroseg.training.monitor import read_log
 

@@ -17,7 +17,8 @@ from zeroseg.cli.mask_options import OWN, MaskOptions
 from zeroseg.cli.messages import FAILED, UsageError, complain, say
 from zeroseg.cli.parsing import check_device, check_positive, parse, with_new_options
 from zeroseg.cli.segment_output import Lines, is_there
-from zeroseg.files import check_folder, check_target, held, write_bytes_atomically
+from zeroseg.files import check_folder, check_target, write_bytes_atomically
+from zeroseg.locks import held
 from zeroseg.method_names import Absent, DenseMethod, FormatName
 from zeroseg.models import DEFAULT
 

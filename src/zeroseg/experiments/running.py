@@ -23,7 +23,7 @@ from zeroseg.experiments.records import (
     settings_of,
 )  # fmt: skip
 from zeroseg.feature_cache import FeatureCache
-from zeroseg.files import held
+from zeroseg.locks import held
 from zeroseg.segmenter import Segmenter
 from zeroseg.student import Student
 from zeroseg.student.weights import CONFIG_NAME

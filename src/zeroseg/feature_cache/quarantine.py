@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from zeroseg.errors import OutputError
-from zeroseg.files import held, write_bytes_atomically
+from zeroseg.files import write_bytes_atomically
+from zeroseg.locks import held
 
 QUARANTINE = "quarantine.jsonl"
 ANY_BYTES = "surrogateescape"  # names of files need not be text

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from zeroseg.errors import DatasetError, OutputError
-from zeroseg.files import REASONS, atomic_folder, check_folder, held, write_text_atomically
+from zeroseg.files import REASONS, atomic_folder, check_folder, write_text_atomically
+from zeroseg.locks import held
 from zeroseg.study.questions import Question, Secret, question_of
 
 RECORD = "unfinished.jsonl"  # a line for the settings and the seed, then one for each question that is drawn

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from zeroseg.errors import ConfigError, TrainingError
-from zeroseg.files import held
+from zeroseg.locks import held
 from zeroseg.training import processes, run_settings
 from zeroseg.training.average import Average
 from zeroseg.training.batch import Batch

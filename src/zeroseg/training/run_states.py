@@ -113,7 +113,7 @@ def _steps_and_batch_size(run: Path) -> tuple[int | None, int]:
 
 
 def _is_held(run: Path) -> bool:
-    """Whether a process trains the run now: it holds the folder's lock (`files.held`)."""
+    """Whether a process trains the run now: it holds the folder's lock (`locks.held`)."""
     if sys.platform != "win32":
         with contextlib.suppress(FileNotFoundError), (run / ".lock").open("rb") as lock:
             try:
