@@ -160,3 +160,19 @@ def test_halves_take_half_of_the_disk(segmenter: Segmenter, folder: Path, tmp_pa
     found = open_network(tmp_path / "network.onnx", "onnx").run(pixels=pixels_of(24, 40).numpy())
     expected = regions_of(segmenter.encoder, pixels_of(24, 40))
     np.testing.assert_allclose(found["patches"][0], expected[3].numpy(), atol=0.05)
+
+
+def test_int8_multiplies_whole_numbers_where_there_are_weights(segmenter: Segmenter, tmp_path: Path):
+    """Products of two computed matrices stay in float32, as the first convolutions do; patches change little."""
+    assert isinstance(segmenter.encoder, StudentEncoder)
+    seen = [pixels_of(24, 40), pixels_of(32, 32)]
+    write(image_network(segmenter.encoder.student, teacher()), tmp_path / "network", "onnx", "int8", seen)
+    nodes = onnx.load(tmp_path / "network.onnx").graph.node
+    made = {name: node.op_type for node in nodes for name in node.output}
+    products = [[made.get(name) for name in node.input[:2]] for node in nodes if node.op_type in ("MatMul", "Gemm")]
+    whole = [inputs for inputs in products if "DequantizeLinear" in inputs]
+    assert 0 < len(whole) < len(products)
+    assert all(inputs == ["DequantizeLinear"] * 2 for inputs in whole)
+    assert not any("DequantizeLinear" in map(made.get, node.input) for node in nodes if node.op_type == "Conv")
+    found = open_network(tmp_path / "network.onnx", "onnx").run(pixels=seen[0].numpy())["patches"][0]
+    assert np.corrcoef(found.ravel(), regions_of(segmenter.encoder, seen[0])[3].numpy().ravel())[0, 1] > 0.98

@@ -61,7 +61,7 @@ def export(
     segmenter: Segmenter,
     folder: Path,
     form: Form,
-    calibration: Iterable[Float[Tensor, "B 3 H W"]] = (),
+    calibration: Iterable[Float[Tensor, "_ 3 _ _"]] = (),
     say: Say = lambda _: None,
 ) -> Description:
     """Write the folder of an exported model, completely or not at all.

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     import onnx
     from onnxruntime.quantization import CalibrationDataReader
 
-QUANTISED = ("Conv", "MatMul", "Gemm")  # operations on whole numbers: all that is not cheap anyway
+QUANTISED = ("Conv", "MatMul", "Gemm")
+FIRST = 12  # convolutions that stay in float32: of EfficientNet-Lite0 those at strides 2 and 4, and the first at 8
 
 
-def quantised(model: onnx.ModelProto, calibration: Iterable[Float[Tensor, "B 3 H W"]]) -> onnx.ModelProto:
+def quantised(model: onnx.ModelProto, calibration: Iterable[Float[Tensor, "_ 3 _ _"]]) -> onnx.ModelProto:
     """The same graph, in which convolutions and products of matrices multiply whole numbers of 8 bits.
 
     Weights have a scale for each output channel. Values have one range each: that of the calibration's pictures.
@@ -56,11 +57,21 @@ def quantised(model: onnx.ModelProto, calibration: Iterable[Float[Tensor, "B 3 H
 
 
 def kept_in_float(model: onnx.ModelProto) -> list[str]:
-    """The names of the operations that stay in float32."""
-    return [node.name for node in model.graph.node if node.op_type in QUANTISED][:1]
+    """The names of convolutions and products that stay in float32.
+
+    The first convolutions: their channels have ranges so different that one range for all leaves few levels to most.
+    Depthwise ones, for the same reason; in int8 they are not faster. Products of two computed matrices, in attention
+    and assignments: int8 is slower there.
+    """
+    weights = {weight.name for weight in model.graph.initializer}
+    convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
+    products = [node for node in model.graph.node if node.op_type in QUANTISED and node.op_type != "Conv"]
+    depthwise = [node for node in convolutions if any(a.name == "group" and a.i > 1 for a in node.attribute)]
+    computed = [node for node in products if weights.isdisjoint(node.input)]
+    return sorted({node.name for node in (*convolutions[:FIRST], *depthwise, *computed)})
 
 
-def _reader(pictures: Iterable[Float[Tensor, "B 3 H W"]]) -> CalibrationDataReader:
+def _reader(pictures: Iterable[Float[Tensor, "_ 3 _ _"]]) -> CalibrationDataReader:
     """Pictures as the library takes them: one after the other, then None."""
     from onnxruntime.quantization import CalibrationDataReader
 

@@ -34,7 +34,7 @@ def export_page(
     folder: Path,
     form: Form,
     samples: Path,
-    calibration: Iterable[Float[Tensor, "B 3 H W"]] = (),
+    calibration: Iterable[Float[Tensor, "_ 3 _ _"]] = (),
     runtime: Path | None = None,
     say: Say = lambda _: None,
 ) -> None:

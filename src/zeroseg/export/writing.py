@@ -22,7 +22,7 @@ from zeroseg.method_names import Precision, Runtime
 if TYPE_CHECKING:
     import onnx
 
-Calibration = Iterable[Float[Tensor, "B 3 H W"]]
+Calibration = Iterable[Float[Tensor, "_ 3 _ _"]]
 
 
 def write(
