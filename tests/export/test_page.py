@@ -6,7 +6,8 @@ import json
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -73,9 +74,9 @@ def folder(segmenter: Segmenter, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return place / "page"
 
 
-@pytest.fixture(scope="module")
-def address(folder: Path) -> Iterator[str]:
-    """Of a plain server of files."""
+@contextmanager
+def served(folder: Path) -> Generator[str]:
+    """The address of a folder on a plain server of files."""
 
     class Silent(SimpleHTTPRequestHandler):
         def log_message(self, format: str, *args: Any) -> None:
@@ -86,6 +87,12 @@ def address(folder: Path) -> Iterator[str]:
     yield f"http://localhost:{server.server_port}/"
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path) -> Iterator[str]:
+    with served(folder) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +124,22 @@ def test_masks_are_those_of_python(page: Page, segmenter: Segmenter):
     with unrounded():
         expected = segmenter.name(segmenter.encode(path), make_vocabulary(LABELS)).class_map
     assert len(np.unique(expected)) > 2
+    assert np.mean(np.reshape(found, expected.shape) == expected) >= 0.99
+
+
+def test_masks_of_photos_are_those_of_python(browser: Browser, folder: Path, tmp_path: Path):
+    """The bundled convolutional student, with halves for weights."""
+    segmenter, samples = Segmenter.from_pretrained("photos", device="cpu"), bundled_pictures("photos")
+    export_page(segmenter, tmp_path / "page", Form("onnx", "fp16"), samples, runtime=folder.parent / "package")
+    entries = [{"label": label, "others": []} for label in LABELS.split(", ")]
+    with served(tmp_path / "page") as address:
+        page = browser.new_page()
+        page.goto(address)
+        (found,) = page.evaluate(ASK, [[{"entries": entries}], "samples/cat.jpg"])
+        page.close()
+    with unrounded():
+        expected = segmenter.name(segmenter.encode(samples / "cat.jpg"), make_vocabulary(LABELS)).class_map
+    assert len(np.unique(expected)) > 1
     assert np.mean(np.reshape(found, expected.shape) == expected) >= 0.99
 
 
