@@ -57,7 +57,7 @@ class Runs:
             print(f"there are no runs in {self.folder}")
             return 0
         table = Table(
-            "run", "state", "step", "loss", "figure", "images/s", "", "saved", *(["loss"] if self.curves else [])
+            "run", "state", "step", "loss", "figure", "images/s", "time", "saved", *(["curve"] if self.curves else [])
         )
         table.columns[0].no_wrap = True
         for column in (2, 3, 5):
