@@ -7,5 +7,6 @@ ratio; the median of the ratios, with their quartiles, is the figure.
 from zeroseg.bench.measuring import Figure, Pair, measured
 from zeroseg.bench.parts import PARTS, figures_of
 from zeroseg.bench.setting import MODELS, Setting
+from zeroseg.bench.targets import TARGETS, Target
 
-__all__ = ["MODELS", "PARTS", "Figure", "Pair", "Setting", "figures_of", "measured"]
+__all__ = ["MODELS", "PARTS", "TARGETS", "Figure", "Pair", "Setting", "Target", "figures_of", "measured"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from zeroseg.bench.measuring import Pair
 from zeroseg.bench.setting import RANDOM, Setting, crops
+from zeroseg.bench.targets import CACHE
 from zeroseg.feature_cache import build_cache
 from zeroseg.images import list_images
 from zeroseg.teacher import Teacher
@@ -15,7 +16,6 @@ from zeroseg.training.costs import tower_sizes
 from zeroseg.views import ViewsConfig
 
 AT_ONCE = 120  # crops of the bare teacher
-MOST = 1 / 0.9
 VIEWS = (ViewsConfig(side=448), ViewsConfig(side=448, own_resolution=True))
 
 
@@ -30,7 +30,7 @@ def caching(setting: Setting) -> Iterator[Pair]:
             yield Pair(
                 "cache", f"{model}: {len(images)} photos, {views.key}", "bare teacher, crops in memory",
                 _cached(images, teacher, views, setting.folder / "cache"), _bare(teacher, setting),
-                scale=count / AT_ONCE, most=MOST, flops=flops, images=len(images),
+                scale=count / AT_ONCE, target=CACHE, flops=flops, images=len(images),
             )  # fmt: skip
 
 

@@ -9,19 +9,21 @@ from pathlib import Path
 
 import torch
 
-from zeroseg.bench.measuring import Figure
+from zeroseg.bench.measuring import Figure, Unit
 from zeroseg.bench.setting import Setting
+from zeroseg.bench.targets import TARGETS
 from zeroseg.files import write_text_atomically
 from zeroseg.report.panels import Panel, panels_svg
 from zeroseg.training.costs import GPUS
 from zeroseg.versions import versions
 
-HEADERS = ("part", "what", "seconds", "GFLOP/s", "beside", "seconds", "ratio", "target", "met")
+HEADERS = ("part", "what", "takes", "GFLOP/s", "beside", "takes", "ratio", "target", "met")
+TARGET_HEADERS = ("target", "measured", "figure", "met")
 INTRODUCTION = Path(__file__).with_name("introduction.md")
 PLOT = "images/performance.svg"
 CURVES = (
-    ("name", "A further vocabulary for an encoded photo", "labels"),
-    ("sizes", "A photo with 20 labels, refined", "megapixels"),
+    ("name", "A further vocabulary, over its labels", "labels"),
+    ("sizes", "A photo with 20 labels, refined, over megapixels", "megapixels"),
 )
 MARKS = {True: "yes", False: "**no**", None: ""}
 
@@ -32,37 +34,52 @@ def facts_of(setting: Setting) -> dict[str, str]:
     return {
         "machine": f"{device}, {torch.get_num_threads()} threads",
         "photo": f"shorter side {setting.side} pixels",
-        "rounds": str(setting.rounds),
+        "rounds": f"{setting.rounds}, fewer where they would take longer than {setting.seconds:g} s",
         **{name: str(version) for name, version in versions().items()},
     }
 
 
 def row(figure: Figure) -> tuple[str, ...]:
     """A figure as the cells of `HEADERS`."""
-    target = f"&le; {figure.most:.2f}" if figure.most is not None else ""
-    if figure.within is not None:
-        target = f"&le; {figure.within:g} s"
-    spread = f"{figure.ratio:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+    goal, target = figure.target, ""
+    if goal is not None:
+        target = f"&le; {goal.most:.2f}" if goal.within is None else f"&le; {goal.within:g} s"
     return (
-        figure.part, figure.what, _seconds(figure.seconds), _rate(figure), figure.floor_is,
-        _seconds(figure.floor_seconds), spread, target, MARKS[figure.is_met],
+        figure.part, figure.what, _amount(figure.amount, figure.unit), _rate(figure), figure.floor_is,
+        _amount(figure.floor_amount, figure.unit), _spread(figure), target, MARKS[figure.is_met],
     )  # fmt: skip
 
 
 def markdown(figures: Sequence[Figure], facts: Mapping[str, str]) -> str:
     """The figures as a table of Markdown."""
-    lines = [f"| {' | '.join(HEADERS)} |", "|---|---|--:|--:|---|--:|--:|--:|---|"]
-    lines += [f"| {' | '.join(row(figure))} |" for figure in figures]
+    lines = [_line(HEADERS), "|---|---|--:|--:|---|--:|--:|--:|---|", *(_line(row(figure)) for figure in figures)]
     said = "; ".join(f"{name} {value}" for name, value in facts.items())
     return "\n".join(lines) + f"\n\n{said}.\n"
 
 
+def targets_table(figures: Sequence[Figure]) -> str:
+    """Every target with its figures, whether they meet it, and below, why some do not."""
+    lines, missed = [_line(TARGET_HEADERS), "|---|---|--:|---|"], dict[str, list[str]]()
+    for target in TARGETS:
+        of_it = [figure for figure in figures if figure.target == target]
+        if not of_it:
+            lines.append(_line((target.words, "(not measured)", "", "")))
+        for figure in of_it:
+            value = _spread(figure) if target.within is None else _amount(figure.amount, figure.unit)
+            lines.append(_line((target.words, figure.what, value, MARKS[figure.is_met])))
+            if not figure.is_met:
+                missed.setdefault(target.missed or "The reason is not known.", []).append(figure.what)
+    reasons = [f"- {'; '.join(f'*{what}*' for what in whats)}: {why}" for why, whats in missed.items()]
+    return "\n".join([*lines, *(["", "Not met:", "", *reasons] if reasons else [])]) + "\n"
+
+
 def write_page(path: Path, figures: Sequence[Figure], facts: Mapping[str, str]) -> None:
     """A page of Markdown, and its plot in images/ beside it. Raises `OutputError`."""
-    text = INTRODUCTION.read_text(encoding="utf-8") + "\n" + markdown(figures, facts)
+    text = f"{INTRODUCTION.read_text(encoding='utf-8')}\n## Targets\n\n{targets_table(figures)}\n"
     if any(figure.curve for figure in figures):
         write_text_atomically(path.parent / PLOT, plot(figures))
-        text += f"\n![Seconds over labels and over pixels]({PLOT})\n"
+        text += f"## Labels and pixels\n\n![Seconds over labels and over pixels]({PLOT})\n\n"
+    text += f"## All figures\n\n{markdown(figures, facts)}"
     write_text_atomically(path, text)
 
 
@@ -81,7 +98,7 @@ def _curves(figures: Sequence[Figure], part: str) -> dict[str, list[tuple[float,
     for figure in figures:
         if figure.part == part and figure.curve is not None:
             name, place = figure.curve
-            lines.setdefault(name, []).append((place, figure.seconds))
+            lines.setdefault(name, []).append((place, figure.amount))
     return lines
 
 
@@ -95,13 +112,23 @@ def _rate(figure: Figure) -> str:
     """Operations a second; on a GPU whose peak is known, also the fraction of it."""
     if not figure.flops:
         return ""
-    rate = figure.flops / figure.seconds
+    rate = figure.flops / figure.amount
     name = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
     peaks = [gpu.tflops * 1e12 for gpu in GPUS if gpu.name.split(" (")[0].split(" SXM")[0] in name]
     return f"{rate / 1e9:,.0f}" + (f" ({rate / peaks[0]:.0%} of the peak)" if peaks else "")
 
 
-def _seconds(value: float) -> str:
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _spread(figure: Figure) -> str:
+    return f"{figure.ratio:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+
+
+def _amount(value: float, unit: Unit) -> str:
+    if unit == "MB":
+        return f"{value:,.0f} MB"
     return f"{1e3 * value:.1f} ms" if value < 1 else f"{value:.2f} s"
 
 

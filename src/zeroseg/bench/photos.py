@@ -7,34 +7,40 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
+from PIL import Image
 
 from zeroseg.bench.measuring import Pair
-from zeroseg.bench.setting import Setting, pixels_of, words
-from zeroseg.encoding import Encoded, StudentEncoder
+from zeroseg.bench.setting import RANDOM, Setting, pixels_of, words
+from zeroseg.bench.targets import AGAIN, FOLDER, KEPT, MANY, REFINED, WHOLE
+from zeroseg.encoding import Encoded, StudentEncoder, WordEmbedder
 from zeroseg.evaluation.cost import encoding_flops
 from zeroseg.images import Found, search_images
 from zeroseg.segmenter import Segmenter, working_size
 from zeroseg.segmenting import Run, Settings, Wanted
+from zeroseg.teacher import TextTower
 from zeroseg.vocabulary import Vocabulary
 
 LABELS = 20
 COUNTS = (1, 20, 150, 1000)
 SIDES = (224, 448, 896, 1792, 3584)
 BARE = "bare encoder, tensors in memory"
-WHOLE, REFINED, AGAIN, MANY = 1.1, 1.25, 0.02, 1.3  # targets
-FOLDER = 1 / 0.95
+PRODUCT = 2048  # rows and columns of a large matrix
 
 
 def encoding(setting: Setting) -> Iterator[Pair]:
-    """A photo in memory to its class map, without and with refinement, beside the bare encoder."""
+    """A photo to its class map, refined or not, beside the bare encoder; that beside a matrix product."""
     for model in setting.models:
         segmenter, vocabulary = setting.segmenter(model), Vocabulary(tuple(words(LABELS)))
         flops = encoding_flops(segmenter, setting.photo)
-        for refinement, most in ((0, WHOLE), (10, REFINED)):
+        for refinement, target in ((0, WHOLE), (10, REFINED)):
             what = f"{model}: segment, {LABELS} labels, {'refined' if refinement else 'not refined'}"
             one = segmenter.reading(refinement=refinement)
-            ours = _call(one, setting, vocabulary)
-            yield Pair("encode", what, BARE, ours, bare(segmenter, setting), most=most, flops=flops, images=1)
+            ours = called(one, setting.photo, vocabulary)
+            yield Pair("encode", what, BARE, ours, bare(segmenter, setting), target=target, flops=flops, images=1)
+        yield Pair(
+            "encode", f"{model}: bare encoder", "a large matrix product, as many operations", bare(segmenter, setting),
+            _product(setting), scale=flops / (2 * PRODUCT**3), flops=flops, images=1,
+        )  # fmt: skip
 
 
 def naming(setting: Setting) -> Iterator[Pair]:
@@ -42,20 +48,35 @@ def naming(setting: Setting) -> Iterator[Pair]:
     for model in setting.models:
         segmenter = setting.segmenter(model).reading(refinement=0)
         encoded, few = segmenter.encode(setting.photo), Vocabulary(tuple(words(LABELS)))
-        first = _call(segmenter, setting, few)
+        first = called(segmenter, setting.photo, few)
         for count in COUNTS:
             vocabulary = Vocabulary(tuple(words(count)))
             segmenter.embed(vocabulary)
             what = f"{model}: name again, {count:,} label{'s' * (count > 1)}"
-            most = AGAIN if count == LABELS else None
+            target = AGAIN if count == LABELS else None
             yield Pair(
                 "name", what, "segment, 20 labels", _again(segmenter, encoded, vocabulary), first,
-                most=most, curve=(model, count),
+                target=target, curve=(model, count),
             )  # fmt: skip
         many = Vocabulary(tuple(words(COUNTS[-1])))
         segmenter.embed(many)
         what = f"{model}: segment, {COUNTS[-1]:,} labels"
-        yield Pair("name", what, "segment, 20 labels", _call(segmenter, setting, many), first, most=MANY)
+        yield Pair("name", what, "segment, 20 labels", called(segmenter, setting.photo, many), first, target=MANY)
+
+
+def keeping(setting: Setting) -> Iterator[Pair]:
+    """Embeddings of many labels that an earlier run kept, beside the text encoder."""
+    for model in (name for name in setting.models if name != RANDOM):  # which has that of `photos`
+        teacher, labels = setting.segmenter(model).teacher, Vocabulary(tuple(words(COUNTS[-1])))
+        prompts = [template.format(teacher.reading(word)) for word in labels.labels for template in labels.templates]
+        what = f"{model}: embeddings of {COUNTS[-1]:,} labels, kept by an earlier run"
+        ours = _read(teacher, labels)
+        yield Pair("words", what, "the text encoder", ours, lambda t=teacher, p=prompts: t.embed_texts(p), target=KEPT)
+
+
+def _read(teacher: TextTower, labels: Vocabulary) -> Callable[[], object]:
+    """As a new process does, which has none in memory."""
+    return lambda: WordEmbedder(teacher)(labels.labels, labels.templates)
 
 
 def refining(setting: Setting) -> Iterator[Pair]:
@@ -75,7 +96,7 @@ def sizes(setting: Setting) -> Iterator[Pair]:
         segmenter = setting.segmenter(model)
         for side in SIDES:
             one = replace(setting, side=side)
-            ours = _call(segmenter.reading(refinement=10), one, vocabulary)
+            ours = called(segmenter.reading(refinement=10), one.photo, vocabulary)
             what = f"{model}: segment {one.photo.width} x {one.photo.height} pixels, refined"
             pixels = one.photo.width * one.photo.height / 1e6
             yield Pair("sizes", what, BARE, ours, bare(segmenter, one), curve=(model, pixels))
@@ -90,7 +111,7 @@ def folders(setting: Setting) -> Iterator[Pair]:
         yield Pair(
             "segment", f"{model}: {len(photos)} photos of a folder to masks", BARE,
             _segmented(segmenter.reading(refinement=0), setting, photos, vocabulary), bare(segmenter, setting),
-            scale=len(photos), most=FOLDER, images=len(photos),
+            scale=len(photos), target=FOLDER, images=len(photos),
         )  # fmt: skip
 
 
@@ -125,9 +146,16 @@ def bare(segmenter: Segmenter, setting: Setting, count: int = 1) -> Callable[[],
     return forward
 
 
-def _call(segmenter: Segmenter, setting: Setting, vocabulary: Vocabulary) -> Callable[[], object]:
-    segmenter.embed(vocabulary)  # words are embedded once for all photos
-    return lambda: segmenter.name(segmenter.encode(setting.photo), vocabulary)
+def called(segmenter: Segmenter, photo: Image.Image, vocabulary: Vocabulary) -> Callable[[], object]:
+    """A photo in memory to its class map. Words were embedded before, once for all photos."""
+    segmenter.embed(vocabulary)
+    return lambda: segmenter.name(segmenter.encode(photo), vocabulary)
+
+
+def _product(setting: Setting) -> Callable[[], object]:
+    """A product of two large matrices in the numbers of the networks."""
+    one, other = torch.rand(2, PRODUCT, PRODUCT, device=setting.on)
+    return lambda: one @ other
 
 
 def _again(segmenter: Segmenter, encoded: Encoded, vocabulary: Vocabulary) -> Callable[[], object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +32,7 @@ class Setting:
 
     `models`: bundled students, folders, hub names, or `vitb16`. `side`: of the photo, the shorter one, pixels.
     `device`: by default CUDA if there is one. `folder`: for files that are written. `count`: photos in a folder.
+    `seconds`: after which a pair has no further rounds, but three. `say`: is told what is left out, a sentence.
     """
 
     folder: Path
@@ -39,6 +41,8 @@ class Setting:
     rounds: int = 9
     device: str = ""
     count: int = 32
+    seconds: float = 15.0
+    say: Callable[[str], None] = print
     _segmenters: dict[str, Segmenter] = field(default_factory=dict[str, Segmenter], compare=False)
 
     @property

@@ -8,19 +8,18 @@ from collections.abc import Callable, Iterator
 
 from zeroseg.bench.measuring import Pair
 from zeroseg.bench.setting import PHOTO, PHOTOS, Setting
-
-HELP, FIRST = 0.3, 3.0  # targets, seconds
+from zeroseg.bench.targets import FIRST, HELP
 
 
 def starting(setting: Setting) -> Iterator[Pair]:
     """Seconds of `zeroseg --help`, and from nothing to the first mask with a bundled model; beside bare imports."""
     python = [sys.executable]
     bare = _run([*python, "-c", "pass"])
-    yield Pair("startup", "zeroseg --help", "python -c pass", _process("--help"), bare, within=HELP)
+    yield Pair("startup", "zeroseg --help", "python -c pass", _process("--help"), bare, target=HELP)
     out = str(setting.folder / "first")
     ours = _process("segment", str(PHOTOS / PHOTO), "--labels", "dog, grass", "--overwrite", "--out", out)
     torch = _run([*python, "-c", "import torch"])
-    yield Pair("startup", "first mask, cold", "python -c 'import torch'", ours, torch, within=FIRST)
+    yield Pair("startup", "first mask, cold", "python -c 'import torch'", ours, torch, target=FIRST)
 
 
 def _process(*arguments: str) -> Callable[[], object]:

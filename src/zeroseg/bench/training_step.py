@@ -9,6 +9,7 @@ from dataclasses import replace
 from zeroseg.bench.measuring import Pair
 from zeroseg.bench.photos import bare
 from zeroseg.bench.setting import RANDOM, Setting
+from zeroseg.bench.targets import LOADER, STEP
 from zeroseg.evaluation.cost import encoding_flops
 from zeroseg.feature_cache import FeatureCache, build_cache
 from zeroseg.images import list_images
@@ -18,8 +19,6 @@ from zeroseg.training.distill import distillation_of
 from zeroseg.training.distillation import Distillation, DistillConfig
 from zeroseg.training.optimiser import build_optimiser
 from zeroseg.training.update import update
-
-SLOWER, LOADER = 1.1, 1 / 5
 
 
 def stepping(setting: Setting) -> Iterator[Pair]:
@@ -32,7 +31,7 @@ def stepping(setting: Setting) -> Iterator[Pair]:
         yield Pair(
             "step", f"{model}: a step of {config.loop.batch_size} photos", "bare encoder, as many operations",
             _stepped(objective), bare(segmenter, setting),
-            scale=scale, most=SLOWER, flops=flops, images=config.loop.batch_size,
+            scale=scale, target=STEP, flops=flops, images=config.loop.batch_size,
         )  # fmt: skip
 
 
@@ -42,7 +41,7 @@ def loading(setting: Setting) -> Iterator[Pair]:
         objective = _objective(setting, model)
         size = objective.loop.batch_size
         load, step = _loaded(objective), _stepped(objective)
-        yield Pair("loader", f"{model}: {size} photos by one worker", "a step with them", load, step, most=LOADER)
+        yield Pair("loader", f"{model}: {size} photos by one worker", "a step with them", load, step, target=LOADER)
 
 
 def _stepped(objective: Distillation) -> Callable[[], object]:

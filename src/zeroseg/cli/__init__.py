@@ -92,11 +92,14 @@ def _run(words: list[str]) -> int:
 
 
 def _prepare() -> None:
-    """Switch off progress bars and warnings of libraries; make every file name printable."""
+    """Switch off progress bars and warnings of libraries, and threads that spin; make every file name printable."""
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # of damage beside the pixels
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    # Threads that wait for others sleep, and leave their cores to other processes: else two processes at once take many
+    # times as long as one (`zeroseg bench shared`). OpenMP reads this when torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else it prints warnings about worker processes
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

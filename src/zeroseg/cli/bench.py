@@ -25,9 +25,10 @@ class Bench:
     """Measure how fast things are, each beside its floor: the least that it could take, in the same process.
 
     Both take turns, so other work on the machine slows down both; the figure is the median of the rounds' ratios.
-    Parts: encode (a photo to its class map), name (1 to 1,000 labels, a second vocabulary), refine, sizes (of a
-    photo), segment (a folder to files), cache (views of a folder), loader (batches for training), step (of training),
-    startup.
+    Parts: encode (a photo to its class map), name (1 to 1,000 labels, a second vocabulary), words (kept on disk),
+    memory (for 1,000 labels), refine, sizes (of a photo), segment (a folder to files), peers (CLIPSeg, GroupViT and
+    SCLIP with random weights), cache (views of a folder), loader (batches for training), step (of training), startup,
+    shared (two processes at once).
 
     examples:
       zeroseg bench encode name --model photos --rounds 20
@@ -44,7 +45,9 @@ class Bench:
     side: int = 448
     """The photo's shorter side, pixels."""
     rounds: int = 9
-    """How often both take turns."""
+    """How often both take turns, at most."""
+    seconds: float = 15.0
+    """After which no further round of a figure begins; three are made anyway."""
     count: int = 32
     """Photos in the folder of the parts segment, cache, loader and step."""
     device: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="(default: cuda if there is one)")] = None
@@ -59,7 +62,7 @@ class Bench:
         for name in self.parts:
             if name not in PARTS:
                 raise UsageError(f"there is no part {name!r}{hint(name, PARTS)}: choose some of {NAMES}.")
-        for name in ("side", "rounds", "count"):
+        for name in ("side", "rounds", "seconds", "count"):
             check_positive(f"--{name}", getattr(self, name))
         check_device(self.device)
         for path in (self.json, self.page):
@@ -67,7 +70,9 @@ class Bench:
                 check_target(path)
         with TemporaryDirectory() as folder:
             models = tuple(self.model) or MODELS
-            setting = Setting(Path(folder), models, self.side, self.rounds, self.device or "", self.count)
+            setting = Setting(
+                Path(folder), models, self.side, self.rounds, self.device or "", self.count, self.seconds, say
+            )
             figures = []
             for figure in figures_of(self.parts or tuple(PARTS), setting):
                 say(f"{figure.part}: {figure.what}: {figure.ratio:.3f} times {figure.floor_is}")
