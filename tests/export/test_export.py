@@ -26,6 +26,7 @@ from zeroseg import efficientnet_lite
 from zeroseg.encoding import ImageEncoder, StudentEncoder
 from zeroseg.export.making import image_network, text_network
 from zeroseg.export.onnx_graphs import with_half_weights
+from zeroseg.export.quantising import kept_in_float
 from zeroseg.export.tokenizer import as_file
 from zeroseg.export.tracing import Network
 from zeroseg.export.writing import write
@@ -176,3 +177,19 @@ def test_int8_multiplies_whole_numbers_where_there_are_weights(segmenter: Segmen
     assert not any("DequantizeLinear" in map(made.get, node.input) for node in nodes if node.op_type == "Conv")
     found = open_network(tmp_path / "network.onnx", "onnx").run(pixels=seen[0].numpy())["patches"][0]
     assert np.corrcoef(found.ravel(), regions_of(segmenter.encoder, seen[0])[3].numpy().ravel())[0, 1] > 0.98
+
+
+def test_int8_leaves_the_first_convolutions_and_depthwise_ones_in_float():
+    """Of fifteen convolutions the first twelve and the one of many groups; of two products that without a weight."""
+    convolutions = [
+        onnx.helper.make_node("Conv", [f"x{n}", "weight"], [f"x{n + 1}"], f"conv {n:02}", group=8 if n == 13 else 1)
+        for n in range(15)
+    ]
+    products = [
+        onnx.helper.make_node("MatMul", ["x15", other], [f"by {other}"], f"product by {other}")
+        for other in ("weight", "x14")
+    ]
+    weight = onnx.numpy_helper.from_array(np.zeros(1, np.float32), "weight")
+    graph = onnx.helper.make_graph([*convolutions, *products], "graph", [], [], [weight])
+    kept = kept_in_float(onnx.helper.make_model(graph))
+    assert kept == [*(f"conv {n:02}" for n in range(12)), "conv 13", "product by x14"]
