@@ -23,7 +23,6 @@ def in_parts(patch: pytest.MonkeyPatch) -> None:
         ("zeroseg.images.tensors.TILE", 600),
         ("zeroseg.images.tensors.TILE_WIDTH", 50),
         ("zeroseg.scoring.WIDE", 500),
-        ("zeroseg.scoring.LARGE", 0),
         ("zeroseg.components.AT_ONCE", 700),
     ):
         patch.setattr(name, value)

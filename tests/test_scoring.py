@@ -269,11 +269,9 @@ def test_strips_change_nothing():
     rows=st.integers(1, 9),
 )
 def test_the_cells_near_a_strip_are_enough(h: int, w: int, height: int, width: int, rows: int):
-    """Strips of large pictures do not read all cells."""
+    """Strips do not read all cells."""
     scores = random(h * w, 3, seed=h * w)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zeroseg.scoring.LARGE", 0)
-        ours = class_map(scores, (h, w), (height, width), 3 * width * rows)
+    ours = class_map(scores, (h, w), (height, width), 3 * width * rows)
     assert_wins(ours, full_size(scores.T.reshape(3, h, w), (height, width)))
 
 
