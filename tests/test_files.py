@@ -10,7 +10,14 @@ import pytest
 
 from zeroseg import errors
 from zeroseg.errors import OutputError, ZeroSegError
-from zeroseg.files import atomic_folder, atomic_path, finite_json, write_bytes_atomically, write_text_atomically
+from zeroseg.files import (
+    atomic_folder,
+    atomic_path,
+    check_new_folder,
+    finite_json,
+    write_bytes_atomically,
+    write_text_atomically,
+)
 
 
 def names_in(folder: Path) -> list[str]:
@@ -167,6 +174,26 @@ def test_a_folder_or_file_in_the_way_is_refused_and_kept(tmp_path: Path):
             pass
     assert names_in(tmp_path) == ["full"]
     assert (tmp_path / "full" / "mine").read_text() == "mine"
+
+
+def test_what_cannot_become_a_folder_is_refused_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The root of all folders has no name beside which another one could be; a mounted disk cannot be replaced."""
+    check_new_folder(tmp_path / "new" / "one")
+    (tmp_path / "file").write_text("mine")
+    for folder, said in (
+        (Path("/"), "not empty"),
+        (tmp_path, "not empty"),
+        (tmp_path / "file", "a file, not a folder"),
+    ):
+        with pytest.raises(OutputError, match=said):
+            check_new_folder(folder)
+        with pytest.raises(OutputError, match=said), atomic_folder(folder):
+            pass
+    (tmp_path / "disk").mkdir()
+    monkeypatch.setattr(Path, "is_mount", lambda path: path.name == "disk")
+    with pytest.raises(OutputError, match="a disk is mounted there; name a new folder in it"):
+        check_new_folder(tmp_path / "disk")
+    check_new_folder(tmp_path / "disk" / "in it")
 
 
 def test_json_of_finite_numbers():

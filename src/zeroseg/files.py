@@ -33,6 +33,7 @@ REASONS = {
     errno.ENOTDIR: "part of the path is a file, not a folder; choose another folder",
     errno.EEXIST: "part of the path is a file, not a folder; choose another folder",
     errno.ENOTEMPTY: "the folder is not empty; name a new one",
+    errno.EBUSY: "a disk is mounted there; name a new folder in it",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
 }
 
@@ -89,10 +90,9 @@ def atomic_folder(path: str | os.PathLike[str]) -> Generator[Path]:
         OutputError: when `path` is a file or a folder that is not empty, and for any `OSError`.
     """
     target = Path(path).resolve()
+    check_new_folder(target)
     temporary = target.with_name(f"{TEMPORARY}{secrets.token_hex(6)}")
     try:
-        if target.exists() and any(target.iterdir()):
-            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(target))
         temporary.mkdir(parents=True)
         yield temporary
         if target.exists():
@@ -129,12 +129,25 @@ def check_folder(folder: Path, target: Path | None = None) -> None:
         raise OutputError(cannot_write(target or folder, error)) from error
 
 
+def check_new_folder(folder: Path) -> None:
+    """Raise `OutputError` if `atomic_folder` could not make a folder, before the work; nothing is created."""
+    whole = folder.resolve()
+    try:
+        if whole.exists() and any(whole.iterdir()):
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
+        if whole.is_mount():
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+    except OSError as error:
+        raise OutputError(cannot_write(folder, error)) from error
+    check_folder(whole.parent, folder)
+
+
 def user_cache() -> Path:
     """The folder for what can be made again: `zeroseg` in `XDG_CACHE_HOME`, or in `.cache` in the home folder."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zeroseg"
 
 
-def write_bytes_atomically(path: str | os.PathLike[str], content: bytes) -> None:
+def write_bytes_atomically(path: str | os.PathLike[str], content: bytes | memoryview) -> None:
     """Write `content` to `path`, completely or not at all; raises `OutputError` as `atomic_path` does."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)

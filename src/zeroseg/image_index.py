@@ -43,14 +43,15 @@ def read_image_file(path: Path, key: str | None = None) -> bytes:
     try:
         data = read_bytes(path)
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(path, error, is_needed=key is not None) from error
     if key is not None and image_key(data) != key:
         raise ImageError(f"{str(path)!r} has changed since it was cached: run `zeroseg cache` on the images again.")
     return data
 
 
-def _unreadable(path: Path, error: OSError) -> ImageError:
-    return ImageError(f"{str(path)!r} cannot be read ({error.strerror}): remove it from the images, or restore it.")
+def _unreadable(path: Path, error: OSError, is_needed: bool = False) -> ImageError:
+    advice = "restore it" if is_needed else "remove it from the images, or restore it"
+    return ImageError(f"{str(path)!r} cannot be read ({error.strerror}): {advice}.")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Text and paths only: the help of the command line shows the names.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,15 @@ def bundled(name: str | Path) -> BundledModel | None:
     The name goes before a folder of the same name: `./photos` is the folder.
     """
     return BUNDLED.get(FORMER_NAMES.get(name, name)) if isinstance(name, str) else None
+
+
+def kind_of(folder: Path) -> str | None:
+    """What the config of a folder says that it is, `STUDENT_KIND` or `EXPORTED_KIND`; None for all other folders."""
+    try:
+        values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return values.get("kind") if isinstance(values, dict) else None
 
 
 def is_picturebook(name: str | Path) -> bool:

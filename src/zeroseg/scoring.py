@@ -17,8 +17,8 @@ SCALE = 100.0  # the unit of similarities, scores and margins is cosine x 100: t
 SOFTNESS = 5.0  # a score higher by this makes a class e times as probable
 TOP_CLASSES = 5
 TINY = 1e-6  # the least variance of similarities (cosines x 100)
-STRIP = 1 << 25  # numbers that are interpolated at once
-WIDE = 1 << 26  # numbers of maps that are interpolated across, and not yet down, at once
+STRIP = 1 << 21  # numbers that are interpolated at once: 8 MB, which the caches of a processor hold
+WIDE = 1 << 24  # numbers of maps that are interpolated across, and not yet down, at once
 MANY = 64  # with more maps than this, those that cannot win are not interpolated at all
 
 

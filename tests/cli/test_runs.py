@@ -16,15 +16,16 @@ from zeroseg.training.checkpoint import checkpoints_in
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
-    """A complete run, a stopped one, a damaged one, one with damaged settings."""
+    """A complete run, a stopped one, a damaged one, one without settings, one with damaged ones."""
     folder = tmp_path / "runs"
     assert Toy().run(folder / "done", evaluate=lambda: {"miou": 0.25})
     (folder / "done" / "student").mkdir()
     (folder / "done" / "student" / CONFIG_NAME).write_text("{}", encoding="utf-8")
-    for name in ("a/stopped", "broken", "unset"):
+    for name in ("a/stopped", "broken", "lost", "unset"):
         assert not Toy(on_step=stop_at(3)).run(folder / name, replace(LOOP, checkpoint_every=2))
     newest = checkpoints_in(folder / "broken")[0]
     newest.write_bytes(newest.read_bytes()[:-1])
+    (folder / "lost" / "settings.json").unlink()
     (folder / "unset" / "settings.json").write_text("{", encoding="utf-8")
     (folder / "no-run").mkdir()
     (folder / "no-run" / "settings.json").write_text("{}", encoding="utf-8")
@@ -36,10 +37,10 @@ def test_the_state_of_each_run(runs: Path, call: Call):
     assert (said.code, said.err) == (0, "")
     found = {row["name"]: row for row in json.loads(said.out)}
     assert {name: row["state"] for name, row in found.items()} == {
-        "a/stopped": "stopped", "broken": "damaged", "done": "complete", "unset": "damaged",
+        "a/stopped": "stopped", "broken": "damaged", "done": "complete", "lost": "damaged", "unset": "damaged",
     }  # fmt: skip
     assert {name: (row["step"], row["steps"]) for name, row in found.items()} == {
-        "a/stopped": (4, STEPS), "broken": (4, STEPS), "done": (STEPS, STEPS), "unset": (4, None),
+        "a/stopped": (4, STEPS), "broken": (4, STEPS), "done": (STEPS, STEPS), "lost": (4, None), "unset": (4, None),
     }  # fmt: skip
     done = found["done"]
     assert done["figure"] == ["miou", 0.25]
@@ -78,7 +79,7 @@ def test_a_run_whose_folder_is_held_is_running(runs: Path, call: Call):
 
 def test_no_runs_and_no_folder_are_said(call: Call, tmp_path: Path):
     assert call("runs", tmp_path).out == f"there are no runs in {tmp_path}\n"
-    assert_one_sentence(call("runs", tmp_path / "none"), 2, "there is no folder")
+    assert_one_sentence(call("runs", tmp_path / "none"), 2, "is no folder")
 
 
 @pytest.mark.parametrize(

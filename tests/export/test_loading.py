@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.tiny import photo, write_photos
+from tests.tiny import photo, student, write_photos
 from zeroseg.cli import main
 from zeroseg.encoding import StudentEncoder, fingerprint
-from zeroseg.errors import ConfigError, OutputError, WeightsError
+from zeroseg.errors import ConfigError, OutputError, TeacherError, WeightsError
 from zeroseg.evaluation.cost import encoding_flops
 from zeroseg.export import Form, export
 from zeroseg.exported import is_exported, read
-from zeroseg.exported.folder import file_hash
+from zeroseg.exported.folder import checksum, file_hash
 from zeroseg.segmenter import Segmenter
+from zeroseg.student import Student
+from zeroseg.teacher import Teacher
 
 
 @pytest.fixture
 def copy(folder: Path, tmp_path: Path) -> Path:
     """A copy of the export that a test may change."""
     return Path(shutil.copytree(folder, tmp_path / "copy"))
+
+
+def change_config(copy: Path, **changes: object) -> None:
+    """As an export would have written it."""
+    values = json.loads((copy / "config.json").read_text()) | changes
+    (copy / "config.json").write_text(json.dumps(values | {"checksum": checksum(values)}))
 
 
 def test_the_folder_says_what_it_is(segmenter: Segmenter, folder: Path):
@@ -48,8 +58,7 @@ def test_known_words_come_along(segmenter: Segmenter, folder: Path):
 
 def test_a_fingerprint_tells_exports_apart(segmenter: Segmenter, folder: Path, copy: Path):
     """Results of one are no results of another, nor of the student itself."""
-    config = json.loads((copy / "config.json").read_text())
-    (copy / "config.json").write_text(json.dumps(config | {"precision": "fp16"}))
+    change_config(copy, precision="fp16")
     seen = {fingerprint(one.encoder) for one in (segmenter, *map(Segmenter.from_pretrained, (folder, copy)))}
     assert len(seen) == 3
     assert fingerprint(Segmenter.from_pretrained(folder).encoder) in seen
@@ -78,18 +87,55 @@ def test_damaged_and_missing_files_are_named(copy: Path, name: str):
 
 @pytest.mark.parametrize("change", [{"runtime": "caffe"}, {"text": None}, {"files": {}}, {"student": {"depth": 1}}])
 def test_a_wrong_config_is_refused(copy: Path, change: dict[str, object]):
-    config = json.loads((copy / "config.json").read_text())
-    (copy / "config.json").write_text(json.dumps(config | change))
-    with pytest.raises(WeightsError, match=r"config.*(caffe|subscriptable|names no image|unknown keys)"):
+    """Also one that nobody changed by hand, but another version wrote."""
+    change_config(copy, **change)
+    with pytest.raises(WeightsError, match=r"config.*(of another version: export the model again|names no image)"):
         Segmenter.from_pretrained(copy)
+
+
+@pytest.mark.parametrize("damage", [lambda text: text.replace("0", "1", 1), lambda text: text[:-9], lambda _: "[1]"])
+def test_a_config_that_was_changed_is_refused(copy: Path, damage: Callable[[str], str]):
+    """Else masks would be silently wrong, without its read-out, or the first picture would end in a traceback."""
+    text = (copy / "config.json").read_text(encoding="utf-8")
+    (copy / "config.json").write_text(damage(text), encoding="utf-8")
+    with pytest.raises(WeightsError, match=r"config.json is damaged, was changed by hand, or is of another version"):
+        Segmenter.from_pretrained(copy)
+
+
+def test_an_export_is_no_student_to_train_and_no_teacher(folder: Path, tmp_path: Path):
+    with pytest.raises(WeightsError, match="is an exported model, for inference alone: name the student"):
+        Student.from_pretrained(folder)
+    with pytest.raises(TeacherError, match="is an exported model, not a teacher: name the teacher that"):
+        Teacher.from_pretrained(folder)
+    student().save_pretrained(tmp_path / "student")
+    with pytest.raises(TeacherError, match="is a student, not a teacher: name the teacher that"):
+        Teacher.from_pretrained(tmp_path / "student")
+
+
+def test_a_full_disk_is_one_sentence(segmenter: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """torch would end the process, and OpenVINO says nothing of the disk."""
+
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    monkeypatch.setattr("openvino.save_model", full)
+    with pytest.raises(OutputError, match=r"image.bin': OpenVINO could not write it, perhaps because the disk is full"):
+        export(segmenter, tmp_path / "export", Form("openvino", "fp32"))
+
+    def write_bytes(path: Path, _: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    with pytest.raises(OutputError, match=r"image.pt2': the disk is full"):
+        export(segmenter, tmp_path / "export", Form("torch", "fp32"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_of_another_version_is_reported(copy: Path):
     """Its hash is right, but the runtime cannot read it."""
     (copy / "image.onnx").write_bytes(b"no network")
-    config = json.loads((copy / "config.json").read_text())
-    config["files"]["image.onnx"] = file_hash(copy / "image.onnx")
-    (copy / "config.json").write_text(json.dumps(config))
+    files = json.loads((copy / "config.json").read_text())["files"]
+    change_config(copy, files=files | {"image.onnx": file_hash(copy / "image.onnx")})
     with pytest.raises(WeightsError, match="cannot be read by this version of onnx"):
         Segmenter.from_pretrained(copy)
 

@@ -18,7 +18,7 @@ import torch
 from tests.tiny import PATCH_STUDENT, STUDENT, VIEWS, teacher
 from tests.training.test_loop import Toy
 from zeroseg.cli.messages import complain
-from zeroseg.errors import ZeroSegError
+from zeroseg.errors import ImageError, ZeroSegError
 from zeroseg.student import Student
 from zeroseg.training import processes
 from zeroseg.training.distill import distill
@@ -170,12 +170,23 @@ def unequal(folder: Path) -> None:
     train(folder, "adamw", images=slice(processes.rank(), None))
 
 
+def unreadable(folder: Path) -> None:
+    """The second process cannot read an image of the fourth batch."""
+
+    def fail() -> None:
+        raise ImageError("'photo.png' cannot be read.")
+
+    if processes.rank() == 1:
+        batch_at(3, fail)
+    train(folder, "muon")
+
+
 def wrong(folder: Path) -> None:
     """All processes have the same error."""
     train(folder, "adamw", images=slice(0, 0))
 
 
-ACTS = {act.__name__: act for act in (everything, resumed, killed, launcher_killed, unequal, wrong)}
+ACTS = {act.__name__: act for act in (everything, resumed, killed, launcher_killed, unequal, unreadable, wrong)}
 
 if __name__ == "__main__":
     try:

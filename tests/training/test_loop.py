@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from zeroseg.errors import ConfigError, TrainingError
+from zeroseg.errors import ConfigError, ImageError, TrainingError
 from zeroseg.training.batch import Batch
 from zeroseg.training.checkpoint import Checkpoints
 from zeroseg.training.loop import LoopConfig, Loss
@@ -104,6 +104,28 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> list[Tensor]:
     toy = Toy()
     assert toy.run(tmp_path_factory.mktemp("whole") / "run")
     return toy.weights()
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_image_that_can_no_longer_be_read_costs_no_step(workers: int, tmp_path: Path):
+    """The steps before it are saved; once it is restored, the run ends as if nothing had happened."""
+
+    class Gone(Toy):
+        def batch(self, step: int) -> Points:
+            if step == 4:
+                raise ImageError("step4-0.png cannot be read: restore it.")
+            return super().batch(step)
+
+    loop = replace(LOOP, workers=workers)
+    with pytest.raises(ImageError, match=r"^step4-0.png cannot be read: restore it\.$"):
+        Gone().run(tmp_path / "run", loop)
+    assert Checkpoints(tmp_path / "run").load()["step"] == 4
+    resumed, whole = Toy(), Toy()
+    assert resumed.run(tmp_path / "run", loop, resume=True)
+    assert whole.run(tmp_path / "whole", loop)
+    assert resumed.seen == [4, 5, 6]
+    for ours, theirs in zip(resumed.model.parameters(), whole.model.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="batches are made by workers on Linux only")

@@ -170,9 +170,18 @@ def test_processes_that_see_other_images_do_not_train_together(photos: Callable[
     """As on two machines with copies of a folder: the second would have other images at the same places."""
     said = start("unequal", photos(), (1, 1))
     assert said[0] == ""
-    assert re.search(
-        r"a process of this run has other settings than the first one \(images 9, here 8; order '", said[1]
+    expected = (
+        r"a process of this run has other settings than the first one \(images 9, here 8; images with other names"
     )
+    assert re.search(expected, said[1])
+
+
+def test_an_image_that_one_process_cannot_read_costs_no_step(photos: Callable[[], Path]):
+    """All save what is done, and end; the process that cannot read it says so."""
+    folder = photos()
+    said = start("unreadable", folder, (1, 1))
+    assert said == ["", "zeroseg: 'photo.png' cannot be read.\n"]
+    assert Checkpoints(folder / "whole" / "muon").load()["step"] == 3
 
 
 def test_an_error_that_all_processes_have_is_said_once(photos: Callable[[], Path]):

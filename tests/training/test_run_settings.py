@@ -42,6 +42,15 @@ def test_every_difference_is_said_with_both_values(
         run_settings.expect_same(tmp_path, {**now, "loop": LOOP})
 
 
+def test_other_images_are_said_in_words(tmp_path: Path) -> None:
+    """What is compared is a hash, which tells nobody anything; runs of earlier versions have none."""
+    run_settings.start(tmp_path, {"images": 8, "order": "76c49e003715a872", "loop": LOOP})
+    with pytest.raises(TrainingError, match=r"settings \(images with other names, or in another order\): resume"):
+        run_settings.expect_same(tmp_path, {"images": 8, "order": "390d984757312902", "loop": LOOP})
+    run_settings.start(tmp_path / "earlier", {"images": 8, "loop": LOOP})
+    run_settings.expect_same(tmp_path / "earlier", {"images": 8, "order": "390d984757312902", "loop": LOOP})
+
+
 @pytest.mark.parametrize("fingerprint", ["same", "other"])
 def test_a_teacher_may_be_elsewhere_but_not_another_one(fingerprint: str, tmp_path: Path) -> None:
     """A run that was copied to another machine has its teacher there in another folder."""

@@ -11,7 +11,7 @@ from tyro.conf import Positional, arg
 
 from zeroseg.cli.messages import UsageError, say
 from zeroseg.cli.parsing import parse
-from zeroseg.files import check_folder
+from zeroseg.files import check_new_folder
 from zeroseg.method_names import Precision, Runtime
 from zeroseg.models import DEFAULT
 
@@ -59,7 +59,7 @@ class Export:
             raise UsageError("--calibrate goes with --precision int8.")
         if self.runtime is not None and self.to != "web":
             raise UsageError("--runtime goes with --to web.")
-        check_folder(self.out)
+        check_new_folder(self.out)
         from zeroseg.hub import locate
 
         locate(self.model, self.teacher, "student")
@@ -79,13 +79,15 @@ class Export:
         return 0
 
     def _pictures(self) -> list[Path]:
-        """The pictures of --calibrate."""
+        """The pictures of --calibrate, all of which can be read: they are needed after a minute of other work."""
         from zeroseg.export import bundled_pictures
-        from zeroseg.images import no_picture_in, search_images
+        from zeroseg.images import borrow_image, no_picture_in, search_images
 
         search = search_images(self.calibrate or [bundled_pictures(self.model)])
         if search.problems or not search.pictures:
             raise search.problems[0] if search.problems else no_picture_in(self.calibrate)
+        for found in search.pictures:
+            borrow_image(found.path)
         return [found.path for found in search.pictures]
 
 

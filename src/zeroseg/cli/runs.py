@@ -48,7 +48,7 @@ class Runs:
         from zeroseg.training.run_states import runs_below
 
         if not self.folder.is_dir():
-            raise UsageError(f"there is no folder {str(self.folder)!r}: name the one with the runs.")
+            raise UsageError(f"{str(self.folder)!r} is no folder: name the one with the runs.")
         found = list(runs_below(self.folder))
         if self.json:
             print(json.dumps([asdict(state) for state in found], indent=2))

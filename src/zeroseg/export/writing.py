@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import errno
+import io
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -37,8 +39,9 @@ def write(
     if runtime == "torch":
         if halves:
             network = replace(network, module=with_half_weights(network.module))
-        with atomic_path(path) as temporary:
-            torch.export.save(network.program(), temporary)
+        content = io.BytesIO()  # torch itself would end this process on a full disk
+        torch.export.save(network.program(), content)
+        write_bytes_atomically(path, content.getbuffer())
         return
     graph = onnx_graphs.with_own_padding(network.as_onnx())
     if precision == "int8" and calibration is not None:
@@ -76,5 +79,8 @@ def _write_openvino(graph: onnx.ModelProto, path: Path, halves: bool) -> None:
 
     model = openvino.Core().read_model(graph.SerializeToString())
     with atomic_path(path) as temporary, atomic_path(path.with_suffix(".bin")) as weights:
-        openvino.save_model(model, temporary, compress_to_fp16=halves)
+        try:
+            openvino.save_model(model, temporary, compress_to_fp16=halves)
+        except RuntimeError as error:  # whatever happened
+            raise OSError(errno.EIO, "OpenVINO could not write it, perhaps because the disk is full") from error
         temporary.with_suffix(".bin").rename(weights)

@@ -12,7 +12,7 @@ from typing import Any, get_args
 from zeroseg.errors import ConfigError, WeightsError
 from zeroseg.files import finite_json
 from zeroseg.method_names import Precision, Runtime
-from zeroseg.models import CONFIG, EXPORTED_KIND
+from zeroseg.models import CONFIG, EXPORTED_KIND, kind_of
 from zeroseg.student.config import StudentConfig
 
 IMAGE, TEXT, NAMING = "image", "text", "naming"  # the networks, by the names of their files
@@ -21,6 +21,7 @@ TOKENIZER = "tokenizer.json"  # of the library `tokenizers`, with the length to 
 OUTPUTS = ("image", "segments", "masks", "teacher_mean")  # of the image encoder, in this order, then perhaps:
 PATCHES = "patches"
 PIXELS, TOKENS, EMBEDDINGS = "pixels", "tokens", "embeddings"
+CHECKSUM = "checksum"  # in config.json
 REGIONS, WORDS, MEAN, SIMILARITIES = "regions", "words", "mean", "similarities"
 
 
@@ -54,8 +55,9 @@ class Description:
     files: dict[str, str]
 
     def to_json(self) -> dict[str, Any]:
-        """The values of config.json."""
-        return {"kind": EXPORTED_KIND, **asdict(self), "student": self.student.to_json()}
+        """The values of config.json, with a checksum of all others."""
+        values = {"kind": EXPORTED_KIND, **asdict(self), "student": self.student.to_json()}
+        return values | {CHECKSUM: checksum(values)}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Description:
@@ -78,21 +80,30 @@ class Description:
         return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
 
 
+def checksum(values: Mapping[str, Any]) -> str:
+    """The SHA-256 of the values of a config.json, without the checksum that it has."""
+    others = {name: value for name, value in values.items() if name != CHECKSUM}
+    return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
+
+
 def is_exported(folder: Path) -> bool:
-    """Whether a folder is that of an exported model, by its config.json."""
-    try:
-        values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        return isinstance(values, dict) and values.get("kind") == EXPORTED_KIND
-    except (OSError, ValueError):
-        return False
+    """Whether a folder is that of an exported model, by its config.json, or by its files if that is damaged."""
+    networks = (folder / f"{NAMING}{suffix}" for suffix in SUFFIXES.values())
+    return kind_of(folder) == EXPORTED_KIND or any(network.is_file() for network in networks)
 
 
 def read(folder: Path) -> Description:
     """What config.json says, once all files are known to be there and whole. Raises `WeightsError`."""
     try:
-        description = Description.from_json(finite_json((folder / CONFIG).read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
-        raise WeightsError(f"{folder / CONFIG} is not the config of an exported model: {error}.") from error
+        values = finite_json((folder / CONFIG).read_text(encoding="utf-8"))
+        if values[CHECKSUM] != checksum(values):
+            raise ValueError("its checksum is wrong")
+        description = Description.from_json(values)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ConfigError) as error:
+        raise WeightsError(
+            f"{folder / CONFIG} is damaged, was changed by hand, or is of another version: export the model again (its "
+            "read-out is changed where it is used, not there)."
+        ) from error
     for name, expected in description.files.items():
         if not (folder / name).is_file():
             raise WeightsError(f"the exported model in {folder} has no {name}: copy all files, or export it again.")

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from zeroseg.errors import ConfigError, WeightsError
 from zeroseg.files import finite_json, write_bytes_atomically, write_text_atomically
 from zeroseg.hub import folder_of
-from zeroseg.models import STUDENT_KIND
+from zeroseg.models import EXPORTED_KIND, STUDENT_KIND, kind_of
 from zeroseg.student.config import StudentConfig
 
 CONFIG_NAME, WEIGHTS_NAME, CARD_NAME = "config.json", "model.safetensors", "README.md"
@@ -43,6 +43,8 @@ segmentation = zeroseg.Segmenter.from_pretrained("THIS-FOLDER")("photo.jpg", lab
 def read(name: str | Path) -> tuple[StudentConfig, dict[str, Tensor]]:
     """Config and tensors of a student: bundled, in a folder or in a hub repository. Raises `WeightsError`."""
     folder = folder_of(name, "student")
+    if kind_of(folder) == EXPORTED_KIND:
+        raise WeightsError(f"{name} is an exported model, for inference alone: name the student that was exported.")
     for file in (CONFIG_NAME, WEIGHTS_NAME):
         if not (folder / file).is_file():
             raise WeightsError(f"{name} is not a student: it has no {file}. Name a folder that `zeroseg distill` made.")

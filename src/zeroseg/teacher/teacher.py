@@ -26,7 +26,7 @@ from zeroseg.hub import folder_of
 from zeroseg.images import resize
 from zeroseg.known_words import KnownWords
 from zeroseg.method_names import DenseMethod
-from zeroseg.models import DEFAULT
+from zeroseg.models import DEFAULT, EXPORTED_KIND, STUDENT_KIND
 from zeroseg.precision import mixed_precision, plain_attention
 from zeroseg.teacher.fingerprints import PROBE, fingerprint, text_fingerprint
 from zeroseg.teacher.last_attention import Attend
@@ -35,6 +35,7 @@ from zeroseg.teacher.text_tower import KNOWN_WORDS, TextTower, read_known_words
 from zeroseg.teacher.vision_tower import VisionTower
 
 IMAGES_AT_ONCE = 128
+OWN_KINDS = {EXPORTED_KIND: "an exported model", STUDENT_KIND: "a student"}
 
 
 class Teacher(TextTower):
@@ -87,7 +88,10 @@ class Teacher(TextTower):
         families = {kind: family for family in _families(Teacher) for kind in family.model_types}
         known = " or ".join(sorted(family.family for family in set(families.values())))
         with explained(name, "teacher", f"config.json, model.safetensors and tokenizer files of {known}"):
-            kind = cast(Any, PreTrainedConfig).get_config_dict(name)[0].get("model_type")
+            config = cast(Any, PreTrainedConfig).get_config_dict(name)[0]
+            kind, own = config.get("model_type"), OWN_KINDS.get(config.get("kind"))
+            if own is not None:
+                raise TeacherError(f"{name!r} is {own}, not a teacher: name the teacher that it was distilled from.")
             if kind not in families:
                 found = (
                     f"its config.json names the model type {kind!r}" if kind else "no config.json names a model type"

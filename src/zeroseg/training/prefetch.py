@@ -47,15 +47,17 @@ class _Steps(Dataset[Any], Generic[B]):
 def prefetch(objective: Objective[Any], start: int) -> Iterator[Any]:
     """Batches start .. steps - 1; worker processes prepare them if `workers` > 0 (and processes can fork).
 
-    Raises `TrainingError` if the system does not let a process open as many files as these need.
+    In place of a batch that cannot be made its `ZeroSegError` comes, and nothing more. Raises `TrainingError` if the
+    system does not let a process open as many files as these need.
     """
     config = objective.loop
-    batches: Iterable[Any] = map(objective.batch, range(start, config.steps))
+    steps = _Steps(objective.batch, start, config.steps)
+    batches: Iterable[Any] = map(steps.__getitem__, range(len(steps)))
     if config.workers and sys.platform == "linux":
         _expect_open_files(config.workers)
         warnings.filterwarnings("ignore", message="This DataLoader will create")  # more workers than processors
         batches = DataLoader(
-            _Steps(objective.batch, start, config.steps),
+            steps,
             batch_size=None,
             num_workers=config.workers,
             prefetch_factor=AHEAD,
@@ -63,9 +65,11 @@ def prefetch(objective: Objective[Any], start: int) -> Iterator[Any]:
             multiprocessing_context="fork",
         )
     for batch in batches:
-        if isinstance(batch, Exception):
+        if isinstance(batch, Exception) and not isinstance(batch, ZeroSegError):
             raise batch
         yield batch
+        if isinstance(batch, ZeroSegError):
+            return
 
 
 def _expect_open_files(workers: int) -> None:

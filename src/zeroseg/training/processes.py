@@ -17,7 +17,7 @@ import signal
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
-from zeroseg.errors import ConfigError, TrainingError
+from zeroseg.errors import ConfigError, TrainingError, ZeroSegError
 from zeroseg.training.system import end_with
 
 T = TypeVar("T")
@@ -154,10 +154,15 @@ def any_of(flag: bool) -> bool:
 def expect_everywhere(is_right: bool, sentence: str) -> None:
     """Raise `TrainingError` in the processes where something is not right; the others just end, later than these."""
     if any_of(not is_right):
-        if not is_right:
-            raise TrainingError(sentence)
-        time.sleep(TO_SPEAK)
-        raise SystemExit(1)
+        end_after(None if is_right else TrainingError(sentence))
+
+
+def end_after(error: ZeroSegError | None) -> NoReturn:
+    """Raise the error of this process. One that has none just ends, later: torchrun ends all as soon as one ends."""
+    if error is not None:
+        raise error
+    time.sleep(TO_SPEAK)
+    raise SystemExit(1)
 
 
 def from_process(source: int, value: T) -> T:

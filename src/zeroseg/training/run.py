@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from zeroseg.errors import ConfigError, TrainingError
+from zeroseg.errors import ConfigError, TrainingError, ZeroSegError
 from zeroseg.locks import held
 from zeroseg.training import processes, run_settings
 from zeroseg.training.average import Average
@@ -172,6 +172,8 @@ class _Training:
             if self.stop and (self.due or self.done < loop.steps):
                 return self.stopped(monitor)
             for step, batch in enumerate(prefetch(self.objective, self.done), self.done):
+                if processes.any_of(isinstance(batch, ZeroSegError)):
+                    self.give_up(batch)
                 self.take(step, batch, monitor)
                 self.done, is_last = step + 1, step + 1 == loop.steps
                 self.due = self.evaluate is not None and (self.done % loop.evaluate_every == 0 or is_last)
@@ -184,6 +186,12 @@ class _Training:
         if self.average is not None:
             self.average.give(self.average.weights)
         return True
+
+    def give_up(self, batch: Batch | ZeroSegError) -> None:
+        """Save what is done, and raise the error that a process has in place of a batch; the other ones just end."""
+        if self.done:
+            self.save()
+        processes.end_after(batch if isinstance(batch, ZeroSegError) else None)
 
     def take(self, step: int, batch: Batch, monitor: Monitor) -> None:
         """Take a step and log it. Raises `TrainingError` if too many were skipped."""

@@ -93,6 +93,8 @@ def _changes(former: Settings, settings: Settings, word: str, place: str = "") -
         inner = [one for one in (old, new) if isinstance(one, dict)]
         if len(inner) == 2 or (inner and inner[0] and not (key in former and key in settings)):
             found += _changes(old or {}, new or {}, word, f"{name}.")
+        elif old != new and name in SINCE and old and new:
+            found.append("images with other names, or in another order")
         elif old != new:
             was, now = (_short(values[key]) if key in values else "not named" for values in (former, settings))
             found.append(f"{name} {was}, {word} {now}")

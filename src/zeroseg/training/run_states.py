@@ -49,8 +49,8 @@ class RunState:
 
 def runs_below(folder: Path) -> Iterator[RunState]:
     """The runs in a folder and below it, in the order of their names."""
-    for settings in sorted(folder.rglob(SETTINGS)):
-        run = settings.parent
+    begun = {path.parent for name in (SETTINGS, LOG_NAME) for path in folder.rglob(name)}
+    for run in sorted(begun):
         if (run / LOG_NAME).exists() or checkpoints_in(run):
             yield state_of(run, str(run.relative_to(folder)) if run != folder else run.resolve().name)
 
