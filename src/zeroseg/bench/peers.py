@@ -26,13 +26,12 @@ from torch import Tensor
 from zeroseg.baselines.dense import DenseReadOut
 from zeroseg.bench.measuring import Pair
 from zeroseg.bench.photos import LABELS, called
-from zeroseg.bench.setting import RANDOM, Setting, pixels_of, words
+from zeroseg.bench.setting import RANDOM, Setting, pixels_of, random_clip, words
 from zeroseg.encoding import Encoded, Resized, Size
 from zeroseg.evaluation.sliding import Sliding, SlidingSegmenter
 from zeroseg.rules import NoBackground
 from zeroseg.segmenter import Segmenter
 from zeroseg.student.config import ReadOut
-from zeroseg.teacher import ClipTeacher, Teacher
 from zeroseg.vocabulary import Vocabulary
 
 CLIPSEG_SIDE = 352  # pixels, of the published model
@@ -105,7 +104,7 @@ def _groupvit(setting: Setting, picture: Image.Image) -> Callable[[], object]:
 def _sclip(setting: Setting, picture: Image.Image) -> Callable[[], object]:
     """Windows of a CLIP with SCLIP's attention, as its authors evaluate it; without a background."""
     segmenter = setting.segmenter(RANDOM)
-    encoder = _PatchesAlone(_clip(segmenter.teacher.width, setting.on), picture.width, "sclip")
+    encoder = _PatchesAlone(random_clip(setting.on, segmenter.teacher.width), picture.width, "sclip")
     sliding = Sliding(window=WINDOW, stride=STRIDE, pads=False)
     read_out = ReadOut("patches", NoBackground())
     windows = SlidingSegmenter(encoder, segmenter.teacher, read_out, segmenter.words, sliding)
@@ -122,16 +121,6 @@ class _PatchesAlone(DenseReadOut):
             Encoded(one.mean(dim=0), one, None, None, mean, grid, size)
             for one, size in zip(patches, sizes, strict=True)
         ]
-
-
-def _clip(width: int, device: torch.device) -> Teacher:
-    """A CLIP ViT-B/16 with random weights, and hardly a text tower: labels are embedded by another one."""
-    from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
-
-    config = cast(Any, CLIPConfig)(
-        vision_config={"patch_size": 16}, text_config={"num_hidden_layers": 1}, projection_dim=width
-    )
-    return ClipTeacher(cast(Any, CLIPModel)(config), CLIPTokenizer(), [0.5] * 3, [0.25] * 3).to(device)
 
 
 def _pixels(setting: Setting, picture: Image.Image) -> Float[Tensor, "1 3 H W"]:

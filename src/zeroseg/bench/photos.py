@@ -14,7 +14,7 @@ from zeroseg.bench.setting import RANDOM, Setting, pixels_of, words
 from zeroseg.bench.targets import AGAIN, FOLDER, KEPT, MANY, REFINED, WHOLE
 from zeroseg.encoding import Encoded, StudentEncoder, WordEmbedder
 from zeroseg.evaluation.cost import encoding_flops
-from zeroseg.images import Found, search_images
+from zeroseg.images import Found, load_image, search_images
 from zeroseg.segmenter import Segmenter, working_size
 from zeroseg.segmenting import Run, Settings, Wanted
 from zeroseg.teacher import TextTower
@@ -23,6 +23,7 @@ from zeroseg.vocabulary import Vocabulary
 LABELS = 20
 COUNTS = (1, 20, 150, 1000)
 SIDES = (224, 448, 896, 1792, 3584)
+FORMS = 8  # photos of a folder that have all of its sizes
 BARE = "bare encoder, tensors in memory"
 PRODUCT = 2048  # rows and columns of a large matrix
 
@@ -106,12 +107,13 @@ def folders(setting: Setting) -> Iterator[Pair]:
     """Photos of a folder to files of masks, beside the bare encoder as often."""
     photos = search_images([setting.folder_of_photos]).pictures
     vocabulary = Vocabulary(tuple(words(LABELS)))
+    forms = [load_image(found.path) for found in photos[:FORMS]]
     for model in setting.models:
         segmenter = setting.segmenter(model)
         yield Pair(
-            "segment", f"{model}: {len(photos)} photos of a folder to masks", BARE,
-            _segmented(segmenter.reading(refinement=0), setting, photos, vocabulary), bare(segmenter, setting),
-            scale=len(photos), target=FOLDER, images=len(photos),
+            "segment", f"{model}: {len(photos)} photos of a folder to masks", f"{BARE}, of the same sizes",
+            _segmented(segmenter.reading(refinement=0), setting, photos, vocabulary), bare(segmenter, setting, forms),
+            scale=len(photos) / len(forms), target=FOLDER, images=len(photos),
         )  # fmt: skip
 
 
@@ -131,17 +133,19 @@ def _segmented(
     return run
 
 
-def bare(segmenter: Segmenter, setting: Setting, count: int = 1) -> Callable[[], object]:
-    """One forward pass of the student, for the photo's pixels at the size at which it sees them."""
+def bare(segmenter: Segmenter, setting: Setting, photos: Sequence[Image.Image] = ()) -> Callable[[], object]:
+    """A forward pass of the student for each photo's pixels at the size at which it sees them; by default the one."""
     encoder = segmenter.encoder
     assert isinstance(encoder, StudentEncoder)
-    width, height = setting.photo.size
-    size = working_size(height, width, encoder.shorter_side, encoder.multiple)
-    pixels = pixels_of(setting.photo, size, setting.on).expand(count, -1, -1, -1)
+    every = [
+        pixels_of(photo, working_size(photo.height, photo.width, encoder.shorter_side, encoder.multiple), setting.on)
+        for photo in photos or [setting.photo]
+    ]
 
     def forward() -> None:
         with torch.inference_mode():
-            encoder.student(pixels)
+            for pixels in every:
+                encoder.student(pixels)
 
     return forward
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from zeroseg.images import load_image, to_tensor
 from zeroseg.recipes import photos_vitb16
 from zeroseg.segmenter import Segmenter
 from zeroseg.student import Student
-from zeroseg.teacher import Teacher
+from zeroseg.teacher import ClipTeacher, Teacher
 
 PHOTO = "dog.jpg"
 RANDOM = "vitb16"  # a student of ViT-B/16 with random weights: weights do not change how fast it is
@@ -89,6 +90,16 @@ def random_vitb16(device: torch.device) -> Segmenter:
     )  # fmt: skip
     torch.manual_seed(0)
     return Segmenter(StudentEncoder(Student(config).to(device).eval()), teacher, config.read_out)
+
+
+def random_clip(device: torch.device, width: int = 512) -> Teacher:
+    """A CLIP ViT-B/16 with random weights, and hardly a text tower: no text is embedded."""
+    from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
+
+    config = cast(Any, CLIPConfig)(
+        vision_config={"patch_size": 16}, text_config={"num_hidden_layers": 1}, projection_dim=width
+    )
+    return ClipTeacher(cast(Any, CLIPModel)(config), CLIPTokenizer(), [0.5] * 3, [0.25] * 3).to(device)
 
 
 def words(count: int) -> list[str]:
