@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import threading
@@ -29,7 +30,7 @@ from zeroseg.precision import unrounded
 from zeroseg.rules import Margin
 from zeroseg.segmenter import Segmenter
 from zeroseg.teacher.text_tower import KNOWN_WORDS
-from zeroseg.vocabulary import make_vocabulary
+from zeroseg.vocabulary import Vocabulary, make_vocabulary, merged_vocabulary
 
 ASK = """async ([questions, picture]) => {
     const worker = new Worker("worker.js", { type: "module" });
@@ -49,6 +50,13 @@ ASK = """async ([questions, picture]) => {
     worker.terminate();
     return answers.map((answer) => Array.from(answer)); }"""
 LABELS = "cat, grass, meadow, house"
+ENTRIES = "async (text) => (await import('./entries.js')).entriesOf(text)"
+NOTHING_SHOWN = """() => {
+    const overlay = document.getElementById("overlay"), { width, height } = overlay;
+    const copy = new OffscreenCanvas(width, height).getContext("2d"); // the page's own is not read: it would be slower
+    copy.drawImage(overlay, 0, 0);
+    return !document.querySelector("#legend li") && !document.body.dataset.found
+        && copy.getImageData(0, 0, width, height).data.every((value) => !value); }"""
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +135,28 @@ def test_masks_are_those_of_python(page: Page, segmenter: Segmenter):
     assert np.mean(np.reshape(found, expected.shape) == expected) >= 0.99
 
 
+@pytest.mark.parametrize(
+    ("text", "vocabulary"),
+    [
+        ("cat, cat,  CAT, background, Grass, grass", make_vocabulary("cat, cat,  CAT, background, Grass, grass")),
+        (
+            "cat: kitten; Grass: lawn, meadow; CAT: pet, kitten; grass",
+            merged_vocabulary([("cat", ("kitten",)), ("Grass", ("lawn", "meadow")), ("CAT", ("pet", "kitten"))]),
+        ),
+    ],
+)
+def test_repeated_labels_are_one_as_in_python(page: Page, segmenter: Segmenter, text: str, vocabulary: Vocabulary):
+    entries = page.evaluate(ENTRIES, text)
+    assert tuple(entry["label"] for entry in entries) == vocabulary.labels == ("cat", "Grass")
+    assert tuple(tuple(entry["others"]) for entry in entries) == (vocabulary.aliases or ((), ()))
+    (found,) = page.evaluate(ASK, [[{"entries": entries}], "samples/cat.png"])
+    with unrounded():
+        encoded = segmenter.encode(bundled_pictures("picturebook") / "cat.png")
+        expected = segmenter.name(encoded, vocabulary).class_map
+    assert len(np.unique(expected)) > 1
+    assert np.mean(np.reshape(found, expected.shape) == expected) >= 0.99
+
+
 def test_masks_of_photos_are_those_of_python(browser: Browser, folder: Path, tmp_path: Path):
     """The bundled convolutional student, with halves for weights."""
     segmenter, samples = Segmenter.from_pretrained("photos", device="cpu"), bundled_pictures("photos")
@@ -163,15 +193,54 @@ def test_a_person_finds_things(page: Page):
     assert page.locator("#legend li").count() >= 2
     assert "%" in page.locator("#legend").inner_text()
 
-    page.locator("#words").fill("cat")
+    page.locator("#words").fill("cat, cat, Cat")
     page.keyboard.press("Enter")
     page.locator("body[data-found='cat']").wait_for()
     assert page.locator("#legend li").count() == 1
     assert "on this machine" in page.locator("#status").inner_text()
 
+    page.locator("#words").fill(",,,")
+    page.keyboard.press("Enter")
+    page.get_by_text("Type words, such as").wait_for()
+    assert page.evaluate(NOTHING_SHOWN)
+
+    page.locator("#words").fill("cat: kitten")
+    page.keyboard.press("Enter")
+    page.get_by_text("cat (kitten)").wait_for()
     page.locator("#file").focus()
     page.set_input_files("#file", {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture"})
     page.get_by_text("no picture that the browser can read").wait_for()
+    assert page.evaluate(NOTHING_SHOWN)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("runtime/ort.wasm.min.mjs", None, "is missing"),
+        ("runtime/ort-wasm-simd-threaded.wasm", b"cut", "is damaged"),
+        ("tokenizer.js", None, "is missing"),
+        ("worker.js", b"(", "cannot run in this browser, or is damaged"),
+        ("model/config.json", b"{", "is damaged"),
+        ("model/config.json", b"{}", "is damaged"),
+        ("model/image.onnx", None, "is missing"),
+        ("model/text.onnx", b"cut", "is damaged, or belongs to another export"),
+    ],
+)
+def test_what_is_missing_or_damaged_is_named(
+    browser: Browser, folder: Path, tmp_path: Path, file: str, content: bytes | None, said: str
+):
+    """In one sentence with what to do; the page does not wait for ever."""
+    shutil.copytree(folder, tmp_path / "page", copy_function=os.link)
+    (tmp_path / "page" / file).unlink()
+    if content is not None:
+        (tmp_path / "page" / file).write_bytes(content)
+    with served(tmp_path / "page") as address:
+        page = browser.new_page()
+        page.goto(address)
+        page.get_by_text("cannot be loaded").wait_for(timeout=20_000)
+        remedy = "Copy all files of the page again, or export it again."
+        assert page.locator("#status").inner_text() == f"The model cannot be loaded: {file} {said}. {remedy}"
+        page.close()
 
 
 def test_the_page_is_accessible(browser: Browser, address: str):

@@ -1,10 +1,10 @@
 /** An exported model in the browser: photos and words in, labels of pixels out, as `zeroseg.Segmenter` finds them. */
 
+import { bytes, fault, made } from "./files.js";
 import { KnownWords } from "./known.js";
 import { mapsOf, rowsOf, standing } from "./naming.js";
 import { refined, withoutSmall } from "./refine.js";
 import { planes, resized, workingSize } from "./resize.js";
-import * as ort from "./runtime/ort.wasm.min.mjs";
 import { labelMap, probabilities } from "./scores.js";
 import { Tokenizer } from "./tokenizer.js";
 
@@ -12,20 +12,53 @@ const TEMPLATES = ["a photo of a {}", "a picture of a {}", "{}"]; // zeroseg.voc
 const REFINED_SIDE = 224; // zeroseg.segmenter.REFINED_SIDE
 const PREVIEW = 8; // pixels a cell, where the labels that win somewhere are looked for
 
+const HERE = import.meta.url;
+const RUNTIME = ["runtime/ort.wasm.min.mjs", "runtime/ort-wasm-simd-threaded.mjs"]; // zeroseg.export.web_page.RUNTIME
+const WASM = "runtime/ort-wasm-simd-threaded.wasm";
+const decoded = (content) => new TextDecoder().decode(content);
+let ort = null; // the runtime, once it is loaded
+
+/** Load the runtime; its WebAssembly. */
+async function runtime() {
+  const modules = [];
+  for (const name of RUNTIME) {
+    await bytes(HERE, name);
+    const module = await made(name, () => import(new URL(name, HERE).href), "is damaged, or is not sent as JavaScript");
+    modules.push(module);
+  }
+  [ort] = modules;
+  const wasm = await bytes(HERE, WASM);
+  Object.assign(ort.env.wasm, { numThreads: 1, wasmBinary: wasm, wasmPaths: new URL("./runtime/", HERE).href });
+  return wasm;
+}
+
 export class Model {
   #networks;
   #words = new Map(); // embeddings
 
-  /** Load the files of an export. */
-  static async load(folder) {
-    Object.assign(ort.env.wasm, { numThreads: 1, wasmPaths: new URL("./runtime/", import.meta.url).href });
-    const text = async (name) => (await fetch(`${folder}${name}`)).text();
+  /** Load the files of an export, from the folder `name` beside this file. */
+  static async load(name) {
     const model = new Model();
-    model.config = JSON.parse(await text("config.json"));
-    model.tokenizer = new Tokenizer(JSON.parse(await text("tokenizer.json")));
-    model.known = new KnownWords("known_words.txt" in model.config.files ? await text("known_words.txt") : "");
-    const open = (name) => ort.InferenceSession.create(`${folder}${name}.onnx`, { executionProviders: ["wasm"] });
-    model.#networks = { image: await open("image"), text: await open("text"), naming: await open("naming") };
+    const wasm = await runtime();
+    const content = (file) => bytes(HERE, `${name}${file}`, model.config?.files[file]);
+    const values = async (file) => {
+      const text = decoded(await content(file));
+      return made(`${name}${file}`, () => JSON.parse(text));
+    };
+    model.config = await values("config.json");
+    const { student, files } = model.config ?? {};
+    if (!student?.read_out || !files) fault(`${name}config.json`, "is damaged", "values are missing");
+    const tokens = await values("tokenizer.json");
+    model.tokenizer = await made(`${name}tokenizer.json`, () => new Tokenizer(tokens));
+    model.known = new KnownWords("known_words.txt" in files ? decoded(await content("known_words.txt")) : "");
+    model.#networks = {};
+    for (const network of ["image", "text", "naming"]) {
+      const file = await content(`${network}.onnx`);
+      const open = () => ort.InferenceSession.create(file, { executionProviders: ["wasm"] });
+      model.#networks[network] = await open().catch((error) => {
+        fault(WebAssembly.validate(wasm) ? `${name}${network}.onnx` : WASM, "is damaged", error);
+      });
+    }
     return model;
   }
 

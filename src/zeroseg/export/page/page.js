@@ -1,19 +1,23 @@
 /** The page of an exported model: a photo is chosen, words are typed, masks are shown. The network runs in a worker. */
 
+import { entriesOf } from "./entries.js";
+import { whyNot } from "./files.js";
 import { displaySize, namePlaces, paint, writeNames } from "./paint.js";
 import { Colours, levels } from "./palette.js";
-import { parsed, wordKey } from "./words.js";
+import { wordKey } from "./words.js";
 
 const OPACITY = 0.5;
 const LETTERS = 14; // pixels of the screen: the least height of names
 const element = (id) => document.getElementById(id);
-const worker = new Worker("worker.js", { type: "module" });
+const WORKER = "worker.js";
+const worker = new Worker(WORKER, { type: "module" });
 const colours = new Colours();
 const waiting = new Map(); // number of a question -> what takes its answer
-let [asked, photo] = [0, null];
+let [asked, photo, turn, broken] = [0, null, 0, null]; // `turn`: of finding; `broken`: why the worker cannot start
 
 /** The worker's answer to a question. */
 function ask(question, transferred = []) {
+  if (broken) return broken.then((reason) => Promise.reject(new Error(reason)));
   asked += 1;
   worker.postMessage({ number: asked, ...question }, transferred);
   return new Promise((resolve, reject) => waiting.set(asked, { resolve, reject }));
@@ -26,6 +30,14 @@ worker.addEventListener("message", ({ data: { number, answer, error } }) => {
   else resolve(answer);
 });
 
+worker.addEventListener("error", async (event) => {
+  event.preventDefault();
+  broken ??= whyNot(WORKER);
+  const reason = await broken;
+  for (const { reject } of waiting.values()) reject(new Error(reason));
+  waiting.clear();
+});
+
 const say = (text) => {
   element("status").textContent = text;
 };
@@ -34,7 +46,7 @@ const say = (text) => {
 async function take(blob) {
   const start = performance.now();
   const bitmap = await createImageBitmap(blob).catch(() => null);
-  if (!bitmap) return say("This file is no picture that the browser can read.");
+  if (!bitmap) return failed("This file is no picture that the browser can read.");
   const { width, height } = bitmap;
   const whole = new OffscreenCanvas(width, height).getContext("2d");
   whole.drawImage(bitmap, 0, 0);
@@ -43,7 +55,7 @@ async function take(blob) {
   for (const id of ["photo", "overlay", "names"]) Object.assign(element(id), { width: wide, height: high });
   element("view").style.setProperty("--aspect", wide / high);
   element("photo").getContext("2d").drawImage(bitmap, 0, 0, wide, high);
-  element("legend").replaceChildren();
+  clear();
   say("The photo is read.");
   const mine = photo = { width, height };
   await ask({ pixels: { data, width, height } }, [data.buffer]);
@@ -52,15 +64,31 @@ async function take(blob) {
 
 /** Find the words in the photo, and show where they are. */
 async function find(start = performance.now()) {
-  const entries = parsed(element("words").value).filter(({ label }) => wordKey(label) !== "background");
-  if (!photo || !entries.length) return say(photo ? "Type words, such as: dog, grass, sky" : "Choose a photo.");
-  const mine = photo;
+  const entries = entriesOf(element("words").value);
+  if (!photo || !entries.length) return failed(photo ? "Type words, such as: dog, grass, sky" : "Choose a photo.");
+  turn += 1;
+  const mine = turn;
   say("The words are being found.");
   const labels = await ask({ entries });
-  if (photo !== mine) return null;
+  if (turn !== mine) return null; // another photo, or other words
   show(labels, entries);
   document.body.dataset.found = entries.map(({ label }) => label).join(", ");
   return say(`Found in ${((performance.now() - start) / 1000).toFixed(1)} s, on this machine.`);
+}
+
+/** Say why nothing was found; what was found before is taken away. */
+function failed(text) {
+  clear();
+  say(text);
+}
+
+function clear() {
+  turn += 1;
+  for (const canvas of [element("overlay"), element("names")]) {
+    canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+  }
+  element("legend").replaceChildren();
+  delete document.body.dataset.found;
 }
 
 function show(labels, entries) {
@@ -75,7 +103,9 @@ function show(labels, entries) {
   context.clearRect(0, 0, wide, high);
   const smallest = LETTERS * wide / element("names").clientWidth;
   writeNames(context, namePlaces(shown, tints), (label) => entries[label - 1].label, Math.max(smallest, wide / 45));
-  element("legend").replaceChildren(...entries.map(({ label }, k) => row(label, tints[k + 1], counts[k + 1] / labels.length)));
+  const shares = counts.map((count) => count / labels.length);
+  const titles = entries.map(({ label, others }) => (others.length ? `${label} (${others.join(", ")})` : label));
+  element("legend").replaceChildren(...titles.map((title, k) => row(title, tints[k + 1], shares[k + 1])));
 }
 
 /** The labels at another size, by the nearest pixel. */
@@ -88,14 +118,14 @@ function sampled(labels, width, height, wide, high) {
   return found;
 }
 
-function row(label, [red, green, blue], fraction) {
+function row(title, [red, green, blue], fraction) {
   const [line, colour, name, share] = ["li", "canvas", "span", "span"].map((tag) => document.createElement(tag));
   Object.assign(colour, { width: 1, height: 1 });
   const context = colour.getContext("2d");
   context.fillStyle = `rgb(${red} ${green} ${blue})`;
   context.fillRect(0, 0, 1, 1);
   colour.setAttribute("aria-hidden", "true");
-  name.textContent = label;
+  name.textContent = title;
   share.textContent = fraction ? `${(100 * fraction).toFixed(1)} %` : "not found";
   share.className = "number";
   line.classList.toggle("none", !fraction);
@@ -123,7 +153,7 @@ async function offerSamples() {
 function tried(work) {
   return (event) => {
     event.preventDefault?.();
-    return work(event).catch((error) => say(`This did not work: ${error.message}`));
+    return work(event).catch((error) => failed(`This did not work: ${error.message}`));
   };
 }
 
@@ -139,7 +169,8 @@ document.addEventListener("drop", tried(async ({ dataTransfer }) => {
 
 say("The model is loading.");
 try {
-  const [name] = await Promise.all([ask({ load: "model/" }), offerSamples()]);
+  const samples = offerSamples().catch(() => element("samples-title").remove()); // the page works without them
+  const [name] = await Promise.all([ask({ load: "model/" }), samples]);
   for (const id of ["words", "find", "file"]) element(id).disabled = false;
   document.body.dataset.ready = name;
   say("The model is ready. Choose a photo, or drop one here.");

@@ -6,7 +6,7 @@ let [model, encoded, last] = [null, null, Promise.resolve()];
 
 const answers = {
   async load(folder) {
-    model = await Model.load(new URL(folder, import.meta.url).href);
+    model = await Model.load(folder);
     return model.config.precision;
   },
   async pixels(pixels) {
