@@ -32,7 +32,7 @@ PHOTO = ["segment", "photo.jpg", "--labels", "dog"]
         (["segment", "photo.jpg"], ["--labels"]),
         (["segment", "--labels", "dog"], ["at least one photo"]),
         (["segment", "photo.jpg", "--labels"], ["--labels"]),
-        ([*PHOTO, "--treshold", "1"], ["no option --treshold", "--threshold FLOAT"]),
+        ([*PHOTO, "--treshold", "1"], ["no option --treshold, perhaps", "--threshold FLOAT"]),
         ([*PHOTO, "--naming", "pixels"], ["'pixels'", "--naming", "segments", "patches"]),
         ([*PHOTO, "--margin", "much"], ["'much'", "--margin FLOAT"]),
         ([*PHOTO, "--margin", "1", "--threshold", ".5"], ["--threshold", "--margin"]),

@@ -17,7 +17,7 @@ from tests.tiny import clip, clip_folder, pixels_of, teacher
 from zeroseg.errors import TeacherError
 from zeroseg.teacher import Teacher
 from zeroseg.teacher.clip import ClipTeacher
-from zeroseg.teacher.teacher import IMAGES_AT_ONCE
+from zeroseg.teacher.teacher import AT_ONCE_ON_CPU
 from zeroseg.teacher.text_tower import TEXTS_AT_ONCE
 
 
@@ -33,9 +33,9 @@ def test_images_of_another_size_are_resized_to_the_teachers():
 
 
 def test_more_images_than_go_through_at_once():
-    images = pixels_of(32, 32, 4).repeat(IMAGES_AT_ONCE // 4 + 1, 1, 1, 1)
+    images = pixels_of(32, 32, 4).repeat(AT_ONCE_ON_CPU // 4 + 1, 1, 1, 1)
     whole = teacher().embed_images(images)
-    assert whole.shape == (IMAGES_AT_ONCE + 4, 16)
+    assert whole.shape == (AT_ONCE_ON_CPU + 4, 16)
     torch.testing.assert_close(whole[-4:], teacher().embed_images(images[:4]), atol=0.01, rtol=0.01)
     assert float(F.cosine_similarity(whole[-1], whole[-2], dim=0)) < 0.99
 

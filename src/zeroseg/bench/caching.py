@@ -15,7 +15,7 @@ from zeroseg.teacher import Teacher
 from zeroseg.training.costs import tower_sizes
 from zeroseg.views import ViewsConfig
 
-AT_ONCE = 120  # crops of the bare teacher
+CROPS = 120  # of the bare teacher
 CLIP, FEW = "openai/clip-vit-base-patch16", 4  # its sizes; photos
 VIEWS = (ViewsConfig(side=448), ViewsConfig(side=448, own_resolution=True))
 
@@ -35,7 +35,7 @@ def caching(setting: Setting) -> Iterator[Pair]:
             yield Pair(
                 "cache", f"{name}: {len(images)} photos, {views.key}", "bare teacher, crops in memory",
                 _cached(images, teacher, views, setting.folder / "cache"), _bare(teacher, setting),
-                scale=count / AT_ONCE, target=CACHE, flops=flops, images=len(images),
+                scale=count / CROPS, target=CACHE, flops=flops, images=len(images),
             )  # fmt: skip
 
 
@@ -48,5 +48,5 @@ def _cached(images: Sequence[Path], teacher: Teacher, views: ViewsConfig, folder
 
 
 def _bare(teacher: Teacher, setting: Setting) -> Callable[[], object]:
-    pixels = crops(AT_ONCE, teacher.size, setting.on)
+    pixels = crops(CROPS, teacher.size, setting.on)
     return lambda: teacher.embed_images(pixels)

@@ -188,7 +188,9 @@ def _sentence(box: str) -> str:
             verb = "are" if len(options) > 1 else "is"
             parts.append(f"{' and '.join(f'`{option}`' for option in options)} {verb} missing")
         elif text.startswith(UNKNOWN):
-            parts.append(f"there is no option {text.removeprefix(UNKNOWN).strip() or after}")
+            given = text.removeprefix(UNKNOWN).strip() or after
+            options = [word for word in given.split(", ") if word.startswith("-")]  # without their values
+            parts.append(f"there is no option {', '.join(options) or given}")
         elif text.startswith(NEAR):
             parts.append(f"perhaps you meant `{after}`")
         elif text.startswith(WANTED):

@@ -34,7 +34,7 @@ from zeroseg.teacher.text_encoder import TextEncoder
 from zeroseg.teacher.text_tower import KNOWN_WORDS, TextTower, read_known_words
 from zeroseg.teacher.vision_tower import VisionTower
 
-IMAGES_AT_ONCE = 128
+AT_ONCE, AT_ONCE_ON_CPU = 128, 16  # images: more of them do not fit into a processor's caches, and take longer
 OWN_KINDS = {EXPORTED_KIND: "an exported model", STUDENT_KIND: "a student"}
 
 
@@ -152,7 +152,8 @@ class Teacher(TextTower):
     @torch.inference_mode()
     def embed_images(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D"]:
         """Embeddings of RGB images (values 0..1), not normalised. Each image is resized to the teacher's input."""
-        return torch.cat([self._embed_images(some) for some in images.split(IMAGES_AT_ONCE)])
+        at_once = AT_ONCE_ON_CPU if self.device.type == "cpu" else AT_ONCE
+        return torch.cat([self._embed_images(some) for some in images.split(at_once)])
 
     def _embed_images(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B D"]:
         images = resize(images, (self.size, self.size)) if images.shape[-2:] != (self.size, self.size) else images
